@@ -12,7 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 LabelKind = Literal["average_sale", "last_sale", "lowest_ask", "highest_bid", "list", "sale", "retail", "unknown"]
-"""What a price means: ``list`` is the shop's own price, ``sale`` its reduced one, ``unknown`` a source that never said."""
+"""What a price means; ``list`` is the shop's own price, ``sale`` its reduced one, ``unknown`` was never said."""
 
 LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
 SPLITS = ("train", "validation", "test")

@@ -1,0 +1,1 @@
+"""The source sites: one adapter module each, and the registry that names them."""
