@@ -65,3 +65,138 @@ class Images(Table):
     width: int = pa.Field(ge=0, description="Width in pixels, 0 where it does not decode.")
     height: int = pa.Field(ge=0, description="Height in pixels, 0 where it does not decode.")
     problem: str = pa.Field(nullable=True, description="Why there is no usable image, in one line.")
+
+
+class Listings(Table):
+    """One product at one site: its latest price joined to its decodable image."""
+
+    site: str = pa.Field(description="Source site.")
+    product_id: str = pa.Field(description="The site's own identifier of the product.")
+    url: str = pa.Field(description="Page the product was found on.")
+    title: str = pa.Field(description="Product title as listed.")
+    brand: str = pa.Field(nullable=True, description="Brand as listed.")
+    style_code: str = pa.Field(nullable=True, description="Manufacturer's style code.")
+    colourway: str = pa.Field(nullable=True, description="Colourway as listed.")
+    retail_price: float = pa.Field(nullable=True, gt=0, description="Retail price at release, in US dollars.")
+    release_date: Timestamp = pa.Field(nullable=True, description="Release date (UTC midnight).")
+    price: float = pa.Field(nullable=True, gt=0, description="The label: latest price in US dollars; missing, never 0.")
+    label_kind: str = pa.Field(nullable=True, isin=LABEL_KINDS, description="What the price means.")
+    observed_at: Timestamp = pa.Field(description="When that price was seen.")
+    sha256: str = pa.Field(str_length=64, description="The image: sha256 of its bytes.")
+    width: int = pa.Field(gt=0, description="Image width in pixels.")
+    height: int = pa.Field(gt=0, description="Image height in pixels.")
+    twin_group: str = pa.Field(description="Identity of the group of listings that show the same picture.")
+
+    class Config:
+        """A product of a site is listed once."""
+
+        unique = ("site", "product_id")
+
+
+class CleanListings(Listings):
+    """The listings to learn from: every price is known and inside the outlier fence."""
+
+    price: float = pa.Field(gt=0, description="The label: latest price in US dollars.")
+    label_kind: str = pa.Field(isin=LABEL_KINDS, description="What the price means.")
+
+
+class Splits(Table):
+    """Which side of the split each clean listing is on; all listings of a twin group are on the same one."""
+
+    site: str = pa.Field(description="Source site.")
+    product_id: str = pa.Field(description="The site's own identifier of the product.")
+    sha256: str = pa.Field(str_length=64, description="The image: sha256 of its bytes.")
+    twin_group: str = pa.Field(description="Identity of the group of listings that show the same picture.")
+    price: float = pa.Field(gt=0, description="The label in US dollars.")
+    split: str = pa.Field(isin=SPLITS, description="train, validation or test.")
+
+
+class PriceStatistics(Table):
+    """Five-number summaries of the prices, before and after cleaning, per site and for all sites."""
+
+    population: str = pa.Field(isin=("raw", "clean"), description="Before or after the outliers were removed.")
+    site: str = pa.Field(description="Source site, or `all`.")
+    n: int = pa.Field(ge=1, description="Listings with a price.")
+    minimum: float = pa.Field(description="Lowest price, US dollars.")
+    q1: float = pa.Field(description="First quartile, US dollars.")
+    median: float = pa.Field(description="Median, US dollars.")
+    q3: float = pa.Field(description="Third quartile, US dollars.")
+    maximum: float = pa.Field(description="Highest price, US dollars.")
+    mean: float = pa.Field(description="Mean, US dollars.")
+    deviation: float = pa.Field(nullable=True, description="Standard deviation, US dollars; missing for one listing.")
+    skewness: float = pa.Field(nullable=True, description="Sample skewness; missing below three listings.")
+
+
+class EvaluationMetrics(Table):
+    """How far a predictor's prices are from the true ones, on validation and test rows."""
+
+    backbone: str = pa.Field(description="Backbone, the partition key.")
+    weights: str = pa.Field(description="Where the backbone's weights come from, in plain words.")
+    model: str = pa.Field(description="The model's folder, relative to the lake.")
+    predictor: str = pa.Field(isin=("model", "mean"), description="The model, or the mean of the training prices.")
+    split: str = pa.Field(isin=("validation", "test"), description="Rows it was scored on.")
+    n: int = pa.Field(ge=1, description="Rows.")
+    mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")
+    rmse: float = pa.Field(ge=0, description="Root mean squared error, US dollars.")
+    mae: float = pa.Field(ge=0, description="Mean absolute error, US dollars.")
+    mape: float = pa.Field(ge=0, description="Mean absolute percentage error, %.")
+    r2: float = pa.Field(nullable=True, description="Coefficient of determination; missing where prices are constant.")
+
+
+class Leaderboard(Table):
+    """One row a trained backbone, best validation error first."""
+
+    rank: int = pa.Field(ge=1, description="1 is the champion.")
+    backbone: str = pa.Field(unique=True, description="Backbone.")
+    weights: str = pa.Field(description="Where the backbone's weights come from, in plain words.")
+    model: str = pa.Field(description="The model's folder, relative to the lake.")
+    champion: bool = pa.Field(description="Whether this model prices the releases.")
+    validation_rmse: float = pa.Field(ge=0, description="What the champion is chosen by, US dollars.")
+    test_rmse: float = pa.Field(ge=0, description="US dollars.")
+    test_mae: float = pa.Field(ge=0, description="US dollars.")
+    test_mape: float = pa.Field(ge=0, description="%.")
+    test_r2: float = pa.Field(nullable=True, description="Coefficient of determination.")
+    mean_test_rmse: float = pa.Field(ge=0, description="Test RMSE of the mean of the training prices, US dollars.")
+
+
+class Releases(Table):
+    """One announced shoe that is not yet sold."""
+
+    release: str = pa.Field(description="The partition key: site and product.")
+    site: str = pa.Field(description="Site that announced it.")
+    product_id: str = pa.Field(description="The site's own identifier of the product.")
+    url: str = pa.Field(description="Page of the announcement.")
+    title: str = pa.Field(description="Product title as announced.")
+    brand: str = pa.Field(nullable=True, description="Brand as announced.")
+    retail_price: float = pa.Field(nullable=True, gt=0, description="Announced retail price, US dollars.")
+    release_date: Timestamp = pa.Field(nullable=True, description="Announced release date (UTC midnight).")
+    observed_at: Timestamp = pa.Field(description="When the announcement was read.")
+    sha256: str = pa.Field(str_length=64, description="The image: sha256 of its bytes.")
+
+
+class ReleasePredictions(Releases):
+    """An announced shoe with the champion's price for it."""
+
+    predicted_price: float = pa.Field(description="The champion's price, US dollars.")
+    premium: float = pa.Field(nullable=True, description="Predicted price over retail price, minus 1.")
+    backbone: str = pa.Field(description="The champion's backbone.")
+    model: str = pa.Field(description="The champion's folder, relative to the lake.")
+
+
+_SCHEMAS: dict[str, type[Table]] = {
+    "raw_scrapes": Observations,
+    "scraped_images": Images,
+    "listings": Listings,
+    "clean_listings": CleanListings,
+    "splits": Splits,
+    "price_statistics": PriceStatistics,
+    "evaluation_metrics": EvaluationMetrics,
+    "model_leaderboard": Leaderboard,
+    "releases": Releases,
+    "release_predictions": ReleasePredictions,
+}
+
+
+def schema_of(asset: str) -> type[Table]:
+    """The schema of the table that an asset of this name writes; KeyError where it writes none."""
+    return _SCHEMAS[asset]

@@ -1,1 +1,22 @@
-"""The source sites: one adapter module each, and the registry that names them."""
+"""The sites that can be read: one adapter module each, and one line each in the registry below.
+
+An adapter is a pure function from a page's bytes to listings and next pages; fetching pages is ``crawl``'s concern.
+"""
+
+from collections.abc import Mapping
+
+from sneaker_assets.sites import farfetch, stockx
+from sneaker_assets.sites.base import Site
+
+SITES: Mapping[str, Site] = {site.name: site for site in (stockx.SITE, farfetch.SITE)}
+
+
+def get_site(name: str) -> Site:
+    """The site of this name.
+
+    Raises:
+        KeyError: there is none; the message lists those known.
+    """
+    if name not in SITES:
+        raise KeyError(f"unknown site {name!r}; known: {', '.join(sorted(SITES))}")
+    return SITES[name]

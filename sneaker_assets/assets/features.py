@@ -1,0 +1,53 @@
+"""Features of the images, computed once per backbone by its frozen network."""
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+from upath import UPath
+
+from sneaker_assets.assets.metadata import OWNERS
+from sneaker_assets.assets.partitions import backbone_partitions
+from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
+from sneaker_assets.vision.settings import WeightsChoice
+
+
+class FeatureConfig(dg.Config):
+    """How the images are turned into features."""
+
+    weights: WeightsChoice = Field(
+        default="auto",
+        description="auto: the file of SNEAKER_WEIGHTS, else ImageNet's weights, downloaded (the offline shop goes "
+        "without); imagenet: downloaded; none: random weights.",
+    )
+    batch_size: int = Field(default=32, gt=0, description="Images a forward pass.")
+
+
+@dg.asset(
+    partitions_def=backbone_partitions,
+    ins={"scraped_images": dg.AssetIn(partition_mapping=dg.AllPartitionMapping())},
+    group_name="price_model",
+    kinds={"pytorch"},
+    owners=OWNERS,
+    pool="gpu",
+)
+def image_features(
+    context: dg.AssetExecutionContext,
+    config: FeatureConfig,
+    scraped_images: pd.DataFrame,
+    *,
+    compute: ComputeResource,
+    listing_source: ListingSourceResource,
+    lake: LakeResource,
+) -> dg.Output[UPath]:
+    """Pooled features of every image of every site; a re-crawl computes those of its new images."""
+    from sneaker_assets.vision.backbones import load_backbone  # noqa: PLC0415
+    from sneaker_assets.vision.features import open_store, update_store  # noqa: PLC0415
+
+    offline = config.weights == "auto" and listing_source.name == "demo" and compute.weights_folder is None
+    backbone = load_backbone(context.partition_key, "none" if offline else config.weights, compute.weights_folder)
+    here = lake.open()
+    hashes = scraped_images["sha256"].dropna().unique()
+    store = open_store(here.folder("features"), backbone)
+    images = {sha256: here.image(sha256) for sha256 in hashes}
+    new = update_store(store, backbone, images, compute.torch_device(), config.batch_size)
+    return dg.Output(store.folder, metadata={"weights": backbone.weights, "images": len(images), "new_images": new})

@@ -1,0 +1,74 @@
+"""The first stage: what each site shows, and the images it shows it with. Parsing and fetching live in the domain."""
+
+import dagster as dg
+import pandas as pd
+
+from sneaker_assets.assets.metadata import OWNERS, column_schema, preview
+from sneaker_assets.assets.partitions import site_partitions
+from sneaker_assets.market.observations import append_observations
+from sneaker_assets.resources import LakeResource, ListingSourceResource
+
+
+@dg.asset(
+    partitions_def=site_partitions,
+    group_name="scrapes",
+    kinds={"python", "parquet"},
+    owners=OWNERS,
+    pool="crawl",
+    metadata=column_schema("raw_scrapes"),
+)
+def raw_scrapes(
+    context: dg.AssetExecutionContext, listing_source: ListingSourceResource, lake: LakeResource
+) -> dg.Output[pd.DataFrame]:
+    """Every price seen at a site and when: a crawl adds its observations to those of earlier ones."""
+    history = lake.previous(context)
+    with listing_source.open(lake.open()) as source:
+        seen = source.observe(context.partition_key)
+    table = append_observations(history, seen)
+    known = set() if history is None else set(history["product_id"])
+    return dg.Output(
+        table,
+        metadata={
+            "source": listing_source.name,
+            "products": seen["product_id"].nunique(),
+            "new_products": seen.loc[~seen["product_id"].isin(known), "product_id"].nunique(),
+            "prices_missing": int(seen["amount"].isna().sum()),
+            "label_kinds": seen["label_kind"].value_counts().to_dict(),
+            "preview": preview(seen, ["product_id", "title", "amount", "currency", "label_kind", "observed_at"]),
+        },
+    )
+
+
+@dg.asset(
+    partitions_def=site_partitions,
+    group_name="scrapes",
+    kinds={"python", "parquet"},
+    owners=OWNERS,
+    pool="crawl",
+    metadata=column_schema("scraped_images"),
+)
+def scraped_images(
+    context: dg.AssetExecutionContext,
+    raw_scrapes: pd.DataFrame,
+    listing_source: ListingSourceResource,
+    lake: LakeResource,
+) -> dg.Output[pd.DataFrame]:
+    """Every image address and what became of it; the files lie in the lake, named by the sha256 of their bytes."""
+    known = lake.previous(context)
+    with listing_source.open(lake.open()) as source:
+        images = source.images(context.partition_key, raw_scrapes["image_url"].unique(), known)
+    usable = images["problem"].isna()
+    fetched = images[usable] if known is None else images[usable & ~images["image_url"].isin(known["image_url"])]
+    if not usable.all():
+        context.log.warning("%d of %d images are not usable", (~usable).sum(), len(images))
+    return dg.Output(
+        images,
+        metadata={
+            "images": int(usable.sum()),
+            "new_images": len(fetched),
+            "distinct_images": images["sha256"].nunique(),
+            "megabytes": round(float(images["n_bytes"].sum()) / 1e6, 1),
+            "unusable": int((~usable).sum()),
+            "unusable_images": preview(images[~usable], ["image_url", "problem"], rows=20),
+        },
+    )

@@ -1,0 +1,28 @@
+"""The jobs, one a partition dimension, in the order in which a whole pass runs them."""
+
+import dagster as dg
+
+crawl_site = dg.define_asset_job(
+    "crawl_site", ["raw_scrapes", "scraped_images"], description="Read a site's listings and fetch its new images."
+)
+build_data_set = dg.define_asset_job(
+    "build_data_set",
+    ["listings", "clean_listings", "price_statistics", "splits"],
+    description="Turn what was scraped into clean listings and splits.",
+)
+train_price_model = dg.define_asset_job(
+    "train_price_model",
+    ["image_features", "price_model", "evaluation_metrics"],
+    description="Compute a backbone's missing features, train its head and score it.",
+)
+rank_models = dg.define_asset_job(
+    "rank_models", ["model_leaderboard"], description="Choose the champion among the evaluated backbones."
+)
+train_gan = dg.define_asset_job(
+    "train_gan", ["gan_checkpoints"], description="Train a price band's generator, or go on training it."
+)
+price_release = dg.define_asset_job(
+    "price_release", ["releases", "release_predictions"], description="Price an announced shoe."
+)
+
+JOBS = (crawl_site, build_data_set, train_price_model, rank_models, train_gan, price_release)

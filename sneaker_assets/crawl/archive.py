@@ -1,0 +1,163 @@
+"""A folder with a CSV and images in place of a site, such as a published data set.
+
+A row without a usable image is counted and named in the Images table, never fatal. Cleaning prices is ``market``'s
+concern.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from sneaker_assets.crawl.images import collect_images
+from sneaker_assets.crawl.observations import observations
+from sneaker_assets.lake import Lake
+from sneaker_assets.sites.money import amount
+from sneaker_assets.tables import LabelKind, Observations
+
+logger = logging.getLogger(__name__)
+
+
+class ArchiveError(ValueError):
+    """The archive cannot be read; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class ArchiveSource:
+    """Listings from a folder: one CSV row is one listing, its image lies beside it.
+
+    ``csv_name`` defaults to ``listings.csv``, or else the folder's only CSV. Without ``site_column`` a row's site is
+    its image name up to the first underscore.
+    """
+
+    lake: Lake
+    folder: Path
+    csv_name: str | None = None
+    images_folder: str = "images"
+    price_column: str = "sale_price"
+    image_column: str = "image_name"
+    site_column: str | None = None
+    label_kind: LabelKind = "unknown"
+    currency: str = "USD"
+    threads: int = 4
+
+    def observe(self, site: str) -> pd.DataFrame:
+        """One observation for each CSV row of the site, dated by the CSV file; empty where the site has no row.
+
+        Raises:
+            ArchiveError: there is no such folder or no readable CSV with the columns expected.
+        """
+        csv = self._csv()
+        rows = self._rows(csv)
+        sites = rows[self.site_column] if self.site_column else rows[self.image_column].str.partition("_")[0]
+        rows = rows[sites == site]
+        if rows.empty:
+            known = ", ".join(sorted(set(sites) - {""})) or "none"
+            logger.warning("%s has no row of site %r; its sites: %s", csv.name, site, known)
+            return observations([])
+        names = rows[self.image_column]
+        stems = names.map(lambda name: PurePosixPath(name).stem)
+        observed_at = datetime.fromtimestamp(csv.stat().st_mtime, tz=UTC)
+        return Observations.validate(
+            observations([])
+            .reindex(rows.index)
+            .assign(
+                site=site,
+                product_id=stems,
+                url=csv.name,
+                title=stems,
+                image_url=names,
+                amount=rows[self.price_column].map(amount).astype(float),
+                currency=self.currency,
+                label_kind=self.label_kind,
+                observed_at=observed_at,
+                raw_text=rows[self.price_column],
+                generation="archive",
+            )
+            .reset_index(drop=True)
+        )
+
+    def images(self, site: str, image_urls: Iterable[str], known: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Read, check and store the images of these names; a file of unchanged size is not read again.
+
+        Raises:
+            ArchiveError: there is no such folder.
+        """
+        folder = self._folder() / self.images_folder
+        if not folder.is_dir():
+            raise ArchiveError(f"{folder} is not there: name the archive's folder of images")
+        folder = folder.resolve()
+
+        def file_of(name: str) -> Path:
+            file = (folder / name).resolve()
+            if not name or not file.is_relative_to(folder):
+                raise OSError("names no file in the images folder")
+            return file
+
+        def read(name: str) -> bytes:
+            try:
+                return file_of(name).read_bytes()
+            except FileNotFoundError:
+                raise OSError("not in the archive") from None
+
+        def unchanged(name: str, n_bytes: int) -> bool:
+            try:
+                return file_of(name).stat().st_size == n_bytes
+            except OSError:
+                return False
+
+        if known is not None:
+            same = [unchanged(*row) for row in known[["image_url", "n_bytes"]].itertuples(index=False, name=None)]
+            known = known[same]
+        table = collect_images(image_urls, read, self.lake, site, known=known, threads=self.threads)
+        problems = table["problem"].dropna()
+        if len(problems):
+            logger.warning("%s: %d of %d images are not usable", site, len(problems), len(table))
+        return table
+
+    def releases(self, site: str) -> pd.DataFrame:  # noqa: ARG002
+        """An archive announces nothing."""
+        return observations([])
+
+    def _folder(self) -> Path:
+        if not self.folder.is_dir():
+            raise ArchiveError(f"archive folder {self.folder} is not there: set SNEAKER_ARCHIVE to a folder with a CSV")
+        return self.folder
+
+    def _csv(self) -> Path:
+        folder = self._folder()
+        if self.csv_name is not None:
+            if not (folder / self.csv_name).is_file():
+                raise ArchiveError(f"no {self.csv_name} in archive folder {folder}: name one of its CSV files")
+            return folder / self.csv_name
+        candidates = sorted(folder.glob("*.csv"))
+        preferred = [file for file in candidates if file.name == "listings.csv"] or candidates
+        if len(preferred) != 1:
+            found = ", ".join(file.name for file in candidates) or "none"
+            raise ArchiveError(f"archive folder {folder} needs a listings.csv or exactly one *.csv; found: {found}")
+        return preferred[0]
+
+    def _rows(self, csv: Path) -> pd.DataFrame:
+        try:
+            rows = pd.read_csv(csv, dtype=str, keep_default_na=False, skipinitialspace=True)
+        except pd.errors.EmptyDataError:
+            raise ArchiveError(f"{csv} is empty: it needs a header and one row a listing") from None
+        except (pd.errors.ParserError, UnicodeDecodeError) as error:
+            raise ArchiveError(f"{csv} is no readable CSV in UTF-8: {' '.join(str(error).split())}") from error
+        expected = [self.price_column, self.image_column] + ([self.site_column] if self.site_column else [])
+        missing = [column for column in expected if column not in rows.columns]
+        if missing:
+            raise ArchiveError(
+                f"{csv} has no column {', '.join(missing)}; it has: {', '.join(map(str, rows.columns))}. "
+                "Say which of them holds the price and which the image name"
+            )
+        if rows.empty:
+            raise ArchiveError(f"{csv} has a header and no rows: it needs one row a listing")
+        nameless = rows[self.image_column] == ""
+        if nameless.any():
+            lines = ", ".join(str(index + 2) for index in rows.index[nameless][:10])
+            logger.warning("%s: %d rows name no image and are left out (lines %s)", csv.name, nameless.sum(), lines)
+        return rows[~nameless]

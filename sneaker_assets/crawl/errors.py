@@ -1,0 +1,26 @@
+"""What can go wrong on the way to a page: one address failed, or the crawl of the site must stop."""
+
+from datetime import datetime
+
+
+class FetchError(OSError):
+    """One address could not be fetched; the message names it and says why in one line."""
+
+
+class CrawlStopped(RuntimeError):  # noqa: N818 - an answer to respect, no failure
+    """The crawl of a site must not go on; what was fetched before stays valid."""
+
+
+class CrawlPaused(CrawlStopped):
+    """The site asked us to come back later than the cap allows to wait for.
+
+    ``resume_at`` is the moment (UTC) from which it may be asked again.
+    """
+
+    def __init__(self, host: str, resume_at: datetime) -> None:
+        super().__init__(f"{host} asks us to wait: come back after {resume_at:%Y-%m-%d %H:%M:%S} UTC")
+        self.host, self.resume_at = host, resume_at
+
+
+class SiteBlocked(CrawlStopped):
+    """The site refuses us (401, 403, or a page for humans in place of the content); nothing is done to evade that."""

@@ -1,0 +1,30 @@
+"""Listings as rows: the long Observations table, one row a price. Where listings come from is the callers' concern."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+
+import pandas as pd
+
+from sneaker_assets.sites.base import Listing, Price
+from sneaker_assets.tables import Observations
+
+NO_PRICE = Price(amount=None, currency=None, label_kind="unknown")
+
+
+def observations(seen: Iterable[tuple[Listing, datetime]]) -> pd.DataFrame:
+    """One row a price; a product without any price gets one row whose amount is missing.
+
+    Args:
+        seen: what the pages showed, each with the moment its page was read.
+
+    Returns:
+        A table valid under :class:`~sneaker_assets.tables.Observations`, empty where nothing was seen.
+    """
+    columns = list(Observations.to_schema().columns)
+    rows = [
+        asdict(listing) | asdict(price) | {"observed_at": observed_at}
+        for listing, observed_at in seen
+        for price in listing.prices or (NO_PRICE,)
+    ]
+    return Observations.validate(pd.DataFrame(rows, columns=columns))

@@ -1,0 +1,180 @@
+"""What the shop sells: products of two sites, and the releases to come, from a seed alone.
+
+How a shoe is designed is ``brands``'s concern and what it costs ``prices``'s; how a site shows it is for the pages.
+A product's randomness is seeded by the shop's seed and its own number, so a larger shop begins with the smaller one.
+"""
+
+import random
+import re
+import unicodedata
+import uuid
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Literal
+
+from sneaker_assets.demo_shop.brands import Shoe, design_shoe
+from sneaker_assets.demo_shop.design import ShoeDesign
+from sneaker_assets.demo_shop.prices import draw_price, near
+
+ShopSite = Literal["stockx", "farfetch"]
+
+SHOP_DATE = date(2020, 9, 24)
+"""The day on which the catalogue was written: everything in it has been released."""
+
+STOCKX_PERCENT = 7
+TWINS = 0.08
+SHARED = 0.2
+UNSOLD = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product as one site lists it. All prices are in US dollars.
+
+    ``price`` is the last sale (StockX) or the list price (Farfetch), ``None`` where a shoe was never sold;
+    ``average_price``, ``lowest_ask`` and ``highest_bid`` exist at StockX alone. ``image_of`` is the ``product_id`` of
+    the product whose picture this one uses, byte for byte. ``announced`` is the day a release was made known; an
+    ordinary product has none.
+    """
+
+    site: ShopSite
+    product_id: str
+    slug: str
+    brand: str
+    model: str
+    title: str
+    style_code: str
+    colourway: str
+    release_date: date
+    retail_price: float
+    price: float | None
+    design: ShoeDesign
+    average_price: float | None = None
+    lowest_ask: float | None = None
+    highest_bid: float | None = None
+    image_of: str | None = None
+    announced: date | None = None
+
+    @property
+    def image_name(self) -> str:
+        """The file name of its picture at the shop; every product has its own."""
+        return f"{self.slug}_{self.product_id}_470.jpg" if self.site == "farfetch" else f"{self.slug}-Product.jpg"
+
+    def on(self, today: date) -> "Product | None":
+        """The product as it is listed on a day.
+
+        A release is ``None`` before it is announced, has no market price before it is released, and is an ordinary
+        product from then on.
+        """
+        if self.announced is None or self.release_date <= today:
+            return replace(self, announced=None)
+        if self.announced > today:
+            return None
+        list_price = self.price if self.site == "farfetch" else None
+        return replace(self, price=list_price, average_price=None, lowest_ask=None, highest_bid=None)
+
+
+def generate_catalogue(n_products: int = 800, seed: int = 2020) -> tuple[Product, ...]:
+    """The products on sale, 93 % of them at Farfetch.
+
+    Args:
+        n_products: how many; product ``i`` does not depend on it.
+        seed: another seed is another shop.
+    """
+    products: list[Product] = []
+    originals: dict[ShopSite, list[Product]] = {"stockx": [], "farfetch": []}
+    for number in range(n_products):
+        product = _product(number, seed, originals)
+        products.append(product)
+        if product.image_of is None:
+            originals[product.site].append(product)
+    return tuple(products)
+
+
+def generate_releases(seed: int = 2020, n_releases: int = 60) -> tuple[Product, ...]:
+    """The releases after :data:`SHOP_DATE`, in the order they are announced: one every second day.
+
+    The first are announced before :data:`SHOP_DATE`; all are released after it, 15 to 30 days after they are announced.
+    Their ``price`` is what they will cost once released.
+    """
+    return tuple(_release(number, seed) for number in range(n_releases))
+
+
+def _site(number: int) -> ShopSite:
+    """Which site lists the product: evenly spread, beginning with the second product."""
+    rank = STOCKX_PERCENT * number + 93
+    return "stockx" if rank // 100 > (rank - STOCKX_PERCENT) // 100 else "farfetch"
+
+
+def _product(number: int, seed: int, originals: dict[ShopSite, list[Product]]) -> Product:
+    rng = random.Random(f"{seed}:product:{number}")
+    site = _site(number)
+    shoe, luck = design_shoe(rng), rng.random()
+    price, style_code = draw_price(shoe.design, rng), _style_code(number, rng)
+    release_date = SHOP_DATE - timedelta(days=rng.randint(1, 2200))
+    twin = None
+    if luck < TWINS and originals[site]:
+        twin = rng.choice(originals[site])
+        shoe = Shoe(twin.brand, twin.model, twin.colourway, twin.design)
+        price = draw_price(shoe.design, rng) if rng.random() < 0.25 else near(twin.price or price, 0.05, rng)
+    elif site == "stockx" and luck > 1 - SHARED and originals["farfetch"]:
+        same = originals["farfetch"][-1]
+        shoe = Shoe(same.brand, same.model, same.colourway, same.design)
+        price, style_code, release_date = near(same.price or price, 0.15, rng), same.style_code, same.release_date
+    product = _listed(site, number, shoe, style_code, release_date, price, rng)
+    return replace(product, image_of=twin.product_id) if twin else product
+
+
+def _release(number: int, seed: int) -> Product:
+    rng = random.Random(f"{seed}:release:{number}")
+    site: ShopSite = "farfetch" if number % 3 == 2 else "stockx"
+    shoe = design_shoe(rng)
+    announced = SHOP_DATE + timedelta(days=2 * number - 14)
+    release_date = announced + timedelta(days=rng.randint(15, 30))
+    price, style_code = draw_price(shoe.design, rng), _style_code(900_000 + number, rng)
+    product = _listed(site, 900_000 + number, shoe, style_code, release_date, price, rng)
+    return replace(product, announced=announced)
+
+
+def _listed(
+    site: ShopSite, number: int, shoe: Shoe, style_code: str, release_date: date, price: float, rng: random.Random
+) -> Product:
+    """The product as the site lists it, with the kinds of price that it states."""
+    price = float(round(price))
+    common = Product(
+        site=site,
+        product_id=str(15_000_000 + 7 * number),
+        slug=_slug(f"{shoe.brand} {shoe.model} {style_code}"),
+        brand=shoe.brand,
+        model=shoe.model,
+        title=f"{shoe.brand} {shoe.model} {shoe.colourway.replace('/', ' ')}",
+        style_code=style_code,
+        colourway=shoe.colourway,
+        release_date=release_date,
+        retail_price=price,
+        price=price,
+        design=shoe.design,
+    )
+    if site == "farfetch":
+        return common
+    unsold = rng.random() < UNSOLD
+    return replace(
+        common,
+        product_id=str(uuid.UUID(int=rng.getrandbits(128), version=4)),
+        slug=_slug(f"{common.title} {style_code}"),
+        retail_price=5.0 * round(min(max(near(price, 0.25, rng) / 1.2, 45), 350) / 5),
+        price=None if unsold else price,
+        average_price=None if unsold else float(round(near(price, 0.06, rng))),
+        lowest_ask=None if unsold and number % 2 else float(round(price * rng.uniform(1.0, 1.15))),
+        highest_bid=None if unsold else float(round(price * rng.uniform(0.75, 0.97))),
+    )
+
+
+def _style_code(number: int, rng: random.Random) -> str:
+    letters = "".join(rng.choices("ABCDEFGHJKLMNPRSTUVWXYZ", k=2))
+    return f"{letters}{number:06d}-{rng.randint(1, 999):03d}"
+
+
+def _slug(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")

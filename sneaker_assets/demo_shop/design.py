@@ -1,0 +1,61 @@
+"""What a shoe can look like: the vocabulary of a design and nothing else.
+
+How a design becomes a picture is ``shoes``'s concern, how often a brand chooses what is ``brands``'s, and what it is
+worth is ``prices``'s.
+"""
+
+import colorsys
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Rgb = tuple[int, int, int]
+"""A colour in 8-bit sRGB."""
+
+Silhouette = Literal["runner", "skate", "basketball", "boot", "loafer"]
+Material = Literal["leather", "suede", "mesh", "patent", "canvas"]
+Tooling = Literal["plain", "grooved", "window", "layered"]
+Mark = Literal["none", "stripes", "swoosh", "chevrons", "wave", "star"]
+
+SILHOUETTES: tuple[Silhouette, ...] = get_args(Silhouette)
+MATERIALS: tuple[Material, ...] = get_args(Material)
+TOOLINGS: tuple[Tooling, ...] = get_args(Tooling)
+MARKS: tuple[Mark, ...] = get_args(Mark)
+
+
+@dataclass(frozen=True, slots=True)
+class ShoeDesign:
+    """Everything about a shoe that can be seen in a side view.
+
+    ``sole_height``, ``collar_height`` and ``bulk`` run from 0 (least) to 1 (most) within the silhouette;
+    ``n_stripes`` counts the bars of a ``stripes`` or ``chevrons`` mark; ``tooling`` is how the midsole is moulded;
+    ``grain`` seeds the material's texture.
+    """
+
+    silhouette: Silhouette
+    material: Material
+    upper: Rgb
+    panels: Rgb
+    accent: Rgb
+    sole: Rgb
+    outsole: Rgb
+    laces: Rgb
+    lining: Rgb
+    mark: Mark = "none"
+    n_stripes: int = 3
+    tooling: Tooling = "plain"
+    toe_cap: bool = False
+    gold_trim: bool = False
+    sole_height: float = 0.5
+    collar_height: float = 0.5
+    bulk: float = 0.5
+    grain: int = 0
+
+    @property
+    def n_colours(self) -> int:
+        """Number of different colours of upper, panels, accent, sole, outsole and laces."""
+        return len({self.upper, self.panels, self.accent, self.sole, self.outsole, self.laces})
+
+    @property
+    def saturation(self) -> float:
+        """Mean saturation (HSV, 0 to 1) of upper, panels and accent, the colours that cover the shoe."""
+        return sum(colorsys.rgb_to_hsv(*(c / 255 for c in rgb))[1] for rgb in (self.upper, self.panels, self.accent)) / 3

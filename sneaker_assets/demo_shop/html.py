@@ -1,0 +1,92 @@
+"""The HTML frame that both sites share: a page with a grid of cards that a person can browse, and embedded JSON.
+
+What a site embeds, and where, is for ``stockx_pages`` and ``farfetch_pages``.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from sneaker_assets.demo_shop.catalogue import Product
+
+STYLE = """
+body{font:15px/1.45 system-ui,sans-serif;margin:0;color:#1c1c1e;background:#fff}
+header{display:flex;gap:28px;align-items:baseline;padding:18px 32px;border-bottom:1px solid #e6e6e6}
+header b{font-size:21px;letter-spacing:.06em}a{color:inherit;text-decoration:none}a:hover{text-decoration:underline}
+main{max-width:1280px;margin:0 auto;padding:24px 32px}h1{font-size:22px;font-weight:600}
+ul{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:22px;padding:0;list-style:none}
+li{border:1px solid #ececec;border-radius:10px;padding:14px}li:hover{box-shadow:0 4px 18px #0001}
+li img{width:100%;height:150px;object-fit:contain}li p{margin:2px 0}.brand{color:#777;font-size:13px}
+.price{font-weight:600}nav{display:flex;gap:20px;padding:18px 0}article img{max-width:100%}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:6px 24px}dt{color:#777}dd{margin:0}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One page of a listing: its products, and its place among ``n_pages`` pages of ``total`` products at ``path``."""
+
+    heading: str
+    path: str
+    products: Sequence[Product]
+    page: int
+    n_pages: int
+    total: int
+
+    def link(self, page: int) -> str | None:
+        """The path of another page of the listing, ``None`` where there is none."""
+        if not 1 <= page <= self.n_pages:
+            return None
+        return self.path if page == 1 else f"{self.path}?page={page}"
+
+
+def script_json(value: Any) -> str:
+    """JSON that can stand inside a ``<script>`` element."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def dollars(amount: float | None) -> str:
+    """An amount as a card shows it."""
+    return f"${amount:,.0f}" if amount else "no price yet"
+
+
+def card(product: Product, href: str, price: str) -> str:
+    """A product in the grid."""
+    return (
+        f'<li><a href="{escape(href)}"><img loading="lazy" src="/images/{escape(product.image_name)}"'
+        f' alt="{escape(product.title)}"><p class="brand">{escape(product.brand)}</p>'
+        f'<p>{escape(product.title.removeprefix(product.brand).strip())}</p><p class="price">{escape(price)}</p></a></li>'
+    )
+
+
+def listing(site: str, menu: Mapping[str, str], shelf: Shelf, cards: str, scripts: str) -> str:
+    """A listing page: cards, links to the pages before and after, and the site's embedded data."""
+    before, after = shelf.link(shelf.page - 1), shelf.link(shelf.page + 1)
+    relations = [("prev", before, "← Previous"), ("next", after, "Next →")]
+    links = [(rel, escape(href), words) for rel, href, words in relations if href]
+    head = "".join(f'<link rel="{rel}" href="{href}">' for rel, href, _ in links)
+    nav = "".join(f'<a rel="{rel}" href="{href}">{words}</a>' for rel, href, words in links)
+    heading = f"<h1>{escape(shelf.heading)}</h1><p>{shelf.total:,} products, page {shelf.page} of {shelf.n_pages}</p>"
+    return document(site, menu, shelf.heading, f"{heading}<ul>{cards}</ul><nav>{nav}</nav>", head, scripts)
+
+
+def product(site: str, menu: Mapping[str, str], shoe: Product, facts: Mapping[str, str], scripts: str) -> str:
+    """A product page: a large picture, what is known about the shoe, and the site's embedded data."""
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    body = (
+        f'<article><h1>{escape(shoe.title)}</h1><img src="/images/{escape(shoe.image_name)}"'
+        f' alt="{escape(shoe.title)}"><dl>{rows}</dl></article>'
+    )
+    return document(site, menu, shoe.title, body, "", scripts)
+
+
+def document(site: str, menu: Mapping[str, str], title: str, body: str, head: str = "", scripts: str = "") -> str:
+    """A whole page; ``scripts`` stand at its end."""
+    links = "".join(f'<a href="{escape(href)}">{escape(name)}</a>' for name, href in menu.items())
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} | {escape(site)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>{head}</head><body>'
+        f"<header><b>{escape(site)}</b>{links}</header><main>{body}</main>{scripts}</body></html>"
+    )

@@ -1,0 +1,156 @@
+"""Pages in the shape of StockX: server-rendered React, its query cache in ``script#__NEXT_DATA__``.
+
+Listing pages hold search nodes as they stood after 2023 (``market.state.lowestAsk.amount``), product pages a product as
+of October 2024 (prices under ``pricing``). What a person sees is ``html``'s concern.
+"""
+
+from typing import Any
+
+from sneaker_assets.demo_shop import html
+from sneaker_assets.demo_shop.catalogue import Product
+from sneaker_assets.demo_shop.html import Shelf
+
+LISTING_PATH = "/sneakers"
+RELEASES_PATH = "/new-releases/sneakers"
+PAGE_SIZE = 40
+IMAGE_SIZE = (700, 500)
+SIZES = ("8", "9", "10", "11", "12")
+
+_MENU = {"Sneakers": LISTING_PATH, "New releases": RELEASES_PATH}
+
+
+def product_path(shoe: Product) -> str:
+    """The path of a product's own page."""
+    return f"/{shoe.slug}"
+
+
+def listing_page(shelf: Shelf, base: str) -> str:
+    """A page of search results; images are addressed below ``base``."""
+    edges = [{"isAd": False, "objectId": shoe.product_id, "node": _node(shoe, base)} for shoe in shelf.products]
+    info = {"limit": PAGE_SIZE, "page": shelf.page, "pageCount": shelf.n_pages, "total": shelf.total}
+    query = _query("getDiscoveryData", {"browse": {"results": {"pageInfo": info, "edges": edges}}})
+    cards = "".join(html.card(shoe, product_path(shoe), _card_price(shoe)) for shoe in shelf.products)
+    return html.listing("STOCKX demo", _MENU, shelf, cards, _next_data(query))
+
+
+def product_page(shoe: Product, base: str) -> str:
+    """The page of one product; images are addressed below ``base``."""
+    facts = {
+        "Style": shoe.style_code,
+        "Colorway": shoe.colourway,
+        "Retail price": html.dollars(shoe.retail_price),
+        "Release date": shoe.release_date.isoformat(),
+        "Last sale": html.dollars(shoe.price),
+        "Lowest ask": html.dollars(shoe.lowest_ask),
+    }
+    query = _query("GetProduct", {"product": _product(shoe, base)}, id=shoe.slug)
+    return html.product("STOCKX demo", _MENU, shoe, facts, _next_data(query))
+
+
+def _card_price(shoe: Product) -> str:
+    if shoe.announced:
+        return f"{html.dollars(shoe.retail_price)} retail, {shoe.release_date.isoformat()}"
+    return html.dollars(shoe.price)
+
+
+def _next_data(query: dict[str, Any]) -> str:
+    states = {"query": {"value": {"mutations": [], "queries": [query]}}}
+    data = {"props": {"pageProps": {"req": {"appContext": {"states": states}}}}, "page": "/[[...slug]]", "query": {}}
+    return f'<script id="__NEXT_DATA__" type="application/json">{html.script_json(data)}</script>'
+
+
+def _query(name: str, data: dict[str, Any], **variables: str) -> dict[str, Any]:
+    key = [name, {"countryCode": "US", "currencyCode": "USD", **variables}]
+    return {"queryKey": key, "queryHash": html.script_json(key), "state": {"data": data, "status": "success"}}
+
+
+def _amount(value: float | None) -> dict[str, float] | None:
+    return None if value is None else {"amount": value}
+
+
+def _market(shoe: Product) -> dict[str, Any]:
+    """Asks, bids and sales; a shoe never sold has a last sale of null, or 0, as the site has written both."""
+    unknown = 0 if len(shoe.slug) % 2 else None
+    last_sale = unknown if shoe.price is None else shoe.price
+    n_sold = 0 if shoe.price is None else 100 + shoe.design.grain % 900
+    return {
+        "state": {
+            "lowestAsk": _amount(shoe.lowest_ask),
+            "highestBid": _amount(shoe.highest_bid),
+            "numberOfCustodialAsks": None,
+        },
+        "salesInformation": {"lastSale": last_sale, "salesLast72Hours": n_sold % 7},
+        "deadStock": {"sold": n_sold, "averagePrice": unknown if shoe.average_price is None else shoe.average_price},
+        "statistics": {
+            "lastSale": {"amount": last_sale, "changePercentage": 0, "changeValue": 0, "sameFees": None},
+            "last90Days": {"averagePrice": unknown if shoe.average_price is None else shoe.average_price},
+        },
+    }
+
+
+def _traits(shoe: Product) -> list[dict[str, Any]]:
+    traits = {
+        "Style": shoe.style_code,
+        "Colorway": shoe.colourway,
+        "Retail Price": f"{shoe.retail_price:.0f}",
+        "Release Date": shoe.release_date.isoformat(),
+    }
+    return [{"name": name, "value": value} for name, value in traits.items()]
+
+
+def _node(shoe: Product, base: str) -> dict[str, Any]:
+    image = f"{base}/images/{shoe.image_name}"
+    return {
+        "id": shoe.product_id,
+        "name": shoe.colourway,
+        "urlKey": shoe.slug,
+        "title": shoe.title,
+        "brand": shoe.brand,
+        "description": "",
+        "model": f"{shoe.brand} {shoe.model}",
+        "condition": "New",
+        "productCategory": "sneakers",
+        "listingType": "STANDARD",
+        "gender": "men",
+        "browseVerticals": ["sneakers"],
+        "styleId": shoe.style_code,
+        "media": {"thumbUrl": image, "smallImageUrl": image, "imageUrl": image},
+        "favorite": None,
+        "productTraits": _traits(shoe),
+        "variants": _variants(shoe),
+        "market": {"currencyCode": "USD", **_market(shoe)},
+    }
+
+
+def _variants(shoe: Product) -> list[dict[str, Any]]:
+    return [{"id": f"{shoe.product_id}-{size}", "hidden": False, "traits": {"size": size}} for size in SIZES]
+
+
+def _product(shoe: Product, base: str) -> dict[str, Any]:
+    image = f"{base}/images/{shoe.image_name}"
+    market = _market(shoe)
+    del market["deadStock"]
+    return {
+        "sizeDescriptor": "Size",
+        "urlKey": shoe.slug,
+        "id": shoe.product_id,
+        "productCategory": "sneakers",
+        "primaryCategory": shoe.brand,
+        "primaryTitle": f"{shoe.brand} {shoe.model}",
+        "secondaryTitle": shoe.colourway,
+        "brand": shoe.brand,
+        "title": shoe.title,
+        "model": f"{shoe.brand} {shoe.model}",
+        "description": "",
+        "contentGroup": "sneakers",
+        "listingType": "STANDARD",
+        "deleted": False,
+        "gender": "men",
+        "browseVerticals": ["sneakers"],
+        "condition": "New",
+        "styleId": shoe.style_code,
+        "media": {"all360Images": [], "gallery": [image], "smallImageUrl": image, "thumbUrl": image, "imageUrl": image},
+        "traits": [{**trait, "visible": True, "format": None} for trait in _traits(shoe)],
+        "variants": _variants(shoe),
+        "pricing": {"minimumBid": 25, "market": market, "variants": []},
+    }

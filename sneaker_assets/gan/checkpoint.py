@@ -1,0 +1,109 @@
+"""A training's state as a folder that is there whole or not at all.
+
+``epoch-0012/`` holds ``model.safetensors`` (every tensor by name), ``history.parquet`` (the losses so far) and
+``state.json`` (the rest, and the tensors' sha256). No pickle. What the tensors mean is ``state``'s concern.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor
+from upath import UPath
+
+from sneaker_assets.lake import new_folder, read_json, read_table
+
+log = logging.getLogger(__name__)
+
+KEPT = 2
+"""Checkpoints that stay: the newest, and the one before it should the newest be damaged."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be read; the message names its folder and what is wrong."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a training needs in order to go on.
+
+    Attributes:
+        epoch: epochs done.
+        step: training steps done.
+        tensors: weights, optimizers and random states by name; contiguous, on the CPU.
+        history: one row an epoch.
+        known: what else is known of the run, as JSON: its settings and its images.
+    """
+
+    epoch: int
+    step: int
+    tensors: dict[str, Tensor]
+    history: pd.DataFrame
+    known: dict[str, Any]
+
+
+def save(folder: UPath, checkpoint: Checkpoint) -> UPath:
+    """Write a checkpoint into ``folder``, then drop all but the last two.
+
+    Raises:
+        LakeError: the folder cannot be written.
+    """
+    path = folder / f"epoch-{checkpoint.epoch:04d}"
+    tensors = tensors_to_bytes(checkpoint.tensors)
+    state = {
+        "epoch": checkpoint.epoch,
+        "step": checkpoint.step,
+        "sha256": hashlib.sha256(tensors).hexdigest(),
+        **checkpoint.known,
+    }
+    with new_folder(path) as new:
+        (new / "model.safetensors").write_bytes(tensors)
+        checkpoint.history.to_parquet(new / "history.parquet", index=False)
+        (new / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+    for old in list(_newest_first(folder))[KEPT:]:
+        old.fs.rm(old.path, recursive=True)
+    return path
+
+
+def load(path: UPath) -> Checkpoint:
+    """Read a checkpoint's folder.
+
+    Raises:
+        CheckpointError: a file is missing, cut short or altered.
+    """
+    try:
+        state = read_json(path / "state.json")
+        data = (path / "model.safetensors").read_bytes()
+        if hashlib.sha256(data).hexdigest() != state.pop("sha256"):
+            raise CheckpointError(f"{path}: model.safetensors is not what was written")
+        return Checkpoint(
+            epoch=state.pop("epoch"),
+            step=state.pop("step"),
+            tensors=tensors_from(data),
+            history=read_table(path / "history.parquet"),
+            known=state,
+        )
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is damaged ({error})") from error
+
+
+def latest(folder: UPath) -> Checkpoint | None:
+    """The newest readable checkpoint in ``folder``, or None; a damaged one is named in a warning and passed over."""
+    for path in _newest_first(folder):
+        try:
+            return load(path)
+        except CheckpointError as error:
+            log.warning("%s; the checkpoint before it is used", error)
+    return None
+
+
+def _newest_first(folder: UPath) -> Iterator[UPath]:
+    if folder.exists():
+        yield from sorted(folder.glob("epoch-*"), key=lambda path: path.name, reverse=True)

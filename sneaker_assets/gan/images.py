@@ -1,0 +1,83 @@
+"""Pictures to arrays and back: square, small, all in one array.
+
+A shoe keeps its shape: its picture is padded to a square on its own background colour, never squashed. What the
+networks do with the pixels, and random changes while training (``augment``), live elsewhere.
+"""
+
+import io
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from upath import UPath
+
+UInt8Array = npt.NDArray[np.uint8]
+
+WHITE = (255, 255, 255)
+
+
+def load_square_images(paths: Sequence[str | os.PathLike[str]], size: int) -> UInt8Array:
+    """Decode pictures, each padded to a square and scaled to ``size`` pixels a side.
+
+    Returns:
+        uint8 RGB [N, size, size, 3], in the order of the paths.
+
+    Raises:
+        ValueError: a picture is missing or does not decode; the message names its path.
+    """
+    images = np.empty((len(paths), size, size, 3), dtype=np.uint8)
+    with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
+        for row, image in enumerate(pool.map(lambda path: _load(path, size), paths)):
+            images[row] = image
+    return images
+
+
+def square(picture: Image.Image, size: int) -> UInt8Array:
+    """Fit a picture into a square of ``size`` pixels, centred on its own background colour: uint8 [size, size, 3]."""
+    fitted = ImageOps.contain(_on_white(picture), (size, size), Image.Resampling.BICUBIC)
+    padded = ImageOps.pad(fitted, (size, size), color=background_colour(np.asarray(fitted)))
+    return np.asarray(padded)
+
+
+def background_colour(image: UInt8Array) -> tuple[int, int, int]:
+    """The colour of most of an image's rim: the median of its outermost pixels, channel by channel.
+
+    Args:
+        image: uint8 RGB [height, width, 3].
+    """
+    rim = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    red, green, blue = np.median(rim, axis=0)
+    return round(red), round(green), round(blue)
+
+
+def to_network(images: Tensor) -> Tensor:
+    """Pixels as the networks take them: uint8 [N, H, W, 3] to float32 [N, 3, H, W] in [-1, 1], channels last."""
+    return images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+
+
+def from_network(images: Tensor) -> UInt8Array:
+    """Pixels as everyone else takes them: float [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3]."""
+    pixels = images.float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    array: UInt8Array = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return array
+
+
+def _load(path: str | os.PathLike[str], size: int) -> UInt8Array:
+    try:
+        with Image.open(io.BytesIO(UPath(path).read_bytes())) as picture:
+            # A JPEG decodes at a half, a quarter or an eighth for little; twice the size is left to the antialiasing.
+            picture.draft("RGB", (2 * size, 2 * size))
+            return square(picture, size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} is no picture that decodes ({error})") from error
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, WHITE), picture.convert("RGBA")).convert("RGB")

@@ -1,0 +1,38 @@
+"""The settings of a GAN's training; known without torch, so that a form can show them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """The settings of one training.
+
+    Attributes:
+        epochs: passes over the images, in total: a later call with more goes on from where this one ended.
+        batch_size: images a step; fewer where there are fewer.
+        size: side of the images in pixels, a power of two from 8.
+        latent: length of a noise vector.
+        generator_width: channels of the generator's last hidden block.
+        discriminator_width: channels of the discriminator's first block.
+        generator_lr: Adam's learning rate for the generator.
+        discriminator_lr: Adam's learning rate for the discriminator.
+        betas: Adam's decay rates.
+        ema_decay: what the averaged generator keeps at each step; less in the first steps.
+        augment: whether the discriminator sees its images through differentiable augmentation.
+        seed: of weights, noise, order and augmentation.
+        checkpoint_every: epochs between two checkpoints, each with a grid of samples.
+    """
+
+    epochs: int = 220
+    batch_size: int = 64
+    size: int = 64
+    latent: int = 100
+    generator_width: int = 64
+    discriminator_width: int = 64
+    generator_lr: float = 2e-4
+    discriminator_lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    ema_decay: float = 0.999
+    augment: bool = True
+    seed: int = 0
+    checkpoint_every: int = 10

@@ -1,0 +1,237 @@
+"""Training a DCGAN: a plain loop that reads like the paper, and that can be killed at any moment.
+
+Goodfellow and others' non-saturating loss (2014, https://arxiv.org/abs/1406.2661) on the networks of ``networks``, with
+an average of the generator's weights over time and differentiable augmentation. What is carried from step to step
+lives in ``state``, how it is kept in ``checkpoint``; how good the samples are is judged elsewhere.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import math
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor
+from torch.nn.functional import softplus
+from upath import UPath
+
+from sneaker_assets.gan import checkpoint
+from sneaker_assets.gan.augment import augment
+from sneaker_assets.gan.checkpoint import Checkpoint
+from sneaker_assets.gan.images import UInt8Array, to_network
+from sneaker_assets.gan.sampling import image_grid
+from sneaker_assets.gan.settings import GanConfig
+from sneaker_assets.gan.state import GanState
+from sneaker_assets.lake import write_bytes, write_json, write_table
+from sneaker_assets.progress import Progress
+
+log = logging.getLogger(__name__)
+
+
+class GanDiverged(RuntimeError):  # noqa: N818 - an outcome of training, as StopIteration is one of iterating
+    """A loss or a weight is no longer a number; the last good checkpoint is kept."""
+
+
+@dataclass(frozen=True)
+class GanRun:
+    """What a training left behind.
+
+    Attributes:
+        generator: the folder for ``sampling.load_generator``.
+        samples: the newest grid of samples (PNG).
+        history: one row an epoch: epoch, step, generator_loss, discriminator_loss, seconds.
+        epochs: epochs trained in total.
+        trained: epochs trained by this call; 0 where all were there already.
+    """
+
+    generator: UPath
+    samples: UPath
+    history: pd.DataFrame
+    epochs: int
+    trained: int
+
+
+def train_gan(images: UInt8Array, config: GanConfig, folder: UPath, device: torch.device) -> GanRun:
+    """Train a generator until it has seen the images ``config.epochs`` times, going on from where ``folder`` is.
+
+    ``folder`` is one run: ``checkpoints/`` to go on from, and ``generator/`` with ``model.safetensors`` (the averaged
+    generator), ``config.json``, ``history.parquet`` and ``samples/epoch-0012.png``, grids from fixed noise. Other
+    images or other settings are another run and want another folder, which ``run_name`` can name.
+
+    Args:
+        images: uint8 RGB [N, size, size, 3].
+        config: the settings.
+        folder: where this run lies.
+        device: where to train.
+
+    Raises:
+        ValueError: fewer than two images, images of another shape, or a folder with the run of other networks.
+        GanDiverged: a loss became NaN or infinite.
+        LakeError: the folder cannot be written.
+    """
+    _check(images, config)
+    state, known = GanState(config, device), {"config": asdict(config), "run": run_name(images, config)}
+    last = checkpoint.latest(folder / "checkpoints")
+    if last is not None:
+        _resume(state, last, known, folder)
+    start, generator = state.epoch, folder / "generator"
+    if start < config.epochs:
+        _train(state, torch.tensor(images, device=device), known, folder)
+    if start < config.epochs or not (generator / "config.json").exists():
+        _publish(state, known, generator)
+    history = pd.DataFrame(state.history)
+    return GanRun(generator, _grid(generator, state.epoch), history, state.epoch, trained=state.epoch - start)
+
+
+def run_name(images: UInt8Array, config: GanConfig) -> str:
+    """Sixteen hex digits that name a run: the same images and settings, however long it has been trained."""
+    free = {"epochs", "checkpoint_every"}
+    settings = {name: value for name, value in asdict(config).items() if name not in free}
+    digest = hashlib.sha256(json.dumps([images.shape, settings]).encode())
+    digest.update(images.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def train_step(state: GanState, real: Tensor) -> Tensor:
+    """One step of both networks: the discriminator on real and generated images, then the generator against it.
+
+    Args:
+        state: the training, changed in place.
+        real: images [N, 3, size, size] in [-1, 1].
+
+    Returns:
+        The generator's and the discriminator's loss, float32 [2], on the device.
+    """
+    generator, discriminator = state.generator.train(), state.discriminator
+
+    with state.autocast():
+        fake = generator(state.noise(len(real)))
+        on_real, on_fake = discriminator(_seen(state, real)), discriminator(_seen(state, fake.detach()))
+        discriminator_loss = softplus(-on_real).mean() + softplus(on_fake).mean()
+    _descend(state.discriminator_adam, discriminator_loss)
+
+    discriminator.requires_grad_(False)
+    with state.autocast():
+        generator_loss = softplus(-discriminator(_seen(state, fake))).mean()
+    _descend(state.generator_adam, generator_loss)
+    discriminator.requires_grad_(True)
+
+    state.follow()
+    return torch.stack([generator_loss.detach(), discriminator_loss.detach()])
+
+
+def _seen(state: GanState, images: Tensor) -> Tensor:
+    return augment(images.float(), state.rng) if state.config.augment else images
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+def _check(images: UInt8Array, config: GanConfig) -> None:
+    count, shape = len(images), (config.size, config.size, 3)
+    if images.shape[1:] != shape:
+        raise ValueError(f"images of shape {images.shape[1:]}, but the settings ask for {shape}")
+    if count < 2:
+        raise ValueError(
+            f"this price band has {count} image{'s' * (count != 1)}, and a GAN needs at least 2 (hundreds to be any "
+            "good): crawl more listings, or move the edge between the bands"
+        )
+
+
+def _resume(state: GanState, last: Checkpoint, known: dict[str, Any], folder: UPath) -> None:
+    try:
+        state.restore(last.tensors)
+    except ValueError as error:
+        raise ValueError(
+            f"{folder} holds a run of other networks ({last.known['config']}): "
+            "train in another folder, delete this one, or go back to its settings"
+        ) from error
+    state.epoch, state.step, state.history = last.epoch, last.step, last.history.to_dict("records")
+    log.info("goes on from epoch %d in %s", state.epoch, folder)
+    if last.known["run"] != known["run"]:
+        log.warning("%s was trained on other images or with other settings until now", folder)
+
+
+def _train(state: GanState, images: Tensor, known: dict[str, Any], folder: UPath) -> None:
+    config = state.config
+    size = min(config.batch_size, len(images))
+    to_see = (config.epochs - state.epoch) * (len(images) // size) * size
+    started, first = time.monotonic(), state.step
+
+    def words() -> str:
+        generator_loss, discriminator_loss = state.losses.tolist()
+        speed = (state.step - first) * size / (time.monotonic() - started)
+        return (
+            f"epoch {min(state.epoch + 1, config.epochs)} of {config.epochs}, generator loss {generator_loss:.3f}, "
+            f"discriminator loss {discriminator_loss:.3f}, {speed:.0f} images/s"
+        )
+
+    progress = Progress(log, "images seen", of=to_see, more=words)
+    while state.epoch < config.epochs:
+        _train_epoch(state, images, size, progress)
+        if state.epoch % config.checkpoint_every == 0 or state.epoch == config.epochs:
+            _keep(state, known, folder)
+    progress.finish()
+
+
+def _train_epoch(state: GanState, images: Tensor, size: int, progress: Progress) -> None:
+    """Every image once, in a new order, but for those left when the last batch is not full."""
+    started = time.monotonic()
+    order = torch.randperm(len(images), generator=state.rng).to(images.device)
+    total = torch.zeros(2, device=images.device)
+    batches = [batch for batch in torch.split(order, size) if len(batch) == size]
+    for batch in batches:
+        state.losses = train_step(state, to_network(images[batch]))
+        total += state.losses
+        progress.add(size)
+    generator_loss, discriminator_loss = (total / len(batches)).tolist()
+    state.epoch += 1
+    if not math.isfinite(generator_loss + discriminator_loss):
+        raise _diverged(state)
+    state.history.append(
+        {
+            "epoch": state.epoch,
+            "step": state.step,
+            "generator_loss": generator_loss,
+            "discriminator_loss": discriminator_loss,
+            "seconds": time.monotonic() - started,
+        }
+    )
+
+
+def _diverged(state: GanState) -> GanDiverged:
+    return GanDiverged(
+        f"training diverged in epoch {state.epoch}: the losses are no longer numbers. "
+        "The last good checkpoint is kept; train in another folder with lower learning rates or another seed"
+    )
+
+
+def _keep(state: GanState, known: dict[str, Any], folder: UPath) -> None:
+    """A grid of samples, then the checkpoint: whoever finds the checkpoint finds its grid."""
+    if not state.is_finite():
+        raise _diverged(state)
+    png = io.BytesIO()
+    image_grid(state.samples(), columns=8).save(png, "PNG")
+    write_bytes(_grid(folder / "generator", state.epoch), png.getvalue())
+    kept = Checkpoint(state.epoch, state.step, state.tensors(), pd.DataFrame(state.history), known)
+    checkpoint.save(folder / "checkpoints", kept)
+
+
+def _publish(state: GanState, known: dict[str, Any], generator: UPath) -> None:
+    weights = {name: value.detach().cpu().contiguous() for name, value in state.averaged.state_dict().items()}
+    write_bytes(generator / "model.safetensors", tensors_to_bytes(weights))
+    write_table(generator / "history.parquet", pd.DataFrame(state.history))
+    write_json(generator / "config.json", {**known["config"], "run": known["run"], "trained": state.epoch})
+
+
+def _grid(generator: UPath, epoch: int) -> UPath:
+    return generator / "samples" / f"epoch-{epoch:04d}.png"

@@ -1,0 +1,83 @@
+"""Announced shoes: which there are, by which key they are known, and when an announcement has changed."""
+
+import hashlib
+
+import pandas as pd
+
+from sneaker_assets.tables import Releases
+
+_SEPARATOR = "--"
+_CONTENT = ["title", "image_url", "retail_price", "release_date"]
+
+
+class ReleaseError(LookupError):
+    """A release is not, or no longer, what its key says; the message names it."""
+
+
+def release_key(site: str, product_id: str) -> str:
+    """The key of a release, safe as a file name."""
+    return f"{site}{_SEPARATOR}{product_id}"
+
+
+def parse_release_key(key: str) -> tuple[str, str]:
+    """Site and product id of a key.
+
+    Raises:
+        ReleaseError: it is no such key.
+    """
+    site, separator, product_id = key.partition(_SEPARATOR)
+    if not (site and separator and product_id):
+        raise ReleaseError(f"{key!r} is no release: a key reads <site>{_SEPARATOR}<product id>")
+    return site, product_id
+
+
+def announcements(observations: pd.DataFrame) -> pd.DataFrame:
+    """One row an announced shoe.
+
+    Args:
+        observations: ``tables.Observations`` of a site's release page.
+
+    Returns:
+        The first observation of each product, with further columns ``release`` (its key) and ``content`` (sixteen hex
+        digits that change when title, image, retail price or date do).
+    """
+    announced = observations.drop_duplicates(["site", "product_id"], ignore_index=True)
+    keys = [
+        release_key(site, product_id)
+        for site, product_id in zip(announced["site"], announced["product_id"], strict=True)
+    ]
+    content = [
+        hashlib.sha256(repr(values).encode()).hexdigest()[:16]
+        for values in announced[_CONTENT].astype(str).itertuples(index=False, name=None)
+    ]
+    return announced.assign(release=keys, content=content)
+
+
+def announced_content(observations: pd.DataFrame) -> dict[str, str]:
+    """Release key to content of each announced shoe, as :func:`announcements` gives them."""
+    announced = announcements(observations)
+    return dict(zip(announced["release"].astype(str), announced["content"].astype(str), strict=True))
+
+
+def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """The announced shoe of that key.
+
+    Args:
+        key: The release's key.
+        announced: What :func:`announcements` gives.
+        images: ``tables.Images`` of its image.
+
+    Returns:
+        ``tables.Releases``, one row.
+
+    Raises:
+        ReleaseError: it is no longer announced, or its image cannot be used.
+    """
+    rows = announced[announced["release"] == key].merge(images.drop(columns="site"), on="image_url")
+    if rows.empty:
+        raise ReleaseError(f"{key} is no longer announced: its site lists {len(announced)} other releases")
+    problem = rows["problem"].iloc[0]
+    if pd.notna(problem):
+        raise ReleaseError(f"the image of {key} cannot be used: {problem}")
+    dollars = rows["currency"].isna() | (rows["currency"] == "USD")
+    return rows.assign(retail_price=rows["retail_price"].where(dollars))[list(Releases.to_schema().columns)]

@@ -1,0 +1,254 @@
+"""One command for the whole graph: runs every job in order on the instance of DAGSTER_HOME and says what came of it.
+
+The same as materializing everything in the UI, where the runs and assets it makes are to be seen afterwards. What each
+stage does is the assets' concern.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+from rich.table import Table
+
+from sneaker_assets.assets.partitions import backbone_partitions, band_partitions, release_partitions, site_partitions
+from sneaker_assets.definitions import defs
+from sneaker_assets.market.releases import announcements
+from sneaker_assets.resources import LakeResource, ListingSourceResource
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class StageError(RuntimeError):
+    """A stage failed; the message is the failure's own."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run: a job on a partition, with the config of its assets."""
+
+    job: str
+    partition: str | None = None
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.job if self.partition is None else f"{self.job} {self.partition}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage took and what its assets said of themselves: asset name to metadata."""
+
+    stage: Stage
+    seconds: float
+    metadata: Mapping[str, Mapping[str, Any]]
+
+
+def run_stage(stage: Stage, instance: dg.DagsterInstance) -> Outcome:
+    """Run one stage on the instance.
+
+    Raises:
+        StageError: it failed.
+    """
+    ops = {asset: {"config": dict(config)} for asset, config in stage.config.items()}
+    started = time.monotonic()
+    result = defs.resolve_job_def(stage.job).execute_in_process(
+        run_config={**_QUIET, "ops": ops}, partition_key=stage.partition, instance=instance, raise_on_error=False
+    )
+    if not result.success:
+        raise StageError(f"{stage}: {_reason(result)}")
+    metadata = {
+        event.asset_key.to_user_string(): {name: value.value for name, value in event.materialization.metadata.items()}
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
+    return Outcome(stage, time.monotonic() - started, metadata)
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    """The innermost message of the first step that failed."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            data = event.step_failure_data.user_failure_data
+            words = (data.description if data else None) or (error.message if error else "") or ""
+            return f"{event.step_key}: {words.strip()}"
+    return "the run failed before its first step"
+
+
+def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
+    """Every stage up to the releases, in order."""
+    for site in site_partitions.get_partition_keys():
+        yield Stage("crawl_site", site)
+    yield Stage("build_data_set")
+    for backbone in arguments.backbone or ["vgg16"]:
+        config = {"image_features": {"weights": arguments.weights}, "price_model": {"epochs": arguments.epochs}}
+        yield Stage("train_price_model", backbone, config)
+    yield Stage("rank_models")
+    gan = {
+        "epochs": arguments.gan_epochs,
+        "generator_width": arguments.gan_width,
+        "discriminator_width": arguments.gan_width,
+        "batch_size": arguments.gan_batch_size,
+    }
+    for band in band_partitions.get_partition_keys():
+        yield Stage("train_gan", band, {"gan_checkpoints": gan})
+
+
+def release_stages(instance: dg.DagsterInstance) -> Iterator[Stage]:
+    """A stage for each shoe that a site announces now; new ones become partitions."""
+    with ListingSourceResource().open(LakeResource().open()) as source:
+        seen = [announcements(source.releases(site)) for site in site_partitions.get_partition_keys()]
+    keys = [str(key) for announced in seen for key in announced["release"]]
+    instance.add_dynamic_partitions(release_partitions.name or "", keys)
+    for key in keys:
+        yield Stage("price_release", key)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
+    """Run every stage, saying what happens while it does."""
+    outcomes = []
+
+    def follow(coming: Iterator[Stage]) -> None:
+        for stage in coming:
+            console.print(f"[bold]{stage}[/bold]")
+            outcomes.append(run_stage(stage, instance))
+            console.print(f"  [green]done[/green] in {outcomes[-1].seconds:.1f} s")
+
+    with dg.DagsterInstance.get() as instance:
+        follow(stages(arguments))
+        follow(release_stages(instance))
+    return outcomes
+
+
+def summary(outcomes: Sequence[Outcome]) -> Table:
+    """The whole run in one short table."""
+    table = Table(title="What came of it", title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for outcome in outcomes:
+        for line, words in _facts(outcome):
+            table.add_row(line, words)
+    for job, seconds in _seconds_per_job(outcomes).items():
+        table.add_row(f"seconds {job}", f"{seconds:.1f}")
+    return table
+
+
+def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    for asset, said in outcome.metadata.items():
+        if asset in _LINES:
+            name, words = _LINES[asset]
+            yield f"{name} {outcome.stage.partition or ''}".strip(), words(said)
+
+
+def _errors(rmse: Mapping[str, Mapping[str, float]]) -> str:
+    return "; ".join(f"{split} ${by['model']:,.0f} (mean predictor ${by['mean']:,.0f})" for split, by in rmse.items())
+
+
+_LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
+    "raw_scrapes": ("listings", lambda said: f"{said['products']:,} products, {said['new_products']:,} new"),
+    "scraped_images": (
+        "images",
+        lambda said: f"{said['images']:,}, {said['new_images']:,} new, {said['unusable']:,} unusable",
+    ),
+    "clean_listings": (
+        "outliers",
+        lambda said: (
+            f"{said['outliers_removed']:,} above the fence of ${said['upper_fence']:,.2f} removed, "
+            f"{said['without_price']:,} without a price left out"
+        ),
+    ),
+    "splits": ("split sizes", lambda said: ", ".join(f"{split} {n:,}" for split, n in said["sizes"].items())),
+    "image_features": (
+        "features",
+        lambda said: f"{said['images']:,} images, {said['new_images']:,} new; weights: {said['weights']}",
+    ),
+    "price_model": (
+        "model",
+        lambda said: (
+            f"{'trained now' if said['trained_now'] else 'already there'}, best epoch {said['best_epoch']:.0f}"
+        ),
+    ),
+    "evaluation_metrics": ("RMSE", lambda said: _errors(said["rmse"])),
+    "model_leaderboard": ("champion", lambda said: str(said["champion"])),
+    "gan_checkpoints": (
+        "GAN",
+        lambda said: f"{said['images']:,} images, {said['epochs']} epochs, {said['epochs_trained_now']} trained now",
+    ),
+    "release_predictions": ("release", lambda said: f"${said['predicted_price']:,.0f}"),
+}
+"""What the summary says of an asset: the line's name, and its words from the asset's metadata."""
+
+
+def _seconds_per_job(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for outcome in outcomes:
+        seconds[outcome.stage.job] = seconds.get(outcome.stage.job, 0.0) + outcome.seconds
+    return seconds
+
+
+def figure_paths(outcomes: Sequence[Outcome]) -> list[str]:
+    """Where the figures lie."""
+    said = [entry for outcome in outcomes for metadata in outcome.metadata.values() for entry in metadata.items()]
+    return [str(path) for name, path in said if name.endswith("_file")]
+
+
+def _show_progress() -> None:
+    """Print what the domain logs, before Dagster's own handler adds its prefix to it."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("  %(message)s"))
+    logger = logging.getLogger("sneaker_assets")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    logger.propagate = False
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="sneaker-assets",
+        description="Materialize the whole graph: crawl, clean, split, train, evaluate, draw shoes, price releases. "
+        "Where listings come from and where they go is set by SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE.",
+    )
+    parser.add_argument(
+        "--backbone",
+        action="append",
+        choices=backbone_partitions.get_partition_keys(),
+        help="default: vgg16; repeatable",
+    )
+    parser.add_argument("--weights", default="auto", choices=("auto", "imagenet", "none"), help="default: auto")
+    parser.add_argument("--epochs", type=int, default=60, help="of the price model; default: 60")
+    parser.add_argument("--gan-epochs", type=int, default=220, help="default: 220, for which you want a GPU")
+    parser.add_argument("--gan-width", type=int, default=64, help="channels of the networks; default: 64")
+    parser.add_argument("--gan-batch-size", type=int, default=64, help="default: 64")
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    """Run the pipeline from the command line; the exit status is 1 where a stage failed."""
+    arguments, console = parse(), Console(highlight=False)
+    if not os.environ.get("DAGSTER_HOME"):
+        console.print("DAGSTER_HOME is not set: use make, or set it to an absolute folder that holds dagster.yaml")
+        return 1
+    _show_progress()
+    try:
+        outcomes = run(arguments, console)
+    except (StageError, ValueError, OSError) as error:
+        console.print(f"[red]failed[/red] {error}")
+        return 1
+    console.print(summary(outcomes))
+    console.print("figures:", *(f"  {path}" for path in figure_paths(outcomes)), sep="\n")
+    console.print("\nsee it all in Dagster's UI:  [bold]make ui[/bold]  (http://localhost:3000)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

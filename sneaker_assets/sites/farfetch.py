@@ -1,0 +1,285 @@
+"""Farfetch: a shop of many boutiques, whose pages embed their data as script state, JSON-LD or, in 2015, markup.
+
+Prices are the shop's own: ``list``, and ``sale`` where it is reduced. The states come before JSON-LD, since they alone
+tell a reduced price from a full one. Listing pages run on with ``?page=N``.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bs4 import Tag
+
+from sneaker_assets.sites.base import Listing, Page, Price, Site
+from sneaker_assets.sites.money import amount, amount_in_text, currency_code
+from sneaker_assets.sites.reading import (
+    Document,
+    Reader,
+    assigned_json,
+    attribute,
+    day,
+    dig,
+    first_text,
+    items,
+    mapping,
+    objects,
+    page_number,
+    page_of,
+    parsed_json,
+    prices,
+    read_first,
+    text,
+    with_query,
+)
+
+NAME = "farfetch"
+HOME = "https://www.farfetch.com"
+
+_HYDRATION = re.compile(r"__HYDRATION_STATE__['\"\]]*\s*=\s*")
+_INITIAL_STATE = re.compile(r"__initialState[\w-]*['\"\]]*\s*=\s*")
+_PRODUCT_ID = re.compile(r"-item-(\d+)\.aspx|-(\d{6,})(?:[/?#]|$)")
+
+
+def read_page(body: bytes, url: str) -> Page:
+    """Read a Farfetch page of any known generation.
+
+    Raises:
+        PageError: there is no listing on it.
+    """
+    return read_first(NAME, GENERATIONS, body, url)
+
+
+def _read_hydration(document: Document) -> Page | None:
+    """``__HYDRATION_STATE__``, which holds whole products on product pages and some listing pages."""
+    return _page_of_state(_hydration_state(document), document, "hydration_state")
+
+
+def _read_initial_state(document: Document) -> Page | None:
+    """``__initialState…__`` of listing and product pages, and the bare JSON of the listing's own requests."""
+    if document.json:
+        return _page_of_state(document.json, document, "initial_state")
+    states = (assigned_json(script.get_text(), _INITIAL_STATE) for script in document.scripts)
+    return next((page for state in states if (page := _page_of_state(state, document, "initial_state"))), None)
+
+
+def _read_item_list(document: Document) -> Page | None:
+    """JSON-LD: an ``ItemList`` of products, or one product.
+
+    https://schema.org/ItemList
+    """
+    scripts = [tag for tag in document.scripts if attribute(tag, "type") == "application/ld+json"]
+    nodes = [node for script in scripts for node in objects(parsed_json(script.get_text()))]
+    listings = [listing for node in nodes if _is_a(node, "Product") and (listing := _linked_listing(node, document))]
+    if not listings:
+        listings = [
+            listing
+            for node in nodes
+            if _is_a(node, "ListItem") and not isinstance(node.get("item"), dict)
+            if (listing := _linked_listing(node, document))
+        ]
+    following = _next_page(_hydration_state(document), document) or _next_link(document)
+    return page_of(listings, "json_ld", following)
+
+
+def _read_markup(document: Document) -> Page | None:
+    """The meta tags and microdata of a product page of 2015."""
+    found = document.tags("meta", "div")
+    meta = {attribute(tag, "property"): attribute(tag, "content") for tag in reversed(found) if tag.name == "meta"}
+    inner = _microdata(found)
+    title = first_text(inner.get("name"), meta.get("og:title"))
+    address = document.link(meta.get("og:url")) or document.url
+    if title is None or not (meta.get("og:price:amount") or inner.get("price")):
+        return None
+    currency = currency_code(meta.get("og:price:currency") or inner.get("pricecurrency"))
+    raw = first_text(meta.get("og:price:amount"), inner.get("price")) or ""
+    value = amount_in_text(raw, currency=currency)
+    listing = Listing(
+        site=NAME,
+        product_id=inner.get("sku") or _product_id(address),
+        url=address,
+        title=title,
+        image_url=document.link(meta.get("og:image") or inner.get("image")),
+        generation="markup_2015",
+        brand=inner.get("brand"),
+        prices=(Price(value, currency, "list", raw_text=raw),) if value is not None else (),
+    )
+    return page_of([listing], "markup_2015")
+
+
+GENERATIONS: Mapping[str, Reader] = {
+    "hydration_state": _read_hydration,
+    "initial_state": _read_initial_state,
+    "json_ld": _read_item_list,
+    "markup_2015": _read_markup,
+}
+
+
+def _page_of_state(state: Any, document: Document, generation: str) -> Page | None:
+    for found in objects(state):
+        if dig(found, "listingItems") or dig(found, "products", "entries") is not None:
+            listings = [_state_listing(entry, document, generation) for entry in items(found, "listingItems", "items")]
+            listings += [_entry_listing(entry, document) for entry in items(found, "products", "entries")]
+            total = dig(found, "listingPagination", "totalItems")
+            following = _next_page(state, document) or _next_link(document)
+            return page_of([each for each in listings if each], generation, following, total)
+        if isinstance(product := dig(found, "productViewModel"), dict):
+            listing = _product_listing(product, document, generation)
+            return page_of([listing] if listing else [], generation)
+    return None
+
+
+def _state_listing(entry: Any, document: Document, generation: str) -> Listing | None:
+    """An item of ``listingItems``."""
+    product_id, title = text(dig(entry, "id")), text(dig(entry, "shortDescription"))
+    if product_id is None or title is None:
+        return None
+    return Listing(
+        site=NAME,
+        product_id=product_id,
+        url=document.link(text(dig(entry, "url"))),
+        title=title,
+        image_url=document.link(first_text(dig(entry, "images", "cutOut"), dig(entry, "images", "model"))),
+        generation=generation,
+        brand=text(dig(entry, "brand", "name")),
+        release_date=day(dig(entry, "releaseDate")),
+        prices=_own_prices(dig(entry, "priceInfo")),
+    )
+
+
+def _entry_listing(entry: Any, document: Document) -> Listing | None:
+    """An entry of the listing's state in 2018."""
+    product_id, title = text(dig(entry, "id")), text(dig(entry, "shortDescription"))
+    if product_id is None or title is None:
+        return None
+    images = [image for image in items(entry, "images") if text(dig(image, "url"))]
+    largest = max(images, key=lambda image: amount(dig(image, "size")) or 0.0, default=None)
+    return Listing(
+        site=NAME,
+        product_id=product_id,
+        url=document.link(f"/{text(dig(entry, 'slug')) or product_id}"),
+        title=title,
+        image_url=document.link(text(dig(largest, "url"))),
+        generation="listing_entries_2018",
+        brand=text(dig(entry, "brand", "name")),
+        prices=_list_and_sale(dig(entry, "priceWithoutDiscount"), dig(entry, "price"), dig(entry, "currencyIsoCode")),
+    )
+
+
+def _product_listing(product: Any, document: Document, generation: str) -> Listing | None:
+    """The ``productViewModel`` of a product page; its prices are by size, and ``default``."""
+    details, designer = dig(product, "details"), dig(product, "designerDetails")
+    product_id, title = text(dig(details, "productId")), text(dig(details, "shortDescription"))
+    if product_id is None or title is None:
+        return None
+    picture = dig(product, "images", "main", 0)
+    by_size = [
+        price
+        for key, size in mapping(product, "sizes", "available").items()
+        for price in _own_prices(dig(product, "priceInfo", key), text(dig(size, "description")))
+        if price.size is not None
+    ]
+    return Listing(
+        site=NAME,
+        product_id=product_id,
+        url=document.url,
+        title=title,
+        image_url=document.link(first_text(*(dig(picture, size) for size in ("zoom", "1000", "600")))),
+        generation=generation,
+        brand=text(dig(designer, "name")),
+        style_code=text(dig(designer, "designerStyleId")),
+        colourway=text(dig(designer, "designerColour")),
+        prices=(*_own_prices(dig(product, "priceInfo", "default")), *by_size),
+    )
+
+
+def _linked_listing(node: dict[str, Any], document: Document) -> Listing | None:
+    """A JSON-LD product."""
+    offer = node.get("offers")
+    offer = dig(offer, 0) if isinstance(offer, list) else offer
+    address = document.link(first_text(node.get("url"), dig(offer, "url"), node.get("@id")))
+    title = text(node.get("name"))
+    product_id = first_text(node.get("productID"), node.get("sku"), _product_id(address))
+    image = node.get("image")
+    image = dig(image, 0) if isinstance(image, list) else image
+    brand = node.get("brand")
+    raw = first_text(dig(offer, "price"), dig(offer, "lowPrice"))
+    if title is None or product_id is None:
+        return None
+    return Listing(
+        site=NAME,
+        product_id=product_id,
+        url=address or document.url,
+        title=title,
+        image_url=document.link(first_text(image, dig(image, "url"), dig(image, "contentUrl"))),
+        generation="json_ld",
+        brand=first_text(brand, dig(brand, "name")),
+        style_code=text(node.get("mpn")),
+        colourway=text(node.get("color")),
+        release_date=day(node.get("releaseDate")) or day(dig(offer, "availabilityStarts")),
+        prices=prices(dig(offer, "priceCurrency"), {"list": raw}),
+    )
+
+
+def _own_prices(info: Any, size: str | None = None) -> tuple[Price, ...]:
+    """The prices of a ``priceInfo``."""
+    return _list_and_sale(dig(info, "initialPrice"), dig(info, "finalPrice"), dig(info, "currencyCode"), size)
+
+
+def _list_and_sale(before: Any, now: Any, currency: Any, size: str | None = None) -> tuple[Price, ...]:
+    """The full price, and the reduced one where there is a reduction."""
+    full, final = amount(before), amount(now)
+    reduced = full is not None and final is not None and final < full
+    return prices(currency, {"list": now if full is None else before, "sale": now if reduced else None}, size)
+
+
+def _microdata(found: list[Tag]) -> dict[str, str]:
+    """The first value of every property inside a product's microdata."""
+    product = next((tag for tag in found if attribute(tag, "itemtype").endswith("Product")), None)
+    values: dict[str, str] = {}
+    for tag in product.find_all(itemprop=True) if product else ():
+        value = first_text(attribute(tag, "content"), attribute(tag, "src"), tag.get_text(" "))
+        if value is not None:
+            values.setdefault(attribute(tag, "itemprop"), value)
+    return values
+
+
+def _product_id(address: str) -> str:
+    match = _PRODUCT_ID.search(address)
+    return next(filter(None, match.groups())) if match else address
+
+
+def _is_a(node: dict[str, Any], kind: str) -> bool:
+    kinds = node.get("@type")
+    return kind in kinds if isinstance(kinds, list) else kinds == kind
+
+
+def _hydration_state(document: Document) -> Any:
+    """The state that newer pages carry: a JSON text inside a JSON text."""
+    states = (assigned_json(script.get_text(), _HYDRATION) for script in document.scripts)
+    state = next((state for state in states if state is not None), None)
+    return parsed_json(state) if isinstance(state, str) else state
+
+
+def _next_page(state: Any, document: Document) -> str | None:
+    """The page after this one, by the state's own count of pages or its word that there is one."""
+    shown = page_number(document.url)
+    for found in objects(state):
+        pages = amount(found.get("totalPages"))
+        if found.get("hasNextPage") is True or (pages is not None and shown < pages):
+            return with_query(document.url, page=shown + 1)
+    return None
+
+
+def _next_link(document: Document) -> str | None:
+    links = [tag for tag in document.tags("link", "a") if "next" in attribute(tag, "rel").split()]
+    return document.link(attribute(links[0], "href")) if links else None
+
+
+SITE = Site(
+    name=NAME,
+    home=HOME,
+    start_path="/shopping/men/shoes-2/items.aspx",
+    releases_path="/shopping/men/coming-soon/items.aspx",
+    read_page=read_page,
+    image_hosts=frozenset({"cdn-images.farfetch.com", "cdn-images.farfetch-contents.com"}),
+)

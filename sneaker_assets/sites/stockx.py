@@ -1,0 +1,207 @@
+"""StockX: a marketplace of sneakers, whose pages embed their data as JSON.
+
+Prices are what buyers and sellers did or ask: last sale, average sale, lowest ask and highest bid, in the currency of
+the page (US dollars where it names none). Listing pages run on with ``?page=N``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sneaker_assets.sites.base import Listing, Page, Price, Site
+from sneaker_assets.sites.money import amount, currency_code
+from sneaker_assets.sites.reading import (
+    Document,
+    Reader,
+    attribute,
+    day,
+    dig,
+    first_text,
+    items,
+    mapping,
+    objects,
+    page_of,
+    parsed_json,
+    prices,
+    read_first,
+    text,
+    with_query,
+)
+
+NAME = "stockx"
+HOME = "https://stockx.com"
+
+
+def read_page(body: bytes, url: str) -> Page:
+    """Read a StockX page of any known generation.
+
+    Raises:
+        PageError: there is no listing on it.
+    """
+    return read_first(NAME, GENERATIONS, body, url)
+
+
+def _read_search(document: Document) -> Page | None:
+    """Search results in ``__NEXT_DATA__``, 2023 and later."""
+    for state in _states(document):
+        for found in objects(state):
+            results = dig(found, "results")
+            if isinstance(dig(results, "edges"), list):
+                listings = [_search_listing(dig(edge, "node"), document) for edge in items(results, "edges")]
+                info = dig(results, "pageInfo")
+                following = _next_page(info, document)
+                return page_of([each for each in listings if each], "next_data_search", following, dig(info, "total"))
+    return None
+
+
+def _read_product(document: Document) -> Page | None:
+    """A product page's ``__NEXT_DATA__``, 2023 and later."""
+    for state in _states(document):
+        for found in objects(state):
+            product = dig(found, "product")
+            if dig(product, "urlKey") and (dig(product, "market") or dig(product, "pricing")):
+                listing = _product_listing(product, document)
+                return page_of([listing] if listing else [], "next_data_product")
+    return None
+
+
+def _read_browse(document: Document) -> Page | None:
+    """The catalogue's JSON response of 2020."""
+    products, pagination = items(document.json, "Products"), dig(document.json, "Pagination")
+    listings = [_browse_listing(product, document) for product in products]
+    following = document.link(text(dig(pagination, "nextPage")))
+    return page_of([each for each in listings if each], "browse_2020", following, dig(pagination, "total"))
+
+
+GENERATIONS: Mapping[str, Reader] = {
+    "next_data_search": _read_search,
+    "next_data_product": _read_product,
+    "browse_2020": _read_browse,
+}
+
+
+def _states(document: Document) -> list[Any]:
+    return [
+        parsed_json(script.get_text())
+        for script in document.scripts
+        if attribute(script, "id") == "__NEXT_DATA__" or attribute(script, "data-name") == "query"
+    ]
+
+
+def _search_listing(node: Any, document: Document) -> Listing | None:
+    market = dig(node, "market")
+    later = "lowestAsk" in mapping(market, "state")
+    return _listing(
+        node,
+        document,
+        "next_data_search_2024" if later else "next_data_search_2023",
+        traits=_traits(items(node, "productTraits") or items(node, "traits")),
+        found=_market_prices(market, _currency(market)),
+    )
+
+
+def _product_listing(product: Any, document: Document) -> Listing | None:
+    """A product, 2023 with its markets inside, 2024 with all of them under ``pricing``."""
+    later = dig(product, "pricing")
+    market = dig(later or product, "market")
+    currency = _currency(market)
+    sizes = {text(dig(variant, "id")): text(dig(variant, "traits", "size")) for variant in items(product, "variants")}
+    by_size = [
+        price
+        for variant in items(later or product, "variants")
+        for price in _market_prices(dig(variant, "market"), currency, sizes.get(text(dig(variant, "id"))))
+        if price.size is not None
+    ]
+    return _listing(
+        product,
+        document,
+        "next_data_product_2024" if later else "next_data_product_2023",
+        traits=_traits(items(product, "traits")),
+        found=(*_market_prices(market, currency), *by_size),
+    )
+
+
+def _browse_listing(product: Any, document: Document) -> Listing | None:
+    market = dig(product, "market")
+    found = prices(
+        _currency(market),
+        {
+            "last_sale": dig(market, "lastSale"),
+            "average_sale": dig(market, "averageDeadstockPrice"),
+            "lowest_ask": dig(market, "lowestAsk"),
+            "highest_bid": dig(market, "highestBid"),
+        },
+    )
+    return _listing(product, document, "browse_2020", traits=_traits(items(product, "traits")), found=found)
+
+
+def _listing(
+    node: Any, document: Document, generation: str, *, traits: Mapping[str, Any], found: tuple[Price, ...]
+) -> Listing | None:
+    """What all generations call by the same names; None where it is no product."""
+    key, title = text(dig(node, "urlKey")), text(dig(node, "title"))
+    if key is None or title is None:
+        return None
+    media = dig(node, "media")
+    return Listing(
+        site=NAME,
+        product_id=first_text(dig(node, "id"), key) or key,
+        url=document.link(f"/{key}"),
+        title=title,
+        image_url=first_text(*(dig(media, name) for name in ("imageUrl", "smallImageUrl", "thumbUrl"))) or "",
+        generation=generation,
+        brand=text(dig(node, "brand")),
+        style_code=first_text(dig(node, "styleId"), traits.get("Style")),
+        colourway=first_text(dig(node, "colorway"), traits.get("Colorway"), traits.get("Color")),
+        retail_price=amount(dig(node, "retailPrice")) or amount(traits.get("Retail Price")),
+        release_date=day(dig(node, "releaseDate")) or day(traits.get("Release Date")),
+        prices=found,
+    )
+
+
+def _market_prices(market: Any, currency: str, size: str | None = None) -> tuple[Price, ...]:
+    """A market's prices: plain numbers in 2023, objects with an ``amount`` since."""
+    sales = dig(market, "salesInformation", "lastSale")
+    return prices(
+        currency,
+        {
+            "last_sale": sales if sales is not None else dig(market, "statistics", "lastSale", "amount"),
+            "average_sale": dig(market, "deadStock", "averagePrice"),
+            "lowest_ask": _plain(dig(market, "state", "lowestAsk"), dig(market, "bidAskData", "lowestAsk")),
+            "highest_bid": _plain(dig(market, "state", "highestBid"), dig(market, "bidAskData", "highestBid")),
+        },
+        size,
+    )
+
+
+def _plain(later: Any, earlier: Any) -> Any:
+    return dig(later, "amount") if isinstance(later, dict) else earlier
+
+
+def _currency(market: Any) -> str:
+    return currency_code(dig(market, "currencyCode")) or "USD"
+
+
+def _traits(traits: list[Any]) -> dict[str, Any]:
+    return {str(dig(trait, "name")): dig(trait, "value") for trait in traits}
+
+
+def _next_page(info: Any, document: Document) -> str | None:
+    page, pages = amount(dig(info, "page")), amount(dig(info, "pageCount"))
+    total, limit = amount(dig(info, "total")), amount(dig(info, "limit"))
+    if pages is None and total is not None and limit is not None:
+        pages = total / limit
+    return (
+        with_query(document.url, page=int(page) + 1)
+        if page is not None and pages is not None and page < pages
+        else None
+    )
+
+
+SITE = Site(
+    name=NAME,
+    home=HOME,
+    start_path="/sneakers",
+    releases_path="/new-releases/sneakers",
+    read_page=read_page,
+    image_hosts=frozenset({"images.stockx.com", "stockx.imgix.net", "stockx-assets.imgix.net"}),
+)

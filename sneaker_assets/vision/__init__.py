@@ -1,0 +1,1 @@
+"""Images in, prices out: decoding, backbones, features, heads and their evaluation. Never imports Dagster."""

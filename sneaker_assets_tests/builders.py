@@ -1,0 +1,79 @@
+"""Small valid tables to test with: a row says only what matters to the test."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from sneaker_assets.lake import Lake, write_bytes
+from sneaker_assets.tables import CleanListings, Images, Listings, Observations
+
+NOON = datetime(2020, 9, 24, 12, tzinfo=UTC)
+
+
+def digest(name: str) -> str:
+    return sha256(name.encode()).hexdigest()
+
+
+def observations(*rows: dict[str, Any]) -> pd.DataFrame:
+    defaults = {
+        "site": "stockx", "product_id": "p", "url": "http://stockx.test/p", "title": "Shoe", "brand": None,
+        "style_code": None, "colourway": None, "image_url": "http://stockx.test/p.jpg", "retail_price": None,
+        "release_date": None, "amount": 100.0, "currency": "USD", "label_kind": "last_sale", "size": None,
+        "observed_at": NOON, "raw_text": None, "generation": "test",
+    }  # fmt: skip
+    return Observations.validate(pd.DataFrame([defaults | row for row in rows]))
+
+
+def images(*rows: dict[str, Any]) -> pd.DataFrame:
+    defaults = {
+        "site": "stockx", "image_url": "http://stockx.test/p.jpg", "sha256": digest("p"), "n_bytes": 10, "width": 40,
+        "height": 30, "problem": None,
+    }  # fmt: skip
+    return Images.validate(pd.DataFrame([defaults | row for row in rows]))
+
+
+def listings(prices: Sequence[float | None], groups: Sequence[str] | None = None, site: str = "stockx") -> pd.DataFrame:
+    """One listing a price; those of the same group show the same picture."""
+    names = groups or [str(i) for i in range(len(prices))]
+    frame = pd.DataFrame(
+        {
+            "site": site,
+            "product_id": [f"p{i}" for i in range(len(prices))],
+            "url": "http://stockx.test/p",
+            "title": "Shoe",
+            "brand": None,
+            "style_code": None,
+            "colourway": None,
+            "retail_price": None,
+            "release_date": None,
+            "price": pd.array(prices, dtype="float64") if None not in prices else prices,
+            "label_kind": ["unknown" if price is not None else None for price in prices],
+            "observed_at": [NOON + timedelta(minutes=i) for i in range(len(prices))],
+            "sha256": [digest(name) for name in names],
+            "width": 40,
+            "height": 30,
+            "twin_group": [digest(name) for name in names],
+        }
+    )
+    return (Listings if None in prices else CleanListings).validate(frame)
+
+
+def store_pictures(lake: Lake, count: int, seed: int = 0) -> dict[str, float]:
+    """Store bright and dark pictures in the lake; gives sha256 to brightness in [0, 1]."""
+    rng = np.random.default_rng(seed)
+    stored = {}
+    for brightness in rng.uniform(0.1, 1.0, count):
+        pixels = (rng.uniform(0.9, 1.0, (24, 48, 3)) * brightness * 255).astype(np.uint8)
+        path = lake.root / "picture.png"
+        with path.open("wb") as file:
+            Image.fromarray(pixels).save(file, format="PNG")
+        data = path.read_bytes()
+        name = sha256(data).hexdigest()
+        write_bytes(lake.image(name), data)
+        stored[name] = float(brightness)
+    return stored

@@ -1,0 +1,43 @@
+import pytest
+
+from sneaker_assets.market.releases import (
+    ReleaseError,
+    announced_content,
+    announcements,
+    describe_release,
+    parse_release_key,
+    release_key,
+)
+from sneaker_assets.tables import Releases
+from sneaker_assets_tests.builders import images, observations
+
+
+def test_a_key_names_site_and_product() -> None:
+    assert parse_release_key(release_key("stockx", "air--one")) == ("stockx", "air--one")
+    with pytest.raises(ReleaseError, match="<site>--<product id>"):
+        parse_release_key("nonsense")
+
+
+def test_the_content_changes_with_price_date_and_image_alone() -> None:
+    content = announced_content(observations({"retail_price": 100.0}))["stockx--p"]
+    assert announced_content(observations({"retail_price": 100.0, "url": "http://else.test"}))["stockx--p"] == content
+    for change in ({"retail_price": 110.0}, {"retail_price": 100.0, "image_url": "http://stockx.test/q.jpg"}):
+        assert announced_content(observations(change))["stockx--p"] != content
+
+
+def test_a_release_is_described_by_its_announcement_and_image() -> None:
+    table = describe_release("stockx--p", announcements(observations({"retail_price": 100.0})), images({}))
+    Releases.validate(table)
+    assert table["retail_price"].tolist() == [100.0]
+
+
+def test_a_release_that_was_withdrawn_is_named() -> None:
+    with pytest.raises(ReleaseError, match="stockx--q is no longer announced"):
+        describe_release("stockx--q", announcements(observations({})), images({}))
+
+
+def test_a_release_without_a_usable_image_says_why() -> None:
+    with pytest.raises(ReleaseError, match="image of stockx--p cannot be used: half a JPEG"):
+        describe_release(
+            "stockx--p", announcements(observations({})), images({"problem": "half a JPEG", "sha256": None})
+        )

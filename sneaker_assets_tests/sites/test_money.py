@@ -1,0 +1,38 @@
+"""Amounts as numbers and as text, and what is no amount."""
+
+import math
+
+import pytest
+
+from sneaker_assets.sites.money import amount, amount_in_text, currency_code
+
+
+@pytest.mark.parametrize(("value", "expected"), [(120, 120.0), ("85.5", 85.5), (574.03, 574.03)])
+def test_amount_of_a_number(value: object, expected: float) -> None:
+    assert amount(value) == expected
+
+
+@pytest.mark.parametrize(
+    "value", [None, 0, "0", 999999, "999999", -5, "n/a", "", math.nan, math.inf, True, [], 10**400]
+)
+def test_no_amount(value: object) -> None:
+    assert amount(value) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "separator", "currency", "expected"),
+    [
+        ("$1,190.00", ".", "USD", 1190.0),
+        ("1 194,18 €", ",", "EUR", 1194.18),
+        ("1.190", ",", "EUR", 1190.0),
+        ("574.03 ", ".", None, 574.03),
+        ("Sold out", ".", "USD", None),
+        ("$0", ".", "USD", None),
+    ],
+)
+def test_amount_in_text(text: str, separator: str, currency: str | None, expected: float | None) -> None:
+    assert amount_in_text(text, separator, currency) == expected
+
+
+def test_currency_code() -> None:
+    assert [currency_code(value) for value in ("usd", "EUR", "$", None, "dollars")] == ["USD", "EUR", None, None, None]

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+from torch import nn
+
+from sneaker_assets.vision.architectures import BACKBONES, UnknownBackboneError
+from sneaker_assets.vision.backbones import WeightsError, find_weights, load_backbone
+from sneaker_assets.vision.device import choose_device
+
+
+@pytest.mark.parametrize("name", [name for name in BACKBONES if not name.startswith("vgg")])
+def test_every_backbone_gives_a_feature_map_that_is_never_negative_after_its_relu(name: str) -> None:
+    network = load_backbone(name, "none").network
+    with torch.inference_mode():
+        features = network(torch.randn(1, 3, 64, 64))
+    assert features.ndim == 4
+    assert not network.training
+    assert float(features.min()) >= 0
+
+
+def test_random_weights_are_the_same_every_time_and_said_to_be_random() -> None:
+    first, second = load_backbone("resnet18", "none"), load_backbone("resnet18", "none")
+    assert first.fingerprint == second.fingerprint
+    assert first.weights.startswith("random")
+
+
+def test_an_unknown_backbone_lists_those_known() -> None:
+    with pytest.raises(UnknownBackboneError, match=r"'vgg61'.*vgg16, .*mobilenet_v2"):
+        load_backbone("vgg61", "none")
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_weights_come_from_the_folder_where_it_has_them(tmp_path: Path, suffix: str) -> None:
+    model = torchvision.models.resnet18(weights=None)
+    nn.init.constant_(model.conv1.weight, 0.5)
+    file = tmp_path / f"resnet18-1234.{suffix}"
+    if suffix == "pth":
+        torch.save(model.state_dict(), file)
+    else:
+        save_file(model.state_dict(), file)
+    backbone = load_backbone("resnet18", "auto", tmp_path)
+    assert backbone.weights == f"file {file.name}"
+    assert torch.equal(backbone.network[0].weight, model.conv1.weight)
+    assert find_weights("resnet1", tmp_path) is None
+
+
+def test_a_wrong_file_is_named(tmp_path: Path) -> None:
+    torch.save(torchvision.models.resnet18(weights=None).state_dict(), tmp_path / "mobilenet_v2-x.pth")
+    with pytest.raises(
+        WeightsError, match=r"mobilenet_v2-x.pth does not hold weights of this network \(missing: .* more; not of"
+    ):
+        load_backbone("mobilenet_v2", "auto", tmp_path)
+
+
+def test_a_weights_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"nowhere is not there.*SNEAKER_WEIGHTS"):
+        load_backbone("mobilenet_v2", "auto", tmp_path / "nowhere")
+
+
+def test_weights_that_cannot_be_downloaded_say_where_to_put_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(
+        WeightsError, match=r"mobilenet_v2 cannot be downloaded.*put mobilenet_v2-\w+.pth.*weights: none"
+    ):
+        load_backbone("mobilenet_v2", "imagenet")
+
+
+def test_devices_are_chosen_by_name() -> None:
+    assert choose_device("cpu").type == "cpu"
+    with pytest.raises(ValueError, match="unknown device 'gpu'"):
+        choose_device("gpu")
+    if not torch.cuda.is_available():
+        assert choose_device("auto").type == "cpu"
+        with pytest.raises(ValueError, match="no usable GPU"):
+            choose_device("cuda")
