@@ -30,6 +30,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "font.size": 10,
     "figure.dpi": 120,
+    "text.parse_math": False,
 }
 
 _Parameters = ParamSpec("_Parameters")

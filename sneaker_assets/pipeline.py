@@ -131,8 +131,8 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
 
 def summary(outcomes: Sequence[Outcome]) -> Table:
     """The whole run in one short table."""
-    table = Table(title="What came of it", title_justify="left", show_header=False)
-    table.add_column(style="bold")
+    table = Table(title="\nWhat came of it", title_justify="left", title_style="bold", show_header=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for outcome in outcomes:
         for line, words in _facts(outcome):
@@ -146,11 +146,16 @@ def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
     for asset, said in outcome.metadata.items():
         if asset in _LINES:
             name, words = _LINES[asset]
-            yield f"{name} {outcome.stage.partition or ''}".strip(), words(said)
+            yield said.get("title") or f"{name} {outcome.stage.partition or ''}".strip(), words(said)
 
 
 def _errors(rmse: Mapping[str, Mapping[str, float]]) -> str:
     return "; ".join(f"{split} ${by['model']:,.0f} (mean predictor ${by['mean']:,.0f})" for split, by in rmse.items())
+
+
+def _expected(said: Mapping[str, Any]) -> str:
+    retail = f" (retail ${said['retail_price']:,.0f})" if said["retail_price"] else ""
+    return f"${said['predicted_price']:,.0f} expected{retail}"
 
 
 _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
@@ -183,7 +188,7 @@ _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
         "GAN",
         lambda said: f"{said['images']:,} images, {said['epochs']} epochs, {said['epochs_trained_now']} trained now",
     ),
-    "release_predictions": ("release", lambda said: f"${said['predicted_price']:,.0f}"),
+    "release_predictions": ("release", _expected),
 }
 """What the summary says of an asset: the line's name, and its words from the asset's metadata."""
 
@@ -232,21 +237,23 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the pipeline from the command line; the exit status is 1 where a stage failed."""
-    arguments, console = parse(), Console(highlight=False)
+    options, console = parse(arguments), Console(highlight=False)
     if not os.environ.get("DAGSTER_HOME"):
         console.print("DAGSTER_HOME is not set: use make, or set it to an absolute folder that holds dagster.yaml")
         return 1
     _show_progress()
     try:
-        outcomes = run(arguments, console)
+        outcomes = run(options, console)
     except (StageError, ValueError, OSError) as error:
         console.print(f"[red]failed[/red] {error}")
         return 1
     console.print(summary(outcomes))
-    console.print("figures:", *(f"  {path}" for path in figure_paths(outcomes)), sep="\n")
-    console.print("\nsee it all in Dagster's UI:  [bold]make ui[/bold]  (http://localhost:3000)")
+    console.print("\n[bold]Figures[/bold]")
+    for path in figure_paths(outcomes):
+        console.print(f" {path}", soft_wrap=True)
+    console.print("\nSee it all in Dagster's UI: [bold]make ui[/bold], then http://localhost:3000")
     return 0
 
 

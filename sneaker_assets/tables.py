@@ -183,7 +183,7 @@ class ReleasePredictions(Releases):
     model: str = pa.Field(description="The champion's folder, relative to the lake.")
 
 
-_SCHEMAS: dict[str, type[Table]] = {
+SCHEMAS: dict[str, type[Table]] = {
     "raw_scrapes": Observations,
     "scraped_images": Images,
     "listings": Listings,
@@ -195,8 +195,4 @@ _SCHEMAS: dict[str, type[Table]] = {
     "releases": Releases,
     "release_predictions": ReleasePredictions,
 }
-
-
-def schema_of(asset: str) -> type[Table]:
-    """The schema of the table that an asset of this name writes; KeyError where it writes none."""
-    return _SCHEMAS[asset]
+"""Asset name to the schema of the table it writes."""

@@ -22,7 +22,9 @@ def any_lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
 
 
 def test_a_table_comes_back_as_it_was_written(any_lake: Lake) -> None:
-    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None], "t": pd.to_datetime(["2020-01-01", None], utc=True)})
+    frame = pd.DataFrame(
+        {"a": [1, 2], "b": ["x", None], "t": pd.to_datetime(pd.Series(["2020-01-01", None]), utc=True)}
+    )
     write_table(any_lake.table("things", "here"), frame)
     pd.testing.assert_frame_equal(read_table(any_lake.table("things", "here")), frame)
 

@@ -28,7 +28,7 @@ def column_schema(asset: str) -> dict[str, dg.TableSchema]:
                 nullable=column.nullable, unique=column.unique, other=[str(check.name) for check in column.checks]
             ),
         )
-        for name, column in tables.schema_of(asset).to_schema().columns.items()
+        for name, column in tables.SCHEMAS[asset].to_schema().columns.items()
     ]
     return {"dagster/column_schema": dg.TableSchema(columns)}
 

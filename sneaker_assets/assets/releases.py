@@ -67,7 +67,9 @@ def release_predictions(
     return dg.Output(
         table,
         metadata={
+            "title": str(shoe["title"]),
             "predicted_price": float(shoe["predicted_price"]),
+            "retail_price": retail,
             "weights": model.weights,
             **show_figure(here.folder("figures", "release_predictions"), context.partition_key, figure),
         },

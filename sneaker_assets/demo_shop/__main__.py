@@ -2,7 +2,9 @@
 
 import argparse
 import signal
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 
 from sneaker_assets.demo_shop.catalogue import SHOP_DATE
@@ -27,10 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for site, address in shop.addresses.items():
             print(f"{site:9} {address}", flush=True)  # noqa: T201
         print("Ctrl-C ends the shop", flush=True)  # noqa: T201
-        try:
-            signal.pause()
-        except KeyboardInterrupt:
-            pass
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 if __name__ == "__main__":

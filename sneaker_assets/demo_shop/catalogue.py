@@ -29,7 +29,7 @@ UNSOLD = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product as one site lists it. All prices are in US dollars.
+    """A product as one site lists it. All prices are in whole US dollars.
 
     ``price`` is the last sale (StockX) or the list price (Farfetch), ``None`` where a shoe was never sold;
     ``average_price``, ``lowest_ask`` and ``highest_bid`` exist at StockX alone. ``image_of`` is the ``product_id`` of
@@ -46,12 +46,12 @@ class Product:
     style_code: str
     colourway: str
     release_date: date
-    retail_price: float
-    price: float | None
+    retail_price: int
+    price: int | None
     design: ShoeDesign
-    average_price: float | None = None
-    lowest_ask: float | None = None
-    highest_bid: float | None = None
+    average_price: int | None = None
+    lowest_ask: int | None = None
+    highest_bid: int | None = None
     image_of: str | None = None
     announced: date | None = None
 
@@ -121,7 +121,7 @@ def _product(number: int, seed: int, originals: dict[ShopSite, list[Product]]) -
         same = originals["farfetch"][-1]
         shoe = Shoe(same.brand, same.model, same.colourway, same.design)
         price, style_code, release_date = near(same.price or price, 0.15, rng), same.style_code, same.release_date
-    product = _listed(site, number, shoe, style_code, release_date, price, rng)
+    product = _listed(site, number, shoe, style_code=style_code, release_date=release_date, price=price, rng=rng)
     return replace(product, image_of=twin.product_id) if twin else product
 
 
@@ -132,15 +132,23 @@ def _release(number: int, seed: int) -> Product:
     announced = SHOP_DATE + timedelta(days=2 * number - 14)
     release_date = announced + timedelta(days=rng.randint(15, 30))
     price, style_code = draw_price(shoe.design, rng), _style_code(900_000 + number, rng)
-    product = _listed(site, 900_000 + number, shoe, style_code, release_date, price, rng)
+    product = _listed(
+        site, 900_000 + number, shoe, style_code=style_code, release_date=release_date, price=price, rng=rng
+    )
     return replace(product, announced=announced)
 
 
 def _listed(
-    site: ShopSite, number: int, shoe: Shoe, style_code: str, release_date: date, price: float, rng: random.Random
+    site: ShopSite,
+    number: int,
+    shoe: Shoe,
+    *,
+    style_code: str,
+    release_date: date,
+    price: float,
+    rng: random.Random,
 ) -> Product:
     """The product as the site lists it, with the kinds of price that it states."""
-    price = float(round(price))
     common = Product(
         site=site,
         product_id=str(15_000_000 + 7 * number),
@@ -151,8 +159,8 @@ def _listed(
         style_code=style_code,
         colourway=shoe.colourway,
         release_date=release_date,
-        retail_price=price,
-        price=price,
+        retail_price=round(price),
+        price=round(price),
         design=shoe.design,
     )
     if site == "farfetch":
@@ -162,11 +170,11 @@ def _listed(
         common,
         product_id=str(uuid.UUID(int=rng.getrandbits(128), version=4)),
         slug=_slug(f"{common.title} {style_code}"),
-        retail_price=5.0 * round(min(max(near(price, 0.25, rng) / 1.2, 45), 350) / 5),
-        price=None if unsold else price,
-        average_price=None if unsold else float(round(near(price, 0.06, rng))),
-        lowest_ask=None if unsold and number % 2 else float(round(price * rng.uniform(1.0, 1.15))),
-        highest_bid=None if unsold else float(round(price * rng.uniform(0.75, 0.97))),
+        retail_price=5 * round(min(max(near(price, 0.25, rng) / 1.2, 45), 350) / 5),
+        price=None if unsold else round(price),
+        average_price=None if unsold else round(near(price, 0.06, rng)),
+        lowest_ask=None if unsold and number % 2 else round(price * rng.uniform(1.0, 1.15)),
+        highest_bid=None if unsold else round(price * rng.uniform(0.75, 0.97)),
     )
 
 

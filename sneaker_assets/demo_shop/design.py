@@ -58,4 +58,6 @@ class ShoeDesign:
     @property
     def saturation(self) -> float:
         """Mean saturation (HSV, 0 to 1) of upper, panels and accent, the colours that cover the shoe."""
-        return sum(colorsys.rgb_to_hsv(*(c / 255 for c in rgb))[1] for rgb in (self.upper, self.panels, self.accent)) / 3
+        return (
+            sum(colorsys.rgb_to_hsv(*(c / 255 for c in rgb))[1] for rgb in (self.upper, self.panels, self.accent)) / 3
+        )

@@ -47,9 +47,9 @@ def script_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def dollars(amount: float | None) -> str:
+def dollars(amount: int | None) -> str:
     """An amount as a card shows it."""
-    return f"${amount:,.0f}" if amount else "no price yet"
+    return f"${amount:,}" if amount else "no price yet"
 
 
 def card(product: Product, href: str, price: str) -> str:
@@ -57,7 +57,8 @@ def card(product: Product, href: str, price: str) -> str:
     return (
         f'<li><a href="{escape(href)}"><img loading="lazy" src="/images/{escape(product.image_name)}"'
         f' alt="{escape(product.title)}"><p class="brand">{escape(product.brand)}</p>'
-        f'<p>{escape(product.title.removeprefix(product.brand).strip())}</p><p class="price">{escape(price)}</p></a></li>'
+        f"<p>{escape(product.title.removeprefix(product.brand).strip())}</p>"
+        f'<p class="price">{escape(price)}</p></a></li>'
     )
 
 
@@ -69,7 +70,9 @@ def listing(site: str, menu: Mapping[str, str], shelf: Shelf, cards: str, script
     head = "".join(f'<link rel="{rel}" href="{href}">' for rel, href, _ in links)
     nav = "".join(f'<a rel="{rel}" href="{href}">{words}</a>' for rel, href, words in links)
     heading = f"<h1>{escape(shelf.heading)}</h1><p>{shelf.total:,} products, page {shelf.page} of {shelf.n_pages}</p>"
-    return document(site, menu, shelf.heading, f"{heading}<ul>{cards}</ul><nav>{nav}</nav>", head, scripts)
+    return document(
+        site, menu, shelf.heading, body=f"{heading}<ul>{cards}</ul><nav>{nav}</nav>", head=head, scripts=scripts
+    )
 
 
 def product(site: str, menu: Mapping[str, str], shoe: Product, facts: Mapping[str, str], scripts: str) -> str:
@@ -79,10 +82,10 @@ def product(site: str, menu: Mapping[str, str], shoe: Product, facts: Mapping[st
         f'<article><h1>{escape(shoe.title)}</h1><img src="/images/{escape(shoe.image_name)}"'
         f' alt="{escape(shoe.title)}"><dl>{rows}</dl></article>'
     )
-    return document(site, menu, shoe.title, body, "", scripts)
+    return document(site, menu, shoe.title, body=body, scripts=scripts)
 
 
-def document(site: str, menu: Mapping[str, str], title: str, body: str, head: str = "", scripts: str = "") -> str:
+def document(site: str, menu: Mapping[str, str], title: str, *, body: str, head: str = "", scripts: str = "") -> str:
     """A whole page; ``scripts`` stand at its end."""
     links = "".join(f'<a href="{escape(href)}">{escape(name)}</a>' for name, href in menu.items())
     return (

@@ -74,7 +74,7 @@ def normals(points: Points) -> Points:
     ends = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
     way = ends[2:] - ends[:-2]
     left = np.stack([-way[:, 1], way[:, 0]], axis=1)
-    return left / np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)[:, None]
+    return np.asarray(left / np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)[:, None])
 
 
 def ribbon(points: Points, width: float | Points) -> Points:

@@ -65,7 +65,7 @@ class Storefront:
         return self._images.get(path)
 
     def page(self, path: str, page: int, base: str) -> str | None:
-        """The HTML at ``path``; ``page`` counts from 1, ``base`` is the site's own address. ``None`` if there is none."""
+        """The HTML at ``path`` or ``None``; ``page`` counts from 1, ``base`` is the site's own address."""
         if path in (self.layout.listing_path, "/"):
             return self._listing("Shoes", self.layout.listing_path, self._on_sale, page, base)
         if path == self.layout.releases_path:
@@ -84,4 +84,4 @@ class Storefront:
 
 def not_found(site: str) -> str:
     """The page of a path at which there is nothing."""
-    return html.document(site, {}, "Not found", "<h1>Not found</h1><p>There is nothing at this address.</p>")
+    return html.document(site, {}, "Not found", body="<h1>Not found</h1><p>There is nothing at this address.</p>")

@@ -45,7 +45,7 @@ class Swatch:
 
 @lru_cache(maxsize=32)
 def texture_field(texture: Texture, pitch: int, side: int) -> Field:
-    """A texture's relief on a square of ``side`` pixels, about -1 to 1, its pattern repeating every ``pitch`` pixels."""
+    """A texture's relief on a square of ``side`` pixels, about -1 to 1, which repeats every ``pitch`` pixels."""
     noise = np.random.default_rng(7).standard_normal((side, side), dtype=np.float32)
     y, x = np.mgrid[0:side, 0:side].astype(np.float32)
     turn = np.float32(2 * np.pi / pitch)
@@ -87,14 +87,16 @@ class Canvas:
     """A white picture of ``size`` (width, height) with shoe coordinates at ``scale`` pixels a unit from ``origin``."""
 
     def __init__(self, size: tuple[int, int], scale: float, origin: tuple[float, float]) -> None:
-        self.size, self.scale, self.origin = size, scale, origin
+        self.size, self.scale = size, scale
+        self._scales, self._origin = np.array([scale, -scale]), np.array(origin)
         self._labels = Image.new("L", (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING))
         self._draw = ImageDraw.Draw(self._labels)
         self._numbers: dict[Swatch | None, int] = {None: 0}
 
-    def _pixels(self, points: Points) -> list[tuple[float, float]]:
-        pixels = (points * np.array([self.scale, -self.scale]) + np.array(self.origin)) * SUPERSAMPLING
-        return [(x, y) for x, y in pixels.tolist()]
+    def _pixels(self, points: Points) -> list[float]:
+        """x, y, x, y and so on, in supersampled pixels."""
+        flat: list[float] = ((points * self._scales + self._origin) * SUPERSAMPLING).ravel().tolist()
+        return flat
 
     def _number(self, swatch: Swatch | None) -> int:
         return self._numbers.setdefault(swatch, len(self._numbers))
@@ -105,15 +107,15 @@ class Canvas:
 
     def dot(self, point: Points, radius: float, swatch: Swatch) -> None:
         """Fill a circle around ``point`` (shape (2,)), ``radius`` in shoe coordinates."""
-        ((x, y),) = self._pixels(point[None])
+        x, y = self._pixels(point[None])
         r = radius * self.scale * SUPERSAMPLING
         self._draw.ellipse((x - r, y - r, x + r, y + r), fill=self._number(swatch))
 
     def dash(self, points: Points, swatch: Swatch) -> None:
         """A thin line from every second of ``points`` to the next."""
         number, pixels = self._number(swatch), self._pixels(points)
-        for start, end in zip(pixels[::2], pixels[1::2], strict=False):
-            self._draw.line([start, end], fill=number, width=SUPERSAMPLING)
+        for i in range(0, len(pixels) - 3, 4):
+            self._draw.line(pixels[i : i + 4], fill=number, width=SUPERSAMPLING)
 
     @contextmanager
     def inside(self, outline: Points) -> Iterator[None]:
@@ -138,7 +140,8 @@ class Canvas:
             min(right // SUPERSAMPLING + FRINGE, self.size[0]),
             min(bottom // SUPERSAMPLING + FRINGE, self.size[1]),
         )
-        labels = self._labels.crop(tuple(SUPERSAMPLING * side for side in box))  # type: ignore[arg-type]
+        left, top, right, bottom = (SUPERSAMPLING * side for side in box)
+        labels = self._labels.crop((left, top, right, bottom))
         swatches = [swatch for swatch in self._numbers if swatch is not None]
         picture.paste(_Scene(labels, swatches, self.scale).lit(grain), box[:2])
         return picture
@@ -155,7 +158,9 @@ class _Scene:
 
     def lit(self, grain: int) -> Image.Image:
         """The scene in the light, on its shadow."""
-        body, sole, inside = (self._of([s.layer == layer for s in self._swatches]) for layer in ("body", "sole", "inside"))
+        body, sole, inside = (
+            self._of([s.layer == layer for s in self._swatches]) for layer in ("body", "sole", "inside")
+        )
         dx, dy = self._slopes(body, sole, grain)
         steep = 1 / np.sqrt(1 + dx * dx + dy * dy)
         shade = 0.34 + 0.88 * np.maximum((0.36 * dx + 0.55 * dy + 0.75) * steep, 0)
@@ -173,7 +178,8 @@ class _Scene:
 
     def _of(self, values: list[float] | list[bool]) -> Field:
         """A number of the swatch at every pixel, 0 on the background."""
-        return np.array([0, *values], dtype=np.float32).take(self._flat)
+        field: Field = np.array([0, *values], dtype=np.float32).take(self._flat)
+        return field
 
     def _smooth(self, values: list[float]) -> Field:
         """A number (0 to 1) of the swatch at every pixel, with soft edges."""
@@ -187,7 +193,7 @@ class _Scene:
         return np.asarray(indexed.convert("RGB").reduce(SUPERSAMPLING), dtype=np.float32)
 
     def _slopes(self, body: Field, sole: Field, grain: int) -> tuple[Field, Field]:
-        """How the surface rises to the right and downwards at every pixel: relief, textures and the round of the body."""
+        """How the surface rises to the right and downwards: relief, textures and the round of the body."""
         bump = self._smooth([s.relief for s in self._swatches]) * np.float32(self._scale * 9)
         width, height = self._size
         pitch, off = max(3, round(self._scale * 11)), grain % 64
@@ -198,25 +204,22 @@ class _Scene:
         dx, dy = np.zeros_like(bump), np.zeros_like(bump)
         dx[:, 1:] = bump[:, 1:] - bump[:, :-1]
         dy[1:] = bump[1:] - bump[:-1]
-        for mask, whole, depth, radii in (
-            (body, body + sole, 0.085, (8, 20, 45)),
-            (sole, sole, 0.05, (5, 12)),
-        ):
-            rise_x, rise_y = self._bulge(whole, depth, radii)
-            dx += rise_x * mask
-            dy += rise_y * mask
+        small_sole = self._coarse(sole)
+        whole = self._bulge(self._coarse(body) + small_sole, 0.085, (8, 20, 45))
+        for mask, (rise_y, rise_x) in ((body, whole), (sole, self._bulge(small_sole, 0.05, (5, 12)))):
+            dx += mask * _resized(rise_x, self._size)
+            dy += mask * _resized(rise_y, self._size)
         return dx, dy
 
     def _coarse(self, field: Field) -> Field:
         return np.asarray(Image.fromarray(field).reduce(COARSE))
 
-    def _bulge(self, mask: Field, depth: float, radii: tuple[float, ...]) -> tuple[Field, Field]:
-        """The slopes of a body that swells towards the viewer where ``mask`` is 1."""
-        unit, small = self._scale / COARSE, self._coarse(mask)
-        soft = sum((_blurred(small, unit * radius) for radius in radii), np.zeros_like(small)) / np.float32(len(radii))
+    def _bulge(self, mask: Field, depth: float, radii: tuple[float, ...]) -> list[Field]:
+        """The slopes, downwards and to the right, of a body that swells where ``mask`` is 1; all of them coarse."""
+        unit = self._scale / COARSE
+        soft = sum((_blurred(mask, unit * radius) for radius in radii), np.zeros_like(mask)) / np.float32(len(radii))
         swell = np.sqrt(np.maximum(2 * soft - 0.9, 0) + np.float32(0.02)) * np.float32(unit * 1000 * depth)
-        rise_y, rise_x = np.gradient(swell)
-        return _resized(rise_x, self._size), _resized(rise_y, self._size)
+        return list(np.gradient(swell))
 
     def _shadow(self) -> Field:
         """The light that is left around the drawing: darker close to the ground, under its whole length."""
@@ -225,4 +228,4 @@ class _Scene:
         y = (np.arange(height, dtype=np.float32) - (height - FRINGE)) / np.float32(FRINGE)
         across = np.clip((x + 0.02) * 8, 0, 1) * np.clip((1.02 - x) * 12, 0, 1)
         down = np.where(y < 0, np.clip(1 + y / 3, 0, 1), np.clip(1 - y, 0, 1)) ** 2
-        return 1 - np.float32(0.34) * down[:, None] * across[None]
+        return np.asarray(1 - np.float32(0.34) * down[:, None] * across[None])

@@ -133,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815
 
     def _content(self) -> tuple[HTTPStatus, str, bytes]:
         """Status, content type and body of the path asked for."""
@@ -150,5 +150,5 @@ class _Handler(BaseHTTPRequestHandler):
             return HTTPStatus.NOT_FOUND, "text/html; charset=utf-8", not_found(self.server.site).encode()
         return HTTPStatus.OK, "text/html; charset=utf-8", html.encode()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """No access log."""

@@ -73,7 +73,7 @@ def _mould(design: ShoeDesign, form: Form, canvas: Canvas) -> None:
         canvas.fill(ribbon(form.bend(np.stack([x, y], axis=1)), 12.0), stripe)
     elif design.tooling == "grooved":
         for x in np.linspace(60, 940, 23):
-            rib = np.array([[x, -260], [x + 10, -480], [x + 4, -700]])
+            rib = np.array([[x, -240], [x + 8, -640]])
             canvas.fill(ribbon(form.bend(rib), 6.0), groove)
     elif design.tooling == "window" and form.last.window:
         left, bottom, right, top = form.last.window
@@ -83,5 +83,5 @@ def _mould(design: ShoeDesign, form: Form, canvas: Canvas) -> None:
             pillar = np.array([[x - 5, bottom], [x, (top + bottom) / 2], [x + 5, top]])
             canvas.fill(ribbon(form.bend(pillar), 8.0), groove)
     elif design.tooling == "window":
-        for y in (-240.0, -420.0):
-            canvas.fill(ribbon(_level(np.linspace(-20, 1020, 30), y, form), 4.0), groove)
+        for level in (-240.0, -420.0):
+            canvas.fill(ribbon(_level(np.linspace(-20, 1020, 30), level, form), 4.0), groove)

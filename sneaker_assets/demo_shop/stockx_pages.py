@@ -64,35 +64,39 @@ def _query(name: str, data: dict[str, Any], **variables: str) -> dict[str, Any]:
     return {"queryKey": key, "queryHash": html.script_json(key), "state": {"data": data, "status": "success"}}
 
 
-def _amount(value: float | None) -> dict[str, float] | None:
+def _amount(value: int | None) -> dict[str, int] | None:
     return None if value is None else {"amount": value}
 
 
 def _market(shoe: Product) -> dict[str, Any]:
     """Asks, bids and sales; a shoe never sold has a last sale of null, or 0, as the site has written both."""
-    unknown = 0 if len(shoe.slug) % 2 else None
-    last_sale = unknown if shoe.price is None else shoe.price
-    n_sold = 0 if shoe.price is None else 100 + shoe.design.grain % 900
+    last_sale = _sold(shoe, shoe.price)
     return {
         "state": {
             "lowestAsk": _amount(shoe.lowest_ask),
             "highestBid": _amount(shoe.highest_bid),
             "numberOfCustodialAsks": None,
         },
-        "salesInformation": {"lastSale": last_sale, "salesLast72Hours": n_sold % 7},
-        "deadStock": {"sold": n_sold, "averagePrice": unknown if shoe.average_price is None else shoe.average_price},
-        "statistics": {
-            "lastSale": {"amount": last_sale, "changePercentage": 0, "changeValue": 0, "sameFees": None},
-            "last90Days": {"averagePrice": unknown if shoe.average_price is None else shoe.average_price},
-        },
+        "salesInformation": {"lastSale": last_sale, "salesLast72Hours": _n_sold(shoe) % 7},
+        "statistics": {"lastSale": {"amount": last_sale, "changePercentage": 0, "changeValue": 0, "sameFees": None}},
     }
+
+
+def _sold(shoe: Product, amount: int | None) -> int | None:
+    if amount is None:
+        return 0 if len(shoe.slug) % 2 else None
+    return amount
+
+
+def _n_sold(shoe: Product) -> int:
+    return 0 if shoe.price is None else 100 + shoe.design.grain % 900
 
 
 def _traits(shoe: Product) -> list[dict[str, Any]]:
     traits = {
         "Style": shoe.style_code,
         "Colorway": shoe.colourway,
-        "Retail Price": f"{shoe.retail_price:.0f}",
+        "Retail Price": str(shoe.retail_price),
         "Release Date": shoe.release_date.isoformat(),
     }
     return [{"name": name, "value": value} for name, value in traits.items()]
@@ -100,6 +104,8 @@ def _traits(shoe: Product) -> list[dict[str, Any]]:
 
 def _node(shoe: Product, base: str) -> dict[str, Any]:
     image = f"{base}/images/{shoe.image_name}"
+    average, market = _sold(shoe, shoe.average_price), _market(shoe)
+    market["statistics"]["last90Days"] = {"averagePrice": average}
     return {
         "id": shoe.product_id,
         "name": shoe.colourway,
@@ -118,7 +124,11 @@ def _node(shoe: Product, base: str) -> dict[str, Any]:
         "favorite": None,
         "productTraits": _traits(shoe),
         "variants": _variants(shoe),
-        "market": {"currencyCode": "USD", **_market(shoe)},
+        "market": {
+            "currencyCode": "USD",
+            "deadStock": {"sold": _n_sold(shoe), "averagePrice": average},
+            **market,
+        },
     }
 
 
@@ -128,8 +138,6 @@ def _variants(shoe: Product) -> list[dict[str, Any]]:
 
 def _product(shoe: Product, base: str) -> dict[str, Any]:
     image = f"{base}/images/{shoe.image_name}"
-    market = _market(shoe)
-    del market["deadStock"]
     return {
         "sizeDescriptor": "Size",
         "urlKey": shoe.slug,
@@ -152,5 +160,5 @@ def _product(shoe: Product, base: str) -> dict[str, Any]:
         "media": {"all360Images": [], "gallery": [image], "smallImageUrl": image, "thumbUrl": image, "imageUrl": image},
         "traits": [{**trait, "visible": True, "format": None} for trait in _traits(shoe)],
         "variants": _variants(shoe),
-        "pricing": {"minimumBid": 25, "market": market, "variants": []},
+        "pricing": {"minimumBid": 25, "market": _market(shoe), "variants": []},
     }

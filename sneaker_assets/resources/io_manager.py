@@ -64,7 +64,7 @@ def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         dagster.Failure: it breaks the schema; names column, rule and the first values that break it.
     """
-    schema = tables.schema_of(name)
+    schema = tables.SCHEMAS[name]
     try:
         table: pd.DataFrame = schema.validate(frame.reset_index(drop=True), lazy=True)
     except pandera.errors.SchemaErrors as error:

@@ -6,6 +6,7 @@ torchvision's models: https://docs.pytorch.org/vision/stable/models.html
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -20,6 +21,9 @@ from sneaker_assets.vision.architectures import Architecture, FeatureMap, get_ar
 from sneaker_assets.vision.settings import WeightsChoice
 
 RANDOM_WEIGHTS_SEED = 0
+
+_LEGACY_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+"""The published DenseNet weights call a layer ``norm.1`` that torchvision's network calls ``norm1``."""
 
 
 class WeightsError(RuntimeError):
@@ -54,19 +58,21 @@ def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Pat
     """
     architecture = get_architecture(name)
     file = find_weights(name, weights_folder) if choice == "auto" else None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(RANDOM_WEIGHTS_SEED)
-        if file is not None:
-            model = torchvision.models.get_model(name, weights=None)
-            _load_file(model, file)
-            weights = f"file {file.name}"
-        elif choice == "none":
-            model = torchvision.models.get_model(name, weights=None)
-            weights = f"random (seed {RANDOM_WEIGHTS_SEED}): nothing was learned from photographs"
-        else:
-            model = _download(name, weights_folder)
-            weights = "ImageNet"
-    network = _feature_map(model, architecture.feature_map).eval().requires_grad_(requires_grad=False)
+    # On no device yet: a classifier that is thrown away need not be drawn at random first.
+    with torch.device("meta"):
+        model = torchvision.models.get_model(name, weights=None)
+    if file is not None:
+        _take(model, _read(file), file.name)
+        weights = f"file {file.name}"
+    elif choice == "none":
+        weights = f"random (seed {RANDOM_WEIGHTS_SEED}): nothing was learned from photographs"
+    else:
+        _take(model, _download(name, weights_folder), "the file downloaded")
+        weights = "ImageNet"
+    network = _feature_map(model, architecture.feature_map)
+    if file is None and choice == "none":
+        network = _initialise(network.to_empty(device="cpu"))
+    network.eval().requires_grad_(requires_grad=False)
     return Backbone(architecture, network, weights, _fingerprint(name, network))
 
 
@@ -75,6 +81,19 @@ def _feature_map(model: nn.Module, part: FeatureMap) -> nn.Module:
         return nn.Sequential(*list(model.children())[:-2])
     features = model.get_submodule("features")
     return nn.Sequential(features, nn.ReLU()) if part == "features and relu" else features
+
+
+def _initialise(network: nn.Module) -> nn.Module:
+    """Random weights that keep the signal's size from layer to layer (He and others 2015, arXiv 1502.01852)."""
+    rng = torch.Generator().manual_seed(RANDOM_WEIGHTS_SEED)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=rng)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+    return network
 
 
 def find_weights(name: str, folder: Path | None) -> Path | None:
@@ -87,14 +106,19 @@ def find_weights(name: str, folder: Path | None) -> Path | None:
     return next((file for pattern in patterns for file in sorted(folder.glob(pattern))), None)
 
 
-def _load_file(model: nn.Module, file: Path) -> None:
+def _read(file: Path) -> dict[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
-            state = load_file(file)
-        else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            return load_file(file)
+        state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, SafetensorError, EOFError, OSError, UnpicklingError) as error:
         raise WeightsError(f"{file} is no state dict that can be read ({_one_line(error)})") from error
+    return state
+
+
+def _take(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """Give the model these weights, or say how they differ from its own."""
+    state = {_LEGACY_DENSENET.sub(r"\1\2", key): tensor for key, tensor in state.items()}
     own = model.state_dict()
     differences = {
         "missing": [key for key in own if key not in state],
@@ -103,10 +127,8 @@ def _load_file(model: nn.Module, file: Path) -> None:
     }
     if any(differences.values()):
         said = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
-        raise WeightsError(
-            f"{file} does not hold weights of this network ({said}): put another file there, or remove it"
-        )
-    model.load_state_dict(state)
+        raise WeightsError(f"{source} does not hold weights of this network ({said}): put another file in its place")
+    model.load_state_dict(state, assign=True)
 
 
 def _some(keys: list[str]) -> str:
@@ -117,17 +139,17 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _download(name: str, weights_folder: Path | None) -> nn.Module:
+def _download(name: str, weights_folder: Path | None) -> dict[str, Tensor]:
+    published = torchvision.models.get_model_weights(name).DEFAULT
     try:
-        model: nn.Module = torchvision.models.get_model(name, weights="DEFAULT")
+        state: dict[str, Tensor] = published.get_state_dict(check_hash=True)
     except OSError as error:
-        address = torchvision.models.get_model_weights(name).DEFAULT.url
         folder = weights_folder or "a folder of your own, named by SNEAKER_WEIGHTS"
         raise WeightsError(
-            f"the ImageNet weights of {name} cannot be downloaded ({error}): put {address.rsplit('/', 1)[-1]} from "
-            f"{address} into {folder}, or train without them with the setting weights: none"
+            f"the ImageNet weights of {name} cannot be downloaded ({error}): put {published.url.rsplit('/', 1)[-1]} "
+            f"from {published.url} into {folder}, or train without them with the setting weights: none"
         ) from error
-    return model
+    return state
 
 
 def _fingerprint(name: str, network: nn.Module) -> str:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,17 @@ def test_weights_come_from_the_folder_where_it_has_them(tmp_path: Path, suffix: 
         save_file(model.state_dict(), file)
     backbone = load_backbone("resnet18", "auto", tmp_path)
     assert backbone.weights == f"file {file.name}"
-    assert torch.equal(backbone.network[0].weight, model.conv1.weight)
+    assert torch.equal(backbone.network.get_parameter("0.weight"), model.conv1.weight)
     assert find_weights("resnet1", tmp_path) is None
+
+
+def test_the_published_densenet_weights_are_read_by_their_older_names(tmp_path: Path) -> None:
+    model = torchvision.models.densenet121(weights=None)
+    older = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): t for key, t in model.state_dict().items()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in older
+    save_file(older, tmp_path / "densenet121.safetensors")
+    network = load_backbone("densenet121", "auto", tmp_path).network
+    assert torch.equal(network.get_parameter("0.conv0.weight"), model.features.conv0.weight)
 
 
 def test_a_wrong_file_is_named(tmp_path: Path) -> None:

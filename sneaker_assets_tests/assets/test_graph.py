@@ -1,0 +1,154 @@
+"""The whole graph on a real, temporary instance: a small offline shop from its first crawl to priced releases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from sneaker_assets import tables
+from sneaker_assets.assets.partitions import release_partitions
+from sneaker_assets.definitions import build_definitions
+from sneaker_assets.lake import Lake, read_table
+from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
+
+BACKBONE = "resnet18"
+RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
+    ("crawl_site", "stockx", {}),
+    ("crawl_site", "farfetch", {}),
+    ("build_data_set", None, {}),
+    ("train_price_model", BACKBONE, {"price_model": {"config": {"epochs": 5}}}),
+    ("rank_models", None, {}),
+    ("train_gan", "cheap", {"gan_checkpoints": {"config": {
+        "epochs": 1, "generator_width": 4, "discriminator_width": 4, "batch_size": 8}}}),
+]  # fmt: skip
+
+
+class Project:
+    """The definitions over a lake of their own, and the instance they run on."""
+
+    def __init__(self, lake: Path, instance: dg.DagsterInstance) -> None:
+        resource = LakeResource(root=str(lake))
+        self.lake, self.instance = Lake.at(lake), instance
+        self.definitions = build_definitions(
+            {
+                "lake": resource,
+                "io_manager": LakeIOManager(lake=resource),
+                "listing_source": ListingSourceResource(source="demo", demo_products=80),
+            }
+        )
+
+    def run(
+        self, job: str, partition: str | None = None, ops: dict[str, Any] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        return self.definitions.resolve_job_def(job).execute_in_process(
+            partition_key=partition, run_config={"ops": ops or {}}, instance=self.instance
+        )
+
+    def table(self, asset: str, partition: str | None = None) -> pd.DataFrame:
+        return tables.SCHEMAS[asset].validate(read_table(self.lake.table(asset, partition)))
+
+
+def metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    return {
+        event.asset_key.to_user_string(): {name: value.value for name, value in event.materialization.metadata.items()}
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        project = Project(tmp_path_factory.mktemp("lake"), instance)
+        for job, partition, ops in RUNS:
+            project.run(job, partition, ops)
+        yield project
+
+
+def test_every_listing_has_a_price_history_and_an_image_in_the_lake(project: Project) -> None:
+    listings = project.table("listings")
+    assert set(listings["site"]) == {"stockx", "farfetch"}
+    assert len(listings) == 80
+    assert all(project.lake.image(sha256).exists() for sha256 in listings["sha256"])
+    seen = pd.concat([project.table("raw_scrapes", site) for site in ("stockx", "farfetch")])
+    assert set(seen["product_id"]) == set(listings["product_id"])
+
+
+def test_what_is_learned_from_is_inside_the_fence_and_on_one_side_each(project: Project) -> None:
+    listings, clean, splits = (project.table(asset) for asset in ("listings", "clean_listings", "splits"))
+    q1, q3 = listings["price"].dropna().quantile([0.25, 0.75])
+    assert clean["price"].max() <= q3 + 1.5 * (q3 - q1)
+    assert len(splits) == len(clean)
+    assert splits.groupby("twin_group")["split"].nunique().max() == 1
+
+
+def test_the_leaderboard_names_a_champion_whose_model_is_there(project: Project) -> None:
+    board = project.table("model_leaderboard")
+    assert board["backbone"].tolist() == [BACKBONE]
+    assert (project.lake.root / board["model"].iloc[0] / "model.safetensors").exists()
+    assert board["weights"].iloc[0].startswith("random")
+
+
+def test_a_second_pass_finds_everything_there(project: Project) -> None:
+    crawl = metadata(project.run("crawl_site", "stockx"))
+    assert (crawl["raw_scrapes"]["new_products"], crawl["scraped_images"]["new_images"]) == (0, 0)
+    project.run("build_data_set")
+    trained = metadata(project.run("train_price_model", BACKBONE, RUNS[3][2]))
+    assert (trained["image_features"]["new_images"], trained["price_model"]["trained_now"]) == (0, False)
+    drawn = metadata(project.run("train_gan", "cheap", RUNS[5][2]))
+    assert drawn["gan_checkpoints"]["epochs_trained_now"] == 0
+    assert len(project.table("listings")) == 80
+    seen = project.table("raw_scrapes", "stockx")
+    assert seen.groupby(["product_id", "label_kind", "size"], dropna=False)["observed_at"].nunique().eq(2).all()
+
+
+def test_checks_hold_and_pictures_in_the_event_log_are_small(project: Project) -> None:
+    result = project.run("train_price_model", BACKBONE, RUNS[3][2])
+    checks = {evaluation.check_name for evaluation in result.get_asset_check_evaluations()}
+    assert checks == {"beats_the_mean"}
+    for name, entries in metadata(result).items():
+        for value in entries.values():
+            assert len(str(value)) < 30_000, name
+
+
+def test_the_sensor_finds_each_release_once_and_it_is_priced(project: Project) -> None:
+    sensor = project.definitions.resolve_sensor_def("new_releases")
+
+    def tick() -> dg.SensorResult:
+        resources = {"listing_source": ListingSourceResource(source="demo", demo_products=80)}
+        context = dg.build_sensor_context(
+            instance=project.instance, resources={**resources, "lake": LakeResource(root=str(project.lake.root))}
+        )
+        result = sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        return result
+
+    first = tick()
+    assert first.dynamic_partitions_requests
+    keys = list(first.dynamic_partitions_requests[0].partition_keys)
+    project.instance.add_dynamic_partitions(release_partitions.name or "", keys)
+    second = tick()
+    assert not second.dynamic_partitions_requests
+    assert [r.run_key for r in second.run_requests or []] == [r.run_key for r in first.run_requests or []]
+    project.run("price_release", keys[0])
+    priced = project.table("release_predictions", keys[0])
+    assert priced["predicted_price"].notna().all()
+    assert priced["model"].tolist() == project.table("model_leaderboard")["model"].tolist()
+
+
+def test_a_withdrawn_release_fails_with_its_name(project: Project) -> None:
+    project.instance.add_dynamic_partitions(release_partitions.name or "", ["stockx--never-announced"])
+    with pytest.raises(LookupError, match="stockx--never-announced is no longer announced"):
+        project.run("price_release", "stockx--never-announced")
+
+
+def test_a_stage_without_its_input_says_what_to_materialize(tmp_path: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        project = Project(tmp_path, instance)
+        with pytest.raises(
+            dg.Failure, match=r"raw_scrapes \[farfetch, stockx\] is not in the lake yet: materialize it"
+        ):
+            project.run("build_data_set")

@@ -1,0 +1,99 @@
+"""The graph as Dagster sees it, and the one-way street between the layers."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from sneaker_assets import tables
+from sneaker_assets.definitions import defs
+
+UPSTREAM = {
+    "raw_scrapes": set(),
+    "scraped_images": {"raw_scrapes"},
+    "listings": {"raw_scrapes", "scraped_images"},
+    "clean_listings": {"listings"},
+    "price_statistics": {"listings", "clean_listings"},
+    "splits": {"clean_listings"},
+    "image_features": {"scraped_images"},
+    "price_model": {"image_features", "splits"},
+    "evaluation_metrics": {"price_model", "image_features", "splits"},
+    "model_leaderboard": {"evaluation_metrics"},
+    "gan_checkpoints": {"clean_listings"},
+    "releases": set(),
+    "release_predictions": {"releases", "model_leaderboard"},
+}
+
+
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_the_graph_is_the_one_of_the_design() -> None:
+    found = {name: {dependency.asset_key.to_user_string() for dependency in spec.deps} for name, spec in SPECS.items()}
+    assert found == UPSTREAM
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_every_asset_is_described_owned_grouped_and_of_a_kind(name: str) -> None:
+    spec = SPECS[name]
+    assert spec.description
+    assert spec.owners
+    assert spec.group_name != "default"
+    assert spec.kinds
+
+
+@pytest.mark.parametrize("name", tables.SCHEMAS)
+def test_every_table_shows_its_columns_with_descriptions(name: str) -> None:
+    columns = SPECS[name].metadata["dagster/column_schema"].columns
+    assert [column.name for column in columns] == list(tables.SCHEMAS[name].to_schema().columns)
+    assert all(column.description for column in columns)
+
+
+def test_every_job_schedule_and_sensor_resolves() -> None:
+    repository = defs.get_repository_def()
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        "crawl_site", "build_data_set", "train_price_model", "rank_models", "train_gan", "price_release",
+    }  # fmt: skip
+    assert {schedule.name for schedule in repository.schedule_defs} == {"recrawl_farfetch", "recrawl_stockx"}
+    assert all(s.default_status == dg.DefaultScheduleStatus.STOPPED for s in repository.schedule_defs)
+
+
+def test_a_schedule_crawls_its_own_site() -> None:
+    schedule = defs.resolve_schedule_def("recrawl_stockx")
+    with dg.DagsterInstance.ephemeral() as instance:
+        requests = schedule.evaluate_tick(dg.build_schedule_context(instance)).run_requests
+    assert requests is not None
+    assert [request.partition_key for request in requests] == ["stockx"]
+
+
+def test_loading_the_definitions_warns_of_nothing_and_leaves_torch_alone() -> None:
+    code = "import sys, sneaker_assets.definitions as d; d.defs.get_repository_def(); assert 'torch' not in sys.modules"
+    result = subprocess.run(
+        [sys.executable, "-W", "error:::dagster", "-c", code], check=False, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Warning" not in result.stderr
+
+
+def test_the_domain_never_loads_dagster() -> None:
+    domain = ("crawl.source", "demo_shop", "figures", "gan.training", "market.labels", "vision.price_model")
+    modules = [f"sneaker_assets.{name}" for name in domain]
+    code = (
+        f"import sys, importlib; [importlib.import_module(m) for m in {modules}]; assert 'dagster' not in sys.modules"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_workspace_loads_in_dagsters_own_command(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    dagster = Path(sys.executable).with_name("dagster")
+    result = subprocess.run(
+        [str(dagster), "definitions", "validate", "-w", str(root / "workspace.yaml")],
+        check=False, capture_output=True, text=True, cwd=root, env=os.environ | {"DAGSTER_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "Validation successful" in result.stderr + result.stdout
