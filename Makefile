@@ -1,6 +1,7 @@
 # make demo   the whole graph from the offline shop        make test   lint, types and tests
 # make ui     Dagster's UI on what the demo made           make bench  every benchmark
-# make env    the environment alone (the others call it)   make lock   resolve the dependencies anew
+# make run    the same from any source, with ARGS="..."    make lock   resolve the dependencies anew
+# make env    the environment alone (the others call it)
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,10 +10,11 @@ UV_VERSION := 0.13.9
 
 # One home for every command, so that the UI shows what the demo made.
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
+export SNEAKER_LAKE ?= $(CURDIR)/data_lake
 # Idle OpenMP threads that spin starve the others: measured ten times slower on a busy machine with two cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: env demo test lint types ui bench lock clean
+.PHONY: env demo run test lint types ui bench lock clean
 
 env: $(VENV)/.ready $(DAGSTER_HOME)/dagster.yaml
 
@@ -32,8 +34,13 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 demo: env
 	SNEAKER_SOURCE=demo $(BIN)/sneaker-assets --gan-epochs 30 --gan-width 32 --gan-batch-size 32
 
+run: env
+	$(BIN)/sneaker-assets $(ARGS)
+
+# From its own home, since beside a second dagster.yaml Dagster warns that it will not read that one. The command is the
+# documented one; its notice that `dg dev` supersedes it is left out.
 ui: env
-	$(BIN)/dagster dev
+	cd $(DAGSTER_HOME) && PYTHONWARNINGS='ignore:Function' $(CURDIR)/$(BIN)/dagster dev -w $(CURDIR)/workspace.yaml
 
 lint: env
 	$(BIN)/ruff format --check .
@@ -47,7 +54,7 @@ test: lint types
 
 bench: env
 	@test -n "$(ARCHIVE)" || echo "without ARCHIVE=<folder> (and WEIGHTS=<folder>) the benchmarks on published data are left out"
-	$(BIN)/python -m benchmarks $(if $(ARCHIVE),--archive $(ARCHIVE)) $(if $(WEIGHTS),--weights $(WEIGHTS))
+	$(BIN)/python benchmarks/run_all.py $(if $(ARCHIVE),--archive $(ARCHIVE)) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 lock: env
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \

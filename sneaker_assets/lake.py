@@ -49,6 +49,16 @@ class Lake:
         """The folder of a store that is no table: features, models, generators, crawls, figures."""
         return (self.root / kind).joinpath(*names)
 
+    def check_writable(self) -> None:
+        """Find out now, before hours of work, whether the lake can be written.
+
+        Raises:
+            LakeError: it cannot.
+        """
+        probe = self.root / ".writable"
+        write_bytes(probe, b"")
+        probe.unlink()
+
 
 def local_path(path: UPath) -> Path | None:
     """The path on this machine's file system, or None where it lies in a bucket or in memory."""

@@ -72,15 +72,14 @@ def run_stage(stage: Stage, instance: dg.DagsterInstance) -> Outcome:
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:
-    """The innermost message of the first step that failed."""
+    """What the asset that failed first raised, without Dagster's own words around it."""
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            data = event.step_failure_data.user_failure_data
-            words = (data.description if data else None) or (error.message if error else "") or ""
-            return f"{event.step_key}: {words.strip()}"
+            failure = event.step_failure_data
+            if failure.user_failure_data and failure.user_failure_data.description:
+                return f"{event.step_key}: {failure.user_failure_data.description}"
+            raised = failure.error and (failure.error.cause or failure.error)
+            return f"{event.step_key}: {raised.message.strip() if raised else 'no reason was given'}"
     return "the run failed before its first step"
 
 
@@ -123,6 +122,7 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
             outcomes.append(run_stage(stage, instance))
             console.print(f"  [green]done[/green] in {outcomes[-1].seconds:.1f} s")
 
+    LakeResource().open().check_writable()
     with dg.DagsterInstance.get() as instance:
         follow(stages(arguments))
         follow(release_stages(instance))

@@ -42,8 +42,8 @@ def gan_checkpoints(
     lake: LakeResource,
 ) -> dg.Output[UPath]:
     """A generator of shoes in a price band; a run that was killed goes on, and more epochs continue."""
-    from sneaker_assets.gan.images import load_square_images  # noqa: PLC0415
-    from sneaker_assets.gan.training import run_name, train_gan  # noqa: PLC0415
+    from sneaker_assets.gan.images import load_square_images
+    from sneaker_assets.gan.training import run_name, train_gan
 
     here = lake.open()
     hashes = PRICE_BANDS[context.partition_key].select(clean_listings)["sha256"].drop_duplicates().sort_values()

@@ -41,8 +41,8 @@ def price_model(
     lake: LakeResource,
 ) -> dg.Output[UPath]:
     """A head trained on the frozen backbone's features; the same rows and settings are not trained twice."""
-    from sneaker_assets.vision.features import FeatureStore  # noqa: PLC0415
-    from sneaker_assets.vision.price_model import train_price_model  # noqa: PLC0415
+    from sneaker_assets.vision.features import FeatureStore
+    from sneaker_assets.vision.price_model import train_price_model
 
     settings = HeadConfig(**config.model_dump())
     folder = lake.open().folder("models", context.partition_key)
@@ -82,9 +82,9 @@ def evaluation_metrics(
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Errors on validation and test rows in dollars, beside those of the mean of the training prices."""
-    from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split  # noqa: PLC0415
-    from sneaker_assets.vision.features import FeatureStore  # noqa: PLC0415
-    from sneaker_assets.vision.price_model import PriceModel  # noqa: PLC0415
+    from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split
+    from sneaker_assets.vision.features import FeatureStore
+    from sneaker_assets.vision.price_model import PriceModel
 
     here = lake.open()
     model = PriceModel.load(price_model)

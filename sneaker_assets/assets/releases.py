@@ -47,8 +47,8 @@ def release_predictions(
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """What the champion expects the announced shoe to sell for."""
-    from sneaker_assets.vision.images import read_image  # noqa: PLC0415
-    from sneaker_assets.vision.price_model import PriceModel, price_images  # noqa: PLC0415
+    from sneaker_assets.vision.images import read_image
+    from sneaker_assets.vision.price_model import PriceModel, price_images
 
     here = lake.open()
     champion = model_leaderboard[model_leaderboard["champion"]].iloc[0]

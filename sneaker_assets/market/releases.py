@@ -73,9 +73,10 @@ def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame) ->
     Raises:
         ReleaseError: it is no longer announced, or its image cannot be used.
     """
-    rows = announced[announced["release"] == key].merge(images.drop(columns="site"), on="image_url")
+    rows = announced[announced["release"] == key]
     if rows.empty:
         raise ReleaseError(f"{key} is no longer announced: its site lists {len(announced)} other releases")
+    rows = rows.merge(images.drop(columns="site"), on="image_url")
     problem = rows["problem"].iloc[0]
     if pd.notna(problem):
         raise ReleaseError(f"the image of {key} cannot be used: {problem}")

@@ -1,0 +1,35 @@
+"""Run every benchmark beside this file; those on published data only where --archive and --weights are given.
+
+python benchmarks/run_all.py [--archive FOLDER --weights FOLDER]
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from report import arguments
+
+ON_PUBLISHED_DATA = {"real_input"}
+NO_BENCHMARK = {"report", "run_all"}
+
+
+def main() -> int:
+    """Run them one after the other; 1 where a claim does not hold."""
+    options = arguments(__doc__)
+    given = [f"--{name}={folder}" for name, folder in vars(options).items() if folder]
+    failed = []
+    for script in sorted(Path(__file__).parent.glob("*.py")):
+        if script.stem in NO_BENCHMARK:
+            continue
+        if script.stem in ON_PUBLISHED_DATA and not options.archive:
+            print(f"== {script.stem}: left out, since it needs --archive", flush=True)
+            continue
+        print(f"== {script.stem}", flush=True)
+        if subprocess.run([sys.executable, str(script), *given], check=False).returncode:
+            failed.append(script.stem)
+    print("every claim holds" if not failed else f"not held: {', '.join(failed)}")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
