@@ -17,10 +17,11 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
-from sneaker_assets.assets.partitions import backbone_partitions, band_partitions, release_partitions, site_partitions
+from sneaker_assets.assets.partitions import band_partitions, release_partitions, site_partitions
 from sneaker_assets.definitions import defs
 from sneaker_assets.market.releases import announcements
 from sneaker_assets.resources import LakeResource, ListingSourceResource
+from sneaker_assets.vision.architectures import BACKBONES, get_architecture
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -88,7 +89,7 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
     for site in site_partitions.get_partition_keys():
         yield Stage("crawl_site", site)
     yield Stage("build_data_set")
-    for backbone in arguments.backbone or ["vgg16"]:
+    for backbone in arguments.backbone:
         config = {"image_features": {"weights": arguments.weights}, "price_model": {"epochs": arguments.epochs}}
         yield Stage("train_price_model", backbone, config)
     yield Stage("rank_models")
@@ -217,35 +218,36 @@ def _show_progress() -> None:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """The command line.
+
+    Raises:
+        UnknownBackboneError: a backbone is asked for that there is not.
+    """
     parser = argparse.ArgumentParser(
         prog="sneaker-assets",
         description="Materialize the whole graph: crawl, clean, split, train, evaluate, draw shoes, price releases. "
         "Where listings come from and where they go is set by SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE.",
     )
-    parser.add_argument(
-        "--backbone",
-        action="append",
-        choices=backbone_partitions.get_partition_keys(),
-        help="default: vgg16; repeatable",
-    )
+    parser.add_argument("--backbone", action="append", help=f"of {', '.join(BACKBONES)}; default: vgg16; repeatable")
     parser.add_argument("--weights", default="auto", choices=("auto", "imagenet", "none"), help="default: auto")
     parser.add_argument("--epochs", type=int, default=60, help="of the price model; default: 60")
     parser.add_argument("--gan-epochs", type=int, default=220, help="default: 220, for which you want a GPU")
     parser.add_argument("--gan-width", type=int, default=64, help="channels of the networks; default: 64")
     parser.add_argument("--gan-batch-size", type=int, default=64, help="default: 64")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.backbone = [get_architecture(name).name for name in options.backbone or ["vgg16"]]
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the pipeline from the command line; the exit status is 1 where a stage failed."""
-    options, console = parse(arguments), Console(highlight=False)
+    console = Console(highlight=False)
     if not os.environ.get("DAGSTER_HOME"):
         console.print("DAGSTER_HOME is not set: use make, or set it to an absolute folder that holds dagster.yaml")
         return 1
     _show_progress()
     try:
-        outcomes = run(options, console)
+        outcomes = run(parse(arguments), console)
     except (StageError, ValueError, OSError) as error:
         console.print(f"[red]failed[/red] {error}")
         return 1

@@ -64,7 +64,9 @@ def test_every_job_schedule_and_sensor_resolves() -> None:
 def test_a_schedule_crawls_its_own_site() -> None:
     schedule = defs.resolve_schedule_def("recrawl_stockx")
     with dg.DagsterInstance.ephemeral() as instance:
-        requests = schedule.evaluate_tick(dg.build_schedule_context(instance, repository_def=defs.get_repository_def())).run_requests
+        requests = schedule.evaluate_tick(
+            dg.build_schedule_context(instance, repository_def=defs.get_repository_def())
+        ).run_requests
     assert requests is not None
     assert [request.partition_key for request in requests] == ["stockx"]
 

@@ -18,11 +18,13 @@ from torch import Tensor
 from upath import UPath
 
 UInt8Array = npt.NDArray[np.uint8]
+Picture = str | os.PathLike[str] | UPath
+"""Where a picture lies, on this machine or in a bucket."""
 
 WHITE = (255, 255, 255)
 
 
-def load_square_images(paths: Sequence[UPath], size: int) -> UInt8Array:
+def load_square_images(paths: Sequence[Picture], size: int) -> UInt8Array:
     """Decode pictures, each padded to a square and scaled to ``size`` pixels a side.
 
     Returns:
@@ -73,7 +75,7 @@ def from_network(images: Tensor) -> UInt8Array:
     return array
 
 
-def _load(path: UPath, size: int) -> UInt8Array:
+def _load(path: Picture, size: int) -> UInt8Array:
     try:
         with Image.open(io.BytesIO(path.read_bytes())) as picture:
             # A JPEG decodes at a half, a quarter or an eighth for little; antialiasing wants twice the size.

@@ -1,0 +1,41 @@
+import torch
+
+from sneaker_assets.gan.augment import augment, brightened, saturated, shifted
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_shift_moves_whole_pixels_and_fills_up_with_white() -> None:
+    images = torch.full((64, 3, 32, 32), -1.0)
+    images[:, :, 16, 16] = 0.25
+    moved = shifted(images, rng())
+    assert set(moved.flatten().tolist()) == {-1.0, 0.25, 1.0}
+    marks = (moved[:, 0] == 0.25).nonzero()
+    assert len(marks) == 64
+    offsets = marks[:, 1:] - 16
+    assert offsets.abs().amax(dim=0).tolist() == [4, 4]
+    for image, (down, right) in zip(moved[:, 0], offsets.tolist(), strict=True):
+        assert (image == 1).sum() == 32 * 32 - (32 - abs(down)) * (32 - abs(right))
+
+
+def test_brightness_and_saturation_change_each_image_as_a_whole() -> None:
+    images = torch.rand(16, 3, 8, 8) * 2 - 1
+    change = brightened(images, rng()) - images
+    assert torch.allclose(change, change[:, :1, :1, :1].expand_as(change), atol=1e-6)
+    assert len(set(change[:, 0, 0, 0].tolist())) == 16
+    assert torch.allclose(saturated(images, rng()).mean(dim=1), images.mean(dim=1), atol=1e-6)
+
+
+def test_gradients_flow_through() -> None:
+    images = torch.zeros(8, 3, 16, 16, requires_grad=True)
+    augment(images, rng()).sum().backward()  # type: ignore[no-untyped-call]
+    assert images.grad is not None
+    assert (images.grad.flatten(1).abs().sum(dim=1) > 0).all()
+
+
+def test_the_same_seed_changes_alike() -> None:
+    images = torch.rand(4, 3, 16, 16)
+    assert torch.equal(augment(images, rng(1)), augment(images, rng(1)))
+    assert not torch.equal(augment(images, rng(1)), augment(images, rng(2)))

@@ -1,0 +1,37 @@
+import pytest
+import torch
+
+from sneaker_assets.gan.networks import Discriminator, Generator, channels, initialise
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_noise_becomes_images_and_images_become_logits(size: int) -> None:
+    generator, discriminator = Generator(latent=10, width=4, size=size), Discriminator(width=4, size=size)
+    images = generator(torch.randn(3, 10))
+    assert images.shape == (3, 3, size, size)
+    assert images.abs().max() <= 1
+    logits = discriminator(images)
+    assert logits.shape == (3,)
+    assert logits.dtype == torch.float32
+
+
+def test_the_papers_networks_have_the_papers_channels() -> None:
+    assert channels(width=64, size=64) == [64, 128, 256, 512]
+    assert channels(width=64, size=128) == [64, 128, 256, 512, 1024]
+
+
+@pytest.mark.parametrize("size", [0, 4, 65, 96])
+def test_a_size_that_cannot_be_halved_down_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match=f"{size} pixels.*power of two"):
+        Generator(size=size)
+
+
+def test_weights_start_as_the_paper_says_and_from_the_seed() -> None:
+    first, second = Discriminator(width=32), Discriminator(width=32)
+    for network in (first, second):
+        initialise(network, torch.Generator().manual_seed(3))
+    weight = first.blocks[-1].weight
+    assert isinstance(weight, torch.Tensor)
+    assert weight.std().item() == pytest.approx(0.02, rel=0.1)
+    assert weight.mean().item() == pytest.approx(0, abs=0.002)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))

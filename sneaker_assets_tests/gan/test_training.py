@@ -1,0 +1,244 @@
+import logging
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from upath import UPath
+
+from sneaker_assets.gan import training
+from sneaker_assets.gan.checkpoint import latest
+from sneaker_assets.gan.sampling import load_generator, sample
+from sneaker_assets.gan.state import GanState
+from sneaker_assets.gan.training import GanDiverged, run_name, train_gan
+from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
+
+IMAGES = draw_images()
+
+
+def tensors_of(folder: Path) -> dict[str, Tensor]:
+    """Everything the newest checkpoint of a run holds, as bits: NaN equals NaN, and 0.0 is not -0.0."""
+    checkpoint = latest(UPath(folder) / "checkpoints")
+    assert checkpoint is not None
+    return {name: value.view(torch.uint8) if value.ndim else value for name, value in checkpoint.tensors.items()}
+
+
+def losses_of(folder: Path) -> pd.DataFrame:
+    return pd.read_parquet(folder / "generator/history.parquet").drop(columns="seconds")
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    ours, theirs = tensors_of(one), tensors_of(other)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+    for product in ("generator/model.safetensors", "generator/samples/epoch-0004.png"):
+        assert (one / product).read_bytes() == (other / product).read_bytes()
+    pd.testing.assert_frame_equal(losses_of(one), losses_of(other))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of four epochs that nothing interrupted."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("undisturbed")
+    train_gan(IMAGES, SMALL, UPath(folder), CPU)
+    torch.set_num_threads(threads)
+    return folder
+
+
+def test_a_run_leaves_its_generator(undisturbed: Path) -> None:
+    folder = UPath(undisturbed) / "generator"
+    assert {path.name for path in folder.iterdir()} == {
+        "model.safetensors",
+        "config.json",
+        "history.parquet",
+        "samples",
+    }
+    generator = load_generator(folder)
+    assert not generator.training
+    pictures = sample(generator, 5, seed=1, device=CPU)
+    assert pictures.shape == (5, 64, 64, 3)
+    assert Image.open(undisturbed / "generator/samples/epoch-0004.png").size == (8 * 66 - 2, 8 * 66 - 2)
+    history = pd.read_parquet(undisturbed / "generator/history.parquet")
+    assert list(history) == ["epoch", "step", "generator_loss", "discriminator_loss", "seconds"]
+    assert history["step"].tolist() == [3, 6, 9, 12]
+
+
+def test_the_same_seed_is_the_same_run_whatever_else_draws_numbers(undisturbed: Path, tmp_path: Path) -> None:
+    torch.manual_seed(time.time_ns())
+    train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    assert_same_run(tmp_path, undisturbed)
+
+
+def test_another_seed_is_another_run(undisturbed: Path, tmp_path: Path) -> None:
+    train_gan(IMAGES, replace(SMALL, seed=1), UPath(tmp_path), CPU)
+    assert (tmp_path / "generator/model.safetensors").read_bytes() != (
+        undisturbed / "generator/model.safetensors"
+    ).read_bytes()
+
+
+def test_more_epochs_go_on_and_end_as_if_undisturbed(undisturbed: Path, tmp_path: Path) -> None:
+    folder = UPath(tmp_path)
+    assert train_gan(IMAGES, replace(SMALL, epochs=1), folder, CPU).trained == 1
+    run = train_gan(IMAGES, SMALL, folder, CPU)
+    assert (run.epochs, run.trained) == (4, 3)
+    assert run.samples.name == "epoch-0004.png"
+    assert_same_run(tmp_path, undisturbed)
+
+
+def test_a_run_stopped_in_the_middle_of_an_epoch_ends_as_if_undisturbed(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_step = training.train_step
+
+    def stopped(state: GanState, real: Tensor) -> Tensor:
+        if state.step == 7:
+            raise KeyboardInterrupt
+        return real_step(state, real)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "train_step", stopped)
+        train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    assert train_gan(IMAGES, SMALL, UPath(tmp_path), CPU).trained == 2
+    assert_same_run(tmp_path, undisturbed)
+
+
+def test_a_killed_process_is_gone_on_from(undisturbed: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys, torch; from upath import UPath\n"
+        "from sneaker_assets.gan.training import train_gan\n"
+        "from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images\n"
+        "torch.set_num_threads(1)\n"
+        "train_gan(draw_images(), SMALL, UPath(sys.argv[1]), CPU)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) as process:
+        while not (tmp_path / "checkpoints" / "epoch-0001").exists() and process.poll() is None:
+            time.sleep(0.002)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    run = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    assert 0 < run.trained < 4
+    assert_same_run(tmp_path, undisturbed)
+
+
+def test_a_damaged_checkpoint_costs_an_epoch_and_changes_nothing(
+    undisturbed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train_gan(IMAGES, replace(SMALL, epochs=3), UPath(tmp_path), CPU)
+    (tmp_path / "checkpoints/epoch-0003/model.safetensors").write_bytes(b"half a")
+    run = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    assert "epoch-0003 is damaged" in caplog.text
+    assert run.trained == 2
+    assert_same_run(tmp_path, undisturbed)
+
+
+def test_a_finished_run_is_left_alone(undisturbed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "train_step", None)
+    before = (undisturbed / "generator/config.json").stat().st_mtime_ns
+    for epochs in (4, 2):
+        run = train_gan(IMAGES, replace(SMALL, epochs=epochs), UPath(undisturbed), CPU)
+        assert (run.epochs, run.trained, len(run.history)) == (4, 0, 4)
+    assert (undisturbed / "generator/config.json").stat().st_mtime_ns == before
+
+
+def test_other_networks_are_refused_and_other_images_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    once = replace(SMALL, epochs=1)
+    train_gan(IMAGES, once, UPath(tmp_path), CPU)
+    with pytest.raises(ValueError, match=r"other networks.*'generator_width': 8.*another folder"):
+        train_gan(IMAGES, replace(once, generator_width=4), UPath(tmp_path), CPU)
+    train_gan(IMAGES[::-1], once, UPath(tmp_path), CPU)
+    assert "was trained on other images" in caplog.text
+
+
+def test_a_run_is_named_by_its_images_and_settings_but_not_its_length() -> None:
+    name = run_name(IMAGES, SMALL)
+    assert name == run_name(IMAGES.copy(), replace(SMALL, epochs=9, checkpoint_every=3))
+    assert (
+        len(
+            {
+                name,
+                run_name(IMAGES[:-1], SMALL),
+                run_name(IMAGES[::-1], SMALL),
+                run_name(IMAGES, replace(SMALL, seed=1)),
+            }
+        )
+        == 4
+    )
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "has 0 images"), (1, "has 1 image,")])
+def test_too_few_images_are_refused(tmp_path: Path, count: int, said: str) -> None:
+    with pytest.raises(ValueError, match=f"{said}.*at least 2.*crawl more"):
+        train_gan(IMAGES[:count], SMALL, UPath(tmp_path), CPU)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\(64, 64, 3\).*\(128, 128, 3\)"):
+        train_gan(IMAGES, replace(SMALL, size=128), UPath(tmp_path), CPU)
+
+
+def test_two_images_make_a_batch_of_two(tmp_path: Path) -> None:
+    run = train_gan(IMAGES[:2], replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    assert run.history["step"].tolist() == [1, 2]
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_step = training.train_step
+
+    def poisoned(state: GanState, real: Tensor) -> Tensor:
+        return real_step(state, real * (torch.nan if state.step == 7 else 1))
+
+    monkeypatch.setattr(training, "train_step", poisoned)
+    with pytest.raises(GanDiverged, match=r"epoch 3.*last good checkpoint is kept"):
+        train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    checkpoint = latest(UPath(tmp_path) / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.epoch == 2
+    assert all(value.isfinite().all() for value in checkpoint.tensors.values())
+
+
+def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_step = training.train_step
+
+    def poisoned(state: GanState, real: Tensor) -> Tensor:
+        losses = real_step(state, real)
+        if state.step == 6:
+            torch.nn.init.constant_(next(state.generator.parameters()), torch.nan)
+        return losses
+
+    monkeypatch.setattr(training, "train_step", poisoned)
+    with pytest.raises(GanDiverged, match="epoch 2"):
+        train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch-0001"]
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_training_moves_the_samples_towards_the_images(tmp_path: Path, *, augment: bool) -> None:
+    config = replace(SMALL, epochs=12, checkpoint_every=12, generator_lr=1e-3, augment=augment)
+    start = GanState(config, CPU).samples()
+    run = train_gan(IMAGES, config, UPath(tmp_path), CPU)
+    end = sample(load_generator(run.generator), 64, seed=0, device=CPU)
+
+    def distance(samples: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> float:
+        return float(np.abs(samples.mean(axis=0) - IMAGES.mean(axis=0)).mean())
+
+    assert distance(end) < 0.7 * distance(start)
+
+
+def test_progress_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        train_gan(IMAGES, replace(SMALL, epochs=1), UPath(tmp_path), CPU)
+    assert "epoch 1 of 1, generator loss" in caplog.text
+    assert "images/s" in caplog.text
