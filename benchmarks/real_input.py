@@ -31,6 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch, "home")
         home.mkdir()
+        (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
         os.environ |= {
             "DAGSTER_HOME": str(home),
             "SNEAKER_SOURCE": "archive",
