@@ -1,7 +1,7 @@
 """A training's state as a folder that is there whole or not at all.
 
-``epoch-0012/`` holds ``model.safetensors`` (every tensor by name), ``history.parquet`` (the losses so far) and
-``state.json`` (the rest, and the tensors' sha256). No pickle. What the tensors mean is ``state``'s concern.
+``epoch-0012/`` holds ``model.safetensors`` (every tensor by name) and ``state.json`` (the rest, and the tensors'
+sha256). No pickle. What the tensors mean is ``state``'s concern.
 """
 
 import hashlib
@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 from upath import UPath
 
-from sneaker_assets.lake import new_folder, read_json, read_table
+from sneaker_assets.lake import new_folder, read_json
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +37,14 @@ class Checkpoint:
         epoch: epochs done.
         step: training steps done.
         tensors: weights, optimizers and random states by name; contiguous, on the CPU.
-        history: one row an epoch.
+        history: one row an epoch, as numbers by name.
         known: what else is known of the run, as JSON: its settings and its images.
     """
 
     epoch: int
     step: int
     tensors: dict[str, Tensor]
-    history: pd.DataFrame
+    history: list[dict[str, float]]
     known: dict[str, Any]
 
 
@@ -62,10 +61,10 @@ def save(folder: UPath, checkpoint: Checkpoint) -> UPath:
         "step": checkpoint.step,
         "sha256": hashlib.sha256(tensors).hexdigest(),
         **checkpoint.known,
+        "history": checkpoint.history,
     }
     with new_folder(path) as new:
         (new / "model.safetensors").write_bytes(tensors)
-        checkpoint.history.to_parquet(new / "history.parquet", index=False)
         (new / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
     for old in list(_newest_first(folder))[KEPT:]:
         old.fs.rm(old.path, recursive=True)
@@ -87,7 +86,7 @@ def load(path: UPath) -> Checkpoint:
             epoch=state.pop("epoch"),
             step=state.pop("step"),
             tensors=tensors_from(data),
-            history=read_table(path / "history.parquet"),
+            history=state.pop("history"),
             known=state,
         )
     except (OSError, KeyError, ValueError, SafetensorError) as error:

@@ -77,7 +77,7 @@ def from_network(images: Tensor) -> UInt8Array:
 
 def _load(path: Picture, size: int) -> UInt8Array:
     try:
-        with Image.open(io.BytesIO(path.read_bytes())) as picture:
+        with Image.open(io.BytesIO(UPath(path).read_bytes())) as picture:
             # A JPEG decodes at a half, a quarter or an eighth for little; antialiasing wants twice the size.
             scale = 2 * size / max(picture.size)
             picture.draft("RGB", (math.ceil(scale * picture.width), math.ceil(scale * picture.height)))

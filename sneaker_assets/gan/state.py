@@ -6,7 +6,7 @@ on as if nothing had happened. How those tensors lie on disk is ``checkpoint``'s
 """
 
 import copy
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import torch
@@ -42,7 +42,7 @@ class GanState:
         self.epoch = 0
         self.step = 0
         self.losses = torch.full((2,), torch.nan)
-        self.history: list[dict[Hashable, float]] = []
+        self.history: list[dict[str, float]] = []
         self.rng = torch.Generator().manual_seed(config.seed)
         self.generator = Generator(config.latent, config.generator_width, config.size)
         self.discriminator = Discriminator(config.discriminator_width, config.size)

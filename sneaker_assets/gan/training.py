@@ -28,7 +28,7 @@ from sneaker_assets.gan.images import UInt8Array, to_network
 from sneaker_assets.gan.sampling import image_grid
 from sneaker_assets.gan.settings import GanConfig
 from sneaker_assets.gan.state import GanState
-from sneaker_assets.lake import write_bytes, write_json, write_table
+from sneaker_assets.lake import read_json, write_bytes, write_json, write_table
 from sneaker_assets.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def train_gan(images: UInt8Array, config: GanConfig, folder: UPath, device: torc
     start, generator = state.epoch, folder / "generator"
     if start < config.epochs:
         _train(state, torch.tensor(images, device=device), known, folder)
-    if start < config.epochs or not (generator / "config.json").exists():
+    if not _is_published(generator, state.epoch):
         _publish(state, known, generator)
     history = pd.DataFrame(state.history)
     return GanRun(generator, _grid(generator, state.epoch), history, state.epoch, trained=state.epoch - start)
@@ -155,7 +155,7 @@ def _resume(state: GanState, last: Checkpoint, known: dict[str, Any], folder: UP
             f"{folder} holds a run of other networks ({last.known['config']}): "
             "train in another folder, delete this one, or go back to its settings"
         ) from error
-    state.epoch, state.step, state.history = last.epoch, last.step, last.history.to_dict("records")
+    state.epoch, state.step, state.history = last.epoch, last.step, last.history
     log.info("goes on from epoch %d in %s", state.epoch, folder)
     if last.known["run"] != known["run"]:
         log.warning("%s was trained on other images or with other settings until now", folder)
@@ -222,11 +222,17 @@ def _keep(state: GanState, known: dict[str, Any], folder: UPath) -> None:
     png = io.BytesIO()
     image_grid(state.samples(), columns=8).save(png, "PNG")
     write_bytes(_grid(folder / "generator", state.epoch), png.getvalue())
-    kept = Checkpoint(state.epoch, state.step, state.tensors(), pd.DataFrame(state.history), known)
+    kept = Checkpoint(state.epoch, state.step, state.tensors(), state.history, known)
     checkpoint.save(folder / "checkpoints", kept)
 
 
+def _is_published(generator: UPath, epoch: int) -> bool:
+    config = generator / "config.json"
+    return config.exists() and read_json(config)["trained"] == epoch
+
+
 def _publish(state: GanState, known: dict[str, Any], generator: UPath) -> None:
+    """The finished generator; its ``config.json`` comes last and tells that the rest is there."""
     weights = {name: value.detach().cpu().contiguous() for name, value in state.averaged.state_dict().items()}
     write_bytes(generator / "model.safetensors", tensors_to_bytes(weights))
     write_table(generator / "history.parquet", pd.DataFrame(state.history))

@@ -11,7 +11,7 @@ from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.settings import GanConfig
 
 CPU = torch.device("cpu")
-SMALL = GanConfig(epochs=4, batch_size=8, generator_width=8, discriminator_width=8, latent=16, checkpoint_every=1)
+SMALL = GanConfig(epochs=4, batch_size=8, generator_width=8, discriminator_width=8, latent=16, checkpoint_every=2)
 
 
 @pytest.fixture(autouse=True)

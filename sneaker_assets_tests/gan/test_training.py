@@ -5,6 +5,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,9 @@ from upath import UPath
 
 from sneaker_assets.gan import training
 from sneaker_assets.gan.checkpoint import latest
+from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.sampling import load_generator, sample
+from sneaker_assets.gan.settings import GanConfig
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.gan.training import GanDiverged, run_name, train_gan
 from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
@@ -79,11 +82,10 @@ def test_the_same_seed_is_the_same_run_whatever_else_draws_numbers(undisturbed: 
     assert_same_run(tmp_path, undisturbed)
 
 
-def test_another_seed_is_another_run(undisturbed: Path, tmp_path: Path) -> None:
-    train_gan(IMAGES, replace(SMALL, seed=1), UPath(tmp_path), CPU)
-    assert (tmp_path / "generator/model.safetensors").read_bytes() != (
-        undisturbed / "generator/model.safetensors"
-    ).read_bytes()
+@pytest.mark.parametrize("other", [replace(SMALL, seed=1), replace(SMALL, augment=False)])
+def test_another_seed_or_setting_is_another_run(undisturbed: Path, tmp_path: Path, other: GanConfig) -> None:
+    run = train_gan(IMAGES, replace(other, epochs=1), UPath(tmp_path), CPU)
+    assert run.history["generator_loss"][0] != losses_of(undisturbed)["generator_loss"][0]
 
 
 def test_more_epochs_go_on_and_end_as_if_undisturbed(undisturbed: Path, tmp_path: Path) -> None:
@@ -121,12 +123,23 @@ def test_a_killed_process_is_gone_on_from(undisturbed: Path, tmp_path: Path) -> 
         "train_gan(draw_images(), SMALL, UPath(sys.argv[1]), CPU)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) as process:
-        while not (tmp_path / "checkpoints" / "epoch-0001").exists() and process.poll() is None:
+        while not (tmp_path / "checkpoints" / "epoch-0002").exists() and process.poll() is None:
             time.sleep(0.002)
         process.kill()
     assert process.returncode == -signal.SIGKILL
     run = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert 0 < run.trained < 4
+    assert_same_run(tmp_path, undisturbed)
+
+
+def test_a_run_stopped_before_its_generator_is_out_brings_it_out_later(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_gan(IMAGES, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "_publish", Mock(side_effect=KeyboardInterrupt))
+        train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    assert train_gan(IMAGES, SMALL, UPath(tmp_path), CPU).trained == 0
     assert_same_run(tmp_path, undisturbed)
 
 
@@ -214,27 +227,26 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path, monkeypatch: p
 
     def poisoned(state: GanState, real: Tensor) -> Tensor:
         losses = real_step(state, real)
-        if state.step == 6:
+        if state.step == 12:
             torch.nn.init.constant_(next(state.generator.parameters()), torch.nan)
         return losses
 
     monkeypatch.setattr(training, "train_step", poisoned)
-    with pytest.raises(GanDiverged, match="epoch 2"):
+    with pytest.raises(GanDiverged, match="epoch 4"):
         train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch-0001"]
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch-0002"]
 
 
-@pytest.mark.parametrize("augment", [True, False])
-def test_training_moves_the_samples_towards_the_images(tmp_path: Path, *, augment: bool) -> None:
-    config = replace(SMALL, epochs=12, checkpoint_every=12, generator_lr=1e-3, augment=augment)
+def test_training_moves_the_samples_towards_the_images(tmp_path: Path) -> None:
+    config = replace(SMALL, epochs=20, checkpoint_every=20, generator_lr=2e-3, discriminator_lr=5e-4)
     start = GanState(config, CPU).samples()
     run = train_gan(IMAGES, config, UPath(tmp_path), CPU)
     end = sample(load_generator(run.generator), 64, seed=0, device=CPU)
 
-    def distance(samples: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> float:
+    def distance(samples: UInt8Array) -> float:
         return float(np.abs(samples.mean(axis=0) - IMAGES.mean(axis=0)).mean())
 
-    assert distance(end) < 0.7 * distance(start)
+    assert distance(end) < 0.5 * distance(start)
 
 
 def test_progress_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
