@@ -1,5 +1,9 @@
-"""Listings as rows: the long Observations table, one row a price. Where listings come from is the callers' concern."""
+"""Listings as rows: the long Observations table, one row a price, and listings as JSON texts in the crawl's state.
 
+Where listings come from is the callers' concern.
+"""
+
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
@@ -28,3 +32,16 @@ def observations(seen: Iterable[tuple[Listing, datetime]]) -> pd.DataFrame:
         for price in listing.prices or (NO_PRICE,)
     ]
     return Observations.validate(pd.DataFrame(rows, columns=columns))
+
+
+def to_json(listing: Listing) -> str:
+    """A listing as a JSON object."""
+    return json.dumps(asdict(listing), default=datetime.isoformat, ensure_ascii=False)
+
+
+def from_json(source: str) -> Listing:
+    """The listing that :func:`to_json` wrote."""
+    fields = json.loads(source)
+    released = fields.pop("release_date")
+    prices = tuple(Price(**price) for price in fields.pop("prices"))
+    return Listing(**fields, release_date=datetime.fromisoformat(released) if released else None, prices=prices)

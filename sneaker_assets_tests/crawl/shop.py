@@ -81,6 +81,16 @@ def reply(status: int = 200, body: bytes = b"", kind: str = "text/html", **heade
     return answer
 
 
+def by_validator(version: str, body: bytes, kind: str = "image/jpeg") -> Answer:
+    """The body for whoever does not have this version, 304 for whoever says so."""
+
+    def answer(handler: Handler) -> None:
+        has_it = handler.headers.get("If-None-Match") == f'"{version}"'
+        reply(304 if has_it else 200, b"" if has_it else body, kind, ETag=f'"{version}"')(handler)
+
+    return answer
+
+
 def raw(data: bytes) -> Answer:
     """These bytes, and then the connection ends."""
 

@@ -16,8 +16,8 @@ def moments(gate: Gate, host: str, n: int, threads: int) -> list[float]:
     """When each of ``n`` requests was let through."""
 
     def pass_through(_: int) -> float:
-        gate.wait(host)
-        return time.monotonic()
+        with gate.turn(host):
+            return time.monotonic()
 
     with ThreadPoolExecutor(threads) as pool:
         return sorted(pool.map(pass_through, range(n)))
@@ -54,16 +54,16 @@ def test_a_hold_stops_every_thread_of_that_host_alone() -> None:
 def test_a_hold_above_the_cap_says_when_to_come_back() -> None:
     gate = Gate(delay=0.0, hold_cap=60)
     gate.hold("a", 3600)
-    with pytest.raises(CrawlPaused, match="come back after") as raised:
-        gate.wait("a")
+    with pytest.raises(CrawlPaused, match="come back after") as raised, gate.turn("a"):
+        raise AssertionError
     assert abs(raised.value.resume_at - datetime.now(UTC) - timedelta(hours=1)) < timedelta(seconds=5)
 
 
 def test_an_absurd_hold_is_still_a_date() -> None:
     gate = Gate(delay=0.0, hold_cap=60)
     gate.hold("a", 1e300)
-    with pytest.raises(CrawlPaused):
-        gate.wait("a")
+    with pytest.raises(CrawlPaused), gate.turn("a"):
+        raise AssertionError
 
 
 @pytest.mark.parametrize(
