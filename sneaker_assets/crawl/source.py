@@ -26,7 +26,7 @@ from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.report import CrawlReport
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
-from sneaker_assets.sites import get_site
+from sneaker_assets.sites import SITES, get_site
 from sneaker_assets.sites.base import Site
 
 __all__ = ["ArchiveError", "ArchiveSource", "ListingSource", "WebSource", "demo_source"]
@@ -67,13 +67,14 @@ class WebSource:
 
     ``homes`` says where a site is found in place of its own home, such as ``{"stockx": "http://127.0.0.1:40123"}``. The
     port may be another one next time, so such a site is known by the lasting name ``http://<site>.localhost``.
-    ``max_pages`` ends a crawl early, for a first look.
+    ``max_pages`` ends a crawl early, for a first look; ``sites`` are those known, by name.
     """
 
     lake: Lake
     settings: FetchSettings
     homes: Mapping[str, str] | None = None
     max_pages: int | None = None
+    sites: Mapping[str, Site] = field(default_factory=lambda: SITES)
     _fetchers: dict[str, Fetcher] = field(default_factory=dict, init=False, repr=False, compare=False)
     _reports: dict[str, CrawlReport] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
@@ -137,7 +138,7 @@ class WebSource:
                 raise
 
     def _site(self, name: str) -> Site:
-        site = get_site(name)
+        site = get_site(name, self.sites)
         return replace(site, home=f"http://{name}.localhost") if name in (self.homes or {}) else site
 
     def _fetcher(self, name: str) -> Fetcher:

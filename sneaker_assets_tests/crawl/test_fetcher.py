@@ -14,7 +14,8 @@ from sneaker_assets.crawl.messages import Validators
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.sites import get_site
 from sneaker_assets.sites.base import Page, Site
-from sneaker_assets_tests.crawl.shop import Shop, endless, in_turn, jpeg, raw, reply
+from sneaker_assets_tests.crawl.answers import endless, in_turn, jpeg, raw, reply
+from sneaker_assets_tests.crawl.shop import Shop
 
 MakeFetcher = Callable[..., Fetcher]
 REFUSAL = b"<html><head><title>Access to this page has been denied</title></head><body>Please verify</body></html>"

@@ -18,7 +18,8 @@ from sneaker_assets.crawl.known_images import KnownImages
 from sneaker_assets.crawl.refusals import MAX_REFUSED_IMAGES
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import Images
-from sneaker_assets_tests.crawl.shop import Shop, by_validator, in_turn, jpeg, raw, reply
+from sneaker_assets_tests.crawl.answers import by_validator, in_turn, jpeg, raw, reply
+from sneaker_assets_tests.crawl.shop import Shop
 
 
 def png(width: int, height: int) -> bytes:

@@ -17,28 +17,19 @@ from sneaker_assets.crawl.listings import walk_listings
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.source import demo_source
 from sneaker_assets.lake import Lake
-from sneaker_assets.sites.base import Listing, Page, PageError, Price
+from sneaker_assets.sites.base import Page, PageError
 from sneaker_assets.tables import Images, Observations
-from sneaker_assets_tests.crawl.shop import Answer, Shop, by_validator, reply
-
-
-def read_page(body: bytes, url: str) -> Page:
-    """A page of the test's own site: product ids, each with its prices, and the next pages."""
-    try:
-        content = json.loads(body)
-    except ValueError as error:
-        raise PageError(f"shop: no listing on {url}") from error
-    listings = [
-        Listing(
-            "shop", name, url, name, f"{url}{name}.jpg", "json", prices=tuple(Price(p, "USD", "list") for p in prices)
-        )
-        for name, prices in content["listings"].items()
-    ]
-    return Page(tuple(listings), "json", tuple(content["next"]))
+from sneaker_assets_tests.crawl.answers import Answer, by_validator, reply
+from sneaker_assets_tests.crawl.shop import Shop, read_page
 
 
 def page(listings: dict[str, list[float]], *following: str) -> Answer:
-    return reply(body=json.dumps({"listings": listings, "next": following}).encode(), kind="application/json")
+    return reply(body=page_body(listings, *following), kind="application/json")
+
+
+def page_body(listings: dict[str, list[float]], *following: str) -> bytes:
+    products = [{"id": name, "prices": prices, "image": f"/{name}.jpg"} for name, prices in listings.items()]
+    return json.dumps({"listings": products, "next": following}).encode()
 
 
 @pytest.fixture
@@ -115,8 +106,7 @@ def test_a_killed_walk_goes_on_where_it_was(shop: Shop, crawl: Callable[..., pd.
 
 
 def test_an_unchanged_page_is_seen_once_more(shop: Shop, walk: Callable[..., Walk]) -> None:
-    body = json.dumps({"listings": {"a": [1], "b": [2]}, "next": ["/2"]}).encode()
-    shop.answers |= {"/": by_validator("v1", body), "/2": page({"c": [3]})}
+    shop.answers |= {"/": by_validator("v1", page_body({"a": [1], "b": [2]}, "/2")), "/2": page({"c": [3]})}
     first, again = walk(), walk()
     assert [listing for listing, _ in first.seen()] == [listing for listing, _ in again.seen()]
     assert min(at for _, at in again.seen()) > max(at for _, at in first.seen())
