@@ -43,7 +43,7 @@ class Gate:
 
     Args:
         delay: least seconds between two requests to one host, more where the host's robots.txt asks for it.
-        hold_cap: longest hold in seconds that is waited for; a longer one raises.
+        hold_cap: longest hold or delay in seconds that is waited for; a longer one raises.
 
     ``held_back`` counts the requests that had to wait for the end of a hold.
     """
@@ -68,7 +68,7 @@ class Gate:
         """Wait for the caller's turn; the block sends one request and ends when its answer has begun.
 
         Raises:
-            CrawlPaused: the host is held for longer than the cap.
+            CrawlPaused: the host asks for more than the cap.
         """
         asked, mine = time.monotonic(), self._host(host)
         with mine.turn:
@@ -83,9 +83,8 @@ class Gate:
             with self._lock:
                 self.held_back += 1
         while (seconds := max(host.held_until, host.next_at) - time.monotonic()) > 0:
-            held = host.held_until - time.monotonic()
-            if held > self._hold_cap:
-                raise CrawlPaused(name, datetime.now(UTC) + timedelta(seconds=held))
+            if seconds > self._hold_cap:
+                raise CrawlPaused(name, datetime.now(UTC) + timedelta(seconds=min(seconds, LONGEST_HOLD)))
             time.sleep(seconds)
 
     def _host(self, name: str) -> _Host:

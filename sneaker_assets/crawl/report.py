@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from sneaker_assets.crawl.fetcher import Fetcher
 from sneaker_assets.crawl.frontier import Tally
 
+LEAST_SHARE = 0.8
+"""Share of its own products that a page must yield; a page that lists 30 and yields 12 was not read."""
+
 
 @dataclass(frozen=True, slots=True)
 class CrawlReport:
@@ -33,6 +36,11 @@ class CrawlReport:
     requests: int = 0
     megabytes: float = 0.0
     held_back: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every page was read, each for nearly all that it lists."""
+        return self.failed == self.unreadable == 0 and self.least_share >= LEAST_SHARE
 
     @classmethod
     def of(cls, tally: Tally, fetcher: Fetcher) -> "CrawlReport":
