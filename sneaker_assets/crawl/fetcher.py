@@ -141,7 +141,8 @@ class Fetcher:
         """The response to one address, tried again after what may pass."""
         problem, pause = "", 0.0
         for attempt in range(self.settings.attempts):
-            time.sleep(pause)
+            if attempt:
+                time.sleep(pause)
             pause = self.settings.backoff * 2**attempt
             try:
                 response = self._attempt(url, max_bytes, headers, pause)
