@@ -73,8 +73,9 @@ class Fetcher:
             FetchError: this address could not be fetched.
             CrawlStopped: the site asked us to go away, for now or altogether.
         """
-        headers = known.headers() | dict(self._site.headers)
-        response = self._follow(url, self._page_hosts, self.settings.max_page_bytes, headers, self._robots.allows)
+        response = self._follow(
+            url, self._page_hosts, self.settings.max_page_bytes, known.headers(), self._robots.allows
+        )
         self._breaker.judge_page(response)
         return _usable(response, known)
 

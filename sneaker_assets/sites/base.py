@@ -3,7 +3,7 @@
 An adapter is a pure function from a page's bytes to listings and next pages. Fetching is ``crawl``'s concern.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -61,8 +61,7 @@ class Site:
     """A source of listings: where it begins, which hosts its images may come from, and how its pages are read.
 
     ``start_path`` and ``releases_path`` are relative to ``home``; a site that announces nothing has no
-    ``releases_path``. ``read_page(body, url)`` raises :class:`PageError`. ``headers`` go with every request for a page;
-    they may hold a key and are shown nowhere.
+    ``releases_path``. ``read_page(body, url)`` raises :class:`PageError`.
     """
 
     name: str
@@ -71,4 +70,3 @@ class Site:
     releases_path: str | None
     read_page: Callable[[bytes, str], Page]
     image_hosts: frozenset[str] = field(default_factory=frozenset)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)

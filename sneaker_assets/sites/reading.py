@@ -40,7 +40,8 @@ class Document:
 
     def tags(self, *names: str) -> list[Tag]:
         """The elements of these names, each with what is inside it."""
-        soup = BeautifulSoup(self.body, "lxml", parse_only=SoupStrainer(list(names)))
+        markup = self.body.decode("utf-8", "replace")  # no page's own word on its encoding can then break the parser
+        soup = BeautifulSoup(markup, "lxml", parse_only=SoupStrainer(list(names)))
         return [tag for tag in soup.find_all(list(names)) if isinstance(tag, Tag)]
 
     def link(self, address: str | None) -> str:

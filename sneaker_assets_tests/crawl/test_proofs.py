@@ -153,6 +153,24 @@ def test_one_crawl_of_a_site_at_a_time(tmp_path: Path, lake: Lake, monkeypatch: 
     assert issubclass(CrawlRunning, CrawlStopped)
 
 
+def test_a_remote_lake_gets_the_state_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each crawl ends with the state in the lake and nothing left on this machine, however it ends."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    lake = Lake.at(f"memory://{tmp_path.name}")
+    with running_shop(tmp_path / "log.jsonl") as shop:
+        source = shop_source(shop.base, lake, recheck=0.0)
+        images = source.images("shop", source.observe("shop")["image_url"])
+        with pytest.raises(CrawlPaused):
+            source.images("shop", [f"{shop.base}/429/hour"])
+        asked = len(shop.log())
+        with pytest.raises(CrawlPaused):
+            shop_source(shop.base, lake).observe("shop")
+        assert len(shop.log()) == asked
+    assert lake.folder("crawls", "shop", "crawl.sqlite").exists()
+    assert all(lake.image(sha256).exists() for sha256 in images["sha256"])
+    assert not list(tmp_path.rglob("crawl.sqlite"))
+
+
 def stored(lake: Lake) -> set[str]:
     """The image addresses that the crawl's state has as stored."""
     file = Path(str(lake.folder("crawls", "shop"))) / "crawl.sqlite"

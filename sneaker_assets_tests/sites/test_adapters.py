@@ -83,7 +83,7 @@ JSON_SCALARS = st.sampled_from(
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_a_mutated_page(case: str, data: st.DataObject) -> None:
     """Values swapped for others of another kind, bytes lost, repeated and made up."""
