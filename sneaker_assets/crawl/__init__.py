@@ -5,7 +5,7 @@
 - what is done: ``listings`` (the walk over a site's pages), ``downloads`` (its images), ``archive`` (a folder in place
   of a site), ``report`` (what it came to);
 - what is remembered, in one SQLite file a site: ``frontier`` (pages and all that they showed), ``known_images``,
-  ``database`` (where the file lies, and who has it);
+  ``schema`` and ``database`` (where the file lies, and who has it);
 - one polite HTTP client: ``fetcher``, with ``gate`` (when), ``robots`` (whether), ``transport`` (how long and where
   to), ``refusals`` (when to stop), ``settings`` and ``messages``;
 - ``images`` (checked and stored by sha256), ``observations`` (listings as rows), ``errors``.

@@ -2,7 +2,7 @@
 
 SQLite and file locks need a local disk. The state of a local lake lies in the lake, in ``crawls/<site>/``. That of a
 remote one lies in a scratch folder of this machine while a crawl runs, and is published whole when it ends; what a
-killed crawl left there is gone on with by the next one on the same machine. What the state holds is ``frontier``'s
+killed crawl left there is gone on with by the next one on the same machine. What the state holds is ``schema``'s
 concern.
 
 SQLite: https://www.sqlite.org/wal.html  filelock: https://py-filelock.readthedocs.io/en/latest/
@@ -20,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sneaker_assets.crawl.errors import CrawlRunning
+from sneaker_assets.crawl.schema import SCHEMA
 from sneaker_assets.lake import Lake, local_path, write_bytes
 
 FILE_NAME = "crawl.sqlite"
@@ -28,7 +29,7 @@ PATIENCE = 5.0
 
 
 class Database:
-    """One SQLite connection that any thread may use, one at a time."""
+    """One SQLite connection, with its tables made, that any thread may use, one at a time."""
 
     def __init__(self, file: Path) -> None:
         self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
@@ -36,6 +37,9 @@ class Database:
         self._lock = threading.RLock()
         self.rows("PRAGMA journal_mode = WAL")
         self.rows("PRAGMA synchronous = NORMAL")
+        with self.transaction():
+            for statement in SCHEMA:
+                self.rows(statement)
 
     def rows(self, statement: str, *values: object) -> list[sqlite3.Row]:
         """Execute one statement; outside a transaction it is committed when this returns."""

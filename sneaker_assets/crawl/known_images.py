@@ -31,7 +31,7 @@ class KnownImages:
     """The images of one site. What is told of an image is committed at once, and its record given back.
 
     Args:
-        database: the site's, in which ``Frontier`` has made its tables.
+        database: the site's.
         site: the site's name.
         recheck: seconds for which an image counts as unchanged, unless the site itself says longer.
     """

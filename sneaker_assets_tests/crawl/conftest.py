@@ -7,7 +7,6 @@ import pytest
 
 from sneaker_assets.crawl.database import Database
 from sneaker_assets.crawl.fetcher import Fetcher
-from sneaker_assets.crawl.frontier import Frontier
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
 from sneaker_assets_tests.crawl.shop import Shop, open_shop
@@ -27,7 +26,6 @@ def lake(tmp_path: Path) -> Lake:
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     with closing(Database(tmp_path / "crawl.sqlite")) as database:
-        Frontier(database)
         yield database
 
 
