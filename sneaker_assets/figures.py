@@ -73,6 +73,34 @@ def _dollars(axis_label: str = "Price") -> str:
 
 
 @_styled
+def prices_by_first_seen(observations: pd.DataFrame) -> Figure:
+    """One point a product and kind of price: its latest amount against the day on which the product was first seen.
+
+    Args:
+        observations: ``tables.Observations`` of one site.
+    """
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes: Axes = figure.subplots()
+    first_seen = observations.groupby("product_id")["observed_at"].transform("min")
+    priced = observations.assign(first_seen=first_seen)[observations["amount"].notna() & observations["size"].isna()]
+    latest = priced.sort_values("observed_at").drop_duplicates(["product_id", "label_kind"], keep="last")
+    for kind, rows in latest.groupby("label_kind"):
+        axes.scatter(rows["first_seen"], rows["amount"], s=10, alpha=0.5, linewidths=0, label=str(kind))
+    currencies = ", ".join(sorted(latest["currency"].dropna().unique())) or "unknown currency"
+    axes.set(
+        title=f"{observations['product_id'].nunique():,} products by the day they were first seen",
+        xlabel="First seen (UTC)",
+        ylabel=f"Latest price ({currencies})",
+    )
+    if len(latest):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.autofmt_xdate()
+    return figure
+
+
+@_styled
 def price_histograms(listings: pd.DataFrame, clean_listings: pd.DataFrame, upper_fence: float) -> Figure:
     """Raw prices on a logarithmic axis with the fence drawn, beside the clean ones on a linear axis.
 

@@ -4,6 +4,7 @@ The lake is a folder or a bucket: paths are fsspec paths (universal-pathlib). Wh
 ``tables``'s concern; this module only reads and writes.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 from upath import UPath
@@ -66,20 +68,27 @@ def local_path(path: UPath) -> Path | None:
 
 
 @contextmanager
-def _beside(path: UPath) -> Iterator[Path]:
-    """A local folder in which to prepare ``path``: its own parent where that is local, so that a rename publishes."""
-    local = local_path(path)
+def _or_lake_error(path: UPath) -> Iterator[None]:
+    """Say what to do where nothing can be written beside ``path``."""
     try:
-        if local is None:
-            folder = Path(tempfile.mkdtemp())
-        else:
-            local.parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=local.parent))
+        yield
     except OSError as error:
         raise LakeError(
             f"cannot write to the lake at {path.parent} ({error.strerror or error}): "
             "make it writable, or set SNEAKER_LAKE to another folder"
         ) from error
+
+
+@contextmanager
+def _beside(path: UPath) -> Iterator[Path]:
+    """A local folder in which to prepare ``path``: its own parent where that is local, so that a rename publishes."""
+    local = local_path(path)
+    with _or_lake_error(path):
+        if local is None:
+            folder = Path(tempfile.mkdtemp())
+        else:
+            local.parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=local.parent))
     try:
         yield folder
     finally:
@@ -95,14 +104,22 @@ def new_file(path: UPath) -> Iterator[Path]:
     Raises:
         LakeError: the folder cannot be written.
     """
-    with _beside(path) as folder:
-        file = folder / path.name
+    local = local_path(path)
+    if local is None:
+        with _beside(path) as folder:
+            yield folder / path.name
+            path.write_bytes((folder / path.name).read_bytes())
+        return
+    file = local.with_name(f".{uuid4().hex}.{path.name}")
+    with _or_lake_error(path):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(file.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    try:
         yield file
-        local = local_path(path)
-        if local is None:
-            path.write_bytes(file.read_bytes())
-        else:
-            file.replace(local)
+        file.replace(local)
+    finally:
+        file.unlink(missing_ok=True)
 
 
 @contextmanager

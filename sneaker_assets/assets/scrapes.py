@@ -1,10 +1,17 @@
 """The first stage: what each site shows, and the images it shows it with. Parsing and fetching live in the domain."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
 import dagster as dg
 import pandas as pd
 
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview
+from sneaker_assets import figures
+from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import site_partitions
+from sneaker_assets.crawl.errors import CrawlPaused, CrawlStopped
+from sneaker_assets.crawl.report import LEAST_SHARE
 from sneaker_assets.market.observations import append_observations
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 
@@ -16,17 +23,26 @@ from sneaker_assets.resources import LakeResource, ListingSourceResource
     owners=OWNERS,
     pool="crawl",
     metadata=column_schema("raw_scrapes"),
+    check_specs=[
+        dg.AssetCheckSpec(
+            "pages_yield_what_they_list",
+            asset="raw_scrapes",
+            description=f"Every page was read, and yielded at least {LEAST_SHARE:.0%} of the products it lists.",
+        )
+    ],
 )
 def raw_scrapes(
     context: dg.AssetExecutionContext, listing_source: ListingSourceResource, lake: LakeResource
-) -> dg.Output[pd.DataFrame]:
+) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Every price seen at a site and when: a crawl adds its observations to those of earlier ones."""
-    history = lake.previous(context)
-    with listing_source.open(lake.open()) as source:
-        seen = source.observe(context.partition_key)
+    site, history = context.partition_key, lake.previous(context)
+    with listing_source.open(lake.open()) as source, _crawl_that_may_stop():
+        seen = source.observe(site)
+        report = source.report(site)
     table = append_observations(history, seen)
     known = set() if history is None else set(history["product_id"])
-    return dg.Output(
+    figure = figures.prices_by_first_seen(table)
+    yield dg.Output(
         table,
         metadata={
             "source": listing_source.name,
@@ -34,7 +50,20 @@ def raw_scrapes(
             "new_products": seen.loc[~seen["product_id"].isin(known), "product_id"].nunique(),
             "prices_missing": int(seen["amount"].isna().sum()),
             "label_kinds": seen["label_kind"].value_counts().to_dict(),
+            "crawl": asdict(report),
+            **show_figure(lake.open().folder("figures", "raw_scrapes"), f"{site}_prices_by_first_seen", figure),
             "preview": preview(seen, ["product_id", "title", "amount", "currency", "label_kind", "observed_at"]),
+        },
+    )
+    yield dg.AssetCheckResult(
+        check_name="pages_yield_what_they_list",
+        passed=report.complete,
+        metadata={
+            "least_share": report.least_share,
+            "listed": report.listed,
+            "yielded": report.yielded,
+            "pages_failed": report.failed,
+            "pages_unreadable": report.unreadable,
         },
     )
 
@@ -55,7 +84,7 @@ def scraped_images(
 ) -> dg.Output[pd.DataFrame]:
     """Every image address and what became of it; the files lie in the lake, named by the sha256 of their bytes."""
     known = lake.previous(context)
-    with listing_source.open(lake.open()) as source:
+    with listing_source.open(lake.open()) as source, _crawl_that_may_stop():
         images = source.images(context.partition_key, raw_scrapes["image_url"].unique(), known)
     usable = images["problem"].isna()
     fetched = images[usable] if known is None else images[usable & ~images["image_url"].isin(known["image_url"])]
@@ -72,3 +101,13 @@ def scraped_images(
             "unusable_images": preview(images[~usable], ["image_url", "problem"], rows=20),
         },
     )
+
+
+@contextmanager
+def _crawl_that_may_stop() -> Iterator[None]:
+    """Fail once, not again and again, where a site asks us to go away; the next run goes on where this one was."""
+    try:
+        yield
+    except CrawlStopped as stopped:
+        resume_at = {"resume_at": stopped.resume_at.isoformat()} if isinstance(stopped, CrawlPaused) else {}
+        raise dg.Failure(str(stopped), metadata=resume_at, allow_retries=False) from stopped

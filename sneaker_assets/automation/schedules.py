@@ -1,5 +1,7 @@
 """When a site is crawled again: nightly, each site at its own hour; off until switched on."""
 
+import re
+
 import dagster as dg
 
 from sneaker_assets.automation.jobs import crawl_site
@@ -10,7 +12,7 @@ _FIRST_HOUR = 3
 
 def _recrawl(site: str, hour: int) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=f"recrawl_{site}",
+        name="recrawl_" + re.sub(r"\W", "_", site),
         job=crawl_site,
         cron_schedule=f"0 {hour} * * *",
         execution_timezone="UTC",

@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sneaker_assets.crawl.images import collect_images
+from sneaker_assets.crawl.images import ImageRecord, collect_images, one_line, store_image, stored_images
 from sneaker_assets.crawl.observations import observations
+from sneaker_assets.crawl.report import CrawlReport
 from sneaker_assets.lake import Lake
 from sneaker_assets.sites.money import amount
 from sneaker_assets.tables import LabelKind, Observations
@@ -97,26 +98,30 @@ class ArchiveSource:
                 raise OSError("names no file in the images folder")
             return file
 
-        def read(name: str) -> bytes:
+        stored = stored_images(known, self.lake, site)
+
+        def collect(name: str) -> ImageRecord:
             try:
-                return file_of(name).read_bytes()
+                file = file_of(name)
+                before = stored.get(name)
+                if before is not None and file.stat().st_size == before.n_bytes:
+                    return before
+                return store_image(file.read_bytes(), self.lake, site, name)
             except FileNotFoundError:
-                raise OSError("not in the archive") from None
+                return ImageRecord(site, name, problem="not in the archive")
+            except OSError as error:
+                return ImageRecord(site, name, problem=one_line(error))
 
-        def unchanged(name: str, n_bytes: int) -> bool:
-            try:
-                return file_of(name).stat().st_size == n_bytes
-            except OSError:
-                return False
-
-        if known is not None:
-            same = [unchanged(*row) for row in known[["image_url", "n_bytes"]].itertuples(index=False, name=None)]
-            known = known[same]
-        table = collect_images(image_urls, read, self.lake, site, known=known, threads=self.threads)
+        table = collect_images(image_urls, collect, site, threads=self.threads)
         problems = table["problem"].dropna()
         if len(problems):
             logger.warning("%s: %d of %d images are not usable", site, len(problems), len(table))
         return table
+
+    def report(self, site: str) -> CrawlReport:
+        """The site's rows, which are its CSV's one page."""
+        rows = len(self.observe(site))
+        return CrawlReport(pages=1, listed=rows, yielded=rows)
 
     def releases(self, site: str) -> pd.DataFrame:  # noqa: ARG002
         """An archive announces nothing."""

@@ -7,6 +7,14 @@ class FetchError(OSError):
     """One address could not be fetched; the message names it and says why in one line."""
 
 
+class UnreachableError(FetchError):
+    """No whole answer came, however often the address was tried; the next crawl may be luckier."""
+
+
+class ForeignAddressError(FetchError):
+    """The address lies outside the site, or inside somebody's own network; it is never asked."""
+
+
 class CrawlStopped(RuntimeError):  # noqa: N818 - an answer to respect, no failure
     """The crawl of a site must not go on; what was fetched before stays valid."""
 
@@ -24,3 +32,7 @@ class CrawlPaused(CrawlStopped):
 
 class SiteBlocked(CrawlStopped):
     """The site refuses us (401, 403, or a page for humans in place of the content); nothing is done to evade that."""
+
+
+class CrawlRunning(CrawlStopped):
+    """Another process crawls the site right now."""

@@ -1,85 +1,37 @@
-"""One polite HTTP client a site: every request allowed by robots.txt, spaced by the gate, bounded in time and bytes.
+"""One polite HTTP client a site: every request allowed by robots.txt, given a turn by the gate, bounded in bytes.
 
 What is fetched, in which order and what it means is the callers' concern. When a request may leave is ``gate``'s,
-whether it may at all ``robots``'s.
+whether it may at all ``robots``'s, how long it may take and where it may lead ``transport``'s.
 
 requests: https://requests.readthedocs.io/en/latest/user/advanced/
 """
 
 import http.client
-import ipaddress
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 
-from sneaker_assets.crawl.errors import CrawlPaused, CrawlStopped, FetchError, SiteBlocked
+from sneaker_assets.crawl.errors import CrawlPaused, FetchError, ForeignAddressError, UnreachableError
 from sneaker_assets.crawl.gate import Gate, retry_after_seconds
-from sneaker_assets.crawl.refusals import is_refusal
+from sneaker_assets.crawl.messages import NO_VALIDATORS, Response, Validators
+from sneaker_assets.crawl.refusals import Breaker, is_refusal
 from sneaker_assets.crawl.robots import Robots
+from sneaker_assets.crawl.settings import AGENT, FetchSettings
+from sneaker_assets.crawl.transport import Exchange, PrivateAddress, TookTooLong, guarded_session
 from sneaker_assets.sites.base import Site
 
-__all__ = ["CrawlPaused", "CrawlStopped", "FetchError", "FetchSettings", "Fetcher", "Response", "SiteBlocked"]
-
-AGENT = "sneaker-assets"
 RETRIED = frozenset({429, 500, 502, 503, 504})
 OVERLOADED = frozenset({429, 503})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 5
 CHUNK = 65_536
 
-_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
-
-
-@dataclass(frozen=True, slots=True)
-class FetchSettings:
-    """How sites are fetched; times in seconds, sizes in bytes.
-
-    Attributes:
-        contact: an address or page in the user agent, where a site's owner can reach us; a live crawl needs it.
-        delay: least time between two requests to one host.
-        attempts: how often one address is tried.
-        backoff: pause after the first failed attempt; it doubles with each further one.
-        hold_cap: longest Retry-After that is waited for; a longer one pauses the crawl.
-        timeout: longest silence of a server.
-        deadline: longest time for a whole response.
-        max_page_bytes: longest page, inflated.
-        max_image_bytes: largest image file.
-        allow_loopback: the offline shop's mode, where this machine's own addresses may be fetched.
-    """
-
-    contact: str = ""
-    delay: float = 2.0
-    attempts: int = 5
-    backoff: float = 1.0
-    hold_cap: float = 300.0
-    timeout: float = 20.0
-    deadline: float = 60.0
-    max_page_bytes: int = 20_000_000
-    max_image_bytes: int = 20_000_000
-    allow_loopback: bool = False
-
-    @property
-    def user_agent(self) -> str:
-        """Who asks, and how to reach us."""
-        return f"{AGENT} (+{self.contact})" if self.contact else AGENT
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A whole response; header names are case-insensitive, ``status`` 304 has an empty body."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    fetched_at: datetime
+_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, TookTooLong, OSError)
 
 
 class Fetcher:
@@ -88,57 +40,77 @@ class Fetcher:
     Args:
         site: whose home and image hosts are the only ones asked.
         settings: how.
-        home: where the site is found, if not at its own home.
+        found_at: host and port to connect to in place of a host's own, by its name; the offline shop is known by
+            lasting names and found at another port each time.
 
     Raises:
         ValueError: a live crawl without a contact.
     """
 
-    def __init__(self, site: Site, settings: FetchSettings, home: str | None = None) -> None:
+    def __init__(
+        self, site: Site, settings: FetchSettings, found_at: Mapping[str, tuple[str, int]] | None = None
+    ) -> None:
         if not settings.contact and not settings.allow_loopback:
-            raise ValueError("a live crawl needs a contact in its user agent: set FetchSettings.contact")
-        self._site, self._settings = site, settings
-        self._page_hosts = frozenset({urlsplit(home or site.home).netloc.lower()})
+            raise ValueError(
+                "a live crawl needs a contact in its user agent: set SNEAKER_CONTACT to an address or page of yours"
+            )
+        self.settings = settings
+        self._site = site
+        self._page_hosts = frozenset({urlsplit(site.home).netloc.lower()})
         self._image_hosts = site.image_hosts | self._page_hosts
+        self._exchange = Exchange(settings.deadline, not settings.allow_loopback, found_at or {})
         self._gate = Gate(settings.delay, settings.hold_cap)
         self._robots = Robots(AGENT, self._read_robots, self._gate.slow_down)
         self._threads = threading.local()
+        self._breaker = Breaker(site.name)
         self._lock = threading.Lock()
-        self._refused: str | None = None
         self._requests = self._bytes = 0
 
-    def page(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Response:
-        """Fetch a page; with the validators of an earlier response, a page that did not change has status 304.
+    def page(self, url: str, known: Validators = NO_VALIDATORS) -> Response:
+        """Fetch a page; one that did not change since ``known`` has status 304.
 
         Raises:
             FetchError: this address could not be fetched.
             CrawlStopped: the site asked us to go away, for now or altogether.
         """
-        validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-        headers = {name: value for name, value in validators.items() if value is not None}
-        return self._get(url, self._page_hosts, self._settings.max_page_bytes, headers)
+        response = self._follow(
+            url, self._page_hosts, self.settings.max_page_bytes, known.headers(), self._robots.allows
+        )
+        self._breaker.judge_page(response)
+        return _usable(response, known)
 
-    def image(self, url: str) -> bytes:
-        """Fetch an image file, as it is and unchecked; raises what :meth:`page` does."""
-        headers = {"Accept": "image/jpeg,image/png;q=0.9,image/webp;q=0.8", "Accept-Encoding": "identity"}
-        return self._get(url, self._image_hosts, self._settings.max_image_bytes, headers).body
+    def image(self, url: str, known: Validators = NO_VALIDATORS) -> Response:
+        """Fetch an image file, as it is and unchecked; raises what :meth:`page` does.
+
+        One image refused is that image's failure, several in a row are the site's word.
+        """
+        headers = {
+            "Accept": "image/jpeg,image/png;q=0.9,image/webp;q=0.8",
+            "Accept-Encoding": "identity",
+            **known.headers(),
+        }
+        response = self._follow(url, self._image_hosts, self.settings.max_image_bytes, headers, self._robots.allows)
+        self._breaker.judge_image(response)
+        return _usable(response, known)
+
+    def hold(self, host: str, until: datetime) -> None:
+        """Ask nothing of this host before that moment, as it asked an earlier crawl."""
+        self._gate.hold(host, max(0.0, (until - datetime.now(UTC)).total_seconds()))
+
+    def counts(self) -> tuple[int, int, int]:
+        """Requests sent, bytes received and requests held back so far."""
+        return self._requests, self._bytes, self._gate.held_back
 
     def summary(self) -> str:
         """What was asked of the site so far, in words for a log line."""
-        return f"{self._requests:,} requests, {self._bytes / 1e6:,.1f} MB, {self._gate.held_back:,} held back"
-
-    def _get(self, url: str, hosts: frozenset[str], max_bytes: int, headers: dict[str, str]) -> Response:
-        response = self._follow(url, hosts, max_bytes, headers, self._robots.allows)
-        if response.status in (401, 403) or (_is_html(response) and is_refusal(response.body)):
-            self._refused = f"{self._site.name} refuses us: {response.url} answered {response.status} without content"
-            raise SiteBlocked(self._refused)
-        if response.status not in (200, 304):
-            raise FetchError(f"{response.url} answered {response.status}")
-        return response
+        n_requests, n_bytes, held_back = self.counts()
+        return f"{n_requests:,} requests, {n_bytes / 1e6:,.1f} MB, {held_back:,} held back"
 
     def _read_robots(self, url: str) -> tuple[int, str]:
         try:
-            response = self._follow(url, self._image_hosts, self._settings.max_page_bytes, {}, lambda _: True)
+            response = self._follow(url, self._image_hosts, self.settings.max_page_bytes, {}, lambda _: True)
+        except ForeignAddressError:
+            raise
         except FetchError:
             return 503, ""
         refused = response.status == 200 and is_refusal(response.body)
@@ -154,7 +126,10 @@ class Fetcher:
     ) -> Response:
         """The response at the end of the redirects, each of which must lead to an allowed address."""
         for _ in range(MAX_REDIRECTS + 1):
-            self._check_address(url, hosts)
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or parts.netloc.lower() not in hosts:
+                only = ", ".join(sorted(hosts))
+                raise ForeignAddressError(f"{url} lies outside {self._site.name}: only {only} may be asked")
             if not allows(url):
                 raise FetchError(f"{url}: robots.txt does not allow it")
             response = self._retrying(url, max_bytes, headers)
@@ -163,83 +138,69 @@ class Fetcher:
             url = urljoin(url, response.headers.get("Location", ""))
         raise FetchError(f"{url}: more than {MAX_REDIRECTS} redirects")
 
-    def _check_address(self, url: str, hosts: frozenset[str]) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or parts.netloc.lower() not in hosts:
-            raise FetchError(f"{url} lies outside {self._site.name}: only {', '.join(sorted(hosts))} may be asked")
-        if not self._settings.allow_loopback and not _is_public(parts.hostname or ""):
-            raise FetchError(f"{url} leads to a private address")
-
     def _retrying(self, url: str, max_bytes: int, headers: dict[str, str]) -> Response:
         """The response to one address, tried again after what may pass."""
-        host, settings = urlsplit(url).netloc.lower(), self._settings
         problem, pause = "", 0.0
-        for attempt in range(settings.attempts):
-            time.sleep(pause)
-            self._gate.wait(host)
-            if self._refused:
-                raise SiteBlocked(self._refused)
-            pause = settings.backoff * 2**attempt
+        for attempt in range(self.settings.attempts):
+            if attempt:
+                time.sleep(pause)
+            pause = self.settings.backoff * 2**attempt
             try:
-                response = self._attempt(url, max_bytes, headers)
+                response = self._attempt(url, max_bytes, headers, pause)
             except FetchError:
                 raise
+            except PrivateAddress as error:
+                raise ForeignAddressError(f"{url} leads to a private address ({error})") from error
             except _BROKEN as error:
-                problem = " ".join(str(error).split())
+                problem = " ".join(str(error).split()) or type(error).__name__
                 continue
             if response.status not in RETRIED:
                 return response
             problem = f"answered {response.status}"
-            asked = retry_after_seconds(response.headers.get("Retry-After"))
-            if asked is not None or response.status in OVERLOADED:
-                self._gate.hold(host, pause if asked is None else asked)
-                pause = 0.0
         if problem == "answered 429":
-            raise CrawlPaused(host, datetime.now(UTC) + timedelta(seconds=settings.hold_cap))
-        raise FetchError(f"{url}: {problem} ({settings.attempts} attempts)")
+            resume_at = datetime.now(UTC) + timedelta(seconds=self.settings.hold_cap)
+            raise CrawlPaused(urlsplit(url).netloc.lower(), resume_at)
+        raise UnreachableError(f"{url}: {problem} ({self.settings.attempts} attempts)")
 
-    def _attempt(self, url: str, max_bytes: int, headers: dict[str, str]) -> Response:
-        with self._lock:
-            self._requests += 1
-        deadline = time.monotonic() + self._settings.deadline
-        with self._session().get(
-            url, headers=headers, stream=True, allow_redirects=False, timeout=self._settings.timeout
-        ) as response:
-            body = self._read(response, max_bytes, deadline)
-        with self._lock:
-            self._bytes += len(body)
-        return Response(url, response.status_code, response.headers, body, datetime.now(UTC))
+    def _attempt(self, url: str, max_bytes: int, headers: dict[str, str], pause: float) -> Response:
+        """One request and its whole answer; a host that is overloaded is held before its turn ends."""
+        host = urlsplit(url).netloc.lower()
+        with self._gate.turn(host):
+            self._breaker.check()
+            with self._lock:
+                self._requests += 1
+            self._exchange.begin()
+            answer = self._session().get(
+                url, headers=headers, stream=True, allow_redirects=False, timeout=self.settings.timeout
+            )
+            asked = retry_after_seconds(answer.headers.get("Retry-After"))
+            if answer.status_code in OVERLOADED or (answer.status_code in RETRIED and asked is not None):
+                self._gate.hold(host, pause if asked is None else asked)
+        with answer:
+            body = self._body(answer, max_bytes)
+        return Response(url, answer.status_code, answer.headers, body, datetime.now(UTC))
 
-    def _read(self, response: requests.Response, max_bytes: int, deadline: float) -> bytes:
-        """The whole body. ``read1`` returns what has arrived, so that a drip cannot outlast the deadline."""
+    def _body(self, answer: requests.Response, max_bytes: int) -> bytes:
+        """The whole body, read as it arrives."""
         body = bytearray()
-        while chunk := response.raw.read1(CHUNK, decode_content=True):
+        while chunk := answer.raw.read1(CHUNK, decode_content=True):
             body += chunk
             if len(body) > max_bytes:
-                raise FetchError(f"{response.url} is longer than {max_bytes:,} bytes")
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"took longer than {self._settings.deadline:g} s")
+                raise FetchError(f"{answer.url} is longer than {max_bytes:,} bytes")
+        with self._lock:
+            self._bytes += len(body)
         return bytes(body)
 
     def _session(self) -> requests.Session:
         """This thread's session; loopback needs no proxy."""
         if not hasattr(self._threads, "session"):
-            session = requests.Session()
-            session.headers["User-Agent"] = self._settings.user_agent
-            session.trust_env = not self._settings.allow_loopback
-            self._threads.session = session
+            settings = self.settings
+            self._threads.session = guarded_session(settings.user_agent, proxies=not settings.allow_loopback)
         kept: requests.Session = self._threads.session
         return kept
 
 
-def _is_html(response: Response) -> bool:
-    return "html" in response.headers.get("Content-Type", "").lower()
-
-
-def _is_public(host: str) -> bool:
-    """Whether every address of the host is a public one; a name without any is left for the connection to report."""
-    try:
-        found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
-    except OSError:
-        return True
-    return all(ipaddress.ip_address(info[4][0]).is_global for info in found)
+def _usable(response: Response, known: Validators) -> Response:
+    if response.status != 200 and not (response.unchanged and known):
+        raise FetchError(f"{response.url} answered {response.status}")
+    return response

@@ -1,6 +1,14 @@
 """When the next request to a host may leave: the gate every attempt passes, retries included.
 
-One delay a host, one hold a host, for all threads. What a response means is the fetcher's concern.
+A host is asked by one request at a time: nobody's next one leaves before the answer to the last has begun, nor for the
+delay after that. From this follow, however many threads there are:
+
+- the requests that reach a host are at least the delay apart, since each is answered before the delay begins;
+- when a host answers 429, no other request to it is under way, and none leaves until its Retry-After has passed, since
+  the hold stands before the turn ends;
+- a host that is slow to answer is asked less often.
+
+Only answers' bodies are read at the same time. What a response means is the fetcher's concern.
 
 Retry-After: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 """
@@ -8,6 +16,9 @@ Retry-After: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 import math
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -17,58 +28,68 @@ LONGEST_HOLD = 365 * 24 * 3600.0
 """Seconds; anybody who asks for more is taken to mean a year."""
 
 
+@dataclass(slots=True)
+class _Host:
+    """One host's turn, and the moments (monotonic seconds) before which nothing may leave."""
+
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    delay: float = 0.0
+    next_at: float = 0.0
+    held_until: float = 0.0
+
+
 class Gate:
-    """Spaces the requests to each host and holds a host back altogether when it asks for that.
+    """Gives each host's turns to one caller after the other.
 
     Args:
         delay: least seconds between two requests to one host, more where the host's robots.txt asks for it.
-        hold_cap: longest hold in seconds that is waited for; a longer one raises.
+        hold_cap: longest hold or delay in seconds that is waited for; a longer one raises.
+
+    ``held_back`` counts the requests that had to wait for the end of a hold.
     """
 
     def __init__(self, delay: float, hold_cap: float) -> None:
         self._delay, self._hold_cap = delay, hold_cap
         self._lock = threading.Lock()
-        self._host_delay: dict[str, float] = {}
-        self._next: dict[str, float] = {}
-        self._held_until: dict[str, float] = {}
+        self._hosts: dict[str, _Host] = {}
         self.held_back = 0
 
     def slow_down(self, host: str, delay: float) -> None:
         """Ask for at least ``delay`` seconds between requests to this host (Crawl-delay, Request-rate)."""
-        with self._lock:
-            self._host_delay[host] = delay
+        self._host(host).delay = delay
 
     def hold(self, host: str, seconds: float) -> None:
         """Let no request to this host leave for so many seconds; a shorter hold never ends a longer one."""
-        until = time.monotonic() + min(seconds, LONGEST_HOLD)
-        with self._lock:
-            self._held_until[host] = max(until, self._held_until.get(host, 0.0))
+        held = self._host(host)
+        held.held_until = max(held.held_until, time.monotonic() + min(seconds, LONGEST_HOLD))
 
-    def wait(self, host: str) -> None:
-        """Return when it is this caller's turn.
+    @contextmanager
+    def turn(self, host: str) -> Iterator[None]:
+        """Wait for the caller's turn; the block sends one request and ends when its answer has begun.
 
         Raises:
-            CrawlPaused: the host is held for longer than the cap.
+            CrawlPaused: the host asks for more than the cap.
         """
-        waited = False
-        while (seconds := self._take_turn(host)) > 0:
-            if not waited:
-                waited = True
-                with self._lock:
-                    self.held_back += 1
+        asked, mine = time.monotonic(), self._host(host)
+        with mine.turn:
+            self._wait(host, mine, asked)
+            try:
+                yield
+            finally:
+                mine.next_at = time.monotonic() + max(self._delay, mine.delay)
+
+    def _wait(self, name: str, host: _Host, asked: float) -> None:
+        if asked < host.held_until:
+            with self._lock:
+                self.held_back += 1
+        while (seconds := max(host.held_until, host.next_at) - time.monotonic()) > 0:
+            if seconds > self._hold_cap:
+                raise CrawlPaused(name, datetime.now(UTC) + timedelta(seconds=min(seconds, LONGEST_HOLD)))
             time.sleep(seconds)
 
-    def _take_turn(self, host: str) -> float:
-        """Take the turn and return 0, or return the seconds after which to try again."""
+    def _host(self, name: str) -> _Host:
         with self._lock:
-            now = time.monotonic()
-            held = self._held_until.get(host, 0.0) - now
-            if held > self._hold_cap:
-                raise CrawlPaused(host, datetime.now(UTC) + timedelta(seconds=held))
-            seconds = max(held, self._next.get(host, 0.0) - now)
-            if seconds <= 0:
-                self._next[host] = now + max(self._delay, self._host_delay.get(host, 0.0))
-            return max(seconds, 0.0)
+            return self._hosts.setdefault(name, _Host())
 
 
 def retry_after_seconds(value: str | None) -> float | None:
@@ -78,10 +99,14 @@ def retry_after_seconds(value: str | None) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
+        return _seconds_until(value)
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _seconds_until(value: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(value)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
-from sneaker_assets.crawl.fetcher import Fetcher
 from sneaker_assets.lake import Lake, write_bytes
 from sneaker_assets.progress import Progress
 from sneaker_assets.tables import Images
@@ -41,62 +40,64 @@ class ImageRecord:
     problem: str | None = None
 
 
-def download_images(
-    urls: Iterable[str], fetcher: Fetcher, lake: Lake, site: str, *, known: pd.DataFrame | None = None, threads: int = 8
-) -> pd.DataFrame:
-    """Fetch images over HTTP and store them; a table valid under :class:`~sneaker_assets.tables.Images`.
-
-    Args:
-        urls: image addresses; a repeated one is fetched once.
-        fetcher: the polite client, which all threads share.
-        lake: where the images are stored.
-        site: the partition they belong to.
-        known: the table of an earlier call; what it has and the lake still holds is not fetched again.
-        threads: images in flight at once, within what the fetcher's gate lets through.
-
-    Raises:
-        CrawlStopped: the site asked us to go away, for now or altogether.
-    """
-    return collect_images(urls, fetcher.image, lake, site, known=known, threads=threads)
-
-
 def collect_images(
     urls: Iterable[str],
-    read: Callable[[str], bytes],
-    lake: Lake,
+    collect: Callable[[str], ImageRecord],
     site: str,
     *,
-    known: pd.DataFrame | None = None,
     threads: int = 8,
+    more: Callable[[], str] | None = None,
 ) -> pd.DataFrame:
-    """Read, check and store every image; one row each, in the order given.
+    """What ``collect`` makes of each address, each asked for once, in the order given.
 
     Args:
-        urls: image addresses; a repeated one is read once.
-        read: gives the bytes at an address, or an OSError that becomes the row's ``problem``.
-        lake: where the images are stored.
+        urls: image addresses.
+        collect: gives an address's record, from any thread; what it raises ends the collection.
         site: the partition they belong to.
-        known: the table of an earlier call; what it has and the lake still holds is not read again.
-        threads: images in flight at once.
+        threads: images in work at once.
+        more: further words for the progress line.
+
+    Returns:
+        A table valid under :class:`~sneaker_assets.tables.Images`.
     """
     wanted = list(dict.fromkeys(urls))
-    records = _already_stored(known, lake, site, wanted)
-    progress = Progress(logger, f"{site} images", of=len(wanted))
-    progress.add(len(records))
+    progress = Progress(logger, f"{site} images", of=len(wanted), more=more)
 
-    def collect(url: str) -> ImageRecord:
-        record = _collect_one(url, read, lake, site)
+    def collect_and_count(url: str) -> ImageRecord:
+        record = collect(url)
         progress.add()
         return record
 
     with ThreadPoolExecutor(threads, thread_name_prefix="images") as pool:
         try:
-            for record in pool.map(collect, [url for url in wanted if url not in records]):
-                records[record.image_url] = record
+            records = list(pool.map(collect_and_count, wanted))
         finally:
             pool.shutdown(cancel_futures=True)
     progress.finish()
-    return images_table(records[url] for url in wanted)
+    return images_table(records)
+
+
+def store_image(data: bytes, lake: Lake, site: str, url: str) -> ImageRecord:
+    """Check an image and store it in the lake, unless it is there already."""
+    try:
+        width, height = image_size(data)
+    except ValueError as error:
+        return ImageRecord(site, url, n_bytes=len(data), problem=one_line(error))
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = lake.image(sha256)
+    if not path.exists():
+        write_bytes(path, data)
+    return ImageRecord(site, url, sha256, len(data), width, height)
+
+
+def stored_images(table: pd.DataFrame | None, lake: Lake, site: str) -> dict[str, ImageRecord]:
+    """The records of an earlier table whose images the lake still holds, by address."""
+    if table is None:
+        return {}
+    stored = table[table["sha256"].notna()]
+    columns = stored[["image_url", "sha256", "n_bytes", "width", "height"]]
+    records = (ImageRecord(site, *row) for row in columns.itertuples(index=False, name=None))
+    return {record.image_url: record for record in records if lake.image(record.sha256 or "").exists()}
 
 
 def images_table(records: Iterable[ImageRecord]) -> pd.DataFrame:
@@ -121,36 +122,12 @@ def image_size(data: bytes) -> tuple[int, int]:
     except UnidentifiedImageError:
         raise ValueError(f"is no {', '.join(FORMATS)} image") from None
     except Exception as error:  # a decoder may fail on hostile bytes in any way
-        raise ValueError(f"does not decode: {_one_line(error)}") from error
+        raise ValueError(f"does not decode: {one_line(error)}") from error
     if width * height > MAX_PIXELS:
         raise ValueError(f"has {width}x{height}, more than {MAX_PIXELS:,} pixels")
     return width, height
 
 
-def _collect_one(url: str, read: Callable[[str], bytes], lake: Lake, site: str) -> ImageRecord:
-    try:
-        data = read(url)
-    except OSError as error:
-        return ImageRecord(site, url, problem=_one_line(error))
-    try:
-        width, height = image_size(data)
-    except ValueError as error:
-        return ImageRecord(site, url, n_bytes=len(data), problem=_one_line(error))
-    sha256 = hashlib.sha256(data).hexdigest()
-    path = lake.image(sha256)
-    if not path.exists():
-        write_bytes(path, data)
-    return ImageRecord(site, url, sha256, len(data), width, height)
-
-
-def _already_stored(known: pd.DataFrame | None, lake: Lake, site: str, wanted: list[str]) -> dict[str, ImageRecord]:
-    if known is None:
-        return {}
-    stored = known[known["image_url"].isin(wanted) & known["sha256"].notna()]
-    columns = stored[["image_url", "sha256", "n_bytes", "width", "height"]]
-    records = (ImageRecord(site, *row) for row in columns.itertuples(index=False, name=None))
-    return {record.image_url: record for record in records if lake.image(record.sha256 or "").exists()}
-
-
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """An error's message without line breaks."""
     return " ".join(str(error).split()) or type(error).__name__

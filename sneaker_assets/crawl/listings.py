@@ -1,70 +1,89 @@
 """The walk over a site's listing pages, from the first one to the last, and the table of what they showed.
 
-Fetching is ``fetcher``'s concern, reading a page the site adapter's.
+Fetching is ``fetcher``'s concern, reading a page the site adapter's, remembering it ``frontier``'s.
 """
 
+import hashlib
 import logging
-from collections import deque
-from datetime import datetime
 from urllib.parse import urldefrag, urljoin
-
-import pandas as pd
 
 from sneaker_assets.crawl.errors import FetchError
 from sneaker_assets.crawl.fetcher import Fetcher
-from sneaker_assets.crawl.observations import observations
+from sneaker_assets.crawl.frontier import Frontier, PageKind, Waiting, Walk
+from sneaker_assets.lake import Lake, write_bytes
 from sneaker_assets.progress import Progress
-from sneaker_assets.sites.base import Listing, Page, PageError, Site
+from sneaker_assets.sites.base import PageError, Site
 
 logger = logging.getLogger(__name__)
 
 
-def crawl_listings(
-    site: Site, fetcher: Fetcher, home: str, start_path: str | None = None, max_pages: int | None = None
-) -> pd.DataFrame:
-    """Every price on the site's listing pages, breadth first; each address is read once, each product kept once.
+def walk_listings(
+    site: Site,
+    fetcher: Fetcher,
+    frontier: Frontier,
+    lake: Lake,
+    *,
+    kind: PageKind = "listings",
+    start_path: str | None = None,
+    max_pages: int | None = None,
+) -> Walk:
+    """Read the site's pages breadth first, each address once; a walk that was cut off goes on where it was.
+
+    A page that did not change is taken as it was last read. A later page that cannot be fetched or read is named in the
+    log, left out, and tried again by the next walk; the bytes of one that cannot be read are kept in the lake, in
+    ``crawls/<site>/unreadable/``, for whoever mends the adapter.
 
     Args:
         site: whose adapter reads the pages.
         fetcher: the polite client.
-        home: where the site is found.
+        frontier: the memory of the site's pages.
+        lake: where unreadable pages are kept.
+        kind: which of the site's walks this is.
         start_path: the page to begin with, the site's own by default.
         max_pages: end after so many pages.
 
     Returns:
-        A table valid under :class:`~sneaker_assets.tables.Observations`.
+        The walk at its end.
 
     Raises:
         CrawlStopped: the site asked us to go away, for now or altogether.
-        FetchError: the first page could not be fetched; a later one is named in the log and left out.
-        PageError: the first page could not be read; likewise.
+        FetchError: the first page could not be fetched.
+        PageError: the first page could not be read.
     """
-    start = urljoin(home, start_path or site.start_path)
-    ahead, visited = deque([start]), {start}
-    seen: dict[str, tuple[Listing, datetime]] = {}
-    progress = Progress(logger, f"{site.name} pages", more=lambda: f"{len(seen):,} listings, {fetcher.summary()}")
-    pages = 0
-    while ahead and (max_pages is None or pages < max_pages):
-        url = ahead.popleft()
-        pages += 1
+    start = urljoin(site.home, start_path or site.start_path)
+    walk = frontier.walk(kind, start)
+    progress = Progress(logger, f"{site.name} pages", more=lambda: f"{walk.products():,} listings, {fetcher.summary()}")
+    while max_pages is None or walk.done() < max_pages:
+        page = walk.next()
+        if page is None:
+            break
         try:
-            response = fetcher.page(url)
-            page = site.read_page(response.body, response.url)
-        except (FetchError, PageError) as error:
-            if url == start:
+            _visit(page, site, fetcher, walk, lake, first=page.url == start)
+        except FetchError as error:
+            if page.url == start:
                 raise
             logger.warning("page left out: %s", error)
-            continue
-        for listing in page.listings:
-            seen.setdefault(listing.product_id, (listing, response.fetched_at))
-        for next_url in _next_urls(page, response.url):
-            if next_url not in visited:
-                visited.add(next_url)
-                ahead.append(next_url)
+            walk.failed(page.url, str(error))
         progress.add()
+    walk.finish()
     progress.finish()
-    return observations(seen.values())
+    return walk
 
 
-def _next_urls(page: Page, url: str) -> list[str]:
-    return [urldefrag(urljoin(url, next_url)).url for next_url in page.next_urls]
+def _visit(page: Waiting, site: Site, fetcher: Fetcher, walk: Walk, lake: Lake, *, first: bool) -> None:
+    response = fetcher.page(page.url, page.validators)
+    sha256 = hashlib.sha256(response.body).hexdigest()
+    if response.unchanged or sha256 == page.sha256:
+        walk.unchanged(page, response.fetched_at)
+        return
+    try:
+        read = site.read_page(response.body, response.url)
+    except PageError as error:
+        kept = lake.folder("crawls", site.name, "unreadable") / f"{sha256}.html"
+        write_bytes(kept, response.body)
+        logger.warning("unreadable page kept as %s: %s", kept, error)
+        if first:
+            raise
+        walk.failed(page.url, str(error), sha256)
+        return
+    walk.read(page.url, response, sha256, read, [urldefrag(urljoin(response.url, url)).url for url in read.next_urls])

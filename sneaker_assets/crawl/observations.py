@@ -1,8 +1,12 @@
-"""Listings as rows: the long Observations table, one row a price. Where listings come from is the callers' concern."""
+"""Listings as rows: the long Observations table, one row a price, and listings as JSON texts in the crawl's state.
 
+Where listings come from is the callers' concern.
+"""
+
+import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -23,8 +27,26 @@ def observations(seen: Iterable[tuple[Listing, datetime]]) -> pd.DataFrame:
     """
     columns = list(Observations.to_schema().columns)
     rows = [
-        asdict(listing) | asdict(price) | {"observed_at": observed_at}
+        _fields(listing) | _fields(price) | {"observed_at": observed_at}
         for listing, observed_at in seen
         for price in listing.prices or (NO_PRICE,)
     ]
     return Observations.validate(pd.DataFrame(rows, columns=columns))
+
+
+def to_json(listing: Listing) -> str:
+    """A listing as a JSON object."""
+    fields = _fields(listing) | {"prices": [_fields(price) for price in listing.prices]}
+    return json.dumps(fields, default=datetime.isoformat, ensure_ascii=False)
+
+
+def from_json(source: str) -> Listing:
+    """The listing that :func:`to_json` wrote."""
+    fields = json.loads(source)
+    released = fields.pop("release_date")
+    prices = tuple(Price(**price) for price in fields.pop("prices"))
+    return Listing(**fields, release_date=datetime.fromisoformat(released) if released else None, prices=prices)
+
+
+def _fields(value: Listing | Price) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}

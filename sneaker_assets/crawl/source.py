@@ -6,19 +6,28 @@ the offline shop (``demo_source``), a folder (``ArchiveSource``) or the real sit
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from threading import Lock
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import pandas as pd
 
 from sneaker_assets.crawl.archive import ArchiveError, ArchiveSource
-from sneaker_assets.crawl.fetcher import Fetcher, FetchSettings
-from sneaker_assets.crawl.images import download_images
-from sneaker_assets.crawl.listings import crawl_listings
+from sneaker_assets.crawl.database import Database, open_database
+from sneaker_assets.crawl.downloads import download_images
+from sneaker_assets.crawl.errors import CrawlPaused
+from sneaker_assets.crawl.fetcher import Fetcher
+from sneaker_assets.crawl.frontier import Frontier, PageKind
+from sneaker_assets.crawl.known_images import KnownImages
+from sneaker_assets.crawl.listings import walk_listings
+from sneaker_assets.crawl.observations import observations
+from sneaker_assets.crawl.report import CrawlReport
+from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
-from sneaker_assets.sites import get_site
+from sneaker_assets.sites import SITES, get_site
+from sneaker_assets.sites.base import Site
 
 __all__ = ["ArchiveError", "ArchiveSource", "ListingSource", "WebSource", "demo_source"]
 
@@ -44,79 +53,102 @@ class ListingSource(Protocol):
         """Products announced and not yet released (Observations); empty where the source has none."""
         ...
 
+    def report(self, site: str) -> CrawlReport:
+        """What the last ``observe`` of the site came to."""
+        ...
+
 
 @dataclass(frozen=True)
 class WebSource:
     """Sites behind HTTP, the real ones or the offline shop.
 
-    ``homes`` overrides where a site is found, by its name. Its port may be another one next time, so the tables know
-    such a site as ``http://<site>.localhost``. ``max_pages`` ends a crawl early, for a first look.
+    What was crawled is kept in the lake's ``crawls/<site>/``: a crawl that was cut off goes on where it was, and a
+    later one asks only for what changed. One crawl of a site runs at a time.
+
+    ``homes`` says where a site is found in place of its own home, such as ``{"stockx": "http://127.0.0.1:40123"}``. The
+    port may be another one next time, so such a site is known by the lasting name ``http://<site>.localhost``.
+    ``max_pages`` ends a crawl early, for a first look; ``sites`` are those known, by name.
     """
 
     lake: Lake
     settings: FetchSettings
     homes: Mapping[str, str] | None = None
     max_pages: int | None = None
+    sites: Mapping[str, Site] = field(default_factory=lambda: SITES)
     _fetchers: dict[str, Fetcher] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _reports: dict[str, CrawlReport] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def observe(self, site: str) -> pd.DataFrame:
         """Crawl the site's listing pages.
 
         Raises:
-            CrawlStopped: the site asked us to go away, for now or altogether.
+            CrawlStopped: the site asked us to go away, for now or altogether, or another crawl of it is running.
             FetchError: its first page could not be fetched.
             PageError: its first page could not be read.
         """
-        return self._crawl(site, get_site(site).start_path)
+        return self._walk(site, "listings", self._site(site).start_path)
 
     def images(self, site: str, image_urls: Iterable[str], known: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Fetch the images that are not in the lake yet.
+        """Fetch the images that are new or have changed.
 
         Raises:
-            CrawlStopped: the site asked us to go away, for now or altogether.
+            CrawlStopped: as for :meth:`observe`.
         """
-        home, lasting = self._home(site), self._lasting_home(site)
-        urls = [_moved(url, lasting, home) for url in image_urls]
-        if known is not None:
-            known = _readdressed(known, ["image_url"], lasting, home)
-        return self._known_as(site, download_images(urls, self._fetcher(site), self.lake, site, known=known))
+        with self._crawl(site) as (fetcher, database):
+            known_images = KnownImages(database, site, self.settings.recheck)
+            return download_images(image_urls, fetcher, self.lake, known_images, known=known)
 
     def releases(self, site: str) -> pd.DataFrame:
         """Crawl the site's page of coming products; raises what :meth:`observe` does."""
-        return self._crawl(site, get_site(site).releases_path)
+        path = self._site(site).releases_path
+        return observations([]) if path is None else self._walk(site, "releases", path)
 
-    def _crawl(self, site: str, start_path: str) -> pd.DataFrame:
-        """What the pages from ``start_path`` on show (Observations)."""
-        home = self._home(site)
-        seen = crawl_listings(get_site(site), self._fetcher(site), home, start_path, max_pages=self.max_pages)
-        return self._known_as(site, seen)
+    def report(self, site: str) -> CrawlReport:
+        """What the last walk of this source over the site came to."""
+        return self._reports[site]
 
-    def _known_as(self, site: str, table: pd.DataFrame) -> pd.DataFrame:
-        """The table with addresses that last."""
-        columns = [column for column in ("url", "image_url") if column in table]
-        return _readdressed(table, columns, self._home(site), self._lasting_home(site))
+    def _walk(self, site: str, kind: PageKind, start_path: str) -> pd.DataFrame:
+        with self._crawl(site) as (fetcher, database):
+            frontier = Frontier(database)
+            walk = walk_listings(
+                self._site(site),
+                fetcher,
+                frontier,
+                self.lake,
+                kind=kind,
+                start_path=start_path,
+                max_pages=self.max_pages,
+            )
+            self._reports[site] = CrawlReport.of(walk.tally(), fetcher)
+            return observations(walk.seen())
 
-    def _home(self, site: str) -> str:
-        return (self.homes or {}).get(site, get_site(site).home)
+    @contextmanager
+    def _crawl(self, site: str) -> Iterator[tuple[Fetcher, Database]]:
+        """The site's client and memory, for this crawl alone; what hosts ask for is remembered for the next one."""
+        fetcher = self._fetcher(site)
+        with open_database(self.lake, site) as database:
+            frontier = Frontier(database)
+            for host, until in frontier.holds().items():
+                fetcher.hold(host, until)
+            try:
+                yield fetcher, database
+            except CrawlPaused as pause:
+                frontier.hold(pause.host, pause.resume_at)
+                raise
 
-    def _lasting_home(self, site: str) -> str:
-        return f"http://{site}.localhost" if site in (self.homes or {}) else self._home(site)
+    def _site(self, name: str) -> Site:
+        site = get_site(name, self.sites)
+        return replace(site, home=f"http://{name}.localhost") if name in (self.homes or {}) else site
 
-    def _fetcher(self, site: str) -> Fetcher:
+    def _fetcher(self, name: str) -> Fetcher:
         """One fetcher a site, since its gate and its breaker remember what the site asked for."""
         with self._lock:
-            if site not in self._fetchers:
-                self._fetchers[site] = Fetcher(get_site(site), self.settings, home=self._home(site))
-            return self._fetchers[site]
-
-
-def _moved(url: str, home: str, to: str) -> str:
-    return to + url.removeprefix(home) if url.startswith(home) else url
-
-
-def _readdressed(table: pd.DataFrame, columns: Iterable[str], home: str, to: str) -> pd.DataFrame:
-    return table.assign(**{column: [_moved(url, home, to) for url in table[column]] for column in columns})
+            if name not in self._fetchers:
+                homes = {site: urlsplit(home) for site, home in (self.homes or {}).items()}
+                found_at = {f"{site}.localhost": (home.hostname or "", home.port or 80) for site, home in homes.items()}
+                self._fetchers[name] = Fetcher(self._site(name), self.settings, found_at)
+            return self._fetchers[name]
 
 
 @contextmanager

@@ -145,10 +145,16 @@ class _Handler(BaseHTTPRequestHandler):
             return HTTPStatus.OK, "image/jpeg", _jpeg(product.design, storefront.layout.image_size)
         page = parse_qs(url.query).get("page", ["1"])[0]
         number = int(page) if page.isdecimal() else 0
-        html = storefront.page(url.path, number, self.server.base)
+        html = storefront.page(url.path, number, self._base)
         if html is None:
             return HTTPStatus.NOT_FOUND, "text/html; charset=utf-8", not_found(self.server.site).encode()
         return HTTPStatus.OK, "text/html; charset=utf-8", html.encode()
+
+    @property
+    def _base(self) -> str:
+        """The shop's address as the client knows it."""
+        host = self.headers.get("Host")
+        return f"http://{host}" if host else self.server.base
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """No access log."""

@@ -11,7 +11,7 @@ import dagster as dg
 from pydantic import Field
 
 from sneaker_assets.crawl.archive import ArchiveSource
-from sneaker_assets.crawl.fetcher import FetchSettings
+from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.crawl.source import ListingSource, WebSource, demo_source
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import LabelKind
@@ -44,7 +44,8 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
     archive_label_kind: LabelKind = Field(default="unknown", description="What the archive's prices mean.")
     contact: str = Field(
         default="",
-        description="Address in the user agent by which a site can reach whoever crawls it; needed for live.",
+        description="Address in the user agent by which a site can reach whoever crawls it; needed for live. "
+        "Default: SNEAKER_CONTACT.",
     )
     delay_seconds: float = Field(default=2.0, ge=0, description="Least time between two requests to a live site.")
     max_pages: int | None = Field(default=None, gt=0, description="Stop a crawl after so many listing pages.")
@@ -73,7 +74,11 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
             yield self._archive(lake)
         else:
             yield WebSource(
-                lake, FetchSettings(delay=self.delay_seconds, contact=self.contact), max_pages=self.max_pages
+                lake,
+                FetchSettings(
+                    delay=self.delay_seconds, contact=self.contact or os.environ.get("SNEAKER_CONTACT") or ""
+                ),
+                max_pages=self.max_pages,
             )
 
     def _archive(self, lake: Lake) -> ArchiveSource:

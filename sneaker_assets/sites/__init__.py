@@ -5,18 +5,18 @@ An adapter is a pure function from a page's bytes to listings and next pages; fe
 
 from collections.abc import Mapping
 
-from sneaker_assets.sites import farfetch, stockx
+from sneaker_assets.sites import farfetch, shopify, stockx
 from sneaker_assets.sites.base import Site
 
-SITES: Mapping[str, Site] = {site.name: site for site in (stockx.SITE, farfetch.SITE)}
+SITES: Mapping[str, Site] = {site.name: site for site in (stockx.SITE, farfetch.SITE, *shopify.SITES)}
 
 
-def get_site(name: str) -> Site:
-    """The site of this name.
+def get_site(name: str, sites: Mapping[str, Site] = SITES) -> Site:
+    """The site of this name, among all of them or among these.
 
     Raises:
         KeyError: there is none; the message lists those known.
     """
-    if name not in SITES:
-        raise KeyError(f"unknown site {name!r}; known: {', '.join(sorted(SITES))}")
-    return SITES[name]
+    if name not in sites:
+        raise KeyError(f"unknown site {name!r}; known: {', '.join(sorted(sites))}")
+    return sites[name]

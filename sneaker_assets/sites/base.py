@@ -45,23 +45,28 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What an adapter read off one page: its listings, and the addresses of the pages to read next."""
+    """What an adapter read off one page: its listings, and the addresses of the pages to read next.
+
+    ``listed`` is how many products stand on the page, read or not; ``None`` where the page does not show that.
+    """
 
     listings: tuple[Listing, ...]
     generation: str
     next_urls: tuple[str, ...] = ()
+    listed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """A source of listings: where it begins, which hosts its images may come from, and how its pages are read.
 
-    ``start_path`` and ``releases_path`` are relative to ``home``. ``read_page(body, url)`` raises :class:`PageError`.
+    ``start_path`` and ``releases_path`` are relative to ``home``; a site that announces nothing has no
+    ``releases_path``. ``read_page(body, url)`` raises :class:`PageError`.
     """
 
     name: str
     home: str
     start_path: str
-    releases_path: str
+    releases_path: str | None
     read_page: Callable[[bytes, str], Page]
     image_hosts: frozenset[str] = field(default_factory=frozenset)

@@ -10,6 +10,7 @@ from typing import Any
 
 from bs4 import Tag
 
+from sneaker_assets.sites import json_ld
 from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount, amount_in_text, currency_code
 from sneaker_assets.sites.reading import (
@@ -22,6 +23,7 @@ from sneaker_assets.sites.reading import (
     first_text,
     items,
     mapping,
+    next_link,
     objects,
     page_number,
     page_of,
@@ -63,22 +65,14 @@ def _read_initial_state(document: Document) -> Page | None:
 
 
 def _read_item_list(document: Document) -> Page | None:
-    """JSON-LD: an ``ItemList`` of products, or one product.
+    """The JSON-LD that listing and product pages carry for search engines."""
+    listings = json_ld.read_products(document, json_ld.Dialect(NAME, "list", _json_ld_id))
+    following = _next_page(_hydration_state(document), document) or next_link(document)
+    return page_of(listings, json_ld.GENERATION, following)
 
-    https://schema.org/ItemList
-    """
-    scripts = [tag for tag in document.scripts if attribute(tag, "type") == "application/ld+json"]
-    nodes = [node for script in scripts for node in objects(parsed_json(script.get_text()))]
-    listings = [listing for node in nodes if _is_a(node, "Product") and (listing := _linked_listing(node, document))]
-    if not listings:
-        listings = [
-            listing
-            for node in nodes
-            if _is_a(node, "ListItem") and not isinstance(node.get("item"), dict)
-            if (listing := _linked_listing(node, document))
-        ]
-    following = _next_page(_hydration_state(document), document) or _next_link(document)
-    return page_of(listings, "json_ld", following)
+
+def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
+    return first_text(node.get("productID"), node.get("sku"), _product_id(address))
 
 
 def _read_markup(document: Document) -> Page | None:
@@ -109,7 +103,7 @@ def _read_markup(document: Document) -> Page | None:
 GENERATIONS: Mapping[str, Reader] = {
     "hydration_state": _read_hydration,
     "initial_state": _read_initial_state,
-    "json_ld": _read_item_list,
+    json_ld.GENERATION: _read_item_list,
     "markup_2015": _read_markup,
 }
 
@@ -120,11 +114,11 @@ def _page_of_state(state: Any, document: Document, generation: str) -> Page | No
             listings = [_state_listing(entry, document, generation) for entry in items(found, "listingItems", "items")]
             listings += [_entry_listing(entry, document) for entry in items(found, "products", "entries")]
             total = dig(found, "listingPagination", "totalItems")
-            following = _next_page(state, document) or _next_link(document)
-            return page_of([each for each in listings if each], generation, following, total)
+            following = _next_page(state, document) or next_link(document)
+            return page_of(listings, generation, following, total)
         if isinstance(product := dig(found, "productViewModel"), dict):
             listing = _product_listing(product, document, generation)
-            return page_of([listing] if listing else [], generation)
+            return page_of([listing], generation)
     return None
 
 
@@ -192,34 +186,6 @@ def _product_listing(product: Any, document: Document, generation: str) -> Listi
     )
 
 
-def _linked_listing(node: dict[str, Any], document: Document) -> Listing | None:
-    """A JSON-LD product."""
-    offer = node.get("offers")
-    offer = dig(offer, 0) if isinstance(offer, list) else offer
-    address = document.link(first_text(node.get("url"), dig(offer, "url"), node.get("@id")))
-    title = text(node.get("name"))
-    product_id = first_text(node.get("productID"), node.get("sku"), _product_id(address))
-    image = node.get("image")
-    image = dig(image, 0) if isinstance(image, list) else image
-    brand = node.get("brand")
-    raw = first_text(dig(offer, "price"), dig(offer, "lowPrice"))
-    if title is None or product_id is None:
-        return None
-    return Listing(
-        site=NAME,
-        product_id=product_id,
-        url=address or document.url,
-        title=title,
-        image_url=document.link(first_text(image, dig(image, "url"), dig(image, "contentUrl"))),
-        generation="json_ld",
-        brand=first_text(brand, dig(brand, "name")),
-        style_code=text(node.get("mpn")),
-        colourway=text(node.get("color")),
-        release_date=day(node.get("releaseDate")) or day(dig(offer, "availabilityStarts")),
-        prices=prices(dig(offer, "priceCurrency"), {"list": raw}),
-    )
-
-
 def _own_prices(info: Any, size: str | None = None) -> tuple[Price, ...]:
     """The prices of a ``priceInfo``."""
     return _list_and_sale(dig(info, "initialPrice"), dig(info, "finalPrice"), dig(info, "currencyCode"), size)
@@ -248,11 +214,6 @@ def _product_id(address: str) -> str:
     return next(filter(None, match.groups())) if match else address
 
 
-def _is_a(node: dict[str, Any], kind: str) -> bool:
-    kinds = node.get("@type")
-    return kind in kinds if isinstance(kinds, list) else kinds == kind
-
-
 def _hydration_state(document: Document) -> Any:
     """The state that newer pages carry: a JSON text inside a JSON text."""
     states = (assigned_json(script.get_text(), _HYDRATION) for script in document.scripts)
@@ -268,11 +229,6 @@ def _next_page(state: Any, document: Document) -> str | None:
         if found.get("hasNextPage") is True or (pages is not None and shown < pages):
             return with_query(document.url, page=shown + 1)
     return None
-
-
-def _next_link(document: Document) -> str | None:
-    links = [tag for tag in document.tags("link", "a") if "next" in attribute(tag, "rel").split()]
-    return document.link(attribute(links[0], "href")) if links else None
 
 
 SITE = Site(

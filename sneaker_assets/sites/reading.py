@@ -6,7 +6,7 @@ What any one site calls its fields is its adapter's concern.
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -40,7 +40,8 @@ class Document:
 
     def tags(self, *names: str) -> list[Tag]:
         """The elements of these names, each with what is inside it."""
-        soup = BeautifulSoup(self.body, "lxml", parse_only=SoupStrainer(list(names)))
+        markup = self.body.decode("utf-8", "replace")  # no page's own word on its encoding can then break the parser
+        soup = BeautifulSoup(markup, "lxml", parse_only=SoupStrainer(list(names)))
         return [tag for tag in soup.find_all(list(names)) if isinstance(tag, Tag)]
 
     def link(self, address: str | None) -> str:
@@ -68,18 +69,21 @@ def read_first(site: str, generations: Mapping[str, Reader], body: bytes, url: s
     raise PageError(f"{site}: no listing on {url} ({len(body):,} bytes); generations tried: {', '.join(generations)}")
 
 
-def page_of(listings: list[Listing], generation: str, next_url: str | None = None, total: Any = None) -> Page | None:
+def page_of(
+    found: Sequence[Listing | None], generation: str, next_url: str | None = None, total: Any = None
+) -> Page | None:
     """A page in the name of its first listing's generation.
 
     Args:
-        listings: those read off it.
+        found: what each product on it was read as, None where it could not be.
         generation: the name of a page without any.
         next_url: the page after it.
         total: how many listings the page itself says there are; only 0 makes a page without any a good one.
     """
+    listings = tuple(listing for listing in found if listing is not None)
     if not listings:
-        return Page((), generation) if total == 0 and total is not False else None
-    return Page(tuple(listings), listings[0].generation, (next_url,) if next_url else ())
+        return Page((), generation, listed=0) if total == 0 and total is not False else None
+    return Page(listings, listings[0].generation, (next_url,) if next_url else (), listed=len(found))
 
 
 def attribute(tag: Tag, name: str) -> str:
@@ -172,6 +176,12 @@ def prices(currency: Any, found: Mapping[LabelKind, Any], size: str | None = Non
     return tuple(
         Price(value, code, kind, size, text(raw)) for kind, raw in found.items() if (value := amount(raw)) is not None
     )
+
+
+def next_link(document: Document) -> str | None:
+    """The page after this one, by the page's own ``rel="next"``."""
+    links = [tag for tag in document.tags("link", "a") if "next" in attribute(tag, "rel").split()]
+    return document.link(attribute(links[0], "href")) if links else None
 
 
 def with_query(url: str, **values: object) -> str:

@@ -6,7 +6,9 @@ the page (US dollars where it names none). Listing pages run on with ``?page=N``
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
+from sneaker_assets.sites import json_ld
 from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount, currency_code
 from sneaker_assets.sites.reading import (
@@ -18,6 +20,7 @@ from sneaker_assets.sites.reading import (
     first_text,
     items,
     mapping,
+    next_link,
     objects,
     page_of,
     parsed_json,
@@ -49,7 +52,7 @@ def _read_search(document: Document) -> Page | None:
                 listings = [_search_listing(dig(edge, "node"), document) for edge in items(results, "edges")]
                 info = dig(results, "pageInfo")
                 following = _next_page(info, document)
-                return page_of([each for each in listings if each], "next_data_search", following, dig(info, "total"))
+                return page_of(listings, "next_data_search", following, dig(info, "total"))
     return None
 
 
@@ -60,7 +63,7 @@ def _read_product(document: Document) -> Page | None:
             product = dig(found, "product")
             if dig(product, "urlKey") and (dig(product, "market") or dig(product, "pricing")):
                 listing = _product_listing(product, document)
-                return page_of([listing] if listing else [], "next_data_product")
+                return page_of([listing], "next_data_product")
     return None
 
 
@@ -69,13 +72,25 @@ def _read_browse(document: Document) -> Page | None:
     products, pagination = items(document.json, "Products"), dig(document.json, "Pagination")
     listings = [_browse_listing(product, document) for product in products]
     following = document.link(text(dig(pagination, "nextPage")))
-    return page_of([each for each in listings if each], "browse_2020", following, dig(pagination, "total"))
+    return page_of(listings, "browse_2020", following, dig(pagination, "total"))
+
+
+def _read_json_ld(document: Document) -> Page | None:
+    """The JSON-LD that listing and product pages carry for search engines; its lowest price is the lowest ask."""
+    dialect = json_ld.Dialect(NAME, "lowest_ask", _json_ld_id, style_field="sku")
+    return page_of(json_ld.read_products(document, dialect), json_ld.GENERATION, next_link(document))
+
+
+def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
+    """The last part of the product's address, by which the site's other data know it as ``urlKey``."""
+    return first_text(node.get("productID"), urlsplit(address).path.rpartition("/")[2])
 
 
 GENERATIONS: Mapping[str, Reader] = {
     "next_data_search": _read_search,
     "next_data_product": _read_product,
     "browse_2020": _read_browse,
+    json_ld.GENERATION: _read_json_ld,
 }
 
 

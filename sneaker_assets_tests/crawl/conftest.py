@@ -1,10 +1,13 @@
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sneaker_assets.crawl.fetcher import Fetcher, FetchSettings
+from sneaker_assets.crawl.database import Database
+from sneaker_assets.crawl.fetcher import Fetcher
+from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
 from sneaker_assets_tests.crawl.shop import Shop, open_shop
 
@@ -18,6 +21,12 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake.at(tmp_path / "lake")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with closing(Database(tmp_path / "crawl.sqlite")) as database:
+        yield database
 
 
 @pytest.fixture

@@ -1,18 +1,19 @@
-"""A shop on loopback that misbehaves as a test tells it to, and remembers every request."""
+"""A shop on loopback that answers as a test tells it to and remembers every request.
 
-import io
+What misbehaves from a process of its own is ``misbehaving_shop``.
+"""
+
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import urljoin
 
-from PIL import Image
-
-from sneaker_assets.sites.base import Page, Site
-
-Answer = Callable[["Handler"], None]
+from sneaker_assets.sites.base import Listing, Page, PageError, Price, Site
+from sneaker_assets_tests.crawl.answers import Answer, Server, reply
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,8 @@ class Shop:
     def asked(self, path: str) -> list[Request]:
         return [request for request in self.log if request.path == path]
 
-    def site(self, read_page: Callable[[bytes, str], Page] | None = None) -> Site:
-        def read_nothing(body: bytes, url: str) -> Page:
-            raise NotImplementedError(url, body)
-
-        return Site("shop", self.base, "/", "/soon", read_page or read_nothing)
+    def site(self, adapter: Callable[[bytes, str], Page] | None = None) -> Site:
+        return Site("shop", self.base, "/", "/soon", adapter or read_page)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -59,67 +57,30 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is what some tests are about."""
-
-
-def reply(status: int = 200, body: bytes = b"", kind: str = "text/html", **headers: str) -> Answer:
-    """A whole answer; underscores in header names stand for hyphens."""
-
-    def answer(handler: Handler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Type", kind)
-        handler.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
-
-
-def raw(data: bytes) -> Answer:
-    """These bytes, and then the connection ends."""
-
-    def answer(handler: Handler) -> None:
-        handler.close_connection = True
-        handler.wfile.write(data)
-
-    return answer
+def read_page(body: bytes, url: str) -> Page:
+    """The adapter of the tests' own shops: products, each with its prices and picture, and the next pages."""
+    try:
+        content = json.loads(body)
+        listings = [
+            Listing(
+                "shop",
+                product["id"],
+                urljoin(url, product["id"]),
+                product["id"],
+                urljoin(url, product["image"]),
+                "json",
+                prices=tuple(Price(amount, "USD", "list") for amount in product["prices"]),
+            )
+            for product in content["listings"]
+        ]
+    except (ValueError, KeyError) as error:
+        raise PageError(f"shop: no listing on {url}") from error
+    return Page(tuple(listings), "json", tuple(content["next"]), listed=len(content["listings"]))
 
 
-def endless(chunk: bytes, pause: float = 0.0) -> Answer:
-    """A body that never ends."""
-
-    def answer(handler: Handler) -> None:
-        handler.close_connection = True
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n")
-        while True:
-            handler.wfile.write(chunk)
-            time.sleep(pause)
-
-    return answer
-
-
-def in_turn(*answers: Answer) -> Answer:
-    """One answer after the other, the last one for good."""
-    left, lock = list(answers), threading.Lock()
-
-    def answer(handler: Handler) -> None:
-        with lock:
-            now = left.pop(0) if len(left) > 1 else left[0]
-        now(handler)
-
-    return answer
-
-
-def jpeg(width: int = 40, height: int = 30, colour: str = "teal") -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(file, "JPEG")
-    return file.getvalue()
+def shop_site(base: str) -> Site:
+    """The site that a shop at this address is."""
+    return Site("shop", base, "/shoes?page=1", None, read_page)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from sneaker_assets.crawl.archive import ArchiveError, ArchiveSource
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import Images, Observations
-from sneaker_assets_tests.crawl.shop import jpeg
+from sneaker_assets_tests.crawl.answers import jpeg
 
 
 @pytest.fixture

@@ -9,10 +9,13 @@ from itertools import pairwise
 import pytest
 
 from sneaker_assets.crawl.errors import CrawlPaused, FetchError, SiteBlocked
-from sneaker_assets.crawl.fetcher import Fetcher, FetchSettings
+from sneaker_assets.crawl.fetcher import Fetcher
+from sneaker_assets.crawl.messages import Validators
+from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.sites import get_site
 from sneaker_assets.sites.base import Page, Site
-from sneaker_assets_tests.crawl.shop import Shop, endless, in_turn, jpeg, raw, reply
+from sneaker_assets_tests.crawl.answers import endless, in_turn, jpeg, raw, reply
+from sneaker_assets_tests.crawl.shop import Shop
 
 MakeFetcher = Callable[..., Fetcher]
 REFUSAL = b"<html><head><title>Access to this page has been denied</title></head><body>Please verify</body></html>"
@@ -29,7 +32,7 @@ def test_a_page_comes_whole_and_we_say_who_asks(shop: Shop, fetcher: MakeFetcher
 
 def test_validators_make_an_unchanged_page_a_304(shop: Shop, fetcher: MakeFetcher) -> None:
     shop.answers["/shoes"] = reply(304)
-    response = fetcher().page(f"{shop.base}/shoes", etag='"v1"', last_modified="Wed, 21 Oct 2015 07:28:00 GMT")
+    response = fetcher().page(f"{shop.base}/shoes", Validators('"v1"', "Wed, 21 Oct 2015 07:28:00 GMT"))
     assert (response.status, response.body) == (304, b"")
     assert shop.asked("/shoes")[0].headers["If-None-Match"] == '"v1"'
     assert "2015" in shop.asked("/shoes")[0].headers["If-Modified-Since"]
@@ -168,7 +171,7 @@ def test_redirects_stay_on_allowed_hosts(shop: Shop, fetcher: MakeFetcher) -> No
 
 def test_images_come_as_they_are(shop: Shop, fetcher: MakeFetcher) -> None:
     shop.answers["/a.jpg"] = reply(body=jpeg(), kind="image/jpeg")
-    assert fetcher().image(f"{shop.base}/a.jpg") == jpeg()
+    assert fetcher().image(f"{shop.base}/a.jpg").body == jpeg()
     assert shop.asked("/a.jpg")[0].headers["Accept-Encoding"] == "identity"
 
 

@@ -3,16 +3,23 @@
 import hashlib
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import pytest
 from PIL import Image
 
+from sneaker_assets.crawl.database import Database
+from sneaker_assets.crawl.downloads import download_images
+from sneaker_assets.crawl.errors import SiteBlocked
 from sneaker_assets.crawl.fetcher import Fetcher
-from sneaker_assets.crawl.images import download_images, image_size
+from sneaker_assets.crawl.images import image_size
+from sneaker_assets.crawl.known_images import KnownImages
+from sneaker_assets.crawl.refusals import MAX_REFUSED_IMAGES
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import Images
-from sneaker_assets_tests.crawl.shop import Shop, in_turn, jpeg, raw, reply
+from sneaker_assets_tests.crawl.answers import by_validator, in_turn, jpeg, raw, reply
+from sneaker_assets_tests.crawl.shop import Shop
 
 
 def png(width: int, height: int) -> bytes:
@@ -21,8 +28,24 @@ def png(width: int, height: int) -> bytes:
     return file.getvalue()
 
 
+Download = Callable[..., pd.DataFrame]
+
+
 @pytest.fixture
-def table(shop: Shop, fetcher: Callable[..., Fetcher], lake: Lake) -> pd.DataFrame:
+def download(shop: Shop, fetcher: Callable[..., Fetcher], lake: Lake, database: Database) -> Download:
+    """Fetch the shop's images of these names, with the given settings."""
+
+    def run(*names: str, known: pd.DataFrame | None = None, **settings: Any) -> pd.DataFrame:
+        client = fetcher(**settings)
+        known_images = KnownImages(database, "shop", client.settings.recheck)
+        table = download_images([f"{shop.base}/{name}" for name in names], client, lake, known_images, known=known)
+        return table.set_index(table["image_url"].str.removeprefix(f"{shop.base}/"), drop=False)
+
+    return run
+
+
+@pytest.fixture
+def table(shop: Shop, download: Download) -> pd.DataFrame:
     shop.answers |= {
         "/good.jpg": reply(body=jpeg(40, 30), kind="image/jpeg"),
         "/same.jpg": reply(body=jpeg(40, 30), kind="image/jpeg"),
@@ -30,9 +53,7 @@ def table(shop: Shop, fetcher: Callable[..., Fetcher], lake: Lake) -> pd.DataFra
         "/html.jpg": reply(body=b"<html>no picture</html>", kind="image/jpeg"),
         "/bomb.png": reply(body=png(9000, 9000), kind="image/png"),
     }
-    names = ["good.jpg", "same.jpg", "half.jpg", "html.jpg", "bomb.png", "gone.jpg", "good.jpg"]
-    frame = download_images([f"{shop.base}/{name}" for name in names], fetcher(), lake, "shop", threads=4)
-    return frame.set_index(frame["image_url"].str.removeprefix(f"{shop.base}/"), drop=False)
+    return download("good.jpg", "same.jpg", "half.jpg", "html.jpg", "bomb.png", "gone.jpg", "good.jpg")
 
 
 def test_every_address_has_one_row_in_order(table: pd.DataFrame) -> None:
@@ -63,36 +84,99 @@ def test_a_bad_image_is_a_problem_in_one_line(table: pd.DataFrame, name: str, pr
     assert pd.isna(row["sha256"])
 
 
-def test_a_known_image_is_not_fetched_again(
-    table: pd.DataFrame, shop: Shop, fetcher: Callable[..., Fetcher], lake: Lake
-) -> None:
+def test_what_is_known_is_not_asked_again(table: pd.DataFrame, shop: Shop, download: Download) -> None:
     shop.log.clear()
-    again = download_images(table["image_url"], fetcher(), lake, "shop", known=table)
-    assert not shop.asked("/good.jpg")
-    assert shop.asked("/half.jpg")
-    pd.testing.assert_frame_equal(again, table.reset_index(drop=True))
+    again = download(*table.index)
+    assert not [request for request in shop.log if request.path != "/robots.txt"]
+    pd.testing.assert_frame_equal(again, table)
 
 
-def test_a_known_image_that_the_lake_lost_is_fetched_again(
-    table: pd.DataFrame, shop: Shop, fetcher: Callable[..., Fetcher], lake: Lake
+def test_what_was_no_image_is_asked_for_again_some_day(shop: Shop, download: Download) -> None:
+    download("late.jpg", recheck=0)
+    shop.answers["/late.jpg"] = reply(body=jpeg(), kind="image/jpeg")
+    assert download("late.jpg", recheck=0)["problem"].isna().all()
+
+
+def test_an_unchanged_image_is_not_downloaded_again(shop: Shop, download: Download) -> None:
+    shop.answers["/a.jpg"] = by_validator("v1", jpeg())
+    first = download("a.jpg", recheck=0)
+    pd.testing.assert_frame_equal(download("a.jpg", recheck=0), first)
+    assert [request.headers.get("If-None-Match") for request in shop.asked("/a.jpg")] == [None, '"v1"']
+
+
+def test_a_changed_image_replaces_the_old_one(shop: Shop, download: Download, lake: Lake) -> None:
+    shop.answers["/a.jpg"] = by_validator("v1", jpeg())
+    old = download("a.jpg", recheck=0)
+    shop.answers["/a.jpg"] = by_validator("v2", jpeg(90, 90))
+    new = download("a.jpg", recheck=0)
+    assert new["width"].tolist() == [90]
+    assert all(lake.image(sha256).exists() for sha256 in [*old["sha256"], *new["sha256"]])
+
+
+def test_the_sites_own_word_on_freshness_counts(shop: Shop, download: Download) -> None:
+    shop.answers["/a.jpg"] = reply(body=jpeg(), kind="image/jpeg", ETag='"v1"', Cache_Control="public, max-age=3600")
+    download("a.jpg", recheck=0)
+    download("a.jpg", recheck=0)
+    assert len(shop.asked("/a.jpg")) == 1
+
+
+def test_an_image_without_validators_is_downloaded_once(shop: Shop, download: Download) -> None:
+    shop.answers["/a.jpg"] = reply(body=jpeg(), kind="image/jpeg")
+    download("a.jpg", recheck=0)
+    download("a.jpg", recheck=0)
+    assert len(shop.asked("/a.jpg")) == 1
+
+
+@pytest.mark.parametrize("trouble", [reply(404), reply(500), reply(body=b"<html>", kind="image/jpeg")])
+def test_what_we_have_stands_when_nothing_better_comes(
+    shop: Shop, download: Download, trouble: Callable[..., None]
+) -> None:
+    shop.answers["/a.jpg"] = by_validator("v1", jpeg())
+    first = download("a.jpg", recheck=0)
+    shop.answers["/a.jpg"] = trouble
+    pd.testing.assert_frame_equal(download("a.jpg", recheck=0), first)
+
+
+def test_an_image_that_the_lake_lost_is_fetched_again(
+    table: pd.DataFrame, shop: Shop, download: Download, lake: Lake
 ) -> None:
     shop.log.clear()
     stored = lake.image(str(table.loc["good.jpg", "sha256"]))
     stored.unlink()
-    download_images([f"{shop.base}/good.jpg"], fetcher(), lake, "shop", known=table)
+    download("good.jpg")
     assert len(shop.asked("/good.jpg")) == 1
     assert stored.exists()
 
 
-def test_a_cut_image_is_fetched_again(shop: Shop, fetcher: Callable[..., Fetcher], lake: Lake) -> None:
+def test_the_table_of_an_earlier_crawl_is_known_too(
+    table: pd.DataFrame, shop: Shop, download: Download, database: Database
+) -> None:
+    database.rows("DELETE FROM frontier")
+    shop.log.clear()
+    again = download("good.jpg", "half.jpg", known=table)
+    assert [request.path for request in shop.log] == ["/robots.txt", "/half.jpg"]
+    assert again["sha256"].tolist()[0] == table.loc["good.jpg", "sha256"]
+
+
+def test_a_cut_image_is_fetched_again(shop: Shop, download: Download) -> None:
     whole = reply(body=jpeg(), kind="image/jpeg")
     cut = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
     shop.answers["/a.jpg"] = in_turn(cut, whole)
-    assert download_images([f"{shop.base}/a.jpg"], fetcher(), lake, "shop")["problem"].isna().all()
+    assert download("a.jpg")["problem"].isna().all()
 
 
-def test_no_images_is_an_empty_table(fetcher: Callable[..., Fetcher], lake: Lake) -> None:
-    assert download_images([], fetcher(), lake, "shop").empty
+def test_one_refused_image_is_missing_and_many_are_a_refusal(shop: Shop, download: Download) -> None:
+    good = reply(body=jpeg(), kind="image/jpeg")
+    shop.answers |= {f"/{i}.jpg": reply(403) if i % 3 else good for i in range(9)}
+    assert download(*(f"{i}.jpg" for i in range(9)), threads=1)["problem"].notna().sum() == 6
+    shop.answers |= {f"/no{i}.jpg": reply(403) for i in range(9)}
+    with pytest.raises(SiteBlocked, match="refuses us"):
+        download(*(f"no{i}.jpg" for i in range(9)), threads=1)
+    assert len([request for request in shop.log if "/no" in request.path]) == MAX_REFUSED_IMAGES
+
+
+def test_no_images_is_an_empty_table(download: Download) -> None:
+    assert download().empty
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3, 50, 400])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from itertools import count
 from typing import Any
@@ -9,40 +10,39 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from sneaker_assets.crawl.database import Database
 from sneaker_assets.crawl.fetcher import Fetcher
-from sneaker_assets.crawl.listings import crawl_listings
+from sneaker_assets.crawl.frontier import Frontier, Walk
+from sneaker_assets.crawl.listings import walk_listings
+from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.source import demo_source
 from sneaker_assets.lake import Lake
-from sneaker_assets.sites.base import Listing, Page, PageError, Price
+from sneaker_assets.sites.base import Page, PageError
 from sneaker_assets.tables import Images, Observations
-from sneaker_assets_tests.crawl.shop import Answer, Shop, reply
-
-
-def read_page(body: bytes, url: str) -> Page:
-    """A page of the test's own site: product ids, each with its prices, and the next pages."""
-    try:
-        content = json.loads(body)
-    except ValueError as error:
-        raise PageError(f"shop: no listing on {url}") from error
-    listings = [
-        Listing(
-            "shop", name, url, name, f"{url}{name}.jpg", "json", prices=tuple(Price(p, "USD", "list") for p in prices)
-        )
-        for name, prices in content["listings"].items()
-    ]
-    return Page(tuple(listings), "json", tuple(content["next"]))
+from sneaker_assets_tests.crawl.answers import Answer, by_validator, reply
+from sneaker_assets_tests.crawl.shop import Shop, read_page
 
 
 def page(listings: dict[str, list[float]], *following: str) -> Answer:
-    return reply(body=json.dumps({"listings": listings, "next": following}).encode(), kind="application/json")
+    return reply(body=page_body(listings, *following), kind="application/json")
+
+
+def page_body(listings: dict[str, list[float]], *following: str) -> bytes:
+    products = [{"id": name, "prices": prices, "image": f"/{name}.jpg"} for name, prices in listings.items()]
+    return json.dumps({"listings": products, "next": following}).encode()
 
 
 @pytest.fixture
-def crawl(shop: Shop, fetcher: Callable[..., Fetcher]) -> Callable[..., pd.DataFrame]:
-    def run(**arguments: Any) -> pd.DataFrame:
-        return crawl_listings(shop.site(read_page), fetcher(), shop.base, **arguments)
+def walk(shop: Shop, fetcher: Callable[..., Fetcher], lake: Lake, database: Database) -> Callable[..., Walk]:
+    def run(adapter: Callable[[bytes, str], Page] = read_page, **arguments: Any) -> Walk:
+        return walk_listings(shop.site(adapter), fetcher(), Frontier(database), lake, **arguments)
 
     return run
+
+
+@pytest.fixture
+def crawl(walk: Callable[..., Walk]) -> Callable[..., pd.DataFrame]:
+    return lambda **arguments: observations(walk(**arguments).seen())
 
 
 def test_one_row_a_price_and_one_for_a_product_without(shop: Shop, crawl: Callable[..., pd.DataFrame]) -> None:
@@ -84,8 +84,63 @@ def test_a_later_page_that_fails_is_named_and_left_out(
 
 def test_a_first_page_that_cannot_be_read_is_an_error(shop: Shop, crawl: Callable[..., pd.DataFrame]) -> None:
     shop.answers["/"] = reply(body=b"<html>")
-    with pytest.raises(PageError):
-        crawl()
+    for _ in range(2):
+        with pytest.raises(PageError):
+            crawl()
+    shop.answers["/"] = page({"a": [1]})
+    assert list(crawl()["product_id"]) == ["a"]
+
+
+def test_a_killed_walk_goes_on_where_it_was(shop: Shop, crawl: Callable[..., pd.DataFrame]) -> None:
+    shop.answers |= {"/": page({"a": [1]}, "/2"), "/2": page({"b": [2]}, "/3"), "/3": page({"c": [3]})}
+
+    def interrupted(body: bytes, url: str) -> Page:
+        if url.endswith("/3"):
+            raise KeyboardInterrupt
+        return read_page(body, url)
+
+    with pytest.raises(KeyboardInterrupt):
+        crawl(adapter=interrupted)
+    assert list(crawl()["product_id"]) == ["a", "b", "c"]
+    assert [len(shop.asked(path)) for path in ("/", "/2", "/3")] == [1, 1, 2]
+
+
+def test_an_unchanged_page_is_seen_once_more(shop: Shop, walk: Callable[..., Walk]) -> None:
+    shop.answers |= {"/": by_validator("v1", page_body({"a": [1], "b": [2]}, "/2")), "/2": page({"c": [3]})}
+    first, again = walk(), walk()
+    assert [listing for listing, _ in first.seen()] == [listing for listing, _ in again.seen()]
+    assert min(at for _, at in again.seen()) > max(at for _, at in first.seen())
+    assert shop.asked("/")[1].headers["If-None-Match"] == '"v1"'
+    assert (again.tally().read, again.tally().unchanged) == (0, 2)
+
+
+def test_a_changed_price_and_a_vanished_product(shop: Shop, crawl: Callable[..., pd.DataFrame]) -> None:
+    shop.answers["/"] = page({"a": [100], "b": [50]})
+    crawl()
+    shop.answers["/"] = page({"a": [90]})
+    assert crawl()[["product_id", "amount"]].to_dict("records") == [{"product_id": "a", "amount": 90.0}]
+
+
+def test_an_unreadable_page_is_kept_and_tried_again(shop: Shop, walk: Callable[..., Walk], lake: Lake) -> None:
+    shop.answers |= {"/": page({"a": [1]}, "/odd"), "/odd": reply(body=b"<html>new design")}
+    assert walk().tally().unreadable == 1
+    assert [file.read_bytes() for file in lake.folder("crawls", "shop", "unreadable").iterdir()] == [
+        b"<html>new design"
+    ]
+    shop.answers["/"] = page({"a": [1]})
+    mended = Page((), "mended")
+    assert walk(lambda body, url: mended if url.endswith("/odd") else read_page(body, url)).tally().unreadable == 0
+    assert len(shop.asked("/odd")) == 2
+
+
+def test_a_page_that_lists_more_than_it_yields_is_counted(shop: Shop, walk: Callable[..., Walk]) -> None:
+    shop.answers |= {"/": page({"a": [1], "b": [1]}, "/2"), "/2": page({"c": [1]})}
+
+    def half_read(body: bytes, url: str) -> Page:
+        return replace(read_page(body, url), listed=2)
+
+    tally = walk(half_read).tally()
+    assert (tally.listed, tally.yielded, tally.least_share) == (4, 3, 0.5)
 
 
 @pytest.mark.parametrize("site", ["stockx", "farfetch"])

@@ -1,6 +1,10 @@
 """robots.txt: the status before the text, and each host's once."""
 
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sneaker_assets.crawl.robots import Robots, judge
 
@@ -54,3 +58,37 @@ def test_each_host_is_read_once() -> None:
     assert not robots.allows("https://b.example/checkout/2")
     assert read == ["https://a.example/robots.txt", "https://b.example/robots.txt"]
     assert told == [("a.example", 4.0), ("b.example", 4.0)]
+
+
+PATHS = st.text("abcxyz/-_.", min_size=1, max_size=12).map(lambda text: f"/{text.lstrip('/')}")
+ANY_ROBOTS = st.text(max_size=200) | st.lists(
+    st.tuples(
+        st.sampled_from(["User-agent", "Disallow", "Allow", "Crawl-delay", "Request-rate", "Sitemap", "Junk"]),
+        st.sampled_from(
+            ["*", "/", "", "-1", "1/0", "0/1", "1/2s 0900-1700", "nan", "1e9", "/*$", "%zz", "\x00", "inf"]
+        ),
+    ),
+    max_size=8,
+).map(lambda lines: "\n".join(f"{name}: {value}" for name, value in lines))
+
+
+@given(status=st.integers(100, 599), text=ANY_ROBOTS, path=PATHS)
+def test_any_file_gives_a_decision_and_a_delay(status: int, text: str, path: str) -> None:
+    rules = judge(status, text, "sneaker-assets")
+    allowed = rules.allows(f"https://shop.example{path}")
+    assert math.isfinite(rules.delay)
+    assert rules.delay >= 0
+    if status != 200:
+        assert allowed == (400 <= status < 500 and status != 429)
+
+
+@given(forbidden=PATHS, path=PATHS)
+def test_what_begins_with_a_disallowed_path_is_disallowed(forbidden: str, path: str) -> None:
+    rules = judge(200, f"User-agent: *\nDisallow: {forbidden}", "sneaker-assets")
+    assert rules.allows(f"https://shop.example{path}") == (not path.startswith(forbidden))
+
+
+@given(forbidden=PATHS, more=PATHS)
+def test_the_longest_rule_decides(forbidden: str, more: str) -> None:
+    rules = judge(200, f"User-agent: *\nDisallow: {forbidden}\nAllow: {forbidden}{more}", "sneaker-assets")
+    assert rules.allows(f"https://shop.example{forbidden}{more}")

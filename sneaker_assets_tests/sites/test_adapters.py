@@ -1,17 +1,22 @@
 """Every generation of every site, each a small page beside the listings expected of it."""
 
 import json
+import re
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sneaker_assets.sites import SITES, get_site
-from sneaker_assets.sites.base import PageError
+from sneaker_assets.crawl.observations import observations
+from sneaker_assets.sites import SITES, get_site, shopify
+from sneaker_assets.sites.base import PageError, Site
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
+ADAPTERS = {**SITES, "shopify": shopify.store("shop.example", "USD")}
 CASES = sorted(str(file.parent.relative_to(FIXTURES)) for file in FIXTURES.glob("*/*/expected.json"))
 
 
@@ -24,27 +29,85 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+def adapter(case: str) -> Site:
+    return get_site(case.split("/", maxsplit=1)[0], ADAPTERS)
+
+
+def content(case: str) -> bytes:
+    return (FIXTURES / case / "page.html").read_bytes()
+
+
 def expectation(case: str) -> Any:
     return json.loads((FIXTURES / case / "expected.json").read_text())
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_page_reads_as_expected(case: str) -> None:
-    expected = json.loads((FIXTURES / case / "expected.json").read_text())
-    page = get_site(case.split("/", maxsplit=1)[0]).read_page(
-        (FIXTURES / case / "page.html").read_bytes(), expected["url"]
-    )
-    assert plain(asdict(page)) == expected["page"]
+    expected = expectation(case)
+    assert plain(asdict(adapter(case).read_page(content(case), expected["url"]))) == expected["page"]
+
+
+def reads_or_says_that_it_does_not(case: str, body: bytes) -> None:
+    """An adapter gives listings or its own error, whatever the page; and what it gives is a table."""
+    try:
+        page = adapter(case).read_page(body, expectation(case)["url"])
+    except PageError:
+        return
+    assert (page.listed or 0) >= len(page.listings)
+    observations((listing, datetime.now(UTC)) for listing in page.listings)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_page_cut_short_reads_or_says_that_it_does_not(case: str) -> None:
-    site, body = get_site(case.split("/", maxsplit=1)[0]), (FIXTURES / case / "page.html").read_bytes()
+def test_a_page_cut_short(case: str) -> None:
+    body = content(case)
     for end in range(0, len(body), 101):
-        try:
-            site.read_page(body[:end], "https://example.com/listing")
-        except PageError:
-            continue
+        reads_or_says_that_it_does_not(case, body[:end])
+
+
+JSON_SCALARS = st.sampled_from(
+    [
+        b"null",
+        b"true",
+        b"0",
+        b"-1",
+        b"999999",
+        b"1e999",
+        b'""',
+        b'"x"',
+        b"[]",
+        b"{}",
+        b'"\\ud800"',
+        b"12345678901234567890",
+    ]
+)
+
+
+@pytest.mark.parametrize("case", CASES)
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_a_mutated_page(case: str, data: st.DataObject) -> None:
+    """Values swapped for others of another kind, bytes lost, repeated and made up."""
+    body = content(case)
+    values = list(re.finditer(rb'(?<=: )("[^"\\]*"|[0-9.]+|null|true|false)', body))
+    for value in sorted(
+        data.draw(st.lists(st.sampled_from(values), max_size=4)) if values else [], key=lambda m: -m.start()
+    ):
+        body = body[: value.start()] + data.draw(JSON_SCALARS) + body[value.end() :]
+    for _ in range(data.draw(st.integers(0, 3))):
+        start = data.draw(st.integers(0, len(body)))
+        end = data.draw(st.integers(start, min(len(body), start + 40)))
+        body = (
+            body[:start]
+            + data.draw(st.sampled_from([b"", body[start:end] * 2, b"\x00", b"\xff\xfe", b"<", b'"', b"}"]))
+            + body[end:]
+        )
+    reads_or_says_that_it_does_not(case, body)
+
+
+@given(body=st.binary(max_size=300))
+def test_any_bytes(body: bytes) -> None:
+    for case in CASES[::4]:
+        reads_or_says_that_it_does_not(case, body)
 
 
 def test_every_generation_has_a_fixture() -> None:
@@ -59,15 +122,17 @@ def test_every_generation_has_a_fixture() -> None:
         "json_ld",
         "listing_entries_2018",
         "markup_2015",
+        "products_json",
     }
+    assert [case for case in CASES if case.startswith("stockx/json_ld")]
 
 
-@pytest.mark.parametrize("name", SITES)
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_page_without_listings_names_adapter_url_and_generations(name: str) -> None:
     with pytest.raises(PageError) as raised:
-        SITES[name].read_page(b"<html><body>We moved house.</body></html>", "https://example.com/shoes")
+        ADAPTERS[name].read_page(b"<html><body>We moved house.</body></html>", "https://example.com/shoes")
     message = str(raised.value)
-    assert name in message
+    assert ADAPTERS[name].name in message
     assert "https://example.com/shoes" in message
     assert "generations tried: " in message
 

@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sneaker_assets.sites.money import amount, amount_in_text, currency_code
 
@@ -36,3 +38,18 @@ def test_amount_in_text(text: str, separator: str, currency: str | None, expecte
 
 def test_currency_code() -> None:
     assert [currency_code(value) for value in ("usd", "EUR", "$", None, "dollars")] == ["USD", "EUR", None, None, None]
+
+
+@given(cents=st.integers(1, 99_999_800))
+def test_a_price_survives_being_written_as_text(cents: int) -> None:
+    value = cents / 100
+    assert amount_in_text(f"${value:,.2f}") == value
+    written = f"{value:,.2f} €".translate(str.maketrans(",.", ".,"))
+    assert amount_in_text(written, ",", "EUR") == value
+
+
+@given(text=st.text(), separator=st.sampled_from(",."), currency=st.sampled_from(["USD", "EUR", None]))
+def test_any_text_is_a_price_or_none(text: str, separator: str, currency: str | None) -> None:
+    value = amount_in_text(text, separator, currency)
+    assert value is None or (math.isfinite(value) and value > 0)
+    assert amount(text) is None or amount(text) == float(text)

@@ -1,0 +1,75 @@
+"""Products in a page's JSON-LD, which many shops write alike: an ``ItemList`` of products, or one product.
+
+What a site calls its products, and what its prices mean, is its adapter's concern.
+
+https://schema.org/ItemList  https://schema.org/Product
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sneaker_assets.sites.base import Listing
+from sneaker_assets.sites.reading import Document, attribute, day, dig, first_text, objects, parsed_json, prices, text
+from sneaker_assets.tables import LabelKind
+
+GENERATION = "json_ld"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one site writes its products.
+
+    Attributes:
+        site: the site's name.
+        price_kind: what an offer's price means there.
+        product_id: the product's identifier, from its node and its address; None where there is none.
+        style_field: the field of the manufacturer's style code.
+    """
+
+    site: str
+    price_kind: LabelKind
+    product_id: Callable[[dict[str, Any], str], str | None]
+    style_field: str = "mpn"
+
+
+def read_products(document: Document, dialect: Dialect) -> list[Listing | None]:
+    """The products on a page, None for each that cannot be read; plain list items count where no product stands."""
+    scripts = [tag for tag in document.scripts if attribute(tag, "type") == "application/ld+json"]
+    nodes = [node for script in scripts for node in objects(parsed_json(script.get_text()))]
+    products = [node for node in nodes if _is_a(node, "Product")] or [
+        node for node in nodes if _is_a(node, "ListItem") and not isinstance(node.get("item"), dict)
+    ]
+    return [_listing(node, document, dialect) for node in products]
+
+
+def _listing(node: dict[str, Any], document: Document, dialect: Dialect) -> Listing | None:
+    offer, image, brand = (_first(node.get(name)) for name in ("offers", "image", "brand"))
+    address = document.link(first_text(node.get("url"), dig(offer, "url"), node.get("@id")))
+    title, product_id = text(node.get("name")), dialect.product_id(node, address or document.url)
+    if title is None or product_id is None:
+        return None
+    return Listing(
+        site=dialect.site,
+        product_id=product_id,
+        url=address or document.url,
+        title=title,
+        image_url=document.link(first_text(image, dig(image, "url"), dig(image, "contentUrl"))),
+        generation=GENERATION,
+        brand=first_text(brand, dig(brand, "name")),
+        style_code=text(node.get(dialect.style_field)),
+        colourway=text(node.get("color")),
+        release_date=day(node.get("releaseDate")) or day(dig(offer, "availabilityStarts")),
+        prices=prices(
+            dig(offer, "priceCurrency"), {dialect.price_kind: first_text(dig(offer, "price"), dig(offer, "lowPrice"))}
+        ),
+    )
+
+
+def _first(value: Any) -> Any:
+    return dig(value, 0) if isinstance(value, list) else value
+
+
+def _is_a(node: dict[str, Any], kind: str) -> bool:
+    kinds = node.get("@type")
+    return kind in kinds if isinstance(kinds, list) else kinds == kind

@@ -1,0 +1,91 @@
+"""The crawl's assets, run by Dagster against the offline shop and against shops that fail."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from sneaker_assets.assets.scrapes import raw_scrapes, scraped_images
+from sneaker_assets.automation.schedules import _recrawl
+from sneaker_assets.crawl.settings import FetchSettings
+from sneaker_assets.crawl.source import ListingSource, WebSource
+from sneaker_assets.lake import Lake
+from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
+from sneaker_assets.sites.base import Page
+from sneaker_assets_tests.crawl.answers import reply
+from sneaker_assets_tests.crawl.misbehaving_shop import Catalogue
+from sneaker_assets_tests.crawl.shop import Shop, open_shop, read_page, shop_site
+
+
+class ShopResource(ListingSourceResource):
+    """A shop of the tests, as the site ``stockx``."""
+
+    base: str
+
+    @contextmanager
+    def open(self, lake: Lake) -> Iterator[ListingSource]:
+        site = replace(shop_site(self.base), start_path="/", read_page=read_page_of_thirty)
+        yield WebSource(lake, FetchSettings(delay=0.0, backoff=0.01, allow_loopback=True), sites={"stockx": site})
+
+
+def read_page_of_thirty(body: bytes, url: str) -> Page:
+    return replace(read_page(body, url), listed=30)
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with open_shop() as opened:
+        yield opened
+
+
+def run(lake: Lake, source: ListingSourceResource, *assets: Any) -> dg.ExecuteInProcessResult:
+    resource = LakeResource(root=str(lake.root))
+    return dg.materialize(
+        assets,
+        partition_key="stockx",
+        resources={"lake": resource, "io_manager": LakeIOManager(lake=resource), "listing_source": source},
+        raise_on_error=False,
+    )
+
+
+def test_a_crawl_shows_its_totals_and_a_figure(lake: Lake) -> None:
+    result = run(lake, ListingSourceResource(source="demo", demo_products=60), raw_scrapes, scraped_images)
+    assert result.success
+    (event,) = result.asset_materializations_for_node("raw_scrapes")
+    crawl, figure = event.metadata["crawl"], event.metadata["stockx_prices_by_first_seen"]
+    assert isinstance(crawl, dg.JsonMetadataValue)
+    assert isinstance(crawl.data, dict)
+    assert crawl.data["yielded"] == crawl.data["listed"] > 0
+    assert isinstance(figure, dg.MarkdownMetadataValue)
+    assert "data:image/png;base64" in (figure.md_str or "")
+    assert [evaluation.passed for evaluation in result.get_asset_check_evaluations()] == [True]
+    assert pd.read_parquet(Path(str(lake.table("scraped_images", "stockx"))))["problem"].isna().all()
+
+
+def test_a_page_that_lists_thirty_and_yields_twelve_fails_the_check(lake: Lake, shop: Shop) -> None:
+    shop.answers["/"] = reply(body=Catalogue(pages=1, per_page=12, pictures=[]).page(1) or b"")
+    result = run(lake, ShopResource(base=shop.base), raw_scrapes)
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert not evaluation.passed
+    assert evaluation.metadata["least_share"].value == 0.4
+    assert (evaluation.metadata["listed"].value, evaluation.metadata["yielded"].value) == (30, 12)
+
+
+def test_a_pause_is_one_failure_that_says_when_to_come_back(lake: Lake, shop: Shop) -> None:
+    shop.answers["/"] = reply(429, Retry_After="3600")
+    result = run(lake, ShopResource(base=shop.base), raw_scrapes)
+    assert not result.success
+    (failure,) = result.get_step_failure_events()
+    shown = failure.step_failure_data.user_failure_data
+    assert shown is not None
+    assert "come back after" in (shown.description or "")
+    assert "resume_at" in shown.metadata
+
+
+def test_a_site_named_after_its_host_has_a_schedule() -> None:
+    assert _recrawl("shop.example.org", 3).name == "recrawl_shop_example_org"

@@ -1,0 +1,25 @@
+"""A whole crawl of the misbehaving shop, as the pipeline does it, for tests that run it in a process of its own."""
+
+import pandas as pd
+
+from sneaker_assets.crawl.settings import FetchSettings
+from sneaker_assets.crawl.source import WebSource
+from sneaker_assets.lake import Lake, read_table, write_table
+from sneaker_assets_tests.crawl.shop import shop_site
+
+
+def shop_source(base: str, lake: Lake, **settings: float) -> WebSource:
+    quick = FetchSettings(backoff=0.05, timeout=1.0, allow_loopback=True, **({"delay": 0.0} | settings))  # type: ignore[arg-type]
+    return WebSource(lake, quick, sites={"shop": shop_site(base)})
+
+
+def crawl_shop(base: str, root: str, delay: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Crawl the listings, unless that was done, and then the images; each step keeps its table when it ends."""
+    lake = Lake.at(root)
+    source = shop_source(base, lake, delay=delay)
+    listings, images = lake.table("raw_scrapes", "shop"), lake.table("scraped_images", "shop")
+    if not listings.exists():
+        write_table(listings, source.observe("shop"))
+    if not images.exists():
+        write_table(images, source.images("shop", read_table(listings)["image_url"]))
+    return read_table(listings), read_table(images)
