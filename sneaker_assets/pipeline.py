@@ -98,6 +98,8 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
         "generator_width": arguments.gan_width,
         "discriminator_width": arguments.gan_width,
         "batch_size": arguments.gan_batch_size,
+        "generator_lr": arguments.gan_learning_rate,
+        "discriminator_lr": arguments.gan_learning_rate,
     }
     for band in band_partitions.get_partition_keys():
         yield Stage("train_gan", band, {"gan_checkpoints": gan})
@@ -234,6 +236,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--gan-epochs", type=int, default=220, help="default: 220, for which you want a GPU")
     parser.add_argument("--gan-width", type=int, default=64, help="channels of the networks; default: 64")
     parser.add_argument("--gan-batch-size", type=int, default=64, help="default: 64")
+    parser.add_argument("--gan-learning-rate", type=float, default=2e-4, help="of both networks; default: 0.0002")
     options = parser.parse_args(arguments)
     options.backbone = [get_architecture(name).name for name in options.backbone or ["vgg16"]]
     return options

@@ -23,6 +23,10 @@ class GanTrainingConfig(dg.Config):
     discriminator_width: int = Field(
         default=GanConfig.discriminator_width, gt=0, description="Channels of the first block."
     )
+    generator_lr: float = Field(default=GanConfig.generator_lr, gt=0, description="Adam's rate for the generator.")
+    discriminator_lr: float = Field(
+        default=GanConfig.discriminator_lr, gt=0, description="Adam's rate for the discriminator."
+    )
     checkpoint_every: int = Field(default=GanConfig.checkpoint_every, gt=0, description="Epochs between checkpoints.")
     seed: int = Field(default=GanConfig.seed, description="Another seed is another generator.")
 
