@@ -6,7 +6,7 @@ pipeline would, and once an eighth of the pixels, as ours does; the ratio is to 
 what was sent between its 429 and the end of the two seconds that its Retry-After names.
 
     pip install 'sneaker-assets[bench]'
-    python -m benchmarks.crawler
+    python benchmarks/crawler.py
 
 Scrapy may live elsewhere: ``--scrapy-python PATH`` names an interpreter that has it and Pillow.
 """
