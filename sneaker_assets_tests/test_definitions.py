@@ -14,9 +14,15 @@ from sneaker_assets.definitions import defs
 UPSTREAM = {
     "raw_scrapes": set(),
     "scraped_images": {"raw_scrapes"},
-    "listings": {"raw_scrapes", "scraped_images"},
+    "fx_rates": set(),
+    "price_observations": {"raw_scrapes", "fx_rates"},
+    "image_properties": {"raw_scrapes", "scraped_images"},
+    "listings": {"raw_scrapes", "price_observations", "scraped_images", "image_properties"},
     "clean_listings": {"listings"},
-    "price_statistics": {"listings", "clean_listings"},
+    "removed_listings": {"listings"},
+    "price_fences": {"listings"},
+    "twin_conflicts": {"listings"},
+    "price_statistics": {"listings", "clean_listings", "price_fences"},
     "splits": {"clean_listings"},
     "image_features": {"scraped_images"},
     "price_model": {"image_features", "splits"},
@@ -64,7 +70,9 @@ def test_every_job_schedule_and_sensor_resolves() -> None:
 def test_a_schedule_crawls_its_own_site() -> None:
     schedule = defs.resolve_schedule_def("recrawl_stockx")
     with dg.DagsterInstance.ephemeral() as instance:
-        requests = schedule.evaluate_tick(dg.build_schedule_context(instance, repository_def=defs.get_repository_def())).run_requests
+        requests = schedule.evaluate_tick(
+            dg.build_schedule_context(instance, repository_def=defs.get_repository_def())
+        ).run_requests
     assert requests is not None
     assert [request.partition_key for request in requests] == ["stockx"]
 

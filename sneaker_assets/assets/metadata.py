@@ -25,7 +25,9 @@ def column_schema(asset: str) -> dict[str, dg.TableSchema]:
             type=str(column.dtype),
             description=column.description,
             constraints=dg.TableColumnConstraints(
-                nullable=column.nullable, unique=column.unique, other=[str(check.error or check.name) for check in column.checks]
+                nullable=column.nullable,
+                unique=column.unique,
+                other=[str(check.error or check.name) for check in column.checks],
             ),
         )
         for name, column in tables.SCHEMAS[asset].to_schema().columns.items()
