@@ -19,7 +19,7 @@ _SAMPLE = 20
 class PictureConfig(dg.Config):
     """What counts as white border."""
 
-    tolerance: int = Field(default=16, ge=0, le=254, description="How far from white border may be, of 255.")
+    tolerance: int = Field(default=24, ge=0, le=254, description="How far from white border may be, of 255.")
     margin: float = Field(default=0.02, ge=0, le=1, description="Left around the shoe, share of its longer side.")
     threads: int = Field(default=2, gt=0, description="Images decoded at a time.")
 

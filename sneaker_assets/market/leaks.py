@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-LEARNED_FROM = "train"
+from sneaker_assets.tables import SPLITS
 
 
 def leak_report(splits: pd.DataFrame) -> pd.DataFrame:
-    """How many rows of each other side have a twin in train.
+    """How many rows of validation and test have a twin in train.
 
     Args:
         splits: Columns ``split``, ``sha256``, ``twin_group`` and ``price`` (US dollars), such as ``tables.Splits``.
@@ -16,10 +16,11 @@ def leak_report(splits: pd.DataFrame) -> pd.DataFrame:
         ``by_picture`` (it shows the same picture in other bytes), ``clean`` (neither), and ``same_price`` (of the
         twins, those whose picture is listed in train at the very same price).
     """
-    train = splits[splits["split"] == LEARNED_FROM]
+    train = splits[splits["split"] == SPLITS[0]]
     prices = set(zip(train["twin_group"], train["price"], strict=True))
     rows = []
-    for side, table in splits[splits["split"] != LEARNED_FROM].groupby("split"):
+    for side in SPLITS[1:]:
+        table = splits[splits["split"] == side]
         bytes_known, picture_known = (
             table["sha256"].isin(train["sha256"]),
             table["twin_group"].isin(train["twin_group"]),
@@ -35,4 +36,4 @@ def leak_report(splits: pd.DataFrame) -> pd.DataFrame:
                 "same_price": sum(same),
             }
         )
-    return pd.DataFrame(rows, columns=["split", "rows", "by_bytes", "by_picture", "clean", "same_price"])
+    return pd.DataFrame(rows)

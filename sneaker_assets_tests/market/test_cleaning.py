@@ -114,6 +114,6 @@ def test_kept_and_removed_are_all_there_were(values: list[float], seed: int) -> 
     groups = [str(i) for i in np.random.default_rng(seed).integers(0, 5, len(values))]
     table = THIRTY.head(len(values)).assign(price=values, twin_group=groups)
     for resolution in ("median", "drop"):
-        cleaned = clean(table, CleaningSettings(twin_resolution=resolution))  # type: ignore[arg-type]
+        cleaned = clean(table, CleaningSettings(twin_resolution=resolution))
         assert sorted([*cleaned.listings["product_id"], *cleaned.removed["product_id"]]) == sorted(table["product_id"])
         assert find_conflicts(cleaned.listings).empty

@@ -111,7 +111,7 @@ def test_a_picture_seen_before_the_date_is_not_tested_on() -> None:
 
 def test_a_group_that_spans_everything_is_on_one_side_and_chance_allows_it() -> None:
     splits = assign_splits(listings([100.0] * 9, ["a"] * 9))
-    assert splits["split"].nunique() == 1
+    assert len(set(splits["split"])) == 1
     assert all(error <= allowed for error, allowed in proportion_errors(splits, (0.7, 0.15, 0.15)).values())
 
 
@@ -125,7 +125,7 @@ def test_leaks_are_counted_by_bytes_and_by_picture() -> None:
     table = listings([100.0, 100.0, 130.0, 90.0], ["a", "a", "a", "b"])
     table["sha256"] = [digest("x"), digest("x"), digest("y"), digest("b")]
     report = leak_report(assign_splits(table).assign(split=["train", "test", "test", "test"]))
-    assert report.to_dict("records") == [
+    assert report[report["split"] == "test"].to_dict("records") == [
         {"split": "test", "rows": 3, "by_bytes": 1, "by_picture": 1, "clean": 1, "same_price": 1}
     ]
 
