@@ -23,8 +23,9 @@ _BITS, _WORD = 256, 64
 class TwinSettings:
     """How far apart two images of the same picture may be.
 
-    Measured on 8,824 product shots: re-encoded, resized and padded copies differ in 0 to 18 bits (99 % in at most 16);
-    all 13 pairs of different bytes within 16 bits are the same picture, and other colourways begin at 18.
+    Measured on 8,824 product shots: 95 % of copies that were encoded again, resized or padded differ in at most 10 bits
+    and none in more than 18; all 13 pairs of other bytes within 16 bits, looked at one by one, are the same picture;
+    from 20 bits on other colourways begin.
     """
 
     distance: int = 16
