@@ -4,7 +4,7 @@ Each image is decoded once, at a fraction of its size, and never again. Which pi
 pixels for a network are ``vision``'s.
 
 The hash is Zauner's pHash ("Implementation and Benchmarking of Perceptual Image Hash Functions", 2010) with 16x16
-coefficients in place of 8x8: on 8,824 product shots 64 bits cannot tell colourways of one shoe apart, 256 can.
+coefficients in place of 8x8, since product shots are all much alike; ``twins`` says how well that tells them apart.
 """
 
 from collections.abc import Iterable

@@ -23,9 +23,9 @@ _BITS, _WORD = 256, 64
 class TwinSettings:
     """How far apart two images of the same picture may be.
 
-    Measured on 8,824 product shots: 95 % of copies that were encoded again, resized or padded differ in at most 10 bits
-    and none in more than 18; all 13 pairs of other bytes within 16 bits, looked at one by one, are the same picture;
-    from 20 bits on other colourways begin.
+    Measured on product shots: of 150 that were encoded again, resized or padded, 95 % of each kind of copy differ in at
+    most 10 bits and none in more than 18. Among 8,783 all 13 pairs of other bytes within 16 bits, looked at one by one,
+    are the same picture; from 20 bits on other colourways begin.
     """
 
     distance: int = 16
