@@ -1,7 +1,7 @@
 # make demo   the whole graph from the offline shop        make test   lint, types and tests
 # make ui     Dagster's UI on what the demo made           make bench  every benchmark
 # make run    the same from any source, with ARGS="..."    make lock   resolve the dependencies anew
-# make env    the environment alone (the others call it)
+# make env    the environment alone (the others call it)   make docs   write the data dictionary
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +14,7 @@ export SNEAKER_LAKE ?= $(CURDIR)/data_lake
 # Idle OpenMP threads that spin starve the others: measured ten times slower on a busy machine with two cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: env demo run test lint types ui bench lock clean
+.PHONY: env demo run test lint types ui bench docs lock clean
 
 env: $(VENV)/.ready $(DAGSTER_HOME)/dagster.yaml
 
@@ -58,6 +58,9 @@ test: lint types
 bench: env
 	@test -n "$(ARCHIVE)" || echo "without ARCHIVE=<folder> (and WEIGHTS=<folder>) the benchmarks on published data are left out"
 	$(BIN)/python benchmarks/run_all.py $(if $(ARCHIVE),--archive $(ARCHIVE)) $(if $(WEIGHTS),--weights $(WEIGHTS))
+
+docs: env
+	$(BIN)/python -m sneaker_assets.data_dictionary > TABLES.md
 
 lock: env
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \

@@ -16,6 +16,12 @@ LabelKind = Literal["average_sale", "last_sale", "lowest_ask", "highest_bid", "l
 
 LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
 SPLITS = ("train", "validation", "test")
+FENCE_METHODS = ("iqr", "modified_z", "fixed_cap")
+RESOLUTIONS = ("median", "drop")
+REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree")
+
+DEAREST = 10_000_000.0
+"""US dollars; no shoe was ever sold for as much, so a price beyond it was misread."""
 
 Timestamp = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 
@@ -58,13 +64,56 @@ class Images(Table):
 
     site: str = pa.Field(description="Source site, the partition key.")
     image_url: str = pa.Field(unique=True, description="Address of the image.")
-    sha256: str = pa.Field(
-        nullable=True, str_length=64, description="sha256 of the bytes; missing where there is none."
-    )
+    sha256: str = pa.Field(nullable=True, str_length=64, description="sha256 of the bytes; missing without an image.")
     n_bytes: int = pa.Field(ge=0, description="Size of the file in bytes.")
     width: int = pa.Field(ge=0, description="Width in pixels, 0 where it does not decode.")
     height: int = pa.Field(ge=0, description="Height in pixels, 0 where it does not decode.")
     problem: str = pa.Field(nullable=True, description="Why there is no usable image, in one line.")
+
+
+class FxRates(Table):
+    """What one unit of a currency was worth in US dollars, one row a currency and day of publication."""
+
+    currency: str = pa.Field(str_length=3, description="ISO 4217 currency.")
+    date: Timestamp = pa.Field(description="Day of publication (UTC midnight).")
+    usd: float = pa.Field(gt=0, lt=100, description="US dollars for one unit.")
+
+    class Config:
+        """A currency has one rate a day."""
+
+        unique = ("currency", "date")
+
+
+class PriceObservations(Table):
+    """The price history in US dollars: each amount that was seen, with the rate it was converted at."""
+
+    site: str = pa.Field(description="Source site.")
+    product_id: str = pa.Field(description="The site's own identifier of the product.")
+    observed_at: Timestamp = pa.Field(description="When the page was read.")
+    label_kind: str = pa.Field(isin=LABEL_KINDS, description="What the amount means.")
+    size: str = pa.Field(nullable=True, description="Shoe size the amount is for; missing where it is for the product.")
+    amount: float = pa.Field(nullable=True, description="Observed price in `currency`; missing, never 0.")
+    currency: str = pa.Field(nullable=True, description="ISO 4217 currency of the amount.")
+    fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars for one unit of the currency.")
+    fx_date: Timestamp = pa.Field(nullable=True, description="The day that rate was published.")
+    price: float = pa.Field(nullable=True, gt=0, le=DEAREST, description="The amount in US dollars, where it has one.")
+    problem: str = pa.Field(nullable=True, description="Why the amount has no price in US dollars, in one line.")
+
+
+class ImageProperties(Table):
+    """What a picture is, whichever listings show it: computed once for each sha256 and kept for good."""
+
+    sha256: str = pa.Field(unique=True, str_length=64, description="The image: sha256 of its bytes.")
+    first_seen: Timestamp = pa.Field(description="When a listing was first seen to show it.")
+    left: int = pa.Field(ge=0, description="Left edge of what is not white border, pixels.")
+    top: int = pa.Field(ge=0, description="Its top edge, pixels.")
+    right: int = pa.Field(gt=0, description="Its right edge, pixels, not included.")
+    bottom: int = pa.Field(gt=0, description="Its bottom edge, pixels, not included.")
+    red: float = pa.Field(ge=0, le=255, description="Mean red inside that box, 0 to 255.")
+    green: float = pa.Field(ge=0, le=255, description="Mean green inside that box, 0 to 255.")
+    blue: float = pa.Field(ge=0, le=255, description="Mean blue inside that box, 0 to 255.")
+    picture_hash: str = pa.Field(nullable=True, str_length=64, description="Perceptual hash, 256 bits in hex.")
+    recipe: str = pa.Field(description="The settings it was computed with.")
 
 
 class Listings(Table):
@@ -77,15 +126,26 @@ class Listings(Table):
     brand: str = pa.Field(nullable=True, description="Brand as listed.")
     style_code: str = pa.Field(nullable=True, description="Manufacturer's style code.")
     colourway: str = pa.Field(nullable=True, description="Colourway as listed.")
-    retail_price: float = pa.Field(nullable=True, gt=0, description="Retail price at release, in US dollars.")
+    retail_price: float = pa.Field(nullable=True, gt=0, le=DEAREST, description="Retail price, US dollars.")
     release_date: Timestamp = pa.Field(nullable=True, description="Release date (UTC midnight).")
-    price: float = pa.Field(nullable=True, gt=0, description="The label: latest price in US dollars; missing, never 0.")
+    price: float = pa.Field(nullable=True, gt=0, le=DEAREST, description="The label in US dollars; missing, never 0.")
     label_kind: str = pa.Field(nullable=True, isin=LABEL_KINDS, description="What the price means.")
+    amount: float = pa.Field(nullable=True, gt=0, description="The label as observed, in `currency`.")
+    currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217 currency of the amount.")
+    fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars for one unit of the currency.")
+    fx_date: Timestamp = pa.Field(nullable=True, description="The day that rate was published.")
     observed_at: Timestamp = pa.Field(description="When that price was seen.")
     sha256: str = pa.Field(str_length=64, description="The image: sha256 of its bytes.")
     width: int = pa.Field(gt=0, description="Image width in pixels.")
     height: int = pa.Field(gt=0, description="Image height in pixels.")
-    twin_group: str = pa.Field(description="Identity of the group of listings that show the same picture.")
+    left: int = pa.Field(ge=0, description="Left edge of what is not white border, pixels.")
+    top: int = pa.Field(ge=0, description="Its top edge, pixels.")
+    right: int = pa.Field(gt=0, description="Its right edge, pixels, not included.")
+    bottom: int = pa.Field(gt=0, description="Its bottom edge, pixels, not included.")
+    red: float = pa.Field(ge=0, le=255, description="Mean red inside that box, 0 to 255.")
+    green: float = pa.Field(ge=0, le=255, description="Mean green inside that box, 0 to 255.")
+    blue: float = pa.Field(ge=0, le=255, description="Mean blue inside that box, 0 to 255.")
+    twin_group: str = pa.Field(str_length=64, description="The first seen of the images that show the same picture.")
 
     class Config:
         """A product of a site is listed once."""
@@ -94,10 +154,42 @@ class Listings(Table):
 
 
 class CleanListings(Listings):
-    """The listings to learn from: every price is known and inside the outlier fence."""
+    """The listings to learn from: every price is known, inside the fence and agreed on by the picture's twins."""
 
-    price: float = pa.Field(gt=0, description="The label: latest price in US dollars.")
+    price: float = pa.Field(gt=0, le=DEAREST, description="The label in US dollars, after twins were made to agree.")
     label_kind: str = pa.Field(isin=LABEL_KINDS, description="What the price means.")
+    listed_price: float = pa.Field(gt=0, le=DEAREST, description="The listing's own price in US dollars.")
+
+
+class RemovedListings(Listings):
+    """The listings that are not learned from, and why."""
+
+    reason: str = pa.Field(isin=REMOVAL_REASONS, description="Why it was removed.")
+    limit: float = pa.Field(nullable=True, description="The fence it lies beyond, US dollars.")
+
+
+class PriceFences(Table):
+    """The fences that prices were held to, and what lay beyond them."""
+
+    scope: str = pa.Field(unique=True, description="The site, or `all`.")
+    method: str = pa.Field(isin=FENCE_METHODS, description="How the fence was computed.")
+    lower: float = pa.Field(description="Lowest price that is kept, US dollars.")
+    upper: float = pa.Field(description="Highest price that is kept, US dollars.")
+    n: int = pa.Field(ge=1, description="Prices it was computed from.")
+    below: int = pa.Field(ge=0, description="Prices below it.")
+    above: int = pa.Field(ge=0, description="Prices above it.")
+
+
+class TwinConflicts(Table):
+    """Groups of listings that show the same picture at prices further apart than the tolerance."""
+
+    twin_group: str = pa.Field(unique=True, str_length=64, description="Identity of the group.")
+    n: int = pa.Field(ge=2, description="Listings inside the fence.")
+    lowest: float = pa.Field(gt=0, description="Their lowest price, US dollars.")
+    median: float = pa.Field(gt=0, description="Their median price, US dollars.")
+    highest: float = pa.Field(gt=0, description="Their highest price, US dollars.")
+    spread: float = pa.Field(gt=0, description="Highest over lowest price, minus 1.")
+    resolution: str = pa.Field(isin=RESOLUTIONS, description="median: all take it; drop: all are removed.")
 
 
 class Splits(Table):
@@ -186,8 +278,14 @@ class ReleasePredictions(Releases):
 SCHEMAS: dict[str, type[Table]] = {
     "raw_scrapes": Observations,
     "scraped_images": Images,
+    "fx_rates": FxRates,
+    "price_observations": PriceObservations,
+    "image_properties": ImageProperties,
     "listings": Listings,
     "clean_listings": CleanListings,
+    "removed_listings": RemovedListings,
+    "price_fences": PriceFences,
+    "twin_conflicts": TwinConflicts,
     "splits": Splits,
     "price_statistics": PriceStatistics,
     "evaluation_metrics": EvaluationMetrics,

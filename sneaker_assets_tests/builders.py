@@ -1,7 +1,9 @@
 """Small valid tables to test with: a row says only what matters to the test."""
 
+import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -9,8 +11,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from sneaker_assets.demo_shop.catalogue import generate_catalogue
+from sneaker_assets.demo_shop.shoes import draw_shoe
 from sneaker_assets.lake import Lake, write_bytes
-from sneaker_assets.tables import CleanListings, Images, Listings, Observations
+from sneaker_assets.tables import CleanListings, ImageProperties, Images, Listings, Observations
 
 NOON = datetime(2020, 9, 24, 12, tzinfo=UTC)
 
@@ -53,14 +57,52 @@ def listings(prices: Sequence[float | None], groups: Sequence[str] | None = None
             "release_date": None,
             "price": pd.array(prices, dtype="float64") if None not in prices else prices,
             "label_kind": ["unknown" if price is not None else None for price in prices],
+            "amount": prices,
+            "currency": "USD",
+            "fx_rate": 1.0,
+            "fx_date": NOON.replace(hour=0),
             "observed_at": [NOON + timedelta(minutes=i) for i in range(len(prices))],
             "sha256": [digest(name) for name in names],
             "width": 40,
             "height": 30,
+            "left": 0, "top": 0, "right": 40, "bottom": 30, "red": 90.0, "green": 90.0, "blue": 90.0,
             "twin_group": [digest(name) for name in names],
         }
-    )
-    return (Listings if None in prices else CleanListings).validate(frame)
+    )  # fmt: skip
+    if None in prices:
+        return Listings.validate(frame)
+    return CleanListings.validate(frame.assign(listed_price=frame["price"]))
+
+
+def raw_listings(
+    prices: Sequence[float | None], groups: Sequence[str] | None = None, site: str = "stockx"
+) -> pd.DataFrame:
+    """The same before cleaning: ``Listings``."""
+    return Listings.validate(listings(prices, groups, site).drop(columns="listed_price", errors="ignore"))
+
+
+def pictures(*rows: dict[str, Any]) -> pd.DataFrame:
+    """Images of 40x30 pixels without a border, grey, and without a hash."""
+    defaults = {
+        "sha256": digest("p"), "first_seen": NOON, "left": 0, "top": 0, "right": 40, "bottom": 30, "red": 90.0,
+        "green": 90.0, "blue": 90.0, "picture_hash": None, "recipe": "test",
+    }  # fmt: skip
+    return ImageProperties.validate(pd.DataFrame([defaults | row for row in rows]))
+
+
+@cache
+def drawn_shoe(number: int = 0) -> Image.Image:
+    """A product shot of the offline shop, 470x214; another number is another shoe."""
+    return draw_shoe(generate_catalogue(20)[number].design)
+
+
+def store_image(lake: Lake, image: Image.Image, file_format: str = "PNG", **options: Any) -> str:
+    """Keep an image in the lake; gives its sha256."""
+    file = io.BytesIO()
+    image.save(file, format=file_format, **options)
+    name = sha256(file.getvalue()).hexdigest()
+    write_bytes(lake.image(name), file.getvalue())
+    return name
 
 
 def store_pictures(lake: Lake, count: int, seed: int = 0) -> dict[str, float]:

@@ -1,64 +1,72 @@
-"""From scrapes to a data set: labelled listings, price statistics, clean listings and splits."""
-
-from collections.abc import Iterator
+"""From scrapes to listings: what each picture is, and each product's label joined to it; computed in ``market``."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 
 from sneaker_assets import figures
+from sneaker_assets.assets.checks import Events, judge, publish, stopping, telling
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
-from sneaker_assets.market.labels import label_listings
-from sneaker_assets.market.outliers import iqr_fence, remove_outliers
-from sneaker_assets.market.splits import assign_splits, groups_on_two_sides
-from sneaker_assets.market.statistics import summarise_prices
+from sneaker_assets.market.drift import greatest_shift, share_lost
+from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT, first_seen, label_listings, label_shares
+from sneaker_assets.market.pictures import PictureSettings, describe_images
+from sneaker_assets.market.twins import TwinSettings, group_twins
 from sneaker_assets.resources import LakeResource
 
-
-class OutlierConfig(dg.Config):
-    """How far out a price may be."""
-
-    k: float = Field(default=1.5, gt=0, description="Interquartile ranges beyond the quartiles that are still kept.")
+_SAMPLE = 20
 
 
-class SplitConfig(dg.Config):
-    """How the listings are split."""
+class PictureConfig(dg.Config):
+    """What counts as white border."""
 
-    train: float = Field(default=0.70, ge=0, le=1, description="Share of twin groups to train on.")
-    validation: float = Field(default=0.15, ge=0, le=1, description="Share of twin groups to choose models by.")
-    test: float = Field(default=0.15, ge=0, le=1, description="Share of twin groups to judge models by.")
-    salt: str = Field(default="sneakers", description="Another salt is another split.")
+    tolerance: int = Field(default=24, ge=0, le=254, description="How far from white border may be, of 255.")
+    margin: float = Field(default=0.02, ge=0, le=1, description="Left around the shoe, share of its longer side.")
+    threads: int = Field(default=2, gt=0, description="Images decoded at a time.")
 
 
-@dg.asset(group_name="listings", kinds={"pandas", "parquet"}, owners=OWNERS, metadata=column_schema("listings"))
-def listings(raw_scrapes: pd.DataFrame, scraped_images: pd.DataFrame) -> dg.Output[pd.DataFrame]:
-    """The latest price of each product of every site, joined to its decodable image."""
-    table = label_listings(raw_scrapes, scraped_images)
-    products = raw_scrapes.groupby("site")["product_id"].nunique().sum()
+class ListingConfig(dg.Config):
+    """Which price is the label, which pictures are twins, and what is tolerable."""
+
+    label_order: list[str] = Field(
+        default=list(LABEL_ORDER), description="Kinds of price, the preferred first; others are never a label."
+    )
+    twin_distance: int = Field(default=16, ge=0, le=64, description="Bits of 256 that twins' hashes may differ in.")
+    twin_shape: float = Field(default=0.03, ge=0, description="Relative difference of twins' width over height.")
+    twin_colour: float = Field(default=8.0, ge=0, le=255, description="Difference of twins' mean colours, of 255.")
+    most_lost: float = Field(default=0.2, ge=0, le=1, description="Share of the last run's rows that may be gone.")
+    most_missing: float = Field(default=0.5, ge=0, le=1, description="Share of listings that may be without a price.")
+    most_twins: float = Field(default=0.5, ge=0, le=1, description="Share of listings that may repeat a picture.")
+    most_shift: float = Field(default=0.2, ge=0, le=1, description="How far a label kind's share of a site may move.")
+
+
+_ROWS = stopping("listings", "keeps_its_rows", "Few listings of the last run are gone.")
+_MISSING = stopping("listings", "prices_are_there", "Few listings are without a price.")
+_TWINS = telling("listings", "pictures_are_distinct", "Few listings repeat another one's picture.")
+_KINDS = telling("listings", "label_kinds_are_steady", "Each site's labels mean what they meant in the last run.")
+
+
+@dg.asset(group_name="listings", kinds={"pillow", "parquet"}, owners=OWNERS, metadata=column_schema("image_properties"))
+def image_properties(
+    context: dg.AssetExecutionContext,
+    raw_scrapes: pd.DataFrame,
+    scraped_images: pd.DataFrame,
+    *,
+    config: PictureConfig,
+    lake: LakeResource,
+) -> dg.Output[pd.DataFrame]:
+    """White border, mean colour and perceptual hash of every image ever seen; a re-crawl costs only new ones."""
+    known = lake.previous(context)
+    seen = first_seen(raw_scrapes, scraped_images)
+    settings = PictureSettings(tolerance=config.tolerance, margin=config.margin)
+    table = describe_images(lake.open(), seen, known, settings, config.threads)
+    there = pd.Series(dtype=str) if known is None else known.loc[known["recipe"] == settings.recipe, "sha256"]
     return dg.Output(
         table,
         metadata={
-            "listings_per_site": table["site"].value_counts().to_dict(),
-            "label_kinds": table["label_kind"].value_counts().to_dict(),
-            "without_image": int(products - len(table)),
-            "without_price": int(table["price"].isna().sum()),
-            "twins": int(len(table) - table["twin_group"].nunique()),
-            "preview": preview(table, ["site", "title", "price", "label_kind", "width", "height"]),
-        },
-    )
-
-
-@dg.asset(group_name="listings", kinds={"pandas", "parquet"}, owners=OWNERS, metadata=column_schema("clean_listings"))
-def clean_listings(listings: pd.DataFrame, config: OutlierConfig) -> dg.Output[pd.DataFrame]:
-    """The listings whose price is known and not an outlier (Tukey's fence)."""
-    cleaned = remove_outliers(listings, config.k)
-    return dg.Output(
-        cleaned.listings,
-        metadata={
-            "lower_fence": cleaned.fence.lower,
-            "upper_fence": cleaned.fence.upper,
-            "outliers_removed": cleaned.outliers,
-            "without_price": cleaned.without_price,
+            "images": len(table),
+            "new_images": int((~table["sha256"].isin(there)).sum()),
+            "without_hash": int(table["picture_hash"].isna().sum()),
+            "preview": preview(table, ["sha256", "left", "top", "right", "bottom", "red", "green", "blue"]),
         },
     )
 
@@ -67,46 +75,54 @@ def clean_listings(listings: pd.DataFrame, config: OutlierConfig) -> dg.Output[p
     group_name="listings",
     kinds={"pandas", "parquet", "matplotlib"},
     owners=OWNERS,
-    metadata=column_schema("price_statistics"),
+    metadata=column_schema("listings"),
+    check_specs=[_ROWS, _MISSING, _TWINS, _KINDS],
 )
-def price_statistics(
-    listings: pd.DataFrame, clean_listings: pd.DataFrame, config: OutlierConfig, lake: LakeResource
-) -> dg.Output[pd.DataFrame]:
-    """Five-number summaries and histograms of the prices, raw and clean."""
-    table = summarise_prices(listings, clean_listings)
-    fence = iqr_fence(listings["price"].dropna(), config.k)
-    figure = figures.price_histograms(listings, clean_listings, fence.upper)
-    return dg.Output(
+def listings(
+    context: dg.AssetExecutionContext,
+    raw_scrapes: pd.DataFrame,
+    price_observations: pd.DataFrame,
+    scraped_images: pd.DataFrame,
+    image_properties: pd.DataFrame,
+    *,
+    config: ListingConfig,
+    lake: LakeResource,
+) -> Events:
+    """The latest price of each product of every site in US dollars, joined to its decodable image and its twins."""
+    twins = TwinSettings(config.twin_distance, config.twin_shape, config.twin_colour)
+    pictures = image_properties.assign(twin_group=group_twins(image_properties, twins))
+    table = label_listings(raw_scrapes, price_observations, scraped_images, pictures, config.label_order)
+    before = lake.previous(context)
+    products = len(raw_scrapes[PRODUCT].drop_duplicates())
+    lost = share_lost(before, table, PRODUCT)
+    missing = float(table["price"].isna().mean()) if len(table) else 1.0
+    repeated = float(table["twin_group"].duplicated().mean()) if len(table) else 0.0
+    group_sizes = table["twin_group"].value_counts()
+    shares = label_shares(table)
+    shift = 0.0 if before is None else greatest_shift(label_shares(before), shares, ["site", "label_kind"])
+    sample = table[table["price"].notna()].sample(frac=1, random_state=0).head(_SAMPLE)
+    figure = figures.image_sample(sample, [lake.open().image(sha256) for sha256 in sample["sha256"]])
+    output = dg.Output(
         table,
         metadata={
-            **show_figure(lake.open().folder("figures", "price_statistics"), "price_histograms", figure),
-            "statistics": preview(table, rows=20),
+            "listings_per_site": table["site"].value_counts().to_dict(),
+            "label_kinds": table["label_kind"].value_counts().to_dict(),
+            "label_shares": preview(shares, rows=50),
+            "without_image": products - len(table),
+            "without_price": int(table["price"].isna().sum()),
+            "twins": int(len(table) - table["twin_group"].nunique()),
+            "twins_by_bytes": int(len(table) - table["sha256"].nunique()),
+            "largest_twin_groups": group_sizes.head(5).tolist(),
+            **show_figure(lake.open().folder("figures", "listings"), "image_sample", figure),
+            "preview": preview(table, ["site", "title", "price", "label_kind", "width", "height"]),
         },
     )
-
-
-@dg.asset(
-    group_name="listings",
-    kinds={"pandas", "parquet"},
-    owners=OWNERS,
-    metadata=column_schema("splits"),
-    check_specs=[
-        dg.AssetCheckSpec("no_group_on_two_sides", asset="splits", description="No picture is trained and tested on."),
-        dg.AssetCheckSpec(
-            "every_side_has_rows", asset="splits", description="Train, validation and test all have rows."
-        ),
-    ],
-)
-def splits(
-    clean_listings: pd.DataFrame, config: SplitConfig
-) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
-    """Train, validation and test: 70:15:15 by twin group, decided by a hash, so that a re-crawl moves nothing."""
-    table = assign_splits(clean_listings, (config.train, config.validation, config.test), config.salt)
-    sizes = table["split"].value_counts().to_dict()
-    mean_prices = table.groupby("split")["price"].mean().round(2).to_dict()
-    yield dg.Output(table, metadata={"sizes": sizes, "mean_prices": mean_prices})
-    leaks = groups_on_two_sides(table)
-    yield dg.AssetCheckResult(
-        check_name="no_group_on_two_sides", passed=leaks == 0, metadata={"groups_on_two_sides": leaks}
+    yield from publish(
+        [output],
+        [
+            judge(_ROWS, lost <= config.most_lost, share_lost=lost, most_lost=config.most_lost),
+            judge(_MISSING, missing <= config.most_missing, share_missing=missing, most_missing=config.most_missing),
+            judge(_TWINS, repeated <= config.most_twins, share_repeated=repeated, most_twins=config.most_twins),
+            judge(_KINDS, shift <= config.most_shift, greatest_shift=shift, label_shares=preview(shares, rows=50)),
+        ],
     )
-    yield dg.AssetCheckResult(check_name="every_side_has_rows", passed=len(sizes) == 3, metadata={"sizes": sizes})

@@ -7,7 +7,18 @@ crawl_site = dg.define_asset_job(
 )
 build_data_set = dg.define_asset_job(
     "build_data_set",
-    ["listings", "clean_listings", "price_statistics", "splits"],
+    [
+        "fx_rates",
+        "price_observations",
+        "image_properties",
+        "listings",
+        "clean_listings",
+        "removed_listings",
+        "price_fences",
+        "twin_conflicts",
+        "price_statistics",
+        "splits",
+    ],
     description="Turn what was scraped into clean listings and splits.",
 )
 train_price_model = dg.define_asset_job(

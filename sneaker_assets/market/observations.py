@@ -1,6 +1,15 @@
-"""The append-only history of what was seen. Which of the prices becomes a label is ``labels``'s concern."""
+"""The history of what was seen, append-only, and the same in US dollars.
 
+Which price is a label is ``labels``'s concern.
+"""
+
+import numpy as np
 import pandas as pd
+
+from sneaker_assets.market.currency import rates_at
+from sneaker_assets.tables import DEAREST, PriceObservations
+
+_SEEN = ["site", "product_id", "observed_at", "label_kind", "size", "amount", "currency"]
 
 
 def append_observations(history: pd.DataFrame | None, seen: pd.DataFrame) -> pd.DataFrame:
@@ -16,3 +25,46 @@ def append_observations(history: pd.DataFrame | None, seen: pd.DataFrame) -> pd.
     if history is None:
         return seen
     return pd.concat([history, seen], ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
+    """Every amount that was seen, retail prices among them, in US dollars at the rate of its day.
+
+    Args:
+        observations: ``tables.Observations`` of all sites.
+        rates: ``tables.FxRates``.
+
+    Returns:
+        ``tables.PriceObservations``. An amount that cannot be trusted or converted has no price, and a ``problem`` that
+        says why; where no amount was seen both are missing.
+    """
+    retail = observations[observations["retail_price"].notna()]
+    retail = retail.assign(amount=retail["retail_price"], label_kind="retail", size=pd.Series(dtype=object))
+    parts = [part[_SEEN] for part in (observations, retail) if len(part)]
+    seen = pd.concat(parts, ignore_index=True) if parts else observations[_SEEN]
+    history = seen.drop_duplicates(ignore_index=True)
+    history = history.join(rates_at(history["currency"], history["observed_at"], rates))
+    price = history["amount"] * history["fx_rate"]
+    problem = _problems(history, price, set(rates["currency"]))
+    columns = list(PriceObservations.to_schema().columns)
+    return history.assign(price=price.where(problem.isna()), problem=problem)[columns]
+
+
+def _problems(history: pd.DataFrame, price: pd.Series, currencies: set[str]) -> pd.Series:
+    """Why an amount has no price in US dollars, one line a row; missing where nothing is wrong."""
+    amount, currency = history["amount"], history["currency"]
+    reasons = [
+        (amount.isna(), None),
+        (~np.isfinite(amount) | (amount <= 0), "the amount is no positive, finite number"),
+        (currency.isna(), "the currency is not known"),
+        (
+            history["fx_rate"].isna() & ~currency.isin(currencies),
+            "there is no rate of " + currency.astype(object).fillna("").astype(str),
+        ),
+        (history["fx_rate"].isna(), "there is no rate as old as the price"),
+        (price > DEAREST, f"more than {DEAREST:,.0f} US dollars is no price of a shoe"),
+    ]
+    problem = pd.Series(None, index=history.index, dtype=object)
+    for holds, reason in reversed(reasons):
+        problem = problem.mask(holds, reason)
+    return problem

@@ -1,8 +1,17 @@
-"""The outlier fence: which prices are too far out to learn from."""
+"""Fences: which prices are too far out to learn from. What is done with those beyond is ``cleaning``'s concern."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
+
+from sneaker_assets.tables import PriceFences
+
+FenceMethod = Literal["iqr", "modified_z", "fixed_cap"]
+
+_MAD_OF_NORMAL, _MEAN_DEVIATION_OF_NORMAL = 0.6745, 0.7979
+"""Median and mean absolute deviation of a normal distribution, in standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +23,23 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
-    """Clean listings, the fence they were held to, and how many were removed and why."""
+class FenceSettings:
+    """How fences are computed: ``k`` for ``iqr``, ``z`` for ``modified_z``, ``cap`` (US dollars) for ``fixed_cap``."""
 
-    listings: pd.DataFrame
-    fence: Fence
-    without_price: int
-    outliers: int
+    method: FenceMethod = "iqr"
+    per_site: bool = False
+    k: float = 1.5
+    z: float = 3.5
+    cap: float = 1367.0
+
+    def fence(self, prices: pd.Series) -> Fence:
+        """The fence of these prices (US dollars, none missing, at least one)."""
+        methods: dict[FenceMethod, Callable[[], Fence]] = {
+            "iqr": lambda: iqr_fence(prices, self.k),
+            "modified_z": lambda: modified_z_fence(prices, self.z),
+            "fixed_cap": lambda: Fence(0.0, self.cap),
+        }
+        return methods[self.method]()
 
 
 def iqr_fence(prices: pd.Series, k: float = 1.5) -> Fence:
@@ -36,26 +55,47 @@ def iqr_fence(prices: pd.Series, k: float = 1.5) -> Fence:
     return Fence(lower=float(q1 - k * (q3 - q1)), upper=float(q3 + k * (q3 - q1)))
 
 
-def remove_outliers(listings: pd.DataFrame, k: float = 1.5) -> Cleaned:
-    """Keep the listings whose price is known and inside the fence.
+def modified_z_fence(prices: pd.Series, z: float = 3.5) -> Fence:
+    """Prices whose modified z-score is at most ``z``: the distance from the median in robust deviations.
+
+    The deviation is the median absolute one, or the mean absolute one where more than half of the prices are equal.
 
     Args:
-        listings: ``tables.Listings``.
-        k: Width of the fence in interquartile ranges.
+        prices: US dollars, none missing, at least one.
+        z: Width of the fence; the authors' own is 3.5.
 
-    Raises:
-        ValueError: no listing has a price.
+    Source: Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993.
+    """
+    median = float(prices.median())
+    distances = (prices - median).abs()
+    deviation = float(distances.median()) / _MAD_OF_NORMAL or float(distances.mean()) / _MEAN_DEVIATION_OF_NORMAL
+    return Fence(lower=median - z * deviation, upper=median + z * deviation)
+
+
+def price_fences(listings: pd.DataFrame, settings: FenceSettings) -> pd.DataFrame:
+    """The fence of all prices, or of each site's.
+
+    Args:
+        listings: ``tables.Listings``; those without a price say nothing.
+        settings: How fences are computed.
+
+    Returns:
+        ``tables.PriceFences``, one row a site where ``per_site``, else one whose scope is ``all``.
     """
     priced = listings[listings["price"].notna()]
-    if priced.empty:
-        raise ValueError(
-            f"none of the {len(listings)} listings has a price in US dollars: crawl a site that shows prices"
+    scopes = priced["site"].astype(str) if settings.per_site else pd.Series("all", index=priced.index)
+    rows = []
+    for scope, prices in priced["price"].groupby(scopes):
+        fence = settings.fence(prices)
+        rows.append(
+            {
+                "scope": scope,
+                "method": settings.method,
+                "lower": fence.lower,
+                "upper": fence.upper,
+                "n": len(prices),
+                "below": int((prices < fence.lower).sum()),
+                "above": int((prices > fence.upper).sum()),
+            }
         )
-    fence = iqr_fence(priced["price"], k)
-    inside = priced["price"].between(fence.lower, fence.upper)
-    return Cleaned(
-        listings=priced[inside].reset_index(drop=True),
-        fence=fence,
-        without_price=len(listings) - len(priced),
-        outliers=int((~inside).sum()),
-    )
+    return pd.DataFrame(rows, columns=list(PriceFences.to_schema().columns))

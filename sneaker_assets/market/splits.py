@@ -1,43 +1,132 @@
-"""Train, validation and test: by group, decided by a hash, so that a re-crawl moves nothing from one to another."""
+"""Train, validation and test: by twin group, so that no picture is learned from and judged by.
+
+Three ways to choose a group's side:
+
+- by a hash of its name (the default): adding, removing or re-ordering rows of other groups moves none of its rows, and
+  rows that join it follow it. Proportions hold on average.
+- stratified: the proportions hold in each price band, as nearly as its groups allow. Groups are ordered by their hash
+  and cut, so that a new group moves at most those next to a cut.
+- by time: what was first released at a date or later is for testing, as a buyer would meet it; the hash shares out the
+  rest.
+"""
 
 import hashlib
+from dataclasses import dataclass
+from datetime import datetime
 
+import numpy as np
 import pandas as pd
+from scipy.stats import ks_2samp
 
+from sneaker_assets.market.bands import band_of
 from sneaker_assets.tables import SPLITS, Splits
 
 
-def assign_splits(
-    listings: pd.DataFrame, proportions: tuple[float, float, float] = (0.70, 0.15, 0.15), salt: str = "sneakers"
-) -> pd.DataFrame:
-    """Put each twin group on one side.
+@dataclass(frozen=True, slots=True)
+class SplitSettings:
+    """Shares of train, validation and test, which sum to 1, and how a group's side is chosen.
 
-    The side is a function of the group's identity alone: adding, removing or re-ordering rows moves no other row.
+    Another ``salt`` gives another split. ``released_after`` is a moment in UTC.
+    """
+
+    proportions: tuple[float, float, float] = (0.70, 0.15, 0.15)
+    salt: str = "sneakers"
+    stratified: bool = False
+    released_after: datetime | None = None
+
+
+def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None) -> pd.DataFrame:
+    """Put each twin group on one side.
 
     Args:
         listings: ``tables.CleanListings``.
-        proportions: Shares of train, validation and test; they sum to 1 and hold on average over groups.
-        salt: Another salt gives another split.
+        settings: The proportions, and how a group's side is chosen.
 
     Returns:
         ``tables.Splits``, one row a listing, in the order given.
 
     Raises:
-        ValueError: the proportions do not sum to 1.
+        ValueError: the proportions do not sum to 1 or leave nothing to train on, or both ways to choose a side are
+            asked for.
     """
-    if abs(sum(proportions) - 1) > 1e-9:
-        raise ValueError(f"the proportions {proportions} sum to {sum(proportions):g}: make them sum to 1")
-    train, validation, _ = proportions
-    sides = {group: _side(group, train, validation, salt) for group in listings["twin_group"].unique()}
+    settings = settings or SplitSettings()
+    total = sum(settings.proportions)
+    if abs(total - 1) > 1e-9:
+        raise ValueError(f"the proportions {settings.proportions} sum to {total:g}: make them sum to 1")
+    if settings.proportions[0] <= 0:
+        raise ValueError("the proportions leave nothing to train on: give train a share")
+    if settings.stratified and settings.released_after:
+        raise ValueError("a split by time cannot be stratified by price: choose one of the two")
+    groups = listings.groupby("twin_group").agg(price=("price", "median"), released=("release_date", "min"))
+    position = pd.Series(
+        [_position(str(group), settings.salt) for group in groups.index], index=groups.index, dtype=float
+    )
+    if settings.stratified:
+        band = groups["price"].map(band_of)
+        position = (position.groupby(band).rank() - 0.5) / position.groupby(band).transform("size")
+    sides = _sides(groups, position, settings)
     columns = list(Splits.to_schema().columns)
-    return listings.assign(split=listings["twin_group"].map(sides))[columns]
+    return listings.assign(split=listings["twin_group"].map(sides).astype(object))[columns]
 
 
-def _side(group: str, train: float, validation: float, salt: str) -> str:
-    position = int.from_bytes(hashlib.sha256(f"{salt}/{group}".encode()).digest()[:8]) / 2**64
-    return SPLITS[int(position >= train) + int(position >= train + validation)]
+def _position(group: str, salt: str) -> float:
+    """Where a group lies in [0, 1), by nothing but its name."""
+    return int.from_bytes(hashlib.sha256(f"{salt}/{group}".encode()).digest()[:8]) / 2**64
+
+
+def _sides(groups: pd.DataFrame, position: pd.Series, settings: SplitSettings) -> pd.Series:
+    train, validation, test = settings.proportions
+    if settings.released_after is None:
+        return _cut(position, train, train + validation)
+    return _cut(position, train / (1 - test), 1.0).mask(groups["released"] >= settings.released_after, "test")
+
+
+def _cut(position: pd.Series, train: float, validation: float) -> pd.Series:
+    """The side of each position: train below the first cut, validation below the second."""
+    return pd.Series(np.array(SPLITS)[np.searchsorted([train, validation], position, side="right")], position.index)
 
 
 def groups_on_two_sides(splits: pd.DataFrame) -> int:
     """How many twin groups lie on more than one side; anything but 0 is a leak."""
     return int(splits.groupby("twin_group")["split"].nunique().gt(1).sum())
+
+
+def proportion_errors(splits: pd.DataFrame, proportions: tuple[float, float, float]) -> dict[str, tuple[float, float]]:
+    """How far each side's share of the rows is from the one asked for, beside what chance allows.
+
+    Rows move by whole groups, so a share varies with the deviation sqrt(p (1 - p) sum(g^2)) / n for groups of g of the
+    n rows; three of them are allowed, and half a percent.
+
+    Returns:
+        Side to error and allowance, both as shares of the rows.
+    """
+    sizes = splits["twin_group"].value_counts()
+    clumps = float(np.sqrt((sizes.astype(float) ** 2).sum())) / len(splits)
+    shares = splits["split"].value_counts(normalize=True)
+    return {
+        side: (abs(float(shares.get(side, 0.0)) - share), 3 * float(np.sqrt(share * (1 - share))) * clumps + 0.005)
+        for side, share in zip(SPLITS, proportions, strict=True)
+    }
+
+
+def price_differences(splits: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """How the prices of validation and test differ from those of train (two-sample Kolmogorov-Smirnov).
+
+    One price a group, its median, since twins are no independent draws.
+
+    Returns:
+        Side to statistic (greatest difference of the distributions, 0 to 1) and p-value; a side without rows has none.
+    """
+    prices = splits.groupby(["split", "twin_group"])["price"].median()
+    found = set(prices.index.get_level_values("split"))
+    if "train" not in found:
+        return {}
+    tests = {side: ks_2samp(prices["train"], prices[side]) for side in SPLITS[1:] if side in found}
+    return {side: (float(test.statistic), float(test.pvalue)) for side, test in tests.items()}
+
+
+def price_band_balance(splits: pd.DataFrame) -> pd.DataFrame:
+    """The share of each side's rows that lies in each price band: ``band``, and a column a side."""
+    bands = splits["price"].map(band_of).rename("band")
+    shares = pd.crosstab(bands, splits["split"], normalize="columns")
+    return shares.reindex(columns=[side for side in SPLITS if side in shares]).reset_index()

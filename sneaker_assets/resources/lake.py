@@ -21,7 +21,11 @@ class LakeResource(dg.ConfigurableResource[Lake]):
         """The lake."""
         return Lake.at(self.root or os.environ.get("SNEAKER_LAKE") or "data_lake")
 
-    def previous(self, context: dg.AssetExecutionContext) -> pd.DataFrame | None:
-        """The table that this asset's partition holds from its last materialization, or None."""
-        path = self.open().table(context.asset_key.to_user_string(), context.partition_key)
+    def previous(self, context: dg.AssetExecutionContext, asset: str | None = None) -> pd.DataFrame | None:
+        """The table that this asset, in this partition, holds from its last materialization, or None.
+
+        A step that writes several tables names the one it means.
+        """
+        partition = context.partition_key if context.has_partition_key else None
+        path = self.open().table(asset or context.asset_key.to_user_string(), partition)
         return read_table(path) if path.exists() else None

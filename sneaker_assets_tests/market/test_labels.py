@@ -1,15 +1,26 @@
 from datetime import timedelta
 
 import pandas as pd
+import pytest
 
-from sneaker_assets.market.labels import label_listings
-from sneaker_assets.market.observations import append_observations
+from sneaker_assets.market.currency import bundled_rates
+from sneaker_assets.market.labels import LABEL_ORDER, first_seen, label_listings, label_shares
+from sneaker_assets.market.observations import append_observations, price_history
 from sneaker_assets.tables import Listings
-from sneaker_assets_tests.builders import NOON, images, observations
+from sneaker_assets_tests.builders import NOON, digest, images, observations, pictures
+
+RATES = bundled_rates()
 
 
-def label(*rows: dict[str, object]) -> pd.DataFrame:
-    return Listings.validate(label_listings(observations(*rows), images({})))
+def label_all(
+    seen: pd.DataFrame, shown: pd.DataFrame, order: tuple[str, ...] = LABEL_ORDER, **more: object
+) -> pd.DataFrame:
+    known = pictures({**more}).assign(twin_group=digest("p"))
+    return Listings.validate(label_listings(seen, price_history(seen, RATES), shown, known, order))
+
+
+def label(*rows: dict[str, object], order: tuple[str, ...] = LABEL_ORDER) -> pd.DataFrame:
+    return label_all(observations(*rows), images({}), order)
 
 
 def test_the_preferred_kind_wins_over_the_later_one() -> None:
@@ -18,6 +29,14 @@ def test_the_preferred_kind_wins_over_the_later_one() -> None:
         {"label_kind": "lowest_ask", "amount": 350.0, "observed_at": NOON + timedelta(days=1)},
     )
     assert listings[["price", "label_kind"]].values.tolist() == [[300.0, "average_sale"]]
+
+
+def test_the_order_is_a_setting() -> None:
+    rows = ({"label_kind": "average_sale", "amount": 300.0}, {"label_kind": "lowest_ask", "amount": 350.0})
+    assert label(*rows, order=("lowest_ask", "average_sale"))["price"].tolist() == [350.0]
+    assert label(*rows, order=("last_sale",))["price"].isna().all()
+    with pytest.raises(ValueError, match="no price is of the kind wish: there are average_sale"):
+        label(*rows, order=("wish",))
 
 
 def test_of_one_kind_the_latest_wins() -> None:
@@ -37,25 +56,51 @@ def test_retail_is_the_last_resort() -> None:
     assert listings[["price", "label_kind", "retail_price"]].values.tolist() == [[120.0, "retail", 120.0]]
 
 
-def test_prices_in_other_currencies_and_of_single_sizes_are_no_label() -> None:
-    listings = label({"currency": "EUR", "amount": 50.0}, {"size": "44", "amount": 60.0})
+def test_a_price_in_another_currency_is_converted_and_says_so() -> None:
+    listings = label({"currency": "EUR", "amount": 50.0, "retail_price": 100.0})
+    found = listings.iloc[0]
+    assert found["price"] == pytest.approx(50 * 1.194)
+    assert found["retail_price"] == pytest.approx(119.4)
+    assert (found["amount"], found["currency"], found["fx_rate"]) == (50.0, "EUR", 1.194)
+    assert found["fx_date"] == pd.Timestamp("2020-08-31", tz="UTC")
+
+
+def test_prices_of_unknown_currency_and_of_single_sizes_are_no_label() -> None:
+    listings = label({"currency": "XTS", "amount": 50.0}, {"size": "44", "amount": 60.0})
     assert listings["price"].isna().all()
 
 
 def test_a_product_without_a_usable_image_is_left_out() -> None:
-    table = label_listings(observations({}), images({"sha256": None, "problem": "half a JPEG"}))
-    assert table.empty
+    assert label_all(observations({}), images({"sha256": None, "problem": "half a JPEG"})).empty
+
+
+def test_no_rows_are_no_listings() -> None:
+    assert label_all(observations({}).head(0), images({}).head(0)).empty
 
 
 def test_the_same_product_id_at_two_sites_is_two_products() -> None:
     seen = observations({}, {"site": "farfetch", "amount": 70.0})
-    table = label_listings(seen, images({}, {"site": "farfetch", "image_url": "http://stockx.test/q.jpg"}))
-    assert table["site"].tolist() == ["stockx"]
-    both = label_listings(
-        seen.assign(image_url=seen["site"]),
-        images({"image_url": "stockx"}, {"site": "farfetch", "image_url": "farfetch"}),
-    )
+    one = label_all(seen, images({}, {"site": "farfetch", "image_url": "http://stockx.test/q.jpg"}))
+    assert one["site"].tolist() == ["stockx"]
+    shown = images({"image_url": "stockx"}, {"site": "farfetch", "image_url": "farfetch"})
+    both = label_all(seen.assign(image_url=seen["site"]), shown)
     assert both["price"].tolist() == [70.0, 100.0]
+
+
+def test_the_picture_is_joined_to_the_listing() -> None:
+    listings = label_all(observations({}), images({}), left=4, right=30, red=200.0)
+    assert listings[["left", "right", "width", "red"]].values.tolist() == [[4, 30, 40, 200.0]]
+
+
+def test_an_image_is_known_since_the_first_listing_that_showed_it() -> None:
+    seen = observations({"observed_at": NOON + timedelta(days=1)}, {"observed_at": NOON}, {"image_url": "broken"})
+    shown = images({}, {"image_url": "broken", "sha256": None, "problem": "half a JPEG"})
+    assert first_seen(seen, shown).values.tolist() == [[digest("p"), pd.Timestamp(NOON)]]
+
+
+def test_shares_of_kinds_are_given_per_site() -> None:
+    shares = label_shares(label({"amount": None}))
+    assert shares.values.tolist() == [["stockx", "none", 1.0]]
 
 
 def test_history_grows_and_repeats_nothing() -> None:

@@ -1,0 +1,226 @@
+"""From listings to a data set that can be trusted: cleaned, described and split. The domain's part is ``market``."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from sneaker_assets import figures
+from sneaker_assets.assets.checks import Events, judge, publish, stopping, telling
+from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets.market import drift
+from sneaker_assets.market.agreement import Resolution
+from sneaker_assets.market.cleaning import Cleaned, CleaningSettings, clean
+from sneaker_assets.market.leaks import leak_report
+from sneaker_assets.market.outliers import FenceMethod, FenceSettings
+from sneaker_assets.market.splits import (
+    SplitSettings,
+    assign_splits,
+    groups_on_two_sides,
+    price_band_balance,
+    price_differences,
+    proportion_errors,
+)
+from sneaker_assets.market.statistics import summarise_prices
+from sneaker_assets.resources import LakeResource
+from sneaker_assets.tables import SPLITS
+
+
+class CleaningConfig(dg.Config):
+    """How far out a price may be, how twins are made to agree, and what is tolerable."""
+
+    method: FenceMethod = Field(default="iqr", description="How the fence is computed.")
+    per_site: bool = Field(default=False, description="A fence for each site, in place of one for all.")
+    k: float = Field(default=1.5, gt=0, description="iqr: interquartile ranges beyond the quartiles that are kept.")
+    z: float = Field(default=3.5, gt=0, description="modified_z: robust deviations from the median that are kept.")
+    cap: float = Field(default=1367.0, gt=0, description="fixed_cap: the highest price that is kept, US dollars.")
+    twin_tolerance: float = Field(default=0.10, ge=0, description="How far apart the prices of one picture may be.")
+    twin_resolution: Resolution = Field(default="median", description="What becomes of twins further apart.")
+    most_removed: float = Field(default=0.25, ge=0, le=1, description="Share of the priced listings that may go.")
+    most_fence_drift: float = Field(default=0.2, ge=0, description="How far a fence may move, as a share of it.")
+    most_price_drift: float = Field(default=0.25, ge=0, description="Population stability index that is tolerable.")
+
+
+class SplitConfig(dg.Config):
+    """How the listings are split."""
+
+    train: float = Field(default=0.70, ge=0, le=1, description="Share of twin groups to train on.")
+    validation: float = Field(default=0.15, ge=0, le=1, description="Share of twin groups to choose models by.")
+    test: float = Field(default=0.15, ge=0, le=1, description="Share of twin groups to judge models by.")
+    salt: str = Field(default="sneakers", description="Another salt is another split.")
+    stratified: bool = Field(default=False, description="Keep to the proportions in each price band.")
+    released_after: str | None = Field(
+        default=None, description="A date, YYYY-MM-DD: test on what was released then or later."
+    )
+    least_p_value: float = Field(
+        default=0.001, ge=0, le=1, description="Kolmogorov-Smirnov: below it the sides' prices are unlike."
+    )
+
+    def settings(self) -> SplitSettings:
+        """The same, as the domain has it."""
+        released_after = self.released_after and datetime.fromisoformat(self.released_after).replace(tzinfo=UTC)
+        return SplitSettings(
+            (self.train, self.validation, self.test), self.salt, self.stratified, released_after or None
+        )
+
+
+_COMPLETE = stopping("clean_listings", "nothing_disappears", "Every listing is kept, or removed with a reason.")
+_REMOVED = stopping("clean_listings", "removes_few", "Few listings that have a price are removed.")
+_FENCE = telling("clean_listings", "fence_is_steady", "No fence has moved far since the last run.")
+_PRICES = telling("clean_listings", "prices_are_steady", "Prices are distributed as in the last run.")
+_LEAKS = stopping("splits", "no_group_on_two_sides", "No picture is trained and tested on.")
+_SIDES = stopping("splits", "every_side_has_rows", "Train, validation and test all have rows.")
+_SHARES = telling("splits", "proportions_hold", "Each side's share of the rows is the one asked for, within chance.")
+_ALIKE = telling("splits", "prices_are_alike", "Validation and test are priced as train is (Kolmogorov-Smirnov).")
+
+
+def _table(asset: str, description: str) -> dg.AssetOut:
+    kinds = {"pandas", "parquet"}
+    return dg.AssetOut(
+        description=description, group_name="listings", kinds=kinds, owners=OWNERS, metadata=column_schema(asset)
+    )
+
+
+@dg.multi_asset(
+    name="clean_listings",
+    outs={
+        "clean_listings": _table(
+            "clean_listings", "What is learned from: priced, inside the fence, twins in agreement."
+        ),
+        "removed_listings": _table("removed_listings", "What is not learned from, and why."),
+        "price_fences": _table("price_fences", "The fences that prices were held to."),
+        "twin_conflicts": _table("twin_conflicts", "Pictures that are listed at prices too far apart."),
+    },
+    check_specs=[_COMPLETE, _REMOVED, _FENCE, _PRICES],
+)
+def clean_listings(
+    context: dg.AssetExecutionContext, listings: pd.DataFrame, config: CleaningConfig, lake: LakeResource
+) -> Events:
+    """Remove what has no price or lies beyond the fence, and make twins agree; nothing goes without a reason."""
+    fence = FenceSettings(config.method, config.per_site, config.k, config.z, config.cap)
+    cleaned = clean(listings, CleaningSettings(fence, config.twin_tolerance, config.twin_resolution))
+    reasons = cleaned.removed["reason"].value_counts()
+    outliers = int(reasons.get("above_fence", 0) + reasons.get("below_fence", 0))
+    outputs = {
+        "clean_listings": dg.Output(
+            cleaned.listings,
+            "clean_listings",
+            metadata={
+                "lower_fence": float(cleaned.fences["lower"].min()),
+                "upper_fence": float(cleaned.fences["upper"].max()),
+                "outliers_removed": outliers,
+                "without_price": int(reasons.get("no_price", 0)),
+                "twin_conflicts": len(cleaned.conflicts),
+            },
+        ),
+        "removed_listings": dg.Output(cleaned.removed, "removed_listings", metadata={"reasons": reasons.to_dict()}),
+        "price_fences": dg.Output(
+            cleaned.fences, "price_fences", metadata={"fences": preview(cleaned.fences, rows=50)}
+        ),
+        "twin_conflicts": dg.Output(
+            cleaned.conflicts, "twin_conflicts", metadata={"widest": preview(cleaned.conflicts)}
+        ),
+    }
+    yield from publish(outputs.values(), _judge_cleaning(context, listings, cleaned, config, lake))
+
+
+def _judge_cleaning(
+    context: dg.AssetExecutionContext,
+    listings: pd.DataFrame,
+    cleaned: Cleaned,
+    config: CleaningConfig,
+    lake: LakeResource,
+) -> list[dg.AssetCheckResult]:
+    """What the checks say of a cleaning, beside the last one."""
+    fences, before = lake.previous(context, "price_fences"), lake.previous(context, "clean_listings")
+    unaccounted = len(listings) - len(cleaned.listings) - len(cleaned.removed)
+    removed = 1 - len(cleaned.listings) / int(listings["price"].notna().sum())
+    moved = 0.0 if fences is None else drift.fence_drift(fences, cleaned.fences)
+    comparable = before is not None and len(before) and len(cleaned.listings)
+    prices = (before["price"], cleaned.listings["price"]) if before is not None and comparable else None
+    stability = drift.population_stability(*prices) if prices else 0.0
+    distance, p_value = drift.distribution_distance(*prices) if prices else (0.0, 1.0)
+    return [
+        judge(_COMPLETE, unaccounted == 0, unaccounted=unaccounted),
+        judge(_REMOVED, removed <= config.most_removed, share_removed=removed, most_removed=config.most_removed),
+        judge(_FENCE, moved <= config.most_fence_drift, fence_drift=moved),
+        judge(
+            _PRICES,
+            stability <= config.most_price_drift,
+            population_stability_index=stability,
+            ks_statistic=distance,
+            ks_p_value=p_value,
+        ),
+    ]
+
+
+@dg.asset(
+    group_name="listings",
+    kinds={"pandas", "parquet", "matplotlib"},
+    owners=OWNERS,
+    metadata=column_schema("price_statistics"),
+)
+def price_statistics(
+    listings: pd.DataFrame, clean_listings: pd.DataFrame, price_fences: pd.DataFrame, lake: LakeResource
+) -> dg.Output[pd.DataFrame]:
+    """Five-number summaries and figures of the prices, raw and clean."""
+    table = summarise_prices(listings, clean_listings)
+    folder = lake.open().folder("figures", "price_statistics")
+    return dg.Output(
+        table,
+        metadata={
+            **show_figure(folder, "price_histograms", figures.price_histograms(listings, clean_listings, price_fences)),
+            **show_figure(folder, "prices_by_label", figures.prices_by_label(listings)),
+            **show_figure(folder, "prices_by_brand", figures.prices_by_brand(clean_listings)),
+            "statistics": preview(table, rows=20),
+        },
+    )
+
+
+@dg.asset(
+    group_name="listings",
+    kinds={"pandas", "parquet", "matplotlib"},
+    owners=OWNERS,
+    metadata=column_schema("splits"),
+    check_specs=[_LEAKS, _SIDES, _SHARES, _ALIKE],
+)
+def splits(clean_listings: pd.DataFrame, config: SplitConfig, lake: LakeResource) -> Events:
+    """Train, validation and test: 70:15:15 by twin group, decided by a hash, so that a re-crawl moves nothing."""
+    settings = config.settings()
+    table = assign_splits(clean_listings, settings)
+    sizes = {side: int((table["split"] == side).sum()) for side in SPLITS}
+    errors = {} if settings.released_after else proportion_errors(table, settings.proportions)
+    differences = price_differences(table)
+    leaks = groups_on_two_sides(table)
+    report = leak_report(table)
+    figure = figures.leaks(report)
+    output = dg.Output(
+        table,
+        metadata={
+            "sizes": sizes,
+            "mean_prices": table.groupby("split")["price"].mean().round(2).to_dict(),
+            "price_bands": preview(price_band_balance(table)),
+            "leaks": preview(report),
+            **show_figure(lake.open().folder("figures", "splits"), "leaks", figure),
+        },
+    )
+    yield from publish(
+        [output],
+        [
+            judge(_LEAKS, leaks == 0, groups_on_two_sides=leaks),
+            judge(_SIDES, all(sizes.values()), sizes=sizes),
+            judge(
+                _SHARES,
+                all(error <= allowed for error, allowed in errors.values()),
+                errors={side: error for side, (error, _) in errors.items()},
+                allowed={side: allowed for side, (_, allowed) in errors.items()},
+            ),
+            judge(
+                _ALIKE,
+                all(p_value >= config.least_p_value for _, p_value in differences.values()),
+                statistics={side: statistic for side, (statistic, _) in differences.items()},
+                p_values={side: p_value for side, (_, p_value) in differences.items()},
+            ),
+        ],
+    )

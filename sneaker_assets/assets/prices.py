@@ -1,0 +1,100 @@
+"""Prices in US dollars: the rates, and the history of what was seen, converted. The domain's part is ``market``."""
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from sneaker_assets.assets.checks import Events, judge, publish, stopping, telling
+from sneaker_assets.assets.metadata import OWNERS, column_schema, preview
+from sneaker_assets.market.currency import DOLLAR, ECB_HISTORY, bundled_rates, fetch_rates
+from sneaker_assets.market.observations import price_history
+from sneaker_assets.resources import ListingSourceResource
+
+
+class RatesConfig(dg.Config):
+    """Where the rates come from."""
+
+    url: str = Field(default=ECB_HISTORY, description="The European Central Bank's history, as CSV or zip.")
+    fetch: bool | None = Field(
+        default=None,
+        description="Whether to fetch it. Default: only for the live source; others use the bundled rates.",
+    )
+
+
+class PriceHistoryConfig(dg.Config):
+    """What is tolerable in a price history."""
+
+    most_errors: float = Field(
+        default=0.05, ge=0, le=1, description="Share of the amounts that may be without a price in US dollars."
+    )
+    oldest_rate_days: float = Field(default=45, gt=0, description="How much older than a price its rate may be.")
+
+
+_ERRORS = stopping("price_observations", "amounts_are_converted", "Few amounts are misread or of no known currency.")
+_RATE_AGE = telling("price_observations", "rates_are_recent", "No price is converted at an old rate.")
+
+
+@dg.asset(
+    group_name="listings",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    pool="crawl",
+    metadata=column_schema("fx_rates"),
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5),
+)
+def fx_rates(config: RatesConfig, listing_source: ListingSourceResource) -> dg.Output[pd.DataFrame]:
+    """What currencies were worth in US dollars, by the European Central Bank's reference rates."""
+    fetched = listing_source.name == "live" if config.fetch is None else config.fetch
+    table = fetch_rates(config.url) if fetched else bundled_rates()
+    return dg.Output(
+        table,
+        metadata={
+            "rates": config.url if fetched else "bundled, the last publication of each month",
+            "currencies": sorted(table["currency"].unique()),
+            "first_day": str(table["date"].min().date()),
+            "last_day": str(table["date"].max().date()),
+        },
+    )
+
+
+@dg.asset(
+    group_name="listings",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    metadata=column_schema("price_observations"),
+    check_specs=[_ERRORS, _RATE_AGE],
+)
+def price_observations(raw_scrapes: pd.DataFrame, fx_rates: pd.DataFrame, config: PriceHistoryConfig) -> Events:
+    """The price history of every product in US dollars, each amount with the rate and its date."""
+    table = price_history(raw_scrapes, fx_rates)
+    wrong = table["problem"].notna()
+    errors = float(wrong.sum() / max(1, table["amount"].notna().sum()))
+    foreign = table[table["fx_rate"].notna() & (table["currency"] != DOLLAR)]
+    days = (foreign["observed_at"] - foreign["fx_date"]).max() / pd.Timedelta(days=1) if len(foreign) else 0.0
+    problems = table.loc[wrong, "problem"].value_counts().to_dict()
+    currencies = table["currency"].value_counts().to_dict()
+    shown = preview(table[wrong], ["site", "product_id", "amount", "currency", "problem"])
+    output = dg.Output(
+        table,
+        metadata={
+            "currencies": currencies,
+            "label_kinds": table["label_kind"].value_counts().to_dict(),
+            "errors": int(wrong.sum()),
+            "error_rows": shown,
+        },
+    )
+    yield from publish(
+        [output],
+        [
+            judge(
+                _ERRORS,
+                not wrong.any(),
+                warn=errors <= config.most_errors,
+                errors=int(wrong.sum()),
+                share=errors,
+                most_errors=config.most_errors,
+                problems=problems,
+            ),
+            judge(_RATE_AGE, days <= config.oldest_rate_days, oldest_rate_days=float(days)),
+        ],
+    )

@@ -1,0 +1,145 @@
+"""The data set's assets on a real instance: what a failed check stops, and what it leaves in place."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from sneaker_assets.definitions import build_definitions
+from sneaker_assets.lake import Lake, read_table, write_table
+from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
+from sneaker_assets_tests.builders import NOON, drawn_shoe, images, observations, store_image
+
+CHECKS = {
+    "amounts_are_converted", "rates_are_recent", "keeps_its_rows", "prices_are_there", "pictures_are_distinct",
+    "label_kinds_are_steady", "nothing_disappears", "removes_few", "fence_is_steady", "prices_are_steady",
+    "no_group_on_two_sides", "every_side_has_rows", "proportions_hold", "prices_are_alike",
+}  # fmt: skip
+
+
+class DataSet:
+    """A lake with scrapes written by the test, and the job that makes a data set of them."""
+
+    def __init__(self, lake: Lake, instance: dg.DagsterInstance) -> None:
+        self.lake, self.instance = lake, instance
+        resource = LakeResource(root=str(lake.root))
+        self.definitions = build_definitions(
+            {
+                "lake": resource,
+                "io_manager": LakeIOManager(lake=resource),
+                "listing_source": ListingSourceResource(source="demo"),
+            }
+        )
+        self.pictures = [store_image(lake, drawn_shoe(number)) for number in range(10)]
+
+    def scrape(self, amounts: Sequence[float | None], **columns: Any) -> None:
+        """Write what was seen: one product an amount, in ten different pictures."""
+        rows = range(len(amounts))
+        names = [f"p{i}" for i in rows]
+        seen = observations({}).loc[[0] * len(amounts)].reset_index(drop=True)
+        seen = seen.assign(product_id=names, image_url=names, amount=pd.array(amounts, dtype="Float64"), **columns)
+        shown = images({}).loc[[0] * len(amounts)].reset_index(drop=True)
+        shown = shown.assign(image_url=names, sha256=[self.pictures[i % 10] for i in rows])
+        write_table(self.lake.table("raw_scrapes", "stockx"), seen.astype({"amount": float}))
+        write_table(self.lake.table("scraped_images", "stockx"), shown)
+
+    def build(self, **settings: dict[str, Any]) -> dg.ExecuteInProcessResult:
+        ops = {asset: {"config": config} for asset, config in settings.items()}
+        return self.definitions.resolve_job_def("build_data_set").execute_in_process(
+            run_config={"ops": ops}, instance=self.instance, raise_on_error=False
+        )
+
+    def table(self, name: str) -> pd.DataFrame:
+        return read_table(self.lake.table(name))
+
+
+@pytest.fixture
+def data_set_of_twenty(lake: Lake) -> Iterator[DataSet]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = DataSet(lake, instance)
+        made.scrape([100.0 + 5 * (i % 10) for i in range(20)])
+        yield made
+
+
+def failed(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    return {
+        evaluation.check_name: evaluation.severity.value
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed
+    }
+
+
+def test_a_blocking_check_stops_what_follows_and_leaves_the_old_file(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    first = made.build(listings={"most_twins": 1.0})
+    assert {evaluation.check_name for evaluation in first.get_asset_check_evaluations()} == CHECKS
+    before = made.lake.table("listings").read_bytes(), made.lake.table("clean_listings").read_bytes()
+    made.scrape([100.0] * 4)
+    second = made.build()
+    assert not second.success
+    assert failed(second)["keeps_its_rows"] == "ERROR"
+    message = next(e.step_failure_data.user_failure_data for e in second.all_events if e.is_step_failure)
+    assert message is not None
+    assert "the new table was not written, and the old one stays" in str(message.description)
+    assert "'share_lost': 0.8" in str(message.description)
+    assert (made.lake.table("listings").read_bytes(), made.lake.table("clean_listings").read_bytes()) == before
+
+
+def test_a_second_build_reads_only_new_images_and_says_what_it_removed(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    made.build()
+    made.lake.image(made.pictures[0]).unlink()
+    made.pictures[0] = made.pictures[1]
+    made.scrape([100.0 + i for i in range(18)] + [1e6, None], observed_at=NOON + timedelta(days=1))
+    result = made.build(listings={"most_lost": 1.0})
+    new = [
+        event.materialization.metadata["new_images"].value
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey("image_properties")
+    ]
+    assert new == [0]
+    assert len(made.table("image_properties")) == 10
+    assert sorted(made.table("removed_listings")["reason"]) == ["above_fence", "no_price"]
+    assert made.table("price_fences")["above"].tolist() == [1]
+
+
+def test_a_warning_is_told_and_stops_nothing(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    made.build()
+    made.scrape([300.0 + 50 * (i % 10) for i in range(20)], label_kind="lowest_ask")
+    second = made.build(listings={"most_twins": 1.0})
+    assert made.table("clean_listings")["price"].min() == 300.0
+    told = failed(second)
+    assert {told[name] for name in ("label_kinds_are_steady", "fence_is_steady", "prices_are_steady")} == {"WARN"}
+
+
+def test_error_rows_warn_while_they_are_few_and_stop_when_they_are_many(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    made.scrape([100.0] * 20, currency=["XTS"] + ["EUR"] * 19)
+    assert failed(made.build())["amounts_are_converted"] == "WARN"
+    assert made.table("price_observations")["problem"].notna().sum() == 1
+    assert made.table("listings")["price"].isna().sum() == 1
+    made.scrape([100.0] * 20, currency="XTS")
+    result = made.build()
+    assert failed(result)["amounts_are_converted"] == "ERROR"
+    assert made.table("price_observations")["problem"].notna().sum() == 1
+
+
+def test_a_picture_that_spans_the_whole_data_set_cannot_be_split_and_says_so(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    made.pictures = made.pictures[:1] * 10
+    made.scrape([100.0 + i for i in range(20)])
+    result = made.build()
+    assert failed(result)["every_side_has_rows"] == "ERROR"
+    assert not made.lake.table("splits").exists()
+    assert len(set(made.table("clean_listings")["twin_group"])) == 1
+
+
+def test_no_price_at_all_is_said_where_it_is_found(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    made.scrape([None] * 20)
+    assert failed(made.build())["prices_are_there"] == "ERROR"
+    assert not made.lake.table("listings").exists()

@@ -1,0 +1,136 @@
+"""Splits: where a group goes, what moves it and what does not, and how a split is judged."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sneaker_assets.market.leaks import leak_report
+from sneaker_assets.market.splits import (
+    SplitSettings,
+    assign_splits,
+    groups_on_two_sides,
+    price_band_balance,
+    price_differences,
+    proportion_errors,
+)
+from sneaker_assets.tables import Splits
+from sneaker_assets_tests.builders import digest, listings
+
+TWENTY = listings([100.0] * 20)
+STRATIFIED = SplitSettings(stratified=True)
+
+
+@pytest.fixture(scope="module")
+def many() -> pd.DataFrame:
+    groups = [str(i // 2 if i < 800 else i) for i in range(3000)]
+    return listings(np.random.default_rng(0).uniform(20, 1300, 3000).tolist(), groups)
+
+
+def sides(table: pd.DataFrame, how: SplitSettings | None = None) -> pd.Series:
+    return assign_splits(table, how).set_index("product_id")["split"]
+
+
+@pytest.mark.parametrize("how", [SplitSettings(), STRATIFIED])
+def test_splits_are_about_70_15_15(many: pd.DataFrame, how: SplitSettings) -> None:
+    splits = Splits.validate(assign_splits(many, how))
+    errors = proportion_errors(splits, how.proportions)
+    assert all(error <= allowed for error, allowed in errors.values())
+    assert all(p_value > 0.001 for _, p_value in price_differences(splits).values())
+
+
+def test_stratified_sides_hold_the_proportions_in_each_band(many: pd.DataFrame) -> None:
+    alone = many.drop_duplicates("twin_group")
+    balance = price_band_balance(assign_splits(alone, STRATIFIED)).set_index("band")
+    assert (balance["train"] - balance["test"]).abs().max() < 0.01
+
+
+def test_stratified_a_new_row_moves_few_others(many: pd.DataFrame) -> None:
+    before, after = sides(many.iloc[:-1], STRATIFIED), sides(many, STRATIFIED)
+    assert (before != after.reindex(before.index)).sum() <= 4
+
+
+def test_twins_fall_on_one_side(many: pd.DataFrame) -> None:
+    splits = assign_splits(many)
+    assert groups_on_two_sides(splits) == 0
+    torn = splits.assign(split=np.where(splits.index == 0, "test", "train"))
+    assert groups_on_two_sides(torn) == 1
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    groups=st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=20),
+    kept=st.integers(1, 20),
+    order=st.randoms(use_true_random=False),
+)
+def test_adding_removing_and_reordering_rows_moves_no_row(groups: list[str], kept: int, order: object) -> None:
+    table = TWENTY.head(len(groups)).assign(twin_group=groups)
+    positions = list(range(len(table)))
+    order.shuffle(positions)  # type: ignore[attr-defined]
+    everywhere, some = sides(table), sides(table.iloc[positions[:kept]])
+    assert some.to_dict() == everywhere.loc[some.index].to_dict()
+
+
+def test_another_salt_is_another_split(many: pd.DataFrame) -> None:
+    assert (sides(many) != sides(many, SplitSettings(salt="other"))).mean() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        (SplitSettings((0.7, 0.1, 0.1)), r"sum to 0\.9"),
+        (SplitSettings((0.0, 0.5, 0.5)), "nothing to train on"),
+        (SplitSettings(stratified=True, released_after=datetime(2020, 1, 1, tzinfo=UTC)), "cannot be stratified"),
+    ],
+)
+def test_settings_that_make_no_sense_say_so(many: pd.DataFrame, how: SplitSettings, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        assign_splits(many, how)
+
+
+def test_a_split_by_time_tests_on_what_came_later(many: pd.DataFrame) -> None:
+    released = pd.date_range("2015-01-01", periods=len(many), freq="D", tz="UTC").to_series(index=many.index)
+    table = many.assign(release_date=released.where(many.index % 10 > 0))
+    cutoff = datetime(2021, 1, 1, tzinfo=UTC)
+    splits = assign_splits(table, SplitSettings(released_after=cutoff))
+    assert groups_on_two_sides(splits) == 0
+    assert table.loc[splits["split"] == "test", "release_date"].min() >= cutoff
+    assert table.loc[splits["split"] != "test", "release_date"].max() < pd.Timestamp("2021-01-01", tz="UTC")
+    assert set(splits["split"]) == {"train", "validation", "test"}
+
+
+def test_a_picture_seen_before_the_date_is_not_tested_on() -> None:
+    table = listings([100.0, 100.0], ["a", "a"])
+    table = table.assign(release_date=pd.to_datetime(["2019-01-01", "2021-01-01"], utc=True))
+    splits = assign_splits(table, SplitSettings(released_after=datetime(2020, 1, 1, tzinfo=UTC)))
+    assert "test" not in set(splits["split"])
+
+
+def test_a_group_that_spans_everything_is_on_one_side_and_chance_allows_it() -> None:
+    splits = assign_splits(listings([100.0] * 9, ["a"] * 9))
+    assert len(set(splits["split"])) == 1
+    assert all(error <= allowed for error, allowed in proportion_errors(splits, (0.7, 0.15, 0.15)).values())
+
+
+def test_unlike_prices_are_found() -> None:
+    splits = assign_splits(listings([100.0] * 200 + [900.0] * 200))
+    unlike = splits.assign(split=np.where(splits["price"] > 500, "test", "train"))
+    assert price_differences(unlike)["test"][1] < 1e-9
+
+
+def test_leaks_are_counted_by_bytes_and_by_picture() -> None:
+    table = listings([100.0, 100.0, 130.0, 90.0], ["a", "a", "a", "b"])
+    table["sha256"] = [digest("x"), digest("x"), digest("y"), digest("b")]
+    report = leak_report(assign_splits(table).assign(split=["train", "test", "test", "test"]))
+    assert report[report["split"] == "test"].to_dict("records") == [
+        {"split": "test", "rows": 3, "by_bytes": 1, "by_picture": 1, "clean": 1, "same_price": 1}
+    ]
+
+
+def test_our_own_splits_do_not_leak(many: pd.DataFrame) -> None:
+    report = leak_report(assign_splits(many))
+    assert report[["by_bytes", "by_picture"]].to_numpy().sum() == 0
+    assert len(report) == 2

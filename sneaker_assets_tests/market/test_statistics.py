@@ -1,0 +1,34 @@
+"""Statistics and bands: what the prices are like."""
+
+import pandas as pd
+import pytest
+
+from sneaker_assets.market.bands import PRICE_BANDS, band_of
+from sneaker_assets.market.statistics import summarise_prices
+from sneaker_assets.tables import PriceStatistics
+from sneaker_assets_tests.builders import listings
+
+
+def test_statistics_are_given_per_population_and_site() -> None:
+    both = pd.concat([listings([100.0, 200.0, 5000.0]), listings([300.0], site="farfetch")], ignore_index=True)
+    table = PriceStatistics.validate(summarise_prices(both, both[both["price"] < 1000]))
+    assert table[["population", "site", "n"]].values.tolist() == [
+        ["raw", "all", 4], ["raw", "farfetch", 1], ["raw", "stockx", 3],
+        ["clean", "all", 3], ["clean", "farfetch", 1], ["clean", "stockx", 2],
+    ]  # fmt: skip
+    assert table["maximum"].tolist() == [5000.0, 300.0, 5000.0, 300.0, 300.0, 200.0]
+
+
+def test_bands_share_out_every_price_once() -> None:
+    table = listings([1.0, 499.99, 500.0, 40000.0])
+    assert {name: band.select(table)["price"].tolist() for name, band in PRICE_BANDS.items()} == {
+        "cheap": [1.0, 499.99],
+        "expensive": [500.0, 40000.0],
+    }
+
+
+@pytest.mark.parametrize(
+    ("price", "band"), [(1.0, "0-100"), (99.99, "0-100"), (100.0, "100-200"), (799.0, "400-800"), (800.0, "800+")]
+)
+def test_fine_bands_include_their_lower_edge(price: float, band: str) -> None:
+    assert band_of(price) == band
