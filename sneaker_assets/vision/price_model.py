@@ -21,11 +21,12 @@ from safetensors.torch import load, save_file
 from upath import UPath
 
 from sneaker_assets import lake
-from sneaker_assets.vision.backbones import Backbone, WeightsError, load_backbone
+from sneaker_assets.vision.backbones import Backbone, load_backbone
 from sneaker_assets.vision.features import FeatureStore, extract
 from sneaker_assets.vision.heads import PriceHead, TrainedHead, train_head
 from sneaker_assets.vision.images import read_batches
 from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.weights import WeightsError
 
 logger = logging.getLogger(__name__)
 
