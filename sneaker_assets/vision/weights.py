@@ -94,7 +94,8 @@ def _published_at(architecture: Architecture) -> str:
         return str(torchvision.models.get_model_weights(architecture.library_name).DEFAULT.url)
     import timm  # noqa: PLC0415 - a second to import, for one backbone
 
-    return str(timm.get_pretrained_cfg(architecture.library_name).url)
+    published = timm.get_pretrained_cfg(architecture.library_name)
+    return str(published.url if published else "")
 
 
 def _some(keys: list[str]) -> str:
