@@ -88,11 +88,13 @@ def measure(lake_folder: Path, archive: Path) -> None:
     print()
     metrics = pd.concat([read_table(lake.table("evaluation_metrics", name)) for name in BACKBONES])
     shown = ["backbone", "predictor", "split", "n", "mse", "rmse", "mae", "mape", "r2"]
-    table(metrics.loc[metrics["split"] == "test", shown].to_dict("records"))
+    table(metrics.loc[(metrics["split"] == "test") & (metrics["group"] == "all"), shown].to_dict("records"))
     print()
 
     gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    test = metrics[metrics["split"] == "test"].set_index(["backbone", "predictor"])["rmse"]
+    test = metrics[(metrics["split"] == "test") & (metrics["group"] == "all")].set_index(["backbone", "predictor"])[
+        "rmse"
+    ]
     best, mean = test.xs("model", level="predictor").min(), test["mobilenet_v2", "mean"]
     in_csv = len(pd.read_csv(archive / "listings.csv"))
     conclude(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from report import arguments
 
-ON_PUBLISHED_DATA = {"data_set", "real_input"}
+ON_PUBLISHED_DATA = {"accuracy", "data_set", "real_input"}
 NO_BENCHMARK = {"report", "run_all", "scrapy_side"}
 COULD_NOT_RUN = 2
 

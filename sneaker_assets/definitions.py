@@ -5,7 +5,17 @@ from typing import Any
 
 import dagster as dg
 
-from sneaker_assets.assets import data_set, features, gan, listings, price_model, prices, releases, scrapes
+from sneaker_assets.assets import (
+    data_set,
+    evaluation,
+    features,
+    gan,
+    listings,
+    price_model,
+    prices,
+    releases,
+    scrapes,
+)
 from sneaker_assets.automation.jobs import JOBS
 from sneaker_assets.automation.schedules import SCHEDULES
 from sneaker_assets.automation.sensors import SENSORS
@@ -22,7 +32,9 @@ def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg
         "compute": ComputeResource.configure_at_launch(),
     }
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([scrapes, prices, listings, data_set, features, price_model, gan, releases]),
+        assets=dg.load_assets_from_modules(
+            [scrapes, prices, listings, data_set, features, price_model, evaluation, gan, releases]
+        ),
         jobs=JOBS,
         schedules=SCHEDULES,
         sensors=SENSORS,

@@ -339,3 +339,46 @@ def gan_losses(history: pd.DataFrame) -> Figure:
     axes.set(title="Losses", xlabel="Epoch", ylabel="Loss (nats)", ylim=(0, None))
     axes.legend()
     return figure
+
+
+@_styled
+def regularisation_path(history: pd.DataFrame, best: int) -> Figure:
+    """Training and validation error over the penalties, the one that was kept marked.
+
+    Args:
+        history: Columns ``alpha``, ``train_mse`` and ``validation_mse`` (US dollars squared); ``gamma`` for a kernel.
+        best: The row that was kept.
+    """
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes: Axes = figure.subplots()
+    kept = history.iloc[best]
+    path = history[history["gamma"] == kept["gamma"]] if "gamma" in history else history
+    axes.plot(path["alpha"], np.sqrt(path["train_mse"]), color=GREY, label="training")
+    axes.plot(path["alpha"], np.sqrt(path["validation_mse"]), color=BLUE, label="validation")
+    axes.axvline(kept["alpha"], color=ORANGE, linestyle="--", label=f"kept: {kept['alpha']:.3g}")
+    axes.set(title="Regularisation path", xlabel="Penalty", ylabel="RMSE (US dollars)", xscale="log", ylim=(0, None))
+    axes.legend()
+    return figure
+
+
+@_styled
+def residuals_and_calibration(predictions: pd.DataFrame) -> Figure:
+    """What is left of the price after the prediction, and the mean price of each tenth of the predictions.
+
+    Args:
+        predictions: Test rows; columns ``price`` and ``predicted`` (US dollars).
+    """
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    residual_axes, calibration_axes = figure.subplots(1, 2)
+    predicted, price = predictions["predicted"], predictions["price"]
+    residual_axes.scatter(predicted, price - predicted, s=10, alpha=0.5, color=BLUE, linewidths=0)
+    residual_axes.axhline(0, color=ORANGE, linestyle="--")
+    residual_axes.set(title="Residuals", xlabel=_dollars("Predicted price"), ylabel=_dollars("Actual less predicted"))
+    tenth = predicted.rank(method="first", pct=True).mul(10).apply(np.ceil)
+    means = predictions[["predicted", "price"]].groupby(tenth).mean()
+    calibration_axes.plot(means["predicted"], means["price"], color=BLUE, marker="o", label="tenths")
+    limits = [float(means.to_numpy().min()), float(means.to_numpy().max())]
+    calibration_axes.plot(limits, limits, color=ORANGE, linestyle="--", label="perfect")
+    calibration_axes.set(title="Calibration", xlabel=_dollars("Mean prediction"), ylabel=_dollars("Mean price"))
+    calibration_axes.legend()
+    return figure

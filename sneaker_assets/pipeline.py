@@ -181,9 +181,7 @@ _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     ),
     "price_model": (
         "model",
-        lambda said: (
-            f"{'trained now' if said['trained_now'] else 'already there'}, best epoch {said['best_epoch']:.0f}"
-        ),
+        lambda said: f"{'trained now' if said['trained_now'] else 'already there'}, best epoch {said['epoch']:.0f}",
     ),
     "evaluation_metrics": ("RMSE", lambda said: _errors(said["rmse"])),
     "model_leaderboard": ("champion", lambda said: str(said["champion"])),

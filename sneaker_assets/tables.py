@@ -219,20 +219,39 @@ class PriceStatistics(Table):
     skewness: float = pa.Field(nullable=True, description="Sample skewness; missing below three listings.")
 
 
+PREDICTORS = ("model", "mean", "median", "site_median", "nearest_neighbour")
+
+
 class EvaluationMetrics(Table):
-    """How far a predictor's prices are from the true ones, on validation and test rows."""
+    """How far a predictor's prices are from the true ones; `_low` and `_high` bound a bootstrap 95 % interval."""
 
     backbone: str = pa.Field(description="Backbone, the partition key.")
     weights: str = pa.Field(description="Where the backbone's weights come from, in plain words.")
     model: str = pa.Field(description="The model's folder, relative to the lake.")
-    predictor: str = pa.Field(isin=("model", "mean"), description="The model, or the mean of the training prices.")
+    predictor: str = pa.Field(isin=PREDICTORS, description="The model, or a baseline of the training prices.")
     split: str = pa.Field(isin=("validation", "test"), description="Rows it was scored on.")
+    group: str = pa.Field(isin=("all", "site", "price", "label_kind"), description="What the rows are grouped by.")
+    member: str = pa.Field(description="Which of these groups.")
     n: int = pa.Field(ge=1, description="Rows.")
     mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")
+    mse_low: float = pa.Field(ge=0, description="US dollars squared.")
+    mse_high: float = pa.Field(ge=0, description="US dollars squared.")
     rmse: float = pa.Field(ge=0, description="Root mean squared error, US dollars.")
+    rmse_low: float = pa.Field(ge=0, description="US dollars.")
+    rmse_high: float = pa.Field(ge=0, description="US dollars.")
     mae: float = pa.Field(ge=0, description="Mean absolute error, US dollars.")
+    mae_low: float = pa.Field(ge=0, description="US dollars.")
+    mae_high: float = pa.Field(ge=0, description="US dollars.")
     mape: float = pa.Field(ge=0, description="Mean absolute percentage error, %.")
+    mape_low: float = pa.Field(ge=0, description="%.")
+    mape_high: float = pa.Field(ge=0, description="%.")
+    median_ape: float = pa.Field(ge=0, description="Median absolute percentage error, %.")
+    median_ape_low: float = pa.Field(ge=0, description="%.")
+    median_ape_high: float = pa.Field(ge=0, description="%.")
     r2: float = pa.Field(nullable=True, description="Coefficient of determination; missing where prices are constant.")
+    r2_low: float = pa.Field(nullable=True, description="Missing where prices are constant.")
+    r2_high: float = pa.Field(nullable=True, description="Missing where prices are constant.")
+    coverage: float = pa.Field(nullable=True, ge=0, le=1, description="Share inside the model's 90 % intervals.")
 
 
 class Leaderboard(Table):
@@ -275,6 +294,32 @@ class ReleasePredictions(Releases):
     model: str = pa.Field(description="The champion's folder, relative to the lake.")
 
 
+class LeakReport(Table):
+    """What a split by listing, as the article's was, would have scored beside the one by twin group."""
+
+    backbone: str = pa.Field(description="Backbone, the partition key.")
+    split: str = pa.Field(isin=("by twin group", "by listing"), description="How train and test were divided.")
+    scored_on: str = pa.Field(isin=("all", "without twins"), description="All test rows, or those without a twin.")
+    predictor: str = pa.Field(isin=("ridge", "twin's price, else ridge"), description="What was scored.")
+    n: int = pa.Field(ge=1, description="Test rows scored.")
+    with_twin: int = pa.Field(ge=0, description="How many of them have a twin in train.")
+    mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")
+    r2: float = pa.Field(nullable=True, description="Coefficient of determination.")
+
+
+class OutlierAblation(Table):
+    """Two models, trained with and without the outliers, each scored on both test populations."""
+
+    backbone: str = pa.Field(description="Backbone, the partition key.")
+    trained_on: str = pa.Field(isin=("all", "clean"), description="With the outliers, or without.")
+    scored_on: str = pa.Field(isin=("all", "clean"), description="Test rows with the outliers, or without.")
+    n: int = pa.Field(ge=1, description="Test rows.")
+    mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")
+    rmse: float = pa.Field(ge=0, description="Root mean squared error, US dollars.")
+    mae: float = pa.Field(ge=0, description="Mean absolute error, US dollars.")
+    r2: float = pa.Field(nullable=True, description="Coefficient of determination.")
+
+
 SCHEMAS: dict[str, type[Table]] = {
     "raw_scrapes": Observations,
     "scraped_images": Images,
@@ -289,6 +334,8 @@ SCHEMAS: dict[str, type[Table]] = {
     "splits": Splits,
     "price_statistics": PriceStatistics,
     "evaluation_metrics": EvaluationMetrics,
+    "leak_report": LeakReport,
+    "outlier_ablation": OutlierAblation,
     "model_leaderboard": Leaderboard,
     "releases": Releases,
     "release_predictions": ReleasePredictions,

@@ -8,7 +8,7 @@ from upath import UPath
 from sneaker_assets.assets.metadata import OWNERS
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
-from sneaker_assets.vision.settings import WeightsChoice
+from sneaker_assets.vision.settings import FeatureSettings, Fit, Keep, WeightsChoice
 
 
 class FeatureConfig(dg.Config):
@@ -20,6 +20,17 @@ class FeatureConfig(dg.Config):
         "without); imagenet: downloaded; none: random weights.",
     )
     batch_size: int = Field(default=32, gt=0, description="Images a forward pass.")
+    fit: Fit = Field(
+        default=FeatureSettings.fit,
+        description="pad: aspect kept, white around; trim: the same after the white margin is cut; squash.",
+    )
+    height: int | None = Field(default=None, gt=0, description="Of the frame, pixels; default: the backbone's own.")
+    width: int | None = Field(default=None, gt=0, description="Of the frame, pixels; default: the backbone's own.")
+    keep: Keep = Field(
+        default=FeatureSettings.keep,
+        description="pooled: average and maximum of the feature map; map: the whole map, as the article's head needs.",
+    )
+    mirrored: bool = Field(default=FeatureSettings.mirrored, description="Compute the mirrored view as well.")
 
 
 @dg.asset(
@@ -39,7 +50,7 @@ def image_features(
     listing_source: ListingSourceResource,
     lake: LakeResource,
 ) -> dg.Output[UPath]:
-    """Pooled features of every image of every site; a re-crawl computes those of its new images."""
+    """Features of every image of every site; a re-crawl computes those of its new images."""
     from sneaker_assets.vision.backbones import load_backbone
     from sneaker_assets.vision.features import open_store, update_store
 
@@ -47,7 +58,8 @@ def image_features(
     backbone = load_backbone(context.partition_key, "none" if offline else config.weights, compute.weights_folder)
     here = lake.open()
     hashes = scraped_images["sha256"].dropna().unique()
-    store = open_store(here.folder("features"), backbone)
+    settings = FeatureSettings(**config.model_dump(exclude={"weights", "batch_size"}))
+    store = open_store(here.folder("features"), backbone, settings)
     images = {sha256: here.image(sha256) for sha256 in hashes}
-    new = update_store(store, backbone, images, compute.torch_device(), config.batch_size)
+    new = update_store(store, backbone, images, compute.torch_device(), batch_size=config.batch_size, settings=settings)
     return dg.Output(store.folder, metadata={"weights": backbone.weights, "images": len(images), "new_images": new})

@@ -47,7 +47,7 @@ def release_predictions(
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """What the champion expects the announced shoe to sell for."""
-    from sneaker_assets.vision.images import read_image
+    from sneaker_assets.vision.images import Frame, read_image
     from sneaker_assets.vision.price_model import PriceModel, price_images
 
     here = lake.open()
@@ -63,7 +63,9 @@ def release_predictions(
     )
     shoe = table.iloc[0]
     retail = None if pd.isna(shoe["retail_price"]) else float(shoe["retail_price"])
-    figure = figures.priced_release(read_image(images[0], 240, 480), shoe["title"], shoe["predicted_price"], retail)
+    figure = figures.priced_release(
+        read_image(images[0], Frame(240, 480)), shoe["title"], shoe["predicted_price"], retail
+    )
     return dg.Output(
         table,
         metadata={

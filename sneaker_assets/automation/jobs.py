@@ -23,8 +23,8 @@ build_data_set = dg.define_asset_job(
 )
 train_price_model = dg.define_asset_job(
     "train_price_model",
-    ["image_features", "price_model", "evaluation_metrics"],
-    description="Compute a backbone's missing features, train its head and score it.",
+    ["image_features", "price_model", "evaluation_metrics", "leak_report", "outlier_ablation"],
+    description="Compute a backbone's missing features, train its head, score it and look at its data.",
 )
 rank_models = dg.define_asset_job(
     "rank_models", ["model_leaderboard"], description="Choose the champion among the evaluated backbones."

@@ -3,13 +3,14 @@
 Nothing here loads torch, so that the graph knows its partitions without it; ``backbones`` builds the networks.
 
 torchvision's models: https://docs.pytorch.org/vision/stable/models.html
+timm's models: https://huggingface.co/docs/timm
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-FeatureMap = Literal["features", "features and relu", "all but the last two"]
-"""Which part of torchvision's network ends in the last convolutional feature map."""
+Library = Literal["torchvision", "timm"]
+Colour = tuple[float, float, float]
 
 
 class UnknownBackboneError(ValueError):
@@ -18,25 +19,54 @@ class UnknownBackboneError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A network by its torchvision name, the frame it looks at (pixels) and how its input is normalised ([0, 1])."""
+    """A network: whose it is, what of it is thrown away, and what its input looks like.
+
+    ``head`` names the children behind the last feature map and ``relu`` says that this map still lacks its ReLU;
+    ``height`` and ``width`` (pixels), ``mean`` and ``deviation`` ([0, 1]) are those its ImageNet weights were made for.
+    """
 
     name: str
-    feature_map: FeatureMap = "features"
+    head: tuple[str, ...] = ("avgpool", "classifier")
+    relu: bool = False
+    library: Library = "torchvision"
+    published_as: str = ""
     height: int = 224
     width: int = 224
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: Colour = (0.485, 0.456, 0.406)
+    deviation: Colour = (0.229, 0.224, 0.225)
 
+    @property
+    def library_name(self) -> str:
+        """What its library calls it."""
+        return self.published_as or self.name
+
+
+_RESNET = ("avgpool", "fc")
+_HALF = (0.5, 0.5, 0.5)
 
 BACKBONES: dict[str, Architecture] = {
     architecture.name: architecture
     for architecture in (
         Architecture("vgg16"),
+        Architecture("vgg16_bn"),
         Architecture("vgg19"),
-        Architecture("resnet18", "all but the last two"),
-        Architecture("resnet50", "all but the last two"),
-        Architecture("densenet121", "features and relu"),
+        Architecture("resnet10", ("global_pool", "fc"), library="timm", published_as="resnet10t"),
+        Architecture("resnet18", _RESNET),
+        Architecture("resnet50", _RESNET),
+        Architecture("resnet101", _RESNET),
+        Architecture("densenet121", ("classifier",), relu=True),
+        # Its weights want [-1, 1]: torchvision's ``transform_input`` undoes ImageNet's normalisation for that.
+        Architecture(
+            "inception_v3",
+            ("AuxLogits", "avgpool", "dropout", "fc"),
+            height=299,
+            width=299,
+            mean=_HALF,
+            deviation=_HALF,
+        ),
         Architecture("mobilenet_v2"),
+        Architecture("convnext_tiny"),
+        Architecture("efficientnetv2", published_as="efficientnet_v2_s", height=384, width=384),
     )
 }
 

@@ -1,33 +1,22 @@
-"""The frozen networks that turn a picture into a feature map, and where their weights come from.
+"""The frozen networks that turn a picture into a feature map.
 
-Which networks there are is ``architectures``' concern; what is kept of their output is that of ``features``.
-
-torchvision's models: https://docs.pytorch.org/vision/stable/models.html
+Which networks there are is ``architectures``' concern, where their weights come from that of ``weights``; what is kept
+of their output is that of ``features``.
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 import torchvision
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sneaker_assets.vision.architectures import Architecture, FeatureMap, get_architecture
+from sneaker_assets.vision.architectures import Architecture, get_architecture
 from sneaker_assets.vision.settings import WeightsChoice
+from sneaker_assets.vision.weights import download_weights, find_weights, read_weights, take_weights
 
 RANDOM_WEIGHTS_SEED = 0
-
-_LEGACY_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""The published DenseNet weights call a layer ``norm.1`` that torchvision's network calls ``norm1``."""
-
-
-class WeightsError(RuntimeError):
-    """The weights cannot be had or do not fit; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -60,96 +49,51 @@ def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Pat
     file = find_weights(name, weights_folder) if choice == "auto" else None
     # On no device yet: a classifier that is thrown away need not be drawn at random first.
     with torch.device("meta"):
-        model = torchvision.models.get_model(name, weights=None)
+        model = _build(architecture)
     if file is not None:
-        _take(model, _read(file), file.name)
+        take_weights(model, read_weights(file), file.name)
         weights = f"file {file.name}"
     elif choice == "none":
         weights = f"random (seed {RANDOM_WEIGHTS_SEED}): nothing was learned from photographs"
     else:
-        _take(model, _download(name, weights_folder), "the file downloaded")
+        take_weights(model, download_weights(architecture, weights_folder), "the file downloaded")
         weights = "ImageNet"
-    network = _feature_map(model, architecture.feature_map)
+    network = _feature_map(model, architecture)
     if file is None and choice == "none":
         network = _initialise(network.to_empty(device="cpu"))
     network.eval().requires_grad_(requires_grad=False)
     return Backbone(architecture, network, weights, _fingerprint(name, network))
 
 
-def _feature_map(model: nn.Module, part: FeatureMap) -> nn.Module:
-    if part == "all but the last two":
-        return nn.Sequential(*list(model.children())[:-2])
-    features = model.get_submodule("features")
-    return nn.Sequential(features, nn.ReLU()) if part == "features and relu" else features
+def _build(architecture: Architecture) -> nn.Module:
+    if architecture.library == "timm":
+        import timm  # noqa: PLC0415 - a second to import, for one backbone
+
+        model: nn.Module = timm.create_model(architecture.library_name, pretrained=False)
+        return model
+    quiet = {"init_weights": False} if architecture.name == "inception_v3" else {}
+    built: nn.Module = torchvision.models.get_model(architecture.library_name, weights=None, **quiet)
+    return built
+
+
+def _feature_map(model: nn.Module, architecture: Architecture) -> nn.Module:
+    body = [module for name, module in model.named_children() if name not in architecture.head]
+    return nn.Sequential(*body, nn.ReLU()) if architecture.relu else nn.Sequential(*body)
 
 
 def _initialise(network: nn.Module) -> nn.Module:
     """Random weights that keep the signal's size from layer to layer (He and others 2015, arXiv 1502.01852)."""
     rng = torch.Generator().manual_seed(RANDOM_WEIGHTS_SEED)
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=rng)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.BatchNorm2d | nn.LayerNorm):
             module.reset_parameters()
+        elif isinstance(scale := getattr(module, "layer_scale", None), nn.Parameter):
+            nn.init.ones_(scale)
     return network
-
-
-def find_weights(name: str, folder: Path | None) -> Path | None:
-    """The file in ``folder`` that holds this backbone's state dict, or None."""
-    if folder is None:
-        return None
-    if not folder.is_dir():
-        raise WeightsError(f"the weights folder {folder} is not there: create it, or unset SNEAKER_WEIGHTS")
-    patterns = (f"{name}.safetensors", f"{name}-*.safetensors", f"{name}.pth", f"{name}-*.pth")
-    return next((file for pattern in patterns for file in sorted(folder.glob(pattern))), None)
-
-
-def _read(file: Path) -> dict[str, Tensor]:
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, SafetensorError, EOFError, OSError, UnpicklingError) as error:
-        raise WeightsError(f"{file} is no state dict that can be read ({_one_line(error)})") from error
-    return state
-
-
-def _take(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """Give the model these weights, or say how they differ from its own."""
-    state = {_LEGACY_DENSENET.sub(r"\1\2", key): tensor for key, tensor in state.items()}
-    own = model.state_dict()
-    differences = {
-        "missing": [key for key in own if key not in state],
-        "not of this network": [key for key in state if key not in own],
-        "of another shape": [key for key in own if key in state and own[key].shape != state[key].shape],
-    }
-    if any(differences.values()):
-        said = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
-        raise WeightsError(f"{source} does not hold weights of this network ({said}): put another file in its place")
-    model.load_state_dict(state, assign=True)
-
-
-def _some(keys: list[str]) -> str:
-    return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-def _download(name: str, weights_folder: Path | None) -> dict[str, Tensor]:
-    published = torchvision.models.get_model_weights(name).DEFAULT
-    try:
-        state: dict[str, Tensor] = published.get_state_dict(check_hash=True)
-    except OSError as error:
-        folder = weights_folder or "a folder of your own, named by SNEAKER_WEIGHTS"
-        raise WeightsError(
-            f"the ImageNet weights of {name} cannot be downloaded ({error}): put {published.url.rsplit('/', 1)[-1]} "
-            f"from {published.url} into {folder}, or train without them with the setting weights: none"
-        ) from error
-    return state
 
 
 def _fingerprint(name: str, network: nn.Module) -> str:

@@ -1,48 +1,56 @@
-"""How far predicted prices are from true ones, beside a predictor that never looks at the picture."""
+"""How far predicted prices are from true ones, beside predictors that know no more than the training prices."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import torch
 
 from sneaker_assets.tables import EvaluationMetrics
-from sneaker_assets.vision.features import FeatureStore
+from sneaker_assets.vision.intervals import covered
+from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
 from sneaker_assets.vision.price_model import PriceModel
+from sneaker_assets.vision.store import Features, FeatureStore
 
-Prices = NDArray[np.float64]
-
-
-def regression_metrics(actual: Prices, predicted: Prices) -> dict[str, float]:
-    """Errors of predicted prices.
-
-    Args:
-        actual: float64 [N], US dollars, positive.
-        predicted: float64 [N], US dollars.
-
-    Returns:
-        ``n``, ``mse`` (US dollars squared), ``rmse`` and ``mae`` (US dollars), ``mape`` (%), and ``r2`` (missing where
-        the true prices are constant).
-    """
-    error = predicted - actual
-    variance = np.var(actual)
-    mse = float(np.mean(error**2))
-    return {
-        "n": len(actual),
-        "mse": mse,
-        "rmse": mse**0.5,
-        "mae": float(np.mean(np.abs(error))),
-        "mape": float(np.mean(np.abs(error) / actual)) * 100,
-        "r2": float(1 - mse / variance) if variance > 0 else float("nan"),
-    }
+GROUPS = ("site", "price", "label_kind")
+BASELINES = ("mean", "median", "site_median", "nearest_neighbour")
 
 
 def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFrame) -> pd.DataFrame:
-    """The held-out rows of ``tables.Splits`` with a further column ``predicted``, US dollars."""
+    """Price the held-out rows.
+
+    Args:
+        model: The model.
+        store: Features of all images of ``splits``.
+        splits: ``tables.Splits``, and ``label_kind`` where it is to be grouped by.
+
+    Returns:
+        The held-out rows with a column a predictor (US dollars), and ``covered``: whether the price lies in the
+        model's 90 % interval.
+    """
+    train = splits[splits["split"] == "train"]
     held_out = splits[splits["split"] != "train"].reset_index(drop=True)
-    return held_out.assign(predicted=model.price(store.gather(held_out["sha256"].tolist())))
+    features = store.gather_views(held_out["sha256"].tolist())
+    site_medians = train.groupby("site")["price"].median()
+    predicted = held_out.assign(
+        model=model.price(features),
+        mean=train["price"].mean(),
+        median=train["price"].median(),
+        site_median=held_out["site"].map(site_medians).fillna(train["price"].median()),
+        nearest_neighbour=_nearest_price(store.gather(train["sha256"].tolist()), train["price"], features[0]),
+    )
+    factor = model.metrics()["interval_factor"]
+    return predicted.assign(covered=covered(predicted["price"].to_numpy(), predicted["model"].to_numpy(), factor))
+
+
+def _nearest_price(known: Features, prices: pd.Series, asked: Features) -> "pd.Series[float]":
+    """The price of the training picture whose features point most nearly the same way (cosine)."""
+    near, of = (torch.nn.functional.normalize(torch.from_numpy(features)) for features in (known, asked))
+    return pd.Series(prices.to_numpy()[(of @ near.T).argmax(1).numpy()])
 
 
 def evaluate(model: PriceModel, predictions: pd.DataFrame, models_root: str) -> pd.DataFrame:
-    """Score the model and the mean of the training prices on validation and test rows.
+    """Score the model and the baselines on validation and test rows, and the model on each group of test rows.
 
     Args:
         model: The model.
@@ -52,27 +60,42 @@ def evaluate(model: PriceModel, predictions: pd.DataFrame, models_root: str) -> 
     Returns:
         ``tables.EvaluationMetrics``; a split without rows has none.
     """
-    rows = []
-    for split, held_out in predictions.groupby("split"):
-        actual = held_out["price"].to_numpy()
-        baseline = np.full_like(actual, model.train_mean)
-        for predictor, predicted in (("model", held_out["predicted"].to_numpy()), ("mean", baseline)):
-            rows.append(
-                {
-                    "backbone": model.backbone,
-                    "weights": model.weights,
-                    "model": models_root,
-                    "predictor": predictor,
-                    "split": split,
-                    **regression_metrics(actual, predicted),
-                }
-            )
+    identity = {"backbone": model.backbone, "weights": model.weights, "model": models_root}
+    rows = [identity | row for row in (*_overall(predictions), *_by_group(predictions))]
     return pd.DataFrame(rows, columns=list(EvaluationMetrics.to_schema().columns))
+
+
+def _overall(predictions: pd.DataFrame) -> Iterator[dict[str, object]]:
+    for split, held_out in predictions.groupby("split"):
+        for predictor in ("model", *BASELINES):
+            yield {"split": split, "group": "all", "member": "all", **_scores(held_out, predictor)}
+
+
+def _by_group(predictions: pd.DataFrame) -> Iterator[dict[str, object]]:
+    test = predictions[predictions["split"] == "test"]
+    # Dear and cheap are measured from the training prices, which a re-crawl hardly moves.
+    bands = np.where(test["price"] < test["median"], "below the median", "from the median on")
+    for group in GROUPS:
+        members = pd.Series(bands, test.index) if group == "price" else test.get(group)
+        if members is not None:
+            for member, held_out in test.groupby(members):
+                yield {"split": "test", "group": group, "member": str(member), **_scores(held_out, "model")}
+
+
+def _scores(held_out: pd.DataFrame, predictor: str) -> dict[str, object]:
+    actual, predicted = held_out["price"].to_numpy(), held_out[predictor].to_numpy(dtype=float)
+    coverage = float(held_out["covered"].mean()) if predictor == "model" else float("nan")
+    return {
+        "predictor": predictor,
+        "coverage": coverage,
+        **regression_metrics(actual, predicted),
+        **bootstrap_intervals(actual, predicted),
+    }
 
 
 def rmse_by_split(metrics: pd.DataFrame) -> dict[str, dict[str, float]]:
     """RMSE in US dollars by split, then by predictor, of one backbone's ``tables.EvaluationMetrics``."""
     return {
         str(split): dict(zip(rows["predictor"], rows["rmse"].astype(float), strict=True))
-        for split, rows in metrics.groupby("split", sort=False)
+        for split, rows in metrics[metrics["group"] == "all"].groupby("split", sort=False)
     }

@@ -1,115 +1,62 @@
-"""A frozen backbone's features of each image, computed once and kept.
+"""A frozen backbone's features of each image, computed once. How they lie on disk is ``store``'s concern."""
 
-Features belong to an image (its sha256), never to a listing. A store holds those of one backbone with one set of
-weights and one preprocessing: another of these is another store. It grows by whole parts, so a pass that is killed
-goes on where it was, and a re-crawl costs only its new images.
-"""
-
-import hashlib
-import json
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 from upath import UPath
 
-from sneaker_assets import lake
 from sneaker_assets.progress import Progress
 from sneaker_assets.vision.backbones import Backbone, pool
-from sneaker_assets.vision.images import Pixels, read_batches
+from sneaker_assets.vision.images import Frame, Pixels, read_batches
+from sneaker_assets.vision.settings import FeatureSettings, Keep, View
+from sneaker_assets.vision.store import FeatureStore
 
 logger = logging.getLogger(__name__)
-
-CODE_VERSION = "1"
-"""Raise it when the same image and weights would give other features."""
 
 PART_SIZE = 512
 """Images a part: what a kill can cost."""
 
-
-class StoreError(RuntimeError):
-    """The store does not hold what is asked of it; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class FeatureStore:
-    """Pooled features on disk: parts of float32 [n, D] beside an index from sha256 to part and row."""
-
-    folder: UPath
-
-    def index(self) -> pd.DataFrame:
-        """Columns ``sha256``, ``part`` and ``row``; no rows where nothing was computed yet."""
-        path = self.folder / "index.parquet"
-        return lake.read_table(path) if path.exists() else pd.DataFrame(columns=["sha256", "part", "row"])
-
-    def append(self, hashes: Sequence[str], features: NDArray[np.float32]) -> None:
-        """Add a part; the index is written last, so a half-written part is never read."""
-        index = self.index()
-        part = int(index["part"].max()) + 1 if len(index) else 0
-        with lake.new_file(self._part(part)) as file, file.open("wb") as opened:
-            np.save(opened, features)
-        rows = pd.DataFrame({"sha256": hashes, "part": part, "row": range(len(hashes))})
-        lake.write_table(self.folder / "index.parquet", rows if index.empty else pd.concat([index, rows]))
-
-    def gather(self, hashes: Sequence[str]) -> NDArray[np.float32]:
-        """The features of these images, float32 [n, D], in the order asked for.
-
-        Raises:
-            StoreError: an image has none.
-        """
-        index = self.index().set_index("sha256")
-        missing = [sha256 for sha256 in hashes if sha256 not in index.index]
-        if missing:
-            raise StoreError(
-                f"{len(missing)} images have no features in {self.folder} (the first is {missing[0]}): "
-                "materialize image_features again"
-            )
-        wanted = index.loc[list(hashes)].reset_index(drop=True)
-        parts = {part: self._read(part) for part in wanted["part"].unique()}
-        width = next(iter(parts.values())).shape[1] if parts else 0
-        gathered = np.empty((len(wanted), width), dtype=np.float32)
-        for part, rows in wanted.groupby("part")["row"]:
-            gathered[rows.index] = parts[part][rows.to_numpy()]
-        return gathered
-
-    def _part(self, number: int) -> UPath:
-        return self.folder / f"part-{number:04d}.npy"
-
-    def _read(self, number: int) -> NDArray[np.float32]:
-        path = self._part(number)
-        local = lake.local_path(path)
-        if local is not None:
-            return np.asarray(np.load(local, mmap_mode="r"))
-        with path.open("rb") as file:
-            return np.asarray(np.load(file))
+MAP_SIDE = 7
+"""Side of the map that VGG's classifier takes, whatever the frame."""
 
 
-def open_store(features_folder: UPath, backbone: Backbone) -> FeatureStore:
+def frame_of(backbone: Backbone, settings: FeatureSettings) -> Frame:
+    """The frame that these settings give this backbone."""
+    own = backbone.architecture
+    return Frame(settings.height or own.height, settings.width or own.width, settings.fit)
+
+
+def open_store(features_folder: UPath, backbone: Backbone, settings: FeatureSettings | None = None) -> FeatureStore:
     """The store of exactly this backbone, weights and preprocessing, created where it is new."""
-    manifest = {
+    return FeatureStore.create(features_folder, describe(backbone, settings or FeatureSettings()))
+
+
+def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]:
+    """What a store's manifest says of such features, but for the code version."""
+    frame = frame_of(backbone, settings)
+    return {
         "backbone": backbone.architecture.name,
         "weights": backbone.weights,
         "fingerprint": backbone.fingerprint,
-        "frame": [backbone.architecture.height, backbone.architecture.width],
-        "pooling": "average and maximum",
-        "code_version": CODE_VERSION,
+        "frame": [frame.height, frame.width],
+        "fit": frame.fit,
+        "keep": settings.keep,
     }
-    identity = {key: value for key, value in manifest.items() if key != "weights"}
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-    folder = features_folder / backbone.architecture.name / key
-    if not (folder / "manifest.json").exists():
-        lake.write_json(folder / "manifest.json", manifest)
-    return FeatureStore(folder)
 
 
 @torch.inference_mode()
-def extract(backbone: Backbone, batches: Iterator[Pixels], device: torch.device) -> Iterator[Tensor]:
-    """Pooled features of batches of images.
+def extract(
+    backbone: Backbone,
+    batches: Iterator[Pixels],
+    device: torch.device,
+    keep: Keep = "pooled",
+    views: Sequence[View] = ("plain",),
+) -> Iterator[dict[View, Tensor]]:
+    """Features of batches of images.
 
     bfloat16 and channels last: on a CPU with AMX or AVX-512 and on a GPU several times faster than float32, with a
     relative error of the features below 1 %.
@@ -118,15 +65,26 @@ def extract(backbone: Backbone, batches: Iterator[Pixels], device: torch.device)
         backbone: The network.
         batches: uint8 [n, height, width, 3] each, RGB.
         device: Where to compute.
+        keep: What of the feature map.
+        views: Of each image.
 
     Returns:
-        float32 [n, 2C] a batch, on the device.
+        By view, float32 [n, 2C] or [n, 49C] a batch, on the device.
     """
     network = backbone.network.to(device, torch.bfloat16, memory_format=torch.channels_last)  # type: ignore[call-overload]
     normalise = _Normalise(backbone).to(device)
     for batch in batches:
-        images = torch.from_numpy(batch).to(device, non_blocking=True).permute(0, 3, 1, 2)
-        yield pool(network(normalise(images).to(torch.bfloat16)).float())
+        pixels = torch.from_numpy(batch).to(device, non_blocking=True).permute(0, 3, 1, 2)
+        images = normalise(pixels).to(torch.bfloat16)
+        yield {view: _kept(network(_seen(images, view)).float(), keep) for view in views}
+
+
+def _seen(images: Tensor, view: View) -> Tensor:
+    return images.flip(3).contiguous(memory_format=torch.channels_last) if view == "mirrored" else images
+
+
+def _kept(feature_map: Tensor, keep: Keep) -> Tensor:
+    return pool(feature_map) if keep == "pooled" else functional.adaptive_avg_pool2d(feature_map, MAP_SIDE).flatten(1)
 
 
 class _Normalise(nn.Module):
@@ -146,7 +104,13 @@ class _Normalise(nn.Module):
 
 
 def update_store(
-    store: FeatureStore, backbone: Backbone, images: dict[str, UPath], device: torch.device, batch_size: int = 32
+    store: FeatureStore,
+    backbone: Backbone,
+    images: Mapping[str, UPath],
+    device: torch.device,
+    *,
+    batch_size: int = 32,
+    settings: FeatureSettings | None = None,
 ) -> int:
     """Compute the features of the images that the store does not know yet.
 
@@ -156,24 +120,43 @@ def update_store(
         images: sha256 to path.
         device: Where to compute.
         batch_size: Images a forward pass.
+        settings: Those that the store was opened with.
 
     Returns:
         How many images were computed.
 
     Raises:
+        StoreError: the store is of other weights or settings, or cannot be written.
         UnreadableImageError: an image no longer decodes; the parts written before it stay.
     """
-    known = set(store.index()["sha256"])
-    new = [sha256 for sha256 in images if sha256 not in known]
-    logger.info("%s: features of %d images known, %d new", backbone.architecture.name, len(images) - len(new), len(new))
-    frame = backbone.architecture
-    progress = Progress(logger, f"{frame.name} features", of=len(new))
-    for start in range(0, len(new), PART_SIZE):
-        hashes = new[start : start + PART_SIZE]
-        batches = read_batches([images[sha256] for sha256 in hashes], batch_size, frame.height, frame.width)
-        part = []
-        for features in extract(backbone, batches, device):
-            part.append(features.cpu().numpy())
-            progress.add(len(features))
-        store.append(hashes, np.concatenate(part))
-    return len(new)
+    settings = settings or FeatureSettings()
+    store.check({key: value for key, value in describe(backbone, settings).items() if key != "weights"})
+    lacking = _lacking(store, images, settings.views)
+    new = sum(map(len, lacking.values()))
+    logger.info("%s: features of %d images known, %d new", backbone.architecture.name, len(images) - new, new)
+    progress = Progress(logger, f"{backbone.architecture.name} features", of=new)
+    for views, hashes in lacking.items():
+        for start in range(0, len(hashes), PART_SIZE):
+            part = hashes[start : start + PART_SIZE]
+            batches = read_batches([images[sha256] for sha256 in part], batch_size, frame_of(backbone, settings))
+            features: dict[View, list[Tensor]] = {view: [] for view in views}
+            for batch in extract(backbone, batches, device, settings.keep, views):
+                for view in views:
+                    features[view].append(batch[view].cpu())
+                progress.add(len(batch[views[0]]))
+            for view in views:
+                store.append(part, np.asarray(torch.cat(features[view])), view)
+    return new
+
+
+def _lacking(
+    store: FeatureStore, images: Mapping[str, UPath], views: Sequence[View]
+) -> dict[tuple[View, ...], list[str]]:
+    """The images without features, by the views that they lack, so that each is decoded once."""
+    known = {view: set(store.index(view)["sha256"]) for view in views}
+    lacking: dict[tuple[View, ...], list[str]] = {}
+    for sha256 in images:
+        of_this = tuple(view for view in views if sha256 not in known[view])
+        if of_this:
+            lacking.setdefault(of_this, []).append(sha256)
+    return lacking

@@ -1,23 +1,13 @@
-"""The small network that turns a backbone's features into a price, and its training.
+"""What turns a backbone's features into a price: networks, a ridge and a kernel ridge in one form.
 
-Inputs and target are standardised with the training rows' mean and deviation, which the head carries with it: it
-takes raw features and gives US dollars.
+Every head standardises its input and its target with the training rows' mean and deviation, which it carries with it:
+it takes raw features and gives US dollars. How heads are fitted is the concern of ``training`` and ``ridge``.
 """
 
-import logging
-import math
-from dataclasses import dataclass
-
-import numpy as np
-import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sneaker_assets.vision.settings import HeadConfig
-
-logger = logging.getLogger(__name__)
 
 
 class TrainingError(RuntimeError):
@@ -25,129 +15,117 @@ class TrainingError(RuntimeError):
 
 
 class PriceHead(nn.Module):
-    """Features float32 [N, D] to prices float32 [N], US dollars."""
+    """Features float32 [N, D] to prices float32 [N], US dollars.
+
+    ``body`` maps standardised features to the standardised target. A target in logarithms is brought back with Duan's
+    smearing factor, without which its mean comes out too low (Duan 1983, JASA 78).
+    """
 
     feature_mean: Tensor
     feature_deviation: Tensor
+    target_mean: Tensor
+    target_deviation: Tensor
     price_mean: Tensor
-    price_deviation: Tensor
+    smearing: Tensor
 
-    def __init__(self, n_features: int, hidden: int = 256, dropout: float = 0.5) -> None:
+    def __init__(
+        self, body: nn.Module, n_features: int, *, logarithmic: bool = False, means_views: bool = False
+    ) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(n_features, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 1), nn.Flatten(0)
-        )
+        self.body = body
+        self.logarithmic = logarithmic
+        self.means_views = means_views
         self.register_buffer("feature_mean", torch.zeros(n_features))
         self.register_buffer("feature_deviation", torch.ones(n_features))
-        self.register_buffer("price_mean", torch.zeros(()))
-        self.register_buffer("price_deviation", torch.ones(()))
+        for name in ("target_mean", "price_mean"):
+            self.register_buffer(name, torch.zeros(()))
+        for name in ("target_deviation", "smearing"):
+            self.register_buffer(name, torch.ones(()))
 
     def fit_scales(self, features: Tensor, prices: Tensor) -> None:
         """Take mean and deviation of the training rows; a feature or price that never varies keeps deviation 1."""
+        target = prices.log() if self.logarithmic else prices
         self.feature_mean.copy_(features.mean(0))
         self.feature_deviation.copy_(_deviation(features))
+        self.target_mean.copy_(target.mean())
+        self.target_deviation.copy_(_deviation(target))
         self.price_mean.copy_(prices.mean())
-        self.price_deviation.copy_(_deviation(prices))
+
+    def fit_smearing(self, expected: Tensor, prices: Tensor) -> None:
+        """Take the smearing factor of rows that were not trained on: on training rows residuals are too small."""
+        if self.logarithmic:
+            self.smearing.copy_((prices.log() - self.unscaled(expected)).exp().mean())
+
+    def scaled(self, prices: Tensor) -> Tensor:
+        """Prices as the body is to give them."""
+        target = prices.log() if self.logarithmic else prices
+        return (target - self.target_mean) / self.target_deviation
+
+    def unscaled(self, expected: Tensor) -> Tensor:
+        """What the body gives, in US dollars or their logarithm."""
+        return expected * self.target_deviation + self.target_mean
+
+    def dollars(self, expected: Tensor) -> Tensor:
+        """What the body gives, in US dollars."""
+        target = self.unscaled(expected)
+        return target.exp() * self.smearing if self.logarithmic else target
+
+    def expect(self, features: Tensor) -> Tensor:
+        """What the body gives for raw features."""
+        expected: Tensor = self.body((features - self.feature_mean) / self.feature_deviation)
+        return expected
+
+    def expect_views(self, features: Tensor) -> Tensor:
+        """Several views of each row, [views, N, D]: networks average their answers, closed forms the views."""
+        if self.means_views:
+            return self.expect(features.mean(0))
+        return torch.stack([self.expect(view) for view in features]).mean(0)
 
     def forward(self, features: Tensor) -> Tensor:
         """Price each row."""
-        standardised = (features - self.feature_mean) / self.feature_deviation
-        prices: Tensor = self.layers(standardised) * self.price_deviation + self.price_mean
-        return prices
+        return self.dollars(self.expect(features))
+
+
+class KernelBody(nn.Module):
+    """A sum of Gaussian bells around the training rows: exp(-gamma |x - x_i|^2 / D), weighted."""
+
+    support: Tensor
+    coefficients: Tensor
+    gamma: Tensor
+
+    def __init__(self, n_support: int, n_features: int) -> None:
+        super().__init__()
+        self.register_buffer("support", torch.zeros(n_support, n_features))
+        self.register_buffer("coefficients", torch.zeros(n_support))
+        self.register_buffer("gamma", torch.ones(()))
+
+    def forward(self, standardised: Tensor) -> Tensor:
+        """Standardised features [N, D] to the standardised target [N]."""
+        distances = torch.cdist(standardised, self.support).square() / self.support.shape[1]
+        return (-self.gamma * distances).exp() @ self.coefficients
+
+
+def build_head(config: HeadConfig, n_features: int, n_support: int = 0) -> PriceHead:
+    """The head that this configuration asks for, with random or empty weights; ``n_support`` is a kernel's rows."""
+    return PriceHead(
+        _body(config, n_features, n_support),
+        n_features,
+        logarithmic=config.target == "log",
+        means_views=config.kind in ("ridge", "kernel_ridge"),
+    )
+
+
+def _body(config: HeadConfig, n_features: int, n_support: int) -> nn.Module:
+    if config.kind == "kernel_ridge":
+        return KernelBody(n_support, n_features)
+    widths = {"article": [4096, 4096], "pooled": [config.hidden], "ridge": []}[config.kind]
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in zip([n_features, *widths[:-1]], widths, strict=False):
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU(), nn.Dropout(config.dropout)]
+    return nn.Sequential(*layers, nn.Linear(widths[-1] if widths else n_features, 1), nn.Flatten(0))
 
 
 def _deviation(values: Tensor) -> Tensor:
     deviation = values.std(0, correction=0)
     varies = deviation > 1e-6 * values.mean(0).abs()
     return torch.where(varies, deviation, torch.ones_like(deviation))
-
-
-@dataclass(frozen=True)
-class TrainedHead:
-    """A head with the weights of its best epoch.
-
-    ``history`` has one row an epoch: epoch, learning_rate, train_mse and validation_mse (US dollars squared).
-    """
-
-    head: PriceHead
-    history: pd.DataFrame
-    best_epoch: int
-
-
-def train_head(
-    features: NDArray[np.float32], prices: NDArray[np.float64], splits: NDArray[np.str_], config: HeadConfig
-) -> TrainedHead:
-    """Minimise the squared error with Adam and ReduceLROnPlateau; keep the epoch that validates best.
-
-    Args:
-        features: float32 [N, D].
-        prices: float64 [N], US dollars.
-        splits: [N], ``train``, ``validation`` or another word.
-        config: Settings.
-
-    Raises:
-        TrainingError: there are too few rows, or the loss is no longer a number.
-    """
-    train_rows, validation_rows = splits == "train", splits == "validation"
-    if train_rows.sum() < 2 or validation_rows.sum() < 1:
-        raise TrainingError(
-            f"{train_rows.sum()} training and {validation_rows.sum()} validation listings are too few to train on: "
-            "crawl more pages, or change the proportions of the splits"
-        )
-    x, y = torch.from_numpy(features), torch.tensor(prices, dtype=torch.float32)
-    x_train, y_train, x_validation, y_validation = x[train_rows], y[train_rows], x[validation_rows], y[validation_rows]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        head = PriceHead(x.shape[1], config.hidden, config.dropout)
-        head.fit_scales(x_train, y_train)
-        return _train(head, (x_train, y_train), (x_validation, y_validation), config)
-
-
-def _train(
-    head: PriceHead, train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor], config: HeadConfig
-) -> TrainedHead:
-    optimiser = torch.optim.Adam(head.parameters(), lr=config.learning_rate, fused=True)
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser, patience=config.plateau_patience, factor=config.plateau_factor
-    )
-    rows: list[dict[str, float]] = []
-    best_mse, best_epoch, best_state = math.inf, 0, _copy_of(head)
-    for epoch in range(1, config.epochs + 1):
-        learning_rate = optimiser.param_groups[0]["lr"]
-        train_mse = _train_epoch(head, optimiser, *train, config.batch_size)
-        validation_mse = _mse(head, *validation)
-        if not math.isfinite(train_mse + validation_mse):
-            raise TrainingError(
-                f"the loss is no longer a number in epoch {epoch}: lower the learning rate (it is {learning_rate:g})"
-            )
-        scheduler.step(validation_mse)
-        rows.append(
-            {"epoch": epoch, "learning_rate": learning_rate, "train_mse": train_mse, "validation_mse": validation_mse}
-        )
-        if validation_mse < best_mse:
-            best_mse, best_epoch, best_state = validation_mse, epoch, _copy_of(head)
-    head.load_state_dict(best_state)
-    logger.info("head: %d epochs, best %d, validation RMSE $%.0f", config.epochs, best_epoch, math.sqrt(best_mse))
-    return TrainedHead(head.eval(), pd.DataFrame(rows), best_epoch)
-
-
-def _train_epoch(head: PriceHead, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor, batch_size: int) -> float:
-    head.train()
-    squared_error = 0.0
-    for batch in torch.split(torch.randperm(len(x)), batch_size):
-        loss = functional.mse_loss(head(x[batch]), y[batch])
-        optimiser.zero_grad()
-        # In units of the deviation, so that Adam's step means the same for any currency and price range.
-        (loss / head.price_deviation.square()).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        squared_error += loss.item() * len(batch)
-    return squared_error / len(x)
-
-
-@torch.inference_mode()
-def _mse(head: PriceHead, x: Tensor, y: Tensor) -> float:
-    return float(functional.mse_loss(head.eval()(x), y))
-
-
-def _copy_of(head: PriceHead) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in head.state_dict().items()}

@@ -1,31 +1,66 @@
-"""From an image file to pixels: decoded once, small enough for a network, the shoe's shape kept.
+"""From an image file to pixels: decoded once, small enough for a network, fitted into its frame.
 
-Normalisation is the backbone's concern and happens on its device.
+JPEGs are decoded at the smallest of their eight scales that still fills the frame (Pillow's draft mode): several
+times faster than a plain decode. Normalisation is the backbone's concern and happens on its device.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from upath import UPath
 
+from sneaker_assets.vision.settings import Fit
+
 Pixels = NDArray[np.uint8]
 WHITE = (255, 255, 255)
+_PAPER = 240
+"""Grey levels from here on count as white margin; JPEG's own noise on white stays above."""
 
 
 class UnreadableImageError(ValueError):
     """An image of the lake no longer decodes; the message names it."""
 
 
-def read_image(path: UPath, height: int, width: int) -> Pixels:
-    """Decode an image, fit it into the frame with its aspect kept, and pad it with white.
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a network looks at: ``height`` by ``width`` pixels, and how a picture fills them."""
+
+    height: int
+    width: int
+    fit: Fit = "pad"
+
+    def least_size(self, image: Image.Image) -> tuple[int, int]:
+        """Width and height in pixels from which the picture can be resized as sharply as from its full size."""
+        if self.fit == "squash":
+            return 2 * self.width, 2 * self.height
+        # Half of what is decoded: nearer to the frame the pixels differ by 2 of 255, and trimming would lack some.
+        scale = 2 * min(self.width / image.width, self.height / image.height)
+        return math.ceil(image.width * scale), math.ceil(image.height * scale)
+
+    def around(self, image: Image.Image) -> Image.Image:
+        """The picture in this frame."""
+        size = (self.width, self.height)
+        if self.fit == "squash":
+            return image.resize(size, Image.Resampling.BILINEAR)
+        return ImageOps.pad(_trimmed(image) if self.fit == "trim" else image, size, Image.Resampling.BILINEAR, WHITE)
+
+
+def _trimmed(image: Image.Image) -> Image.Image:
+    shoe = image.convert("L").point(lambda grey: 255 * (grey < _PAPER)).getbbox()
+    return image.crop(shoe) if shoe else image
+
+
+def read_image(path: UPath, frame: Frame) -> Pixels:
+    """Decode an image into a frame.
 
     Args:
         path: A JPEG, PNG or anything else that Pillow reads.
-        height: Frame height in pixels.
-        width: Frame width in pixels.
+        frame: What it is fitted into.
 
     Returns:
         uint8 [height, width, 3], RGB.
@@ -35,16 +70,14 @@ def read_image(path: UPath, height: int, width: int) -> Pixels:
     """
     try:
         with path.open("rb") as file, Image.open(file) as image:
-            image.draft("RGB", (width, height))
-            framed = ImageOps.pad(image.convert("RGB"), (width, height), Image.Resampling.BILINEAR, WHITE)
+            image.draft("RGB", frame.least_size(image))
+            framed = frame.around(image.convert("RGB"))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnreadableImageError(f"{path} cannot be read ({error}): materialize scraped_images again") from error
     return np.asarray(framed)
 
 
-def read_batches(
-    paths: Sequence[UPath], batch_size: int, height: int, width: int, threads: int = 2
-) -> Iterator[Pixels]:
+def read_batches(paths: Sequence[UPath], batch_size: int, frame: Frame, threads: int = 2) -> Iterator[Pixels]:
     """Decode images in order, the next batch while the last one is in use.
 
     Returns:
@@ -52,7 +85,7 @@ def read_batches(
     """
 
     def decoded(pool: ThreadPoolExecutor, start: int) -> Iterable[Pixels]:
-        return pool.map(lambda path: read_image(path, height, width), paths[start : start + batch_size])
+        return pool.map(lambda path: read_image(path, frame), paths[start : start + batch_size])
 
     with ThreadPoolExecutor(threads) as pool:
         coming = decoded(pool, 0)

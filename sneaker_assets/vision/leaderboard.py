@@ -12,6 +12,7 @@ def rank_models(metrics: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``tables.Leaderboard``.
     """
+    metrics = metrics[metrics["group"] == "all"]
     scores = metrics.pivot_table(index="backbone", columns=["predictor", "split"], values=["rmse", "mae", "mape", "r2"])
     identity = metrics.drop_duplicates("backbone").set_index("backbone")[["weights", "model"]]
     board = identity.assign(

@@ -1,8 +1,9 @@
 """The price model as it lies in the lake, and how it prices an image.
 
-A model is a folder: ``model.safetensors`` (the head), ``config.json`` (backbone, weights, training settings),
-``history.parquet`` (one row an epoch), ``metrics.json`` (the best epoch) and ``card.md``. Its name is a hash of
-everything that shaped it, so the same inputs lead to the same folder and are not trained twice.
+A model is a folder: ``model.safetensors`` (the head), ``config.json`` (backbone, weights, settings),
+``history.parquet`` (one row an epoch, or a point of the regularisation path), ``metrics.json`` (the row that was kept)
+and ``card.md``. Its name is a hash of everything that shaped it, so the same inputs lead to the same folder and are not
+trained twice.
 """
 
 import hashlib
@@ -21,15 +22,19 @@ from safetensors.torch import load, save_file
 from upath import UPath
 
 from sneaker_assets import lake
-from sneaker_assets.vision.backbones import Backbone, WeightsError, load_backbone
-from sneaker_assets.vision.features import FeatureStore, extract
-from sneaker_assets.vision.heads import PriceHead, TrainedHead, train_head
-from sneaker_assets.vision.images import read_batches
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.backbones import Backbone, load_backbone
+from sneaker_assets.vision.features import extract
+from sneaker_assets.vision.heads import PriceHead, build_head
+from sneaker_assets.vision.images import Frame, read_batches
+from sneaker_assets.vision.intervals import conformal_factor
+from sneaker_assets.vision.settings import HeadConfig, View
+from sneaker_assets.vision.store import FeatureStore
+from sneaker_assets.vision.training import TrainedHead, train_head
+from sneaker_assets.vision.weights import WeightsError
 
 logger = logging.getLogger(__name__)
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raise it when the same inputs would give another model."""
 
 
@@ -45,38 +50,48 @@ class PriceModel:
     def load(cls, folder: UPath) -> "PriceModel":
         """Read a model folder."""
         config = lake.read_json(folder / "config.json")
-        head = PriceHead(config["n_features"], config["head"]["hidden"], config["head"]["dropout"])
-        head.load_state_dict(load((folder / "model.safetensors").read_bytes()))
+        state = load((folder / "model.safetensors").read_bytes())
+        n_support = len(state["body.support"]) if "body.support" in state else 0
+        head = build_head(HeadConfig(**config["head"]), config["n_features"], n_support)
+        head.load_state_dict(state)
         return cls(folder, head.eval(), config)
 
     @property
     def backbone(self) -> str:
         """Name of the backbone whose features it takes."""
-        return str(self.config["backbone"])
+        return str(self.config["features"]["backbone"])
 
     @property
     def weights(self) -> str:
         """Where the backbone's weights come from, in plain words."""
-        return str(self.config["weights"])
+        return str(self.config["features"]["weights"])
 
     @property
-    def train_mean(self) -> float:
-        """Mean of the training prices, US dollars: the baseline."""
-        return float(self.head.price_mean)
+    def views(self) -> tuple[View, ...]:
+        """The views of an image that it averages over."""
+        return tuple(self.config["views"])
 
     def history(self) -> pd.DataFrame:
-        """One row an epoch, as :class:`heads.TrainedHead` describes it."""
+        """One row an epoch or point of the path, as :class:`training.TrainedHead` describes it."""
         return lake.read_table(self.folder / "history.parquet")
 
     def metrics(self) -> dict[str, float]:
-        """``best_epoch``, and its ``train_rmse`` and ``validation_rmse`` in US dollars."""
+        """What was kept: ``best`` (row of the history), ``train_rmse`` and ``validation_rmse`` in US dollars, and more.
+
+        ``interval_factor``: a price lies between the prediction divided and multiplied by it in 90 % of cases.
+        """
         return lake.read_json(self.folder / "metrics.json")
 
-    @torch.inference_mode()
     def price(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Features float32 [N, D] to prices float64 [N], US dollars."""
-        prices: NDArray[np.float64] = self.head(torch.from_numpy(features)).double().numpy()
-        return prices
+        """Features float32 [views, N, D] to prices float64 [N], US dollars."""
+        return price_rows(self.head, features)
+
+
+@torch.inference_mode()
+def price_rows(head: PriceHead, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Features float32 [views, N, D] to prices float64 [N], US dollars."""
+    prices: NDArray[np.float64] = head.dollars(head.expect_views(torch.from_numpy(features))).double().numpy()
+    return prices
 
 
 def train_price_model(
@@ -101,35 +116,48 @@ def train_price_model(
     if folder.exists():
         logger.info("model %s is already there", folder.name)
         return PriceModel.load(folder), False
-    features = store.gather(splits["sha256"].tolist())
-    trained = train_head(features, splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str), config)
-    _save(folder, trained, store, splits, config)
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    features = store.gather_views(splits["sha256"].tolist())
+    prices = splits["price"].to_numpy()
+    trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished)
+    validation = (splits["split"] == "validation").to_numpy()
+    factor = conformal_factor(prices[validation], price_rows(trained.head, features[:, validation]))
+    _save(folder, trained, store, splits, config, factor=factor)
+    unfinished.unlink(missing_ok=True)
     return PriceModel.load(folder), True
 
 
 def _fingerprint(store: FeatureStore, splits: pd.DataFrame, config: HeadConfig) -> str:
     rows = splits.sort_values(["site", "product_id"], ignore_index=True)
-    digest = hashlib.sha256(json.dumps([CODE_VERSION, store.folder.name, config.as_dict()]).encode())
+    shaped_by = [CODE_VERSION, store.folder.name, store.views, config.as_dict()]
+    digest = hashlib.sha256(json.dumps(shaped_by).encode())
     digest.update(pd.util.hash_pandas_object(rows[["sha256", "price", "split"]]).to_numpy().tobytes())
     return digest.hexdigest()[:12]
 
 
-def _save(folder: UPath, trained: TrainedHead, store: FeatureStore, splits: pd.DataFrame, config: HeadConfig) -> None:
-    manifest = lake.read_json(store.folder / "manifest.json")
-    best = trained.history[trained.history["epoch"] == trained.best_epoch].to_dict("records")[0]
+def _save(
+    folder: UPath,
+    trained: TrainedHead,
+    store: FeatureStore,
+    splits: pd.DataFrame,
+    config: HeadConfig,
+    *,
+    factor: float,
+) -> None:
+    kept = {str(name): float(value) for name, value in trained.history.iloc[trained.best].items()}
     settings = {
-        "backbone": manifest["backbone"],
-        "weights": manifest["weights"],
-        "backbone_fingerprint": manifest["fingerprint"],
-        "features": store.folder.name,
+        "features": {**store.manifest, "store": store.folder.name},
+        "views": store.views,
         "n_features": trained.head.feature_mean.numel(),
         "head": config.as_dict(),
         "rows": {str(split): int(n) for split, n in splits["split"].value_counts().items()},
     }
     metrics = {
-        "best_epoch": trained.best_epoch,
-        "train_rmse": float(best["train_mse"]) ** 0.5,
-        "validation_rmse": float(best["validation_mse"]) ** 0.5,
+        **{name: value for name, value in kept.items() if not name.endswith("_mse")},
+        "best": trained.best,
+        "train_rmse": kept["train_mse"] ** 0.5,
+        "validation_rmse": kept["validation_mse"] ** 0.5,
+        "interval_factor": factor,
     }
     with lake.new_folder(folder) as scratch:
         save_file(trained.head.state_dict(), scratch / "model.safetensors")
@@ -140,12 +168,16 @@ def _save(folder: UPath, trained: TrainedHead, store: FeatureStore, splits: pd.D
 
 
 def _card(settings: dict[str, Any], metrics: dict[str, float]) -> str:
-    rows = settings["rows"]
+    features, head, rows = settings["features"], settings["head"], settings["rows"]
+    height, width = features["frame"]
     return (
-        f"# Price model on {settings['backbone']}\n\n"
-        f"Weights of the backbone: {settings['weights']}.\n\n"
-        f"Prices a shoe in US dollars from one product picture. Rows: {rows}. Best epoch {metrics['best_epoch']}: "
-        f"validation RMSE ${metrics['validation_rmse']:.0f}, training RMSE ${metrics['train_rmse']:.0f}.\n\n"
+        f"# Price model on {features['backbone']}\n\n"
+        f"Weights of the backbone: {features['weights']}.\n\n"
+        f"Prices a shoe in US dollars from one product picture ({height}x{width} pixels, {features['fit']}; views: "
+        f"{', '.join(settings['views'])}). Head: {head['kind']}, target in {head['target']}. Rows: {rows}. "
+        f"Validation RMSE ${metrics['validation_rmse']:.0f}, training RMSE ${metrics['train_rmse']:.0f}.\n\n"
+        f"In 90 % of cases the price lies between the prediction divided and multiplied by "
+        f"{metrics['interval_factor']:.2f}, as measured on validation rows.\n\n"
         "It has seen product shots on white and knows nothing of size, condition or demand.\n"
     )
 
@@ -169,15 +201,20 @@ def price_images(
         UnreadableImageError: an image does not decode.
     """
     backbone = _same_backbone(model, weights_folder)
-    frame = backbone.architecture
-    batches = read_batches(images, 32, frame.height, frame.width)
-    features = [batch.cpu().numpy() for batch in extract(backbone, batches, device)]
-    return model.price(np.concatenate(features))
+    features = model.config["features"]
+    batches = read_batches(images, 32, _frame(features))
+    seen = list(extract(backbone, batches, device, features["keep"], model.views))
+    return model.price(np.stack([torch.cat([batch[view] for batch in seen]).cpu().numpy() for view in model.views]))
+
+
+def _frame(features: dict[str, Any]) -> Frame:
+    height, width = features["frame"]
+    return Frame(height, width, features["fit"])
 
 
 def _same_backbone(model: PriceModel, weights_folder: Path | None) -> Backbone:
     backbone = load_backbone(model.backbone, "none" if model.weights.startswith("random") else "auto", weights_folder)
-    if backbone.fingerprint != model.config["backbone_fingerprint"]:
+    if backbone.fingerprint != model.config["features"]["fingerprint"]:
         raise WeightsError(
             f"the model {model.folder} was trained on {model.backbone} with weights {model.weights}, and these are "
             f"{backbone.weights} with other values: set SNEAKER_WEIGHTS to the folder it was trained with"

@@ -1,4 +1,4 @@
-"""How the price model is trained, as data; the article's numbers are the defaults. Nothing here loads torch."""
+"""How pictures become features and features a price, as data. Nothing here loads torch."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -6,16 +6,52 @@ from typing import Any, Literal
 WeightsChoice = Literal["auto", "imagenet", "none"]
 """``auto``: a file of the weights folder where there is one, else ``imagenet``; ``none``: random, from a seed."""
 
+Fit = Literal["pad", "squash", "trim"]
+"""How a picture fills its frame: padded with white, squashed, or padded after its own white margin is cut."""
+
+Keep = Literal["pooled", "map"]
+"""What is kept of a feature map: average and maximum over it, or the map itself (7x7, as VGG's classifier takes it)."""
+
+View = Literal["plain", "mirrored"]
+HeadKind = Literal["pooled", "article", "ridge", "kernel_ridge"]
+Target = Literal["dollars", "log"]
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """How pictures become features; ``height`` and ``width`` in pixels, None for the backbone's own."""
+
+    fit: Fit = "pad"
+    height: int | None = None
+    width: int | None = None
+    keep: Keep = "pooled"
+    mirrored: bool = False
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views that are computed."""
+        return ("plain", "mirrored") if self.mirrored else ("plain",)
+
+
+ARTICLE_FEATURES = FeatureSettings(fit="squash", height=224, width=336, keep="map", mirrored=True)
+"""What the article fed its VGG16."""
+
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """How the head is trained on the backbone's features."""
+    """How a head is trained on the backbone's features; the numbers of the networks are the article's.
 
+    ``patience`` is how many epochs without progress end the training; ``hidden`` is the pooled network's width.
+    """
+
+    kind: HeadKind = "pooled"
+    target: Target = "dollars"
     epochs: int = 60
     batch_size: int = 64
     learning_rate: float = 1e-3
     plateau_patience: int = 10
     plateau_factor: float = 0.1
+    patience: int = 15
     hidden: int = 256
     dropout: float = 0.5
     seed: int = 0

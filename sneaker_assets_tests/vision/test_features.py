@@ -1,3 +1,4 @@
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -6,11 +7,13 @@ import torch
 from PIL import Image
 from upath import UPath
 
-from sneaker_assets.lake import Lake
+from sneaker_assets.lake import Lake, write_json
 from sneaker_assets.vision import features
 from sneaker_assets.vision.backbones import Backbone, load_backbone, pool
-from sneaker_assets.vision.features import FeatureStore, StoreError, open_store, update_store
-from sneaker_assets.vision.images import UnreadableImageError, read_batches, read_image
+from sneaker_assets.vision.features import open_store, update_store
+from sneaker_assets.vision.images import Frame, UnreadableImageError, read_batches, read_image
+from sneaker_assets.vision.settings import FeatureSettings
+from sneaker_assets.vision.store import FeatureStore, StoreError
 from sneaker_assets_tests.builders import store_pictures
 
 CPU = torch.device("cpu")
@@ -28,17 +31,27 @@ def pictures(lake: Lake) -> dict[str, UPath]:
 
 def test_a_picture_keeps_its_shape_and_is_padded_with_white(tmp_path: Path) -> None:
     Image.new("RGB", (200, 100), "black").save(tmp_path / "wide.png")
-    pixels = read_image(UPath(tmp_path / "wide.png"), 100, 100)
+    pixels = read_image(UPath(tmp_path / "wide.png"), Frame(100, 100))
     assert pixels.shape == (100, 100, 3)
     assert (pixels[:24] == 255).all()
     assert (pixels[26:74] == 0).all()
     assert (pixels[76:] == 255).all()
 
 
+def test_a_picture_is_squashed_or_trimmed_where_that_is_asked_for(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (200, 100), "white")
+    picture.paste("black", (80, 40, 120, 60))
+    picture.save(tmp_path / "small.png")
+    path = UPath(tmp_path / "small.png")
+    assert (read_image(path, Frame(50, 100, "trim")) < 128).mean() > 0.95
+    assert (read_image(path, Frame(50, 50, "squash")) < 128).mean() == pytest.approx(0.04, abs=0.01)
+    assert (read_image(path, Frame(50, 50)) < 128).mean() == pytest.approx(0.02, abs=0.01)
+
+
 def test_batches_come_in_order(tmp_path: Path) -> None:
     for shade in range(5):
         Image.new("RGB", (8, 8), (shade, shade, shade)).save(tmp_path / f"{shade}.png")
-    batches = list(read_batches([UPath(tmp_path / f"{shade}.png") for shade in range(5)], 2, 8, 8))
+    batches = list(read_batches([UPath(tmp_path / f"{shade}.png") for shade in range(5)], 2, Frame(8, 8)))
     assert [len(batch) for batch in batches] == [2, 2, 1]
     assert np.concatenate(batches)[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4]
 
@@ -47,7 +60,7 @@ def test_a_picture_that_no_longer_decodes_is_named(lake: Lake) -> None:
     path = lake.root / "broken"
     path.write_bytes(b"no picture")
     with pytest.raises(UnreadableImageError, match=r"broken cannot be read .*scraped_images again"):
-        read_image(path, 8, 8)
+        read_image(path, Frame(8, 8))
 
 
 def test_features_are_computed_once(lake: Lake, backbone: Backbone, pictures: dict[str, UPath]) -> None:
@@ -71,7 +84,7 @@ def test_gathering_follows_the_order_asked_for(lake: Lake, backbone: Backbone, p
 
 def test_bfloat16_features_are_near_those_of_float32(lake: Lake, pictures: dict[str, UPath]) -> None:
     backbone = load_backbone("resnet18", "none")
-    batch = next(read_batches(list(pictures.values()), 6, 224, 224))
+    batch = next(read_batches(list(pictures.values()), 6, Frame(224, 224)))
     images = torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255
     mean, deviation = (
         torch.tensor(v).reshape(1, 3, 1, 1) for v in (backbone.architecture.mean, backbone.architecture.deviation)
@@ -109,3 +122,50 @@ def test_missing_features_are_counted_and_named(lake: Lake, backbone: Backbone) 
     store: FeatureStore = open_store(lake.folder("features"), backbone)
     with pytest.raises(StoreError, match=r"2 images have no features .*image_features again"):
         store.gather(["a" * 64, "b" * 64])
+
+
+def test_a_mirrored_view_is_added_without_computing_the_plain_one_again(
+    lake: Lake, backbone: Backbone, pictures: dict[str, UPath]
+) -> None:
+    store = open_store(lake.folder("features"), backbone)
+    update_store(store, backbone, pictures, CPU)
+    both = FeatureSettings(mirrored=True)
+    assert open_store(lake.folder("features"), backbone, both).folder == store.folder
+    assert update_store(store, backbone, pictures, CPU, settings=both) == 6
+    assert update_store(store, backbone, pictures, CPU, settings=both) == 0
+    views = store.gather_views(list(pictures))
+    assert views.shape == (2, 6, 2560)
+    assert not np.array_equal(views[0], views[1])
+
+
+def test_a_whole_map_is_as_large_as_vgg_classifiers_take_it(lake: Lake, pictures: dict[str, UPath]) -> None:
+    settings = FeatureSettings(fit="squash", height=64, width=96, keep="map")
+    backbone = load_backbone("resnet18", "none")
+    store = open_store(lake.folder("features"), backbone, settings)
+    update_store(store, backbone, pictures, CPU, settings=settings)
+    assert store.gather(list(pictures)).shape == (6, 512 * 49)
+
+
+def test_features_made_otherwise_are_refused(lake: Lake, backbone: Backbone, pictures: dict[str, UPath]) -> None:
+    store = open_store(lake.folder("features"), backbone)
+    with pytest.raises(StoreError, match=r"other ones \(fit 'pad' instead of 'squash'\): materialize"):
+        update_store(store, backbone, pictures, CPU, settings=FeatureSettings(fit="squash"))
+    write_json(store.folder / "manifest.json", {**store.manifest, "code_version": "0"})
+    with pytest.raises(StoreError, match=r"code_version '0' instead of"):
+        FeatureStore.open(store.folder)
+    with pytest.raises(StoreError, match="nowhere is no feature store"):
+        FeatureStore.open(lake.folder("nowhere"))
+
+
+def test_a_disk_that_fills_leaves_what_was_kept(lake: Lake, backbone: Backbone) -> None:
+    store = open_store(lake.folder("features"), backbone)
+    store.append(["a" * 64], np.ones((1, 4), np.float32))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(StoreError, match=r"cannot be written .* those of 1 images are kept: make room"):
+            store.append(["b" * 64], np.ones((1, 1_000_000), np.float32))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.gather(["a" * 64]).tolist() == [[1, 1, 1, 1]]
+    assert [path.name for path in (store.folder / "plain").iterdir() if "part" in path.name] == ["part-0000.npy"]

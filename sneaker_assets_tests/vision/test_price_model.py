@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,13 +8,15 @@ import torch
 from sneaker_assets.lake import Lake
 from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.tables import EvaluationMetrics, Leaderboard
-from sneaker_assets.vision.backbones import Backbone, WeightsError, load_backbone
-from sneaker_assets.vision.evaluation import evaluate, predict_listings, regression_metrics, rmse_by_split
-from sneaker_assets.vision.features import FeatureStore, open_store, update_store
-from sneaker_assets.vision.heads import TrainingError, train_head
+from sneaker_assets.vision.backbones import Backbone, load_backbone
+from sneaker_assets.vision.card import model_card
+from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split
+from sneaker_assets.vision.features import open_store, update_store
 from sneaker_assets.vision.leaderboard import rank_models
-from sneaker_assets.vision.price_model import price_images, train_price_model
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.price_model import PriceModel, price_images, train_price_model
+from sneaker_assets.vision.settings import HeadConfig, HeadKind, Target
+from sneaker_assets.vision.store import FeatureStore
+from sneaker_assets.vision.weights import WeightsError
 from sneaker_assets_tests.builders import listings, store_pictures
 
 CPU = torch.device("cpu")
@@ -54,6 +58,27 @@ def test_a_model_learns_a_price_that_can_be_seen_and_is_kept(
     assert rmse["model"] < 0.5 * rmse["mean"]
 
 
+@pytest.mark.parametrize("kind", ["pooled", "ridge", "kernel_ridge"])
+@pytest.mark.parametrize("target", ["dollars", "log"])
+def test_every_head_beats_the_baselines_that_do_not_look_and_is_the_same_when_loaded(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame], kind: HeadKind, target: Target
+) -> None:
+    store, splits = trained_on
+    config = dataclasses.replace(CONFIG, kind=kind, target=target)
+    model, _ = train_price_model(lake.folder("models", "heads"), store, splits, config)
+    predictions = predict_listings(model, store, splits)
+    table = EvaluationMetrics.validate(evaluate(model, predictions, "models/x"))
+    test = table[(table["split"] == "test") & (table["group"] == "all")].set_index("predictor")
+    assert test["rmse"].drop("nearest_neighbour").idxmin() == "model"
+    assert (test["rmse_low"] <= test["rmse"]).all()
+    assert (test["rmse"] <= test["rmse_high"]).all()
+    assert set(table["group"]) == {"all", "site", "price"}
+    again = PriceModel.load(model.folder)
+    features = store.gather_views(splits["sha256"].tolist())
+    assert np.array_equal(again.price(features), model.price(features))
+    assert "95 % intervals" in model_card("# card", table)
+
+
 def test_the_same_inputs_are_not_trained_twice_and_others_are(
     lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
 ) -> None:
@@ -73,37 +98,11 @@ def test_an_image_is_priced_as_it_was_when_its_features_were_kept(
     store, splits = trained_on
     model, _ = train_price_model(lake.folder("models", "mobilenet_v2"), store, splits, CONFIG)
     hashes = splits["sha256"].head(3).tolist()
-    kept = model.price(store.gather(hashes))
+    kept = model.price(store.gather_views(hashes))
     assert price_images(model, [lake.image(sha256) for sha256 in hashes], None, CPU) == pytest.approx(kept, rel=0.02)
-    model.config["backbone_fingerprint"] = "another"
+    model.config["features"]["fingerprint"] = "another"
     with pytest.raises(WeightsError, match="with other values: set SNEAKER_WEIGHTS"):
         price_images(model, [lake.image(hashes[0])], None, CPU)
-
-
-def test_the_best_epoch_is_the_one_that_is_kept() -> None:
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(60, 40)).astype(np.float32)
-    splits = np.array(["train"] * 40 + ["validation"] * 20)
-    trained = train_head(features, rng.uniform(100, 900, 60), splits, HeadConfig(epochs=40, dropout=0.0))
-    history = trained.history.set_index("epoch")["validation_mse"]
-    assert trained.best_epoch == history.idxmin()
-    assert trained.best_epoch < 40
-
-
-def test_too_few_rows_are_an_error_that_says_so() -> None:
-    with pytest.raises(TrainingError, match="1 training and 0 validation listings are too few"):
-        train_head(np.zeros((1, 2), np.float32), np.ones(1), np.array(["train"]), CONFIG)
-
-
-def test_a_loss_that_is_no_number_stops_the_training() -> None:
-    features = np.full((10, 2), np.nan, np.float32)
-    with pytest.raises(TrainingError, match="no longer a number in epoch 1"):
-        train_head(features, np.ones(10), np.array(["train", "validation"] * 5), CONFIG)
-
-
-def test_metrics_are_those_of_the_textbook() -> None:
-    metrics = regression_metrics(np.array([100.0, 200.0]), np.array([110.0, 180.0]))
-    assert metrics == pytest.approx({"n": 2, "mse": 250.0, "rmse": 250**0.5, "mae": 15.0, "mape": 10.0, "r2": 0.9})
 
 
 def test_the_champion_has_the_lowest_validation_error() -> None:
@@ -117,7 +116,7 @@ def test_the_champion_has_the_lowest_validation_error() -> None:
             "mae": 1.0,
         }
         return [
-            common | {"predictor": predictor, "split": split, "rmse": rmse, "mape": 1.0, "r2": 0.1}
+            common | {"group": "all", "predictor": predictor, "split": split, "rmse": rmse, "mape": 1.0, "r2": 0.1}
             for predictor, split, rmse in (
                 ("model", "validation", validation),
                 ("model", "test", test),

@@ -1,0 +1,91 @@
+"""Decode product pictures into a network's frame: ours against a plain decode and resize with Pillow, one thread each.
+
+With --archive on its StockX pictures (up to 1400x1000), else on drawn ones of that size. Asked for: at least 3 times.
+
+    python benchmarks/decode.py [--archive FOLDER]
+"""
+
+import io
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from report import arguments, conclude, table
+from upath import UPath
+
+from sneaker_assets.vision.images import WHITE, Frame, read_image
+
+LEAST_RATIO = 3.0
+PICTURES = 150
+ROUNDS = 3
+FRAME = Frame(224, 224)
+
+Decode = Callable[[Path], NDArray[np.uint8]]
+
+
+def plain(path: Path) -> NDArray[np.uint8]:
+    """Decode at full size, then fit."""
+    with Image.open(path) as image:
+        size = (FRAME.width, FRAME.height)
+        return np.asarray(ImageOps.pad(image.convert("RGB"), size, Image.Resampling.BILINEAR, WHITE))
+
+
+def ours(path: Path) -> NDArray[np.uint8]:
+    """What the pipeline does."""
+    return read_image(UPath(path), FRAME)
+
+
+def draw(folder: Path) -> list[Path]:
+    """JPEGs of 1400x1000 with something on them."""
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(PICTURES // 5):
+        noise = Image.fromarray(rng.integers(0, 256, (40, 56, 3), dtype=np.uint8))
+        file = io.BytesIO()
+        noise.resize((1400, 1000), Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)
+        paths.append(folder / f"{number}.jpg")
+        paths[-1].write_bytes(file.getvalue())
+    return paths
+
+
+def seconds(decode: Decode, paths: Sequence[Path]) -> float:
+    """Processor seconds for all pictures, the best of some rounds: what a core is busy with, whoever else runs."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        for path in paths:
+            decode(path)
+        best = min(best, time.process_time() - began)
+    return best
+
+
+def main() -> None:
+    """Time both and report."""
+    options = arguments(__doc__)
+    with tempfile.TemporaryDirectory() as scratch:
+        if options.archive:
+            paths = sorted((options.archive / "images").glob("stockx_*.jpg"))[:PICTURES]
+        else:
+            paths = draw(Path(scratch))
+        rates = {name: len(paths) / seconds(decode, paths) for name, decode in (("ours", ours), ("plain", plain))}
+        differences = [np.abs(ours(path).astype(int) - plain(path)).mean() for path in paths[:50]]
+    table([{"decode": name, "images a second and core": rate} for name, rate in rates.items()])
+    print(f"mean difference of the pixels: {np.mean(differences):.2f} of 255\n")
+    conclude(
+        "decode",
+        ours=rates["ours"],
+        theirs=rates["plain"],
+        unit="images a second and core",
+        asked=f"at least {LEAST_RATIO:g} times",
+        holds=rates["ours"] >= LEAST_RATIO * rates["plain"],
+        pixel_difference=round(float(np.mean(differences)), 3),
+        images=len(paths),
+    )
+
+
+if __name__ == "__main__":
+    main()

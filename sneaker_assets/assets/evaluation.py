@@ -1,0 +1,172 @@
+"""How good each backbone's price model is, two studies beside it, and the leaderboard that names the champion."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+from upath import UPath
+
+from sneaker_assets import figures
+from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets.assets.partitions import backbone_partitions
+from sneaker_assets.lake import read_table
+from sneaker_assets.resources import LakeResource
+from sneaker_assets.vision.leaderboard import rank_models
+
+
+class EvaluationConfig(dg.Config):
+    """When a model is good enough."""
+
+    champion_margin: float = Field(
+        default=0.05, ge=0, description="Share by which its validation RMSE may exceed the champion's."
+    )
+
+
+def _check(name: str, description: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(name, asset="evaluation_metrics", description=description)
+
+
+@dg.asset(
+    partitions_def=backbone_partitions,
+    group_name="price_model",
+    kinds={"pytorch", "parquet"},
+    owners=OWNERS,
+    metadata=column_schema("evaluation_metrics"),
+    check_specs=[
+        _check("beats_the_mean", "On test rows its squared error is below that of the mean of the training prices."),
+        _check("no_leak", "No test row has a twin in train."),
+        _check("coverage", "90 % prediction intervals hold between 87 and 93 % of the test prices."),
+        _check("near_the_champion", "Its validation error is not worse than the champion's by more than a margin."),
+    ],
+)
+def evaluation_metrics(
+    context: dg.AssetExecutionContext,
+    price_model: UPath,
+    image_features: UPath,
+    splits: pd.DataFrame,
+    clean_listings: pd.DataFrame,
+    *,
+    config: EvaluationConfig,
+    lake: LakeResource,
+) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
+    """Errors in dollars beside the baselines, with intervals, on all held-out rows and by group."""
+    from sneaker_assets.vision.card import model_card
+    from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split
+    from sneaker_assets.vision.price_model import PriceModel
+    from sneaker_assets.vision.store import FeatureStore
+
+    here = lake.open()
+    model = PriceModel.load(price_model)
+    kinds = clean_listings[["site", "product_id", "label_kind"]]
+    rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
+    predictions = predict_listings(model, FeatureStore.open(image_features), rows)
+    table = evaluate(model, predictions, price_model.relative_to(here.root).as_posix())
+    drawn = predictions.rename(columns={"model": "predicted"})
+    folder = here.folder("figures", "evaluation_metrics", context.partition_key)
+    title = f"{context.partition_key}: held-out listings"
+    overall = table[table["group"] == "all"]
+    yield dg.Output(
+        table,
+        metadata={
+            "weights": model.weights,
+            "rmse": rmse_by_split(table),
+            "metrics": preview(overall, ["predictor", "split", "n", "rmse", "mae", "median_ape", "r2"]),
+            "card": dg.MetadataValue.md(model_card((model.folder / "card.md").read_text(), table)),
+            **show_figure(folder, "predictions", figures.predicted_against_actual(drawn, title)),
+            **show_figure(folder, "residuals", figures.residuals_and_calibration(drawn[drawn["split"] == "test"])),
+        },
+    )
+    yield from _judge(overall, splits, _champion_rmse(lake, context.partition_key), config.champion_margin)
+
+
+def _champion_rmse(lake: LakeResource, backbone: str) -> float | None:
+    """Validation RMSE of the champion of the last leaderboard, where that is another backbone's."""
+    path = lake.open().table("model_leaderboard")
+    if not path.exists():
+        return None
+    champion = read_table(path).iloc[0]
+    return None if champion["backbone"] == backbone else float(champion["validation_rmse"])
+
+
+def _judge(
+    overall: pd.DataFrame, splits: pd.DataFrame, champion: float | None, margin: float
+) -> Iterator[dg.AssetCheckResult]:
+    models = overall[overall["predictor"] == "model"].set_index("split")
+    mses = overall[overall["split"] == "test"].set_index("predictor")["mse"].astype(float)
+    sides = splits.groupby("split")["twin_group"].unique()
+    leaks = int(splits.loc[splits["split"] == "test", "twin_group"].isin(sides["train"]).sum())
+    rmse = float(models["rmse"].astype(float)["validation"])
+    coverage = float(models["coverage"].astype(float)["test"])
+    verdicts: dict[str, tuple[bool, dict[str, float | int]]] = {
+        "beats_the_mean": (
+            bool(mses["model"] < mses["mean"]),
+            {"model_mse": float(mses["model"]), "mean_mse": float(mses["mean"])},
+        ),
+        "no_leak": (leaks == 0, {"test_rows_with_a_twin_in_train": leaks}),
+        "coverage": (0.87 <= coverage <= 0.93, {"coverage": coverage}),
+        "near_the_champion": (
+            champion is None or rmse <= champion * (1 + margin),
+            {"validation_rmse": rmse, "champion_validation_rmse": rmse if champion is None else champion},
+        ),
+    }
+    for name, (passed, metadata) in verdicts.items():
+        severity = dg.AssetCheckSeverity.ERROR if name == "no_leak" else dg.AssetCheckSeverity.WARN
+        yield dg.AssetCheckResult(
+            asset_key="evaluation_metrics", check_name=name, passed=passed, severity=severity, metadata=metadata
+        )
+
+
+@dg.asset(
+    partitions_def=backbone_partitions,
+    group_name="price_model",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    metadata=column_schema("leak_report"),
+)
+def leak_report(
+    context: dg.AssetExecutionContext, image_features: UPath, splits: pd.DataFrame
+) -> dg.Output[pd.DataFrame]:
+    """What the article's own kind of split would have scored, beside ours: how much of it is memory."""
+    from sneaker_assets.vision import studies
+    from sneaker_assets.vision.store import FeatureStore
+
+    table = studies.leak_report(context.partition_key, FeatureStore.open(image_features), splits)
+    return dg.Output(table, metadata={"report": preview(table)})
+
+
+@dg.asset(
+    partitions_def=backbone_partitions,
+    group_name="price_model",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    metadata=column_schema("outlier_ablation"),
+)
+def outlier_ablation(
+    context: dg.AssetExecutionContext, image_features: UPath, listings: pd.DataFrame, clean_listings: pd.DataFrame
+) -> dg.Output[pd.DataFrame]:
+    """Models trained with and without the outliers, each scored on test rows with and without them."""
+    from sneaker_assets.vision import studies
+    from sneaker_assets.vision.store import FeatureStore
+
+    store = FeatureStore.open(image_features)
+    table = studies.outlier_ablation(context.partition_key, store, listings, clean_listings)
+    return dg.Output(table, metadata={"scores": preview(table)})
+
+
+@dg.asset(
+    group_name="price_model", kinds={"pandas", "parquet"}, owners=OWNERS, metadata=column_schema("model_leaderboard")
+)
+def model_leaderboard(evaluation_metrics: pd.DataFrame, lake: LakeResource) -> dg.Output[pd.DataFrame]:
+    """Every evaluated backbone, best validation error first; the first is the champion that prices releases."""
+    board = rank_models(evaluation_metrics)
+    return dg.Output(
+        board,
+        metadata={
+            "champion": str(board["backbone"].iloc[0]),
+            "leaderboard": preview(board, ["rank", "backbone", "weights", "validation_rmse", "test_rmse", "test_r2"]),
+            **show_figure(
+                lake.open().folder("figures", "model_leaderboard"), "leaderboard", figures.leaderboard(board)
+            ),
+        },
+    )
