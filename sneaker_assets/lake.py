@@ -51,6 +51,23 @@ class Lake:
         """The folder of a store that is no table: features, models, generators, crawls, figures."""
         return (self.root / kind).joinpath(*names)
 
+    @contextmanager
+    def kept_to(self, source: str) -> Iterator[None]:
+        """Keep the lake to the first source of listings that filled it: drawn shoes and real ones must not mix.
+
+        Raises:
+            LakeError: it was filled from another source.
+        """
+        owner = self.root / "source.json"
+        first = read_json(owner)["source"] if owner.exists() else None
+        if first not in (None, source):
+            raise LakeError(
+                f"the lake at {self.root} was filled from {first}, not {source}: set SNEAKER_LAKE to another"
+            )
+        yield
+        if first is None:
+            write_json(owner, {"source": source})
+
     def check_writable(self) -> None:
         """Find out now, before hours of work, whether the lake can be written.
 

@@ -74,3 +74,15 @@ def test_a_lake_that_cannot_be_written_says_where_and_what_to_do(tmp_path: Path)
 
 def test_an_image_is_named_by_its_hash_alone(tmp_path: Path) -> None:
     assert Lake.at(tmp_path).image("ab" + "0" * 62) == Lake.at(tmp_path).root / "images" / "ab" / ("ab" + "0" * 62)
+
+
+def test_a_lake_keeps_to_the_source_that_filled_it(any_lake: Lake) -> None:
+    with pytest.raises(RuntimeError), any_lake.kept_to("archive"):
+        raise RuntimeError
+    with any_lake.kept_to("demo"):
+        pass
+    with (
+        pytest.raises(LakeError, match="was filled from demo, not archive: set SNEAKER_LAKE to another"),
+        any_lake.kept_to("archive"),
+    ):
+        pass

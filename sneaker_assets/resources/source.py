@@ -65,7 +65,12 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
 
     @contextmanager
     def open(self, lake: Lake) -> Iterator[ListingSource]:
-        """The source, running while the block does; images go to ``lake``."""
+        """The source, running while the block does; images go to ``lake``, which is kept to one source."""
+        with lake.kept_to(self.name), self._source(lake) as source:
+            yield source
+
+    @contextmanager
+    def _source(self, lake: Lake) -> Iterator[ListingSource]:
         if self.name == "demo":
             today = date.fromisoformat(self.demo_today) if self.demo_today else None
             with demo_source(lake, self.demo_products, self.demo_seed, today) as shop:
