@@ -1,0 +1,38 @@
+"""Every figure, one function each: from a table to a Figure, in one style. Where it is kept is the caller's concern."""
+
+from sneaker_assets.figures.gan import gan_losses
+from sneaker_assets.figures.listings import (
+    image_sample,
+    leaks,
+    price_histograms,
+    prices_by_brand,
+    prices_by_first_seen,
+    prices_by_label,
+)
+from sneaker_assets.figures.price_model import (
+    leaderboard,
+    learning_curve,
+    predicted_against_actual,
+    regularisation_path,
+    residuals_and_calibration,
+)
+from sneaker_assets.figures.releases import priced_release
+from sneaker_assets.figures.style import thumbnail, to_png
+
+__all__ = [
+    "gan_losses",
+    "image_sample",
+    "leaderboard",
+    "leaks",
+    "learning_curve",
+    "predicted_against_actual",
+    "price_histograms",
+    "priced_release",
+    "prices_by_brand",
+    "prices_by_first_seen",
+    "prices_by_label",
+    "regularisation_path",
+    "residuals_and_calibration",
+    "thumbnail",
+    "to_png",
+]

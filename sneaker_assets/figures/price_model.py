@@ -1,0 +1,114 @@
+"""How a price model learned and how far its prices can be trusted."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sneaker_assets.figures.style import BLUE, GREY, ORANGE, dollars, styled
+
+
+@styled
+def learning_curve(history: pd.DataFrame, best_epoch: int) -> Figure:
+    """Training and validation error over the epochs, the epoch that was kept marked.
+
+    Args:
+        history: Columns ``epoch``, ``train_mse`` and ``validation_mse`` (US dollars squared).
+        best_epoch: The epoch whose weights were kept.
+    """
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes: Axes = figure.subplots()
+    axes.plot(history["epoch"], np.sqrt(history["train_mse"]), color=GREY, label="training")
+    axes.plot(history["epoch"], np.sqrt(history["validation_mse"]), color=BLUE, label="validation")
+    axes.axvline(best_epoch, color=ORANGE, linestyle="--", label=f"kept: epoch {best_epoch}")
+    axes.set(title="Learning curve", xlabel="Epoch", ylabel="RMSE (US dollars)", ylim=(0, None))
+    axes.legend()
+    return figure
+
+
+@styled
+def regularisation_path(history: pd.DataFrame, best: int) -> Figure:
+    """Training and validation error over the penalties, the one that was kept marked.
+
+    Args:
+        history: Columns ``alpha``, ``train_mse`` and ``validation_mse`` (US dollars squared); ``gamma`` for a kernel.
+        best: The row that was kept.
+    """
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes: Axes = figure.subplots()
+    kept = history.iloc[best]
+    path = history[history["gamma"] == kept["gamma"]] if "gamma" in history else history
+    axes.plot(path["alpha"], np.sqrt(path["train_mse"]), color=GREY, label="training")
+    axes.plot(path["alpha"], np.sqrt(path["validation_mse"]), color=BLUE, label="validation")
+    axes.axvline(kept["alpha"], color=ORANGE, linestyle="--", label=f"kept: {kept['alpha']:.3g}")
+    axes.set(title="Regularisation path", xlabel="Penalty", ylabel="RMSE (US dollars)", xscale="log", ylim=(0, None))
+    axes.legend()
+    return figure
+
+
+@styled
+def predicted_against_actual(predictions: pd.DataFrame, title: str) -> Figure:
+    """One point a held-out listing; the diagonal is a perfect prediction.
+
+    Args:
+        predictions: Columns ``split``, ``price`` and ``predicted`` (US dollars).
+        title: What was scored.
+    """
+    figure = Figure(figsize=(5, 4.6), layout="constrained")
+    axes: Axes = figure.subplots()
+    for split, colour in (("validation", GREY), ("test", BLUE)):
+        rows = predictions[predictions["split"] == split]
+        axes.scatter(rows["price"], rows["predicted"], s=10, alpha=0.5, color=colour, linewidths=0, label=split)
+    limit = float(max(predictions["price"].max(), predictions["predicted"].max())) * 1.05
+    axes.plot([0, limit], [0, limit], color=ORANGE, linestyle="--", label="perfect")
+    axes.set(
+        title=title,
+        xlabel=dollars("Actual price"),
+        ylabel=dollars("Predicted price"),
+        xlim=(0, limit),
+        ylim=(0, limit),
+    )
+    axes.legend(loc="upper left")
+    return figure
+
+
+@styled
+def residuals_and_calibration(predictions: pd.DataFrame) -> Figure:
+    """What is left of the price after the prediction, and the mean price of each tenth of the predictions.
+
+    Args:
+        predictions: Test rows; columns ``price`` and ``predicted`` (US dollars).
+    """
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    residual_axes, calibration_axes = figure.subplots(1, 2)
+    predicted, price = predictions["predicted"], predictions["price"]
+    residual_axes.scatter(predicted, price - predicted, s=10, alpha=0.5, color=BLUE, linewidths=0)
+    residual_axes.axhline(0, color=ORANGE, linestyle="--")
+    residual_axes.set(title="Residuals", xlabel=dollars("Predicted price"), ylabel=dollars("Actual less predicted"))
+    tenth = predicted.rank(method="first", pct=True).mul(10).apply(np.ceil)
+    means = predictions[["predicted", "price"]].groupby(tenth).mean()
+    calibration_axes.plot(means["predicted"], means["price"], color=BLUE, marker="o", label="tenths")
+    limits = [float(means.to_numpy().min()), float(means.to_numpy().max())]
+    calibration_axes.plot(limits, limits, color=ORANGE, linestyle="--", label="perfect")
+    calibration_axes.set(title="Calibration", xlabel=dollars("Mean prediction"), ylabel=dollars("Mean price"))
+    calibration_axes.legend()
+    return figure
+
+
+@styled
+def leaderboard(board: pd.DataFrame) -> Figure:
+    """Validation and test error of each backbone beside the mean's.
+
+    Args:
+        board: ``tables.Leaderboard``.
+    """
+    figure = Figure(figsize=(7, 1.4 + 0.5 * len(board)), layout="constrained")
+    axes: Axes = figure.subplots()
+    rows = np.arange(len(board))
+    axes.barh(rows - 0.2, board["validation_rmse"], 0.4, color=GREY, label="validation")
+    axes.barh(rows + 0.2, board["test_rmse"], 0.4, color=BLUE, label="test")
+    axes.axvline(board["mean_test_rmse"].iloc[0], color=ORANGE, linestyle="--", label="test, mean of training prices")
+    axes.set(title="Error by backbone", xlabel="RMSE (US dollars)", yticks=rows, yticklabels=board["backbone"])
+    axes.invert_yaxis()
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
