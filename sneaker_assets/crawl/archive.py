@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sneaker_assets.crawl.images import ImageRecord, collect_images, one_line, store_image, stored_images
+from sneaker_assets.crawl.images import ImageRecord, collect_images, store_image, stored_images
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.report import CrawlReport
+from sneaker_assets.errors import one_line
 from sneaker_assets.lake import Lake
 from sneaker_assets.sites.money import amount
 from sneaker_assets.tables import LabelKind, Observations
@@ -151,7 +152,7 @@ class ArchiveSource:
         except pd.errors.EmptyDataError:
             raise ArchiveError(f"{csv} is empty: it needs a header and one row a listing") from None
         except (pd.errors.ParserError, UnicodeDecodeError) as error:
-            raise ArchiveError(f"{csv} is no readable CSV in UTF-8: {' '.join(str(error).split())}") from error
+            raise ArchiveError(f"{csv} is no readable CSV in UTF-8: {one_line(error)}") from error
         expected = [self.price_column, self.image_column] + ([self.site_column] if self.site_column else [])
         missing = [column for column in expected if column not in rows.columns]
         if missing:

@@ -9,9 +9,10 @@ import pandas as pd
 
 from sneaker_assets.crawl.errors import FetchError, UnreachableError
 from sneaker_assets.crawl.fetcher import Fetcher
-from sneaker_assets.crawl.images import ImageRecord, collect_images, one_line, store_image, stored_images
+from sneaker_assets.crawl.images import ImageRecord, collect_images, store_image, stored_images
 from sneaker_assets.crawl.known_images import KnownImage, KnownImages
 from sneaker_assets.crawl.messages import NO_VALIDATORS
+from sneaker_assets.errors import one_line
 from sneaker_assets.lake import Lake
 
 

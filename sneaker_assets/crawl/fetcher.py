@@ -23,6 +23,7 @@ from sneaker_assets.crawl.refusals import Breaker, is_refusal
 from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import AGENT, FetchSettings
 from sneaker_assets.crawl.transport import Exchange, PrivateAddress, TookTooLong, guarded_session
+from sneaker_assets.errors import one_line
 from sneaker_assets.sites.base import Site
 
 RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -152,7 +153,7 @@ class Fetcher:
             except PrivateAddress as error:
                 raise ForeignAddressError(f"{url} leads to a private address ({error})") from error
             except _BROKEN as error:
-                problem = " ".join(str(error).split()) or type(error).__name__
+                problem = one_line(error)
                 continue
             if response.status not in RETRIED:
                 return response

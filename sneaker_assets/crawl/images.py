@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
+from sneaker_assets.errors import one_line
 from sneaker_assets.lake import Lake, write_bytes
 from sneaker_assets.progress import Progress
 from sneaker_assets.tables import Images
@@ -126,8 +127,3 @@ def image_size(data: bytes) -> tuple[int, int]:
     if width * height > MAX_PIXELS:
         raise ValueError(f"has {width}x{height}, more than {MAX_PIXELS:,} pixels")
     return width, height
-
-
-def one_line(error: BaseException) -> str:
-    """An error's message without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from sneaker_assets.errors import one_line
 from sneaker_assets.vision.architectures import Architecture
 
 _LEGACY_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
@@ -44,7 +45,7 @@ def read_weights(file: Path) -> dict[str, Tensor]:
             return load_file(file)
         state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, SafetensorError, EOFError, OSError, UnpicklingError) as error:
-        raise WeightsError(f"{file} is no state dict that can be read ({_one_line(error)})") from error
+        raise WeightsError(f"{file} is no state dict that can be read ({one_line(error, most=200)})") from error
     return state
 
 
@@ -100,7 +101,3 @@ def _published_at(architecture: Architecture) -> str:
 
 def _some(keys: list[str]) -> str:
     return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
