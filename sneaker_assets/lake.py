@@ -1,23 +1,22 @@
 """Where everything lies, and how it is written so that a reader never sees half of it.
 
 The lake is a folder or a bucket: paths are fsspec paths (universal-pathlib). What a table must look like is
-``tables``'s concern; this module only reads and writes.
+``tables``'s concern, how a write is prepared ``scratch``'s; this module only reads and writes.
 """
 
-import errno
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pandas as pd
 from upath import UPath
+
+from sneaker_assets.scratch import REPLACED, scratch
 
 
 class LakeError(OSError):
@@ -97,46 +96,36 @@ def _or_lake_error(path: UPath) -> Iterator[None]:
 
 
 @contextmanager
-def _beside(path: UPath) -> Iterator[Path]:
-    """A local folder in which to prepare ``path``: its own parent where that is local, so that a rename publishes."""
+def _prepared(path: UPath, *, folder: bool) -> Iterator[Path]:
+    """A local file or folder to prepare ``path`` in: beside it where that is local, so that a rename publishes."""
     local = local_path(path)
-    with _or_lake_error(path):
-        if local is None:
-            folder = Path(tempfile.mkdtemp())
-        else:
-            local.parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=local.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with ExitStack() as stack:
+        with _or_lake_error(path):
+            if local is None:
+                made = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+                made = made if folder else made / path.name
+            else:
+                local.parent.mkdir(parents=True, exist_ok=True)
+                made = stack.enter_context(scratch(local, folder=folder))
+        yield made
 
 
 @contextmanager
 def new_file(path: UPath) -> Iterator[Path]:
     """A local file to write, which becomes ``path`` as a whole when the block ends without an error.
 
-    A reader sees the old content or the new one, never a part.
+    A reader sees the old content or the new one, never a part. What a killed writer leaves is swept by a later one.
 
     Raises:
         LakeError: the folder cannot be written.
     """
-    local = local_path(path)
-    if local is None:
-        with _beside(path) as folder:
-            yield folder / path.name
-            path.write_bytes((folder / path.name).read_bytes())
-        return
-    file = local.with_name(f".{uuid4().hex}.{path.name}")
-    with _or_lake_error(path):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(file.parent, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    try:
+    with _prepared(path, folder=False) as file:
         yield file
-        file.replace(local)
-    finally:
-        file.unlink(missing_ok=True)
+        local = local_path(path)
+        if local is None:
+            path.write_bytes(file.read_bytes())
+        else:
+            file.replace(local)
 
 
 @contextmanager
@@ -148,8 +137,8 @@ def new_folder(path: UPath) -> Iterator[Path]:
     Raises:
         LakeError: the parent cannot be written.
     """
-    with _beside(path) as scratch:
-        folder = scratch / path.name
+    with _prepared(path, folder=True) as made:
+        folder = made / path.name
         folder.mkdir()
         yield folder
         local = local_path(path)
@@ -158,7 +147,7 @@ def new_folder(path: UPath) -> Iterator[Path]:
                 path.joinpath(*file.relative_to(folder).parts).write_bytes(file.read_bytes())
         else:
             if local.exists():
-                local.rename(scratch / "replaced")
+                local.rename(made / REPLACED)
             folder.rename(local)
 
 

@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from upath import UPath
 
 from sneaker_assets.crawl.errors import CrawlRunning
 from sneaker_assets.crawl.schema import SCHEMA
@@ -77,7 +78,7 @@ def open_database(lake: Lake, site: str) -> Iterator[Database]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with _locked(file.with_suffix(".lock"), site):
         if here is None and not file.exists() and stored.exists():
-            file.write_bytes(stored.read_bytes())
+            write_bytes(UPath(file), stored.read_bytes())
         try:
             with closing(Database(file)) as database:
                 yield database
