@@ -11,16 +11,15 @@ import contextlib
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-try:
+if sys.platform != "win32":  # there nothing is locked, and so nothing is swept
     import fcntl
-except ImportError:  # no Unix: nothing is locked there, and so nothing is swept
-    fcntl = None  # type: ignore[assignment]
 
 REPLACED = "replaced"
 """What an older folder is called inside the scratch of the one that replaces it."""
@@ -59,7 +58,7 @@ _sweep_once = cache(sweep)
 
 def _is_nobodys(path: Path) -> bool:
     """Whether a scratch was without a writer; then it is no longer there."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return False
     try:
         lock = os.open(path, os.O_RDONLY)
@@ -83,7 +82,7 @@ def _claim(target: Path, *, folder: bool) -> tuple[Path, int | None]:
     while True:
         path = target.with_name(f".{target.name}.{uuid4().hex}.scratch")
         path.mkdir() if folder else path.touch(exist_ok=False)
-        if fcntl is None:
+        if sys.platform == "win32":
             return path, None
         with contextlib.suppress(FileNotFoundError):  # somebody swept it before it was locked: make another
             lock = os.open(path, os.O_RDONLY)

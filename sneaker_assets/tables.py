@@ -279,7 +279,9 @@ class Releases(Table):
     url: str = pa.Field(description="Page of the announcement.")
     title: str = pa.Field(description="Product title as announced.")
     brand: str = pa.Field(nullable=True, description="Brand as announced.")
-    retail_price: float = pa.Field(nullable=True, gt=0, description="Announced retail price, US dollars.")
+    retail_price: float = pa.Field(
+        nullable=True, gt=0, description="Announced retail price, or the shop's own full price, US dollars."
+    )
     release_date: Timestamp = pa.Field(nullable=True, description="Announced release date (UTC midnight).")
     observed_at: Timestamp = pa.Field(description="When the announcement was read.")
     sha256: str = pa.Field(str_length=64, description="The image: sha256 of its bytes.")

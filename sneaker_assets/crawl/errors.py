@@ -34,5 +34,9 @@ class SiteBlocked(CrawlStopped):
     """The site refuses us (401, 403, or a page for humans in place of the content); nothing is done to evade that."""
 
 
+class CredentialsRefused(CrawlStopped):
+    """The site does not accept the key or token that we have; a new one goes on from here."""
+
+
 class CrawlRunning(CrawlStopped):
     """Another process crawls the site right now."""

@@ -16,10 +16,16 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from sneaker_assets.crawl.errors import CrawlPaused, FetchError, ForeignAddressError, UnreachableError
+from sneaker_assets.crawl.errors import (
+    CrawlPaused,
+    CredentialsRefused,
+    FetchError,
+    ForeignAddressError,
+    UnreachableError,
+)
 from sneaker_assets.crawl.gate import Gate, retry_after_seconds
 from sneaker_assets.crawl.messages import NO_VALIDATORS, Response, Validators
-from sneaker_assets.crawl.refusals import Breaker, is_refusal
+from sneaker_assets.crawl.refusals import Breaker, is_html, is_refusal
 from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import AGENT, FetchSettings
 from sneaker_assets.crawl.transport import Exchange, PrivateAddress, TookTooLong, guarded_session
@@ -60,7 +66,7 @@ class Fetcher:
         self._page_hosts = frozenset({urlsplit(site.home).netloc.lower()})
         self._image_hosts = site.image_hosts | self._page_hosts
         self._exchange = Exchange(settings.deadline, not settings.allow_loopback, found_at or {})
-        self._gate = Gate(settings.delay, settings.hold_cap)
+        self._gate = Gate(max(settings.delay, site.delay), settings.hold_cap)
         self._robots = Robots(AGENT, self._read_robots, self._gate.slow_down)
         self._threads = threading.local()
         self._breaker = Breaker(site.name)
@@ -74,9 +80,12 @@ class Fetcher:
             FetchError: this address could not be fetched.
             CrawlStopped: the site asked us to go away, for now or altogether.
         """
-        response = self._follow(
-            url, self._page_hosts, self.settings.max_page_bytes, known.headers(), self._robots.allows
-        )
+
+        def headers(at: str) -> dict[str, str]:
+            return known.headers() | self._credentials_for(at)
+
+        response = self._follow(url, self._page_hosts, self.settings.max_page_bytes, headers, self._robots.allows)
+        self._check_credentials(response)
         self._breaker.judge_page(response)
         return _usable(response, known)
 
@@ -85,11 +94,11 @@ class Fetcher:
 
         One image refused is that image's failure, several in a row are the site's word.
         """
-        headers = {
-            "Accept": "image/jpeg,image/png;q=0.9,image/webp;q=0.8",
-            "Accept-Encoding": "identity",
-            **known.headers(),
-        }
+
+        def headers(_: str) -> dict[str, str]:
+            accepted = "image/jpeg,image/png;q=0.9,image/webp;q=0.8"
+            return {"Accept": accepted, "Accept-Encoding": "identity", **known.headers()}
+
         response = self._follow(url, self._image_hosts, self.settings.max_image_bytes, headers, self._robots.allows)
         self._breaker.judge_image(response)
         return _usable(response, known)
@@ -107,9 +116,23 @@ class Fetcher:
         n_requests, n_bytes, held_back = self.counts()
         return f"{n_requests:,} requests, {n_bytes / 1e6:,.1f} MB, {held_back:,} held back"
 
+    def _credentials_for(self, url: str) -> dict[str, str]:
+        """The site's credentials, for addresses of its home alone: no other host sees them, and nobody on the way."""
+        credentials = self._site.credentials
+        return dict(credentials.headers) if credentials and urlsplit(url)[:2] == urlsplit(self._site.home)[:2] else {}
+
+    def _check_credentials(self, response: Response) -> None:
+        """A 401, or a 403 in an API's own words, is about the credentials; a page for humans is the breaker's."""
+        credentials = self._site.credentials
+        if credentials and (response.status == 401 or (response.status == 403 and not is_html(response))):
+            raise CredentialsRefused(
+                f"{self._site.name} does not accept our credentials ({response.url} answered {response.status}): "
+                f"{credentials.renew}"
+            )
+
     def _read_robots(self, url: str) -> tuple[int, str]:
         try:
-            response = self._follow(url, self._image_hosts, self.settings.max_page_bytes, {}, lambda _: True)
+            response = self._follow(url, self._image_hosts, self.settings.max_page_bytes, lambda _: {}, lambda _: True)
         except ForeignAddressError:
             raise
         except FetchError:
@@ -122,10 +145,13 @@ class Fetcher:
         url: str,
         hosts: frozenset[str],
         max_bytes: int,
-        headers: dict[str, str],
+        headers: Callable[[str], dict[str, str]],
         allows: Callable[[str], bool],
     ) -> Response:
-        """The response at the end of the redirects, each of which must lead to an allowed address."""
+        """The response at the end of the redirects, each of which must lead to an allowed address.
+
+        Each address has headers of its own, so that none goes where it does not belong.
+        """
         for _ in range(MAX_REDIRECTS + 1):
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or parts.netloc.lower() not in hosts:
@@ -133,7 +159,7 @@ class Fetcher:
                 raise ForeignAddressError(f"{url} lies outside {self._site.name}: only {only} may be asked")
             if not allows(url):
                 raise FetchError(f"{url}: robots.txt does not allow it")
-            response = self._retrying(url, max_bytes, headers)
+            response = self._retrying(url, max_bytes, headers(url))
             if response.status not in REDIRECTS:
                 return response
             url = urljoin(url, response.headers.get("Location", ""))

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
+from urllib.parse import urlsplit
 
 from sneaker_assets.crawl.database import Database
 from sneaker_assets.crawl.messages import Response, Validators
-from sneaker_assets.crawl.observations import from_json, to_json
-from sneaker_assets.sites.base import Listing, Page
+from sneaker_assets.crawl.observations import details_from_json, listing_from_json, to_json
+from sneaker_assets.sites.base import Details, Listing, Page, completed
 
 PageKind = Literal["listings", "releases"]
 
@@ -56,7 +57,7 @@ class Frontier:
         self._database = database
 
     def walk(self, kind: PageKind, start: str) -> "Walk":
-        """The walk of this kind that was cut off, or else a new one, which also retries the pages that failed."""
+        """The walk of this kind that was cut off, or else a new one, which retries the host's failed pages too."""
         rows = self._database.rows
         unfinished = rows(
             "SELECT max(id) AS id FROM walks WHERE kind = ? AND start = ? AND finished_at IS NULL", kind, start
@@ -74,7 +75,8 @@ class Frontier:
                 kind,
                 MAX_ATTEMPTS,
             )
-            walk.queue([start, *(row["url"] for row in failed)])
+            host = urlsplit(start).netloc
+            walk.queue([start, *(row["url"] for row in failed if urlsplit(row["url"]).netloc == host)])
         return walk
 
     def hold(self, host: str, until: datetime) -> None:
@@ -108,6 +110,17 @@ class Walk:
                 _now(),
             )
 
+    def pages_last_time(self) -> int | None:
+        """How many pages the last finished walk of this kind from the same start came to; None before the first."""
+        found = self._database.rows(
+            """SELECT (SELECT count(*) FROM readings WHERE walk = before.id) AS n
+            FROM walks AS this JOIN walks AS before USING (kind, start)
+            WHERE this.id = ? AND before.id < this.id AND before.finished_at IS NOT NULL
+            ORDER BY before.id DESC LIMIT 1""",
+            self._number,
+        )
+        return int(found[0]["n"]) if found else None
+
     def next(self) -> Waiting | None:
         """The page whose turn it is; it stays so until one of the methods below is told of its end."""
         found = self._database.rows(
@@ -138,13 +151,12 @@ class Walk:
                 page.listed,
                 len(page.listings),
             )[0]["id"]
-            for listing in page.listings:
-                rows(
-                    "INSERT INTO listings (reading, product_id, listing) VALUES (?, ?, ?)",
-                    reading,
-                    listing.product_id,
-                    to_json(listing),
-                )
+            for statement, shown in (
+                ("INSERT INTO listings (reading, product_id, listing) VALUES (?, ?, ?)", page.listings),
+                ("INSERT INTO details (reading, product_id, details) VALUES (?, ?, ?)", page.details),
+            ):
+                for product in shown:
+                    rows(statement, reading, product.product_id, to_json(product))
             rows(
                 """UPDATE frontier SET state = 'read', attempts = 0, problem = NULL, sha256 = ?, reading = ?, links = ?,
                 etag = ?, last_modified = ?, last_seen = ? WHERE kind = ? AND url = ?""",
@@ -201,7 +213,10 @@ class Walk:
         return int(self._database.rows(counted, self._number)[0]["n"])
 
     def seen(self) -> list[tuple[Listing, datetime]]:
-        """What the walk's pages showed, each product as the first of them had it."""
+        """What the walk's pages showed, each product as the first of them had it, with the details of others.
+
+        The moment is that of its prices: where the details bring them, when their page was read.
+        """
         found = self._database.rows(
             "SELECT product_id, listing, observed_at FROM observations WHERE walk = ? ORDER BY reading, id",
             self._number,
@@ -209,7 +224,21 @@ class Walk:
         first: dict[str, sqlite3.Row] = {}
         for row in found:
             first.setdefault(row["product_id"], row)
-        return [(from_json(row["listing"]), datetime.fromisoformat(row["observed_at"])) for row in first.values()]
+        added = self._details()
+        return [
+            (
+                completed(listing_from_json(row["listing"]), (details for details, _ in added.get(product_id, ()))),
+                max([_moment(row), *(at for details, at in added.get(product_id, ()) if details.prices)]),
+            )
+            for product_id, row in first.items()
+        ]
+
+    def _details(self) -> dict[str, list[tuple[Details, datetime]]]:
+        """What pages added to each product, in the order in which they were read."""
+        added: dict[str, list[tuple[Details, datetime]]] = {}
+        for row in self._database.rows("SELECT * FROM additions WHERE walk = ? ORDER BY reading, id", self._number):
+            added.setdefault(row["product_id"], []).append((details_from_json(row["details"]), _moment(row)))
+        return added
 
     def tally(self) -> Tally:
         """What its pages came to."""
@@ -228,6 +257,10 @@ class Walk:
             yielded=sum(yielded for _, yielded in pages),
             least_share=min((yielded / listed for listed, yielded in pages if listed), default=1.0),
         )
+
+
+def _moment(row: sqlite3.Row) -> datetime:
+    return datetime.fromisoformat(row["observed_at"])
 
 
 def _now() -> str:

@@ -13,6 +13,7 @@ Only answers' bodies are read at the same time. What a response means is the fet
 Retry-After: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 """
 
+import logging
 import math
 import threading
 import time
@@ -23,6 +24,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from sneaker_assets.crawl.errors import CrawlPaused
+from sneaker_assets.progress import duration
+
+logger = logging.getLogger(__name__)
+
+WORTH_SAYING = 5.0
+"""Seconds; a longer wait is said in the log, where nothing else would be for as long."""
 
 LONGEST_HOLD = 365 * 24 * 3600.0
 """Seconds; anybody who asks for more is taken to mean a year."""
@@ -85,6 +92,8 @@ class Gate:
         while (seconds := max(host.held_until, host.next_at) - time.monotonic()) > 0:
             if seconds > self._hold_cap:
                 raise CrawlPaused(name, datetime.now(UTC) + timedelta(seconds=min(seconds, LONGEST_HOLD)))
+            if host.held_until - time.monotonic() > WORTH_SAYING:
+                logger.info("%s asks for rest: nothing is asked of it for %s", name, duration(seconds))
             time.sleep(seconds)
 
     def _host(self, name: str) -> _Host:

@@ -52,7 +52,7 @@ def collect_images(
     """What ``collect`` makes of each address, each asked for once, in the order given.
 
     Args:
-        urls: image addresses.
+        urls: image addresses; empty ones stand for none and are left out.
         collect: gives an address's record, from any thread; what it raises ends the collection.
         site: the partition they belong to.
         threads: images in work at once.
@@ -61,7 +61,7 @@ def collect_images(
     Returns:
         A table valid under :class:`~sneaker_assets.tables.Images`.
     """
-    wanted = list(dict.fromkeys(urls))
+    wanted = list(dict.fromkeys(url for url in urls if url))
     progress = Progress(logger, f"{site} images", of=len(wanted), more=more)
 
     def collect_and_count(url: str) -> ImageRecord:

@@ -52,13 +52,21 @@ def walk_listings(
     """
     start = urljoin(site.home, start_path or site.start_path)
     walk = frontier.walk(kind, start)
-    progress = Progress(logger, f"{site.name} pages", more=lambda: f"{walk.products():,} listings, {fetcher.summary()}")
+    progress = Progress(
+        logger,
+        f"{site.name} pages",
+        of=_at_most(max_pages, walk.pages_last_time()),
+        more=lambda: f"{walk.products():,} listings, {fetcher.summary()}",
+        done=walk.done(),
+    )
     while max_pages is None or walk.done() < max_pages:
         page = walk.next()
         if page is None:
             break
         try:
-            _visit(page, site, fetcher, walk, lake, first=page.url == start)
+            pages = _visit(page, site, fetcher, walk, lake, first=page.url == start)
+            if pages is not None:
+                progress.expect(_at_most(max_pages, pages))
         except FetchError as error:
             if page.url == start:
                 raise
@@ -66,16 +74,18 @@ def walk_listings(
             walk.failed(page.url, str(error))
         progress.add()
     walk.finish()
+    progress.expect(None)
     progress.finish()
     return walk
 
 
-def _visit(page: Waiting, site: Site, fetcher: Fetcher, walk: Walk, lake: Lake, *, first: bool) -> None:
+def _visit(page: Waiting, site: Site, fetcher: Fetcher, walk: Walk, lake: Lake, *, first: bool) -> int | None:
+    """Fetch a page and remember what it shows; gives how many pages there are, where it says so."""
     response = fetcher.page(page.url, page.validators)
     sha256 = hashlib.sha256(response.body).hexdigest()
     if response.unchanged or sha256 == page.sha256:
         walk.unchanged(page, response.fetched_at)
-        return
+        return None
     try:
         read = site.read_page(response.body, response.url)
     except PageError as error:
@@ -85,5 +95,10 @@ def _visit(page: Waiting, site: Site, fetcher: Fetcher, walk: Walk, lake: Lake, 
         if first:
             raise
         walk.failed(page.url, str(error), sha256)
-        return
+        return None
     walk.read(page.url, response, sha256, read, [urldefrag(urljoin(response.url, url)).url for url in read.next_urls])
+    return read.pages
+
+
+def _at_most(limit: int | None, pages: int | None) -> int | None:
+    return pages if limit is None or pages is None else min(limit, pages)

@@ -1,4 +1,4 @@
-"""Listings as rows: the long Observations table, one row a price, and listings as JSON texts in the crawl's state.
+"""Listings as rows: the long Observations table, one row a price; and as JSON texts in the crawl's state.
 
 Where listings come from is the callers' concern.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from sneaker_assets.sites.base import Listing, Price
+from sneaker_assets.sites.base import Details, Listing, Price
 from sneaker_assets.tables import Observations
 
 NO_PRICE = Price(amount=None, currency=None, label_kind="unknown")
@@ -34,13 +34,13 @@ def observations(seen: Iterable[tuple[Listing, datetime]]) -> pd.DataFrame:
     return Observations.validate(pd.DataFrame(rows, columns=columns))
 
 
-def to_json(listing: Listing) -> str:
-    """A listing as a JSON object."""
-    fields = _fields(listing) | {"prices": [_fields(price) for price in listing.prices]}
+def to_json(shown: Listing | Details) -> str:
+    """What a page shows of a product as a JSON object."""
+    fields = _fields(shown) | {"prices": [_fields(price) for price in shown.prices]}
     return json.dumps(fields, default=datetime.isoformat, ensure_ascii=False)
 
 
-def from_json(source: str) -> Listing:
+def listing_from_json(source: str) -> Listing:
     """The listing that :func:`to_json` wrote."""
     fields = json.loads(source)
     released = fields.pop("release_date")
@@ -48,5 +48,11 @@ def from_json(source: str) -> Listing:
     return Listing(**fields, release_date=datetime.fromisoformat(released) if released else None, prices=prices)
 
 
-def _fields(value: Listing | Price) -> dict[str, Any]:
+def details_from_json(source: str) -> Details:
+    """The details that :func:`to_json` wrote."""
+    fields = json.loads(source)
+    return Details(**fields | {"prices": tuple(Price(**price) for price in fields["prices"])})
+
+
+def _fields(value: Listing | Details | Price) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}

@@ -66,5 +66,10 @@ class Breaker:
         raise SiteBlocked(self._refusal)
 
 
+def is_html(response: Response) -> bool:
+    """Whether a page came, by its own word."""
+    return "html" in response.headers.get("Content-Type", "").lower()
+
+
 def _is_refusal_page(response: Response) -> bool:
-    return "html" in response.headers.get("Content-Type", "").lower() and is_refusal(response.body)
+    return is_html(response) and is_refusal(response.body)

@@ -1,4 +1,4 @@
-"""The tables of a site's crawl state. Readings, listings and walks are only ever added to.
+"""The tables of a site's crawl state. Readings, listings, their details and walks are only ever added to.
 
 Who reads and writes them: ``frontier`` (pages) and ``known_images`` (images).
 """
@@ -34,8 +34,14 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS listings (
         id INTEGER PRIMARY KEY, reading INTEGER NOT NULL, product_id TEXT NOT NULL, listing TEXT NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS content ON listings (reading)",
+    """CREATE TABLE IF NOT EXISTS details (
+        id INTEGER PRIMARY KEY, reading INTEGER NOT NULL, product_id TEXT NOT NULL, details TEXT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS details_content ON details (reading)",
     """CREATE VIEW IF NOT EXISTS observations AS
         SELECT walk, url AS page, read_at AS observed_at, product_id, listing, readings.id AS reading, listings.id
         FROM readings JOIN listings ON listings.reading = readings.content""",
+    """CREATE VIEW IF NOT EXISTS additions AS
+        SELECT walk, read_at AS observed_at, product_id, details, readings.id AS reading, details.id
+        FROM readings JOIN details ON details.reading = readings.content""",
     "CREATE TABLE IF NOT EXISTS holds (host TEXT PRIMARY KEY, until TEXT NOT NULL)",
 )

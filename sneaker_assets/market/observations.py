@@ -16,14 +16,18 @@ def append_observations(history: pd.DataFrame | None, seen: pd.DataFrame) -> pd.
     """The history with what was seen now at its end.
 
     Args:
-        history: ``tables.Observations`` of earlier crawls, or None before the first.
+        history: ``tables.Observations`` of earlier crawls of the same site, or None before the first.
         seen: ``tables.Observations`` of this crawl.
 
     Returns:
-        ``tables.Observations``; a row that is already there to the letter (an archive read again) is not repeated.
+        ``tables.Observations``; a row that is already there to the letter (an archive read again) is not repeated. A
+        product that is seen without its image's address (StockX's API gives none) keeps the one it was last seen with.
     """
     if history is None:
         return seen
+    addresses = history[history["image_url"] != ""].drop_duplicates("product_id", keep="last")
+    kept = seen["product_id"].map(addresses.set_index("product_id")["image_url"]).fillna("")
+    seen = seen.assign(image_url=seen["image_url"].where(seen["image_url"] != "", kept))
     return pd.concat([history, seen], ignore_index=True).drop_duplicates(ignore_index=True)
 
 

@@ -39,9 +39,12 @@ def announcements(observations: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The first observation of each product, with further columns ``release`` (its key) and ``content`` (sixteen hex
-        digits that change when title, image, retail price or date do).
+        digits that change when title, image, retail price or date do). Where no retail price is announced, the full
+        price at which the shop itself will sell it is one.
     """
     announced = observations.drop_duplicates(["site", "product_id"], ignore_index=True)
+    full_price = announced["amount"].where(announced["label_kind"] == "list")
+    announced = announced.assign(retail_price=announced["retail_price"].fillna(full_price))
     keys = [
         release_key(site, product_id)
         for site, product_id in zip(announced["site"], announced["product_id"], strict=True)
@@ -71,12 +74,14 @@ def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame) ->
         ``tables.Releases``, one row.
 
     Raises:
-        ReleaseError: it is no longer announced, or its image cannot be used.
+        ReleaseError: it is no longer announced, or has no image that can be used.
     """
     rows = announced[announced["release"] == key]
     if rows.empty:
         raise ReleaseError(f"{key} is no longer announced: its site lists {len(announced)} other releases")
     rows = rows.merge(images.drop(columns="site"), on="image_url")
+    if rows.empty:
+        raise ReleaseError(f"{key} is announced without an image: there is nothing to price it by")
     problem = rows["problem"].iloc[0]
     if pd.notna(problem):
         raise ReleaseError(f"the image of {key} cannot be used: {problem}")

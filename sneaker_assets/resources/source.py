@@ -1,7 +1,7 @@
 """Where listings come from, as a Dagster resource. The sources themselves live in ``sneaker_assets.crawl``."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -14,9 +14,25 @@ from sneaker_assets.crawl.archive import ArchiveSource
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.crawl.source import ListingSource, WebSource, demo_source
 from sneaker_assets.lake import Lake
+from sneaker_assets.sites import SITES, stockx, stockx_api
+from sneaker_assets.sites.base import Site
 from sneaker_assets.tables import LabelKind
 
 SourceName = Literal["demo", "archive", "live"]
+
+
+def live_sites(settings: Mapping[str, str]) -> Mapping[str, Site]:
+    """The sites, StockX through its official API where a key is set.
+
+    Key and token come from the environment alone: a field's value would be kept with the run, for all to see.
+
+    Raises:
+        ValueError: the key is there without a token, or either cannot be sent.
+    """
+    key = settings.get(stockx_api.KEY)
+    if not key:
+        return SITES
+    return {**SITES, stockx.NAME: stockx_api.site(key, settings.get(stockx_api.TOKEN) or "")}
 
 
 class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
@@ -84,6 +100,7 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
                     delay=self.delay_seconds, contact=self.contact or os.environ.get("SNEAKER_CONTACT") or ""
                 ),
                 max_pages=self.max_pages,
+                sites=live_sites(os.environ),
             )
 
     def _archive(self, lake: Lake) -> ArchiveSource:

@@ -67,8 +67,9 @@ def _read_initial_state(document: Document) -> Page | None:
 def _read_item_list(document: Document) -> Page | None:
     """The JSON-LD that listing and product pages carry for search engines."""
     listings = json_ld.read_products(document, json_ld.Dialect(NAME, "list", _json_ld_id))
-    following = _next_page(_hydration_state(document), document) or next_link(document)
-    return page_of(listings, json_ld.GENERATION, following)
+    state = _hydration_state(document)
+    following = _next_page(state, document) or next_link(document)
+    return page_of(listings, json_ld.GENERATION, following, pages=_pages(state))
 
 
 def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
@@ -115,7 +116,7 @@ def _page_of_state(state: Any, document: Document, generation: str) -> Page | No
             listings += [_entry_listing(entry, document) for entry in items(found, "products", "entries")]
             total = dig(found, "listingPagination", "totalItems")
             following = _next_page(state, document) or next_link(document)
-            return page_of(listings, generation, following, total)
+            return page_of(listings, generation, following, total, _pages(state))
         if isinstance(product := dig(found, "productViewModel"), dict):
             listing = _product_listing(product, document, generation)
             return page_of([listing], generation)
@@ -229,6 +230,11 @@ def _next_page(state: Any, document: Document) -> str | None:
         if found.get("hasNextPage") is True or (pages is not None and shown < pages):
             return with_query(document.url, page=shown + 1)
     return None
+
+
+def _pages(state: Any) -> float | None:
+    """How many pages there are, by the state's own count."""
+    return next((pages for found in objects(state) if (pages := amount(found.get("totalPages")))), None)
 
 
 SITE = Site(

@@ -4,6 +4,7 @@ What any one site calls its fields is its adapter's concern.
 """
 
 import json
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,9 @@ from sneaker_assets.sites.base import Listing, Page, PageError, Price
 from sneaker_assets.sites.money import amount, currency_code
 from sneaker_assets.tables import LabelKind
 
+MOST_PAGES = 1e9
+"""A site that says there are more was misread."""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -35,8 +39,8 @@ class Document:
 
     @cached_property
     def json(self) -> Any:
-        """The value of a page that is a JSON object, None where it is HTML."""
-        return parsed_json(self.body) if self.body.lstrip()[:1] == b"{" else None
+        """The value of a page that is a JSON object or array, None where it is HTML."""
+        return parsed_json(self.body) if self.body.lstrip()[:1] in (b"{", b"[") else None
 
     def tags(self, *names: str) -> list[Tag]:
         """The elements of these names, each with what is inside it."""
@@ -70,7 +74,11 @@ def read_first(site: str, generations: Mapping[str, Reader], body: bytes, url: s
 
 
 def page_of(
-    found: Sequence[Listing | None], generation: str, next_url: str | None = None, total: Any = None
+    found: Sequence[Listing | None],
+    generation: str,
+    next_url: str | None = None,
+    total: Any = None,
+    pages: float | None = None,
 ) -> Page | None:
     """A page in the name of its first listing's generation.
 
@@ -79,11 +87,18 @@ def page_of(
         generation: the name of a page without any.
         next_url: the page after it.
         total: how many listings the page itself says there are; only 0 makes a page without any a good one.
+        pages: how many pages it says there are.
     """
     listings = tuple(listing for listing in found if listing is not None)
     if not listings:
         return Page((), generation, listed=0) if total == 0 and total is not False else None
-    return Page(listings, listings[0].generation, (next_url,) if next_url else (), listed=len(found))
+    return Page(
+        listings,
+        listings[0].generation,
+        (next_url,) if next_url else (),
+        listed=len(found),
+        pages=math.ceil(pages) if pages is not None and pages < MOST_PAGES else None,
+    )
 
 
 def attribute(tag: Tag, name: str) -> str:
@@ -191,7 +206,7 @@ def with_query(url: str, **values: object) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def page_number(url: str) -> int:
-    """The number in the address's ``page`` parameter, 1 where it has none."""
-    number = dict(parse_qsl(urlsplit(url).query)).get("page", "")
+def page_number(url: str, parameter: str = "page") -> int:
+    """The number of the page that the address names in that parameter, 1 where it has none."""
+    number = dict(parse_qsl(urlsplit(url).query)).get(parameter, "")
     return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1

@@ -22,6 +22,7 @@ from sneaker_assets.sites.reading import (
     mapping,
     next_link,
     objects,
+    page_number,
     page_of,
     parsed_json,
     prices,
@@ -51,8 +52,8 @@ def _read_search(document: Document) -> Page | None:
             if isinstance(dig(results, "edges"), list):
                 listings = [_search_listing(dig(edge, "node"), document) for edge in items(results, "edges")]
                 info = dig(results, "pageInfo")
-                following = _next_page(info, document)
-                return page_of(listings, "next_data_search", following, dig(info, "total"))
+                following, pages = _next_page(info, document), _pages(info)
+                return page_of(listings, "next_data_search", following, dig(info, "total"), pages)
     return None
 
 
@@ -71,8 +72,9 @@ def _read_browse(document: Document) -> Page | None:
     """The catalogue's JSON response of 2020."""
     products, pagination = items(document.json, "Products"), dig(document.json, "Pagination")
     listings = [_browse_listing(product, document) for product in products]
-    following = document.link(text(dig(pagination, "nextPage")))
-    return page_of(listings, "browse_2020", following, dig(pagination, "total"))
+    following, last = (document.link(text(dig(pagination, name))) for name in ("nextPage", "lastPage"))
+    pages = page_number(last) if last else None
+    return page_of(listings, "browse_2020", following, dig(pagination, "total"), pages)
 
 
 def _read_json_ld(document: Document) -> Page | None:
@@ -201,15 +203,18 @@ def _traits(traits: list[Any]) -> dict[str, Any]:
 
 
 def _next_page(info: Any, document: Document) -> str | None:
-    page, pages = amount(dig(info, "page")), amount(dig(info, "pageCount"))
-    total, limit = amount(dig(info, "total")), amount(dig(info, "limit"))
-    if pages is None and total is not None and limit is not None:
-        pages = total / limit
+    page, pages = amount(dig(info, "page")), _pages(info)
     return (
         with_query(document.url, page=int(page) + 1)
         if page is not None and pages is not None and page < pages
         else None
     )
+
+
+def _pages(info: Any) -> float | None:
+    """How many pages there are, the last one perhaps not full."""
+    pages, total, limit = (amount(dig(info, name)) for name in ("pageCount", "total", "limit"))
+    return total / limit if pages is None and total is not None and limit is not None else pages
 
 
 SITE = Site(

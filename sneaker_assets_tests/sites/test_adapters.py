@@ -12,11 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sneaker_assets.crawl.observations import observations
-from sneaker_assets.sites import SITES, get_site, shopify
+from sneaker_assets.sites import SITES, get_site, shopify, stockx_api
 from sneaker_assets.sites.base import PageError, Site
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-ADAPTERS = {**SITES, "shopify": shopify.store("shop.example", "USD")}
+ADAPTERS = {
+    **SITES,
+    "shopify": shopify.store("shop.example", "USD"),
+    "stockx_api": stockx_api.site("key", "token"),
+}
 CASES = sorted(str(file.parent.relative_to(FIXTURES)) for file in FIXTURES.glob("*/*/expected.json"))
 
 
@@ -123,6 +127,9 @@ def test_every_generation_has_a_fixture() -> None:
         "listing_entries_2018",
         "markup_2015",
         "products_json",
+        "api_v2_search",
+        "api_v2_variants",
+        "api_v2_market_data",
     }
     assert [case for case in CASES if case.startswith("stockx/json_ld")]
 
