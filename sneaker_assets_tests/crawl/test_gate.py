@@ -1,5 +1,6 @@
 """The gate over real threads and real time."""
 
+import logging
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,15 @@ def test_a_hold_stops_every_thread_of_that_host_alone() -> None:
     assert moments(gate, "b", n=8, threads=8)[-1] - begun < 0.2
     assert moments(gate, "a", n=8, threads=8)[0] - begun >= 0.3
     assert gate.held_back == 8
+
+
+def test_a_long_wait_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("sneaker_assets.crawl.gate.WORTH_SAYING", 0.05)
+    gate = Gate(delay=0.1, hold_cap=1)
+    gate.hold("a", 0.2)
+    with caplog.at_level(logging.INFO):
+        moments(gate, "a", n=2, threads=2)
+    assert [record.getMessage() for record in caplog.records] == ["a asks for rest: nothing is asked of it for 0 s"]
 
 
 def test_a_hold_above_the_cap_says_when_to_come_back() -> None:

@@ -1,9 +1,12 @@
 """The walk over listing pages, and the offline shop from end to end."""
 
 import json
+import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -17,6 +20,7 @@ from sneaker_assets.crawl.listings import walk_listings
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.source import demo_source
 from sneaker_assets.lake import Lake
+from sneaker_assets.progress import Progress
 from sneaker_assets.sites.base import Page, PageError
 from sneaker_assets.tables import Images, Observations
 from sneaker_assets_tests.crawl.answers import Answer, by_validator, reply
@@ -119,6 +123,49 @@ def test_a_changed_price_and_a_vanished_product(shop: Shop, crawl: Callable[...,
     crawl()
     shop.answers["/"] = page({"a": [90]})
     assert crawl()[["product_id", "amount"]].to_dict("records") == [{"product_id": "a", "amount": 90.0}]
+
+
+def test_the_time_left_is_told_where_the_number_of_pages_is_known(
+    shop: Shop, walk: Callable[..., Walk], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the site's own word, or as many as the last time."""
+    monkeypatch.setattr("sneaker_assets.crawl.listings.Progress", partial(Progress, every=0.0))
+    shop.answers |= {
+        "/": page({"a": [1]}, "/2"),
+        "/2": page({"b": [2]}, "/3"),
+        "/3": page({"c": [3]}),
+        "/4": page({"d": [4]}),
+    }
+
+    def three(body: bytes, url: str) -> Page:
+        return replace(read_page(body, url), pages=3)
+
+    told = []
+    for arguments in ({}, {}, {"max_pages": 2}, {"adapter": three, "start_path": "/4"}):
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            walk(**arguments)
+        told.append([re.sub(r", .* s(?=,|$)|, \d+ s(?= left)", "", record.getMessage()) for record in caplog.records])
+    assert told[0] == ["shop pages: 1", "shop pages: 2", "shop pages: 3", "shop pages: 3"]
+    assert told[1] == [
+        "shop pages: 1 of 3 left",
+        "shop pages: 2 of 3 left",
+        "shop pages: 3 of 3",
+        "shop pages: 3",
+    ]
+    assert told[2][0] == "shop pages: 1 of 2 left"
+    assert told[3][0] == "shop pages: 1 of 3 left"
+
+
+def test_a_page_that_failed_elsewhere_is_not_this_walks(
+    shop: Shop, walk: Callable[..., Walk], database: Database
+) -> None:
+    """A site may be found at two places: its pages, and its API."""
+    elsewhere = Frontier(database).walk("listings", "http://elsewhere.example/")
+    elsewhere.failed("http://elsewhere.example/", "timed out")
+    elsewhere.finish()
+    shop.answers["/"] = page({"a": [1]})
+    assert walk().tally().failed == 0
 
 
 def test_an_unreadable_page_is_kept_and_tried_again(shop: Shop, walk: Callable[..., Walk], lake: Lake) -> None:
