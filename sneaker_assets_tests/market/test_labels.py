@@ -109,3 +109,19 @@ def test_history_grows_and_repeats_nothing() -> None:
     assert len(again) == 1
     later = append_observations(again, observations({"observed_at": NOON + timedelta(days=1)}))
     assert len(later) == 2
+
+
+def test_a_product_without_an_images_address_keeps_its_last_one() -> None:
+    pictures = [
+        {"image_url": "http://stockx.test/old.jpg"},
+        {"image_url": "http://stockx.test/new.jpg"},
+        {"image_url": ""},
+    ]
+    history = observations(*pictures, {"product_id": "q", "image_url": ""})
+    later = [
+        {"product_id": product, "image_url": url, "observed_at": NOON + timedelta(days=1)}
+        for product, url in (("p", ""), ("q", ""), ("p", "http://stockx.test/newest.jpg"))
+    ]
+    table = append_observations(history, observations(*later))
+    assert table["image_url"].tolist()[4:] == ["http://stockx.test/new.jpg", "", "http://stockx.test/newest.jpg"]
+    assert table["image_url"].tolist()[:4] == history["image_url"].tolist()

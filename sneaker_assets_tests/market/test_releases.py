@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from sneaker_assets.market.releases import (
@@ -29,6 +30,20 @@ def test_a_release_is_described_by_its_announcement_and_image() -> None:
     table = describe_release("stockx--p", announcements(observations({"retail_price": 100.0})), images({}))
     Releases.validate(table)
     assert table["retail_price"].tolist() == [100.0]
+
+
+def test_a_shops_own_full_price_is_the_retail_price_where_none_is_announced() -> None:
+    for said, price in (({"label_kind": "list"}, 100.0), ({"label_kind": "lowest_ask"}, None)):
+        (shown,) = describe_release("stockx--p", announcements(observations(said)), images({}))["retail_price"]
+        assert shown == price or (price is None and pd.isna(shown))
+    both = observations({"label_kind": "list", "retail_price": 90.0})
+    assert describe_release("stockx--p", announcements(both), images({}))["retail_price"].tolist() == [90.0]
+
+
+def test_a_release_without_an_image_says_so() -> None:
+    announced = announcements(observations({"image_url": ""}))
+    with pytest.raises(ReleaseError, match="stockx--p is announced without an image"):
+        describe_release("stockx--p", announced, images({}))
 
 
 def test_a_release_that_was_withdrawn_is_named() -> None:
