@@ -1,6 +1,7 @@
 """The fetcher against a shop that misbehaves."""
 
 import gzip
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import pytest
 from sneaker_assets.crawl.errors import CrawlPaused, FetchError, SiteBlocked
 from sneaker_assets.crawl.fetcher import Fetcher
 from sneaker_assets.crawl.messages import Validators
+from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.sites import get_site
 from sneaker_assets.sites.base import Page, Site
@@ -175,7 +177,9 @@ def test_images_come_as_they_are(shop: Shop, fetcher: MakeFetcher) -> None:
     assert shop.asked("/a.jpg")[0].headers["Accept-Encoding"] == "identity"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]"]
+)
 def test_a_live_crawl_asks_no_private_address(host: str) -> None:
     def read_page(body: bytes, url: str) -> Page:
         raise AssertionError(body, url)
@@ -183,6 +187,27 @@ def test_a_live_crawl_asks_no_private_address(host: str) -> None:
     site = Site("shop", "https://shop.example", "/", "/", read_page, frozenset({host}))
     with pytest.raises(FetchError, match="private address"):
         Fetcher(site, FetchSettings(contact="crawl@example.org")).image(f"http://{host}/a.jpg")
+
+
+def test_a_name_is_looked_up_once_and_judged_before_it_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name server that says a public address first and a private one afterwards gains nothing by it."""
+    answers = iter(["93.184.215.14", "127.0.0.1"])
+    connected: list[tuple[str, int]] = []
+
+    def look_up(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), 443))]
+
+    def connect(address: tuple[str, int], *_: object) -> None:
+        connected.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    client = Fetcher(get_site("stockx"), FetchSettings(contact="crawl@example.org", attempts=2, delay=0.0, backoff=0.0))
+    monkeypatch.setattr(client, "_robots", Robots("sneaker-assets", lambda _: (404, ""), lambda *_: None))
+    with pytest.raises(FetchError, match=r"leads to a private address \(stockx.com is 127.0.0.1\)"):
+        client.page("https://stockx.com/sneakers")
+    assert connected == [("93.184.215.14", 443)]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sneaker_assets.crawl.database import Database
 from sneaker_assets.crawl.downloads import download_images
 from sneaker_assets.crawl.errors import SiteBlocked
 from sneaker_assets.crawl.fetcher import Fetcher
-from sneaker_assets.crawl.images import image_size
+from sneaker_assets.crawl.images import ImageRecord, collect_images, image_size
 from sneaker_assets.crawl.known_images import KnownImages
 from sneaker_assets.crawl.refusals import MAX_REFUSED_IMAGES
 from sneaker_assets.lake import Lake
@@ -177,6 +177,10 @@ def test_one_refused_image_is_missing_and_many_are_a_refusal(shop: Shop, downloa
 
 def test_no_images_is_an_empty_table(download: Download) -> None:
     assert download().empty
+
+
+def test_no_address_is_no_image() -> None:
+    assert list(collect_images(["", "a", ""], lambda url: ImageRecord("shop", url), "shop")["image_url"]) == ["a"]
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3, 50, 400])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sneaker_assets.crawl.robots import Robots, judge
+from sneaker_assets.crawl.robots import DAY, UNREADABLE_FOR, Robots, judge
 
 RULES = """
 User-agent: sneaker-assets
@@ -58,6 +58,19 @@ def test_each_host_is_read_once() -> None:
     assert not robots.allows("https://b.example/checkout/2")
     assert read == ["https://a.example/robots.txt", "https://b.example/robots.txt"]
     assert told == [("a.example", 4.0), ("b.example", 4.0)]
+
+
+def test_a_host_is_read_again_the_next_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = iter([(200, RULES), (500, ""), (200, "User-agent: *\nDisallow:")])
+    robots = Robots("sneaker-assets", lambda _: next(files), lambda *_: None)
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    allowed = []
+    for passed in (0.0, DAY - 1, 2.0, UNREADABLE_FOR - 1, 2.0):
+        now += passed
+        allowed.append(robots.allows("https://a.example/checkout"))
+    assert allowed == [False, False, False, False, True]
+    assert next(files, None) is None
 
 
 PATHS = st.text("abcxyz/-_.", min_size=1, max_size=12).map(lambda text: f"/{text.lstrip('/')}")

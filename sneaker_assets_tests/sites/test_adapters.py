@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.sites import SITES, get_site, shopify, stockx_api
-from sneaker_assets.sites.base import PageError, Site
+from sneaker_assets.sites.base import Listing, PageError, Site, completed
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 ADAPTERS = {
@@ -21,6 +21,7 @@ ADAPTERS = {
     "shopify": shopify.store("shop.example", "USD"),
     "stockx_api": stockx_api.site("key", "token"),
 }
+BARE = Listing("stockx", "1", "https://stockx.com/1", "Example", "", "api_v2")
 CASES = sorted(str(file.parent.relative_to(FIXTURES)) for file in FIXTURES.glob("*/*/expected.json"))
 
 
@@ -58,7 +59,8 @@ def reads_or_says_that_it_does_not(case: str, body: bytes) -> None:
     except PageError:
         return
     assert (page.listed or 0) >= len(page.listings)
-    observations((listing, datetime.now(UTC)) for listing in page.listings)
+    shown = [*page.listings, *(BARE for _ in page.details)]
+    observations((completed(listing, page.details), datetime.now(UTC)) for listing in shown)
 
 
 @pytest.mark.parametrize("case", CASES)
