@@ -14,10 +14,12 @@ from sneaker_assets.assets.scrapes import raw_scrapes, scraped_images
 from sneaker_assets.automation.schedules import _recrawl
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.crawl.source import ListingSource, WebSource
-from sneaker_assets.lake import Lake
+from sneaker_assets.lake import Lake, read_table, write_table
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
 from sneaker_assets.sites.base import Page
-from sneaker_assets_tests.crawl.answers import reply
+from sneaker_assets_tests.builders import observations
+from sneaker_assets_tests.crawl.answers import jpeg, reply
+from sneaker_assets_tests.crawl.api_shop import KEY, TOKEN, api_source, files_of, fill
 from sneaker_assets_tests.crawl.misbehaving_shop import Catalogue
 from sneaker_assets_tests.crawl.shop import Shop, open_shop, read_page, shop_site
 
@@ -43,13 +45,14 @@ def shop() -> Iterator[Shop]:
         yield opened
 
 
-def run(lake: Lake, source: ListingSourceResource, *assets: Any) -> dg.ExecuteInProcessResult:
+def run(lake: Lake, source: ListingSourceResource, *assets: Any, **options: Any) -> dg.ExecuteInProcessResult:
     resource = LakeResource(root=str(lake.root))
     return dg.materialize(
         assets,
         partition_key="stockx",
         resources={"lake": resource, "io_manager": LakeIOManager(lake=resource), "listing_source": source},
         raise_on_error=False,
+        **options,
     )
 
 
@@ -65,6 +68,36 @@ def test_a_crawl_shows_its_totals_and_a_figure(lake: Lake) -> None:
     assert "data:image/png;base64" in (figure.md_str or "")
     assert [evaluation.passed for evaluation in result.get_asset_check_evaluations()] == [True]
     assert pd.read_parquet(Path(str(lake.table("scraped_images", "stockx"))))["problem"].isna().all()
+
+
+class ApiResource(ListingSourceResource):
+    """StockX's API, as a server of its shape answers it."""
+
+    base: str
+
+    @contextmanager
+    def open(self, lake: Lake) -> Iterator[ListingSource]:
+        yield api_source(self.base, lake)
+
+
+def test_the_api_goes_on_where_pages_were_read(lake: Lake, shop: Shop) -> None:
+    """A product keeps the address of its image; what has none is told; and nothing that is kept shows the key."""
+    address = f"{shop.base}/one.jpg"
+    write_table(lake.table("raw_scrapes", "stockx"), observations({"product_id": "shoe-1", "image_url": address}))
+    fill(shop, {1: 200, 2: 300})
+    shop.answers["/one.jpg"] = reply(body=jpeg(), kind="image/jpeg")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(lake, ApiResource(base=shop.base), raw_scrapes, scraped_images, instance=instance)
+        kept = str(instance.all_logs(result.run_id))
+    assert result.success
+    (event,) = result.asset_materializations_for_node("raw_scrapes")
+    assert event.metadata["products_without_image"].value == 1
+    assert event.metadata["generations"].value == {"api_v2": 2}
+    table = read_table(lake.table("raw_scrapes", "stockx"))
+    assert set(table.loc[table["product_id"] == "shoe-1", "image_url"]) == {address}
+    assert read_table(lake.table("scraped_images", "stockx"))["image_url"].tolist() == [address]
+    assert "products_without_image" in kept
+    assert not [secret for secret in (KEY, TOKEN) if secret in kept or secret in str(files_of(Path(str(lake.root))))]
 
 
 def test_a_page_that_lists_thirty_and_yields_twelve_fails_the_check(lake: Lake, shop: Shop) -> None:

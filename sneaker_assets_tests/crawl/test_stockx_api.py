@@ -94,8 +94,8 @@ def test_a_second_crawl_asks_only_what_changed(api: Shop, lake: Lake) -> None:
     assert len(again) == 3 + 2 * 5
     assert prices_of(second, "shoe-3")[2] == ("lowest_ask", "9", 390.0)
     assert second["observed_at"].min() > first["observed_at"].max()
-    others = [table[table["product_id"] != "shoe-3"].drop(columns="observed_at") for table in (first, second)]
-    pd.testing.assert_frame_equal(*others)
+    before, after = (table[table["product_id"] != "shoe-3"].drop(columns="observed_at") for table in (first, second))
+    pd.testing.assert_frame_equal(before, after)
 
 
 def test_kills_lose_nothing_and_ask_nothing_twice(api: Shop, tmp_path: Path) -> None:
