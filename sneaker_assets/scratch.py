@@ -38,7 +38,7 @@ def scratch(target: Path, *, folder: bool) -> Iterator[Path]:
     try:
         yield path
     finally:
-        _remove(path)
+        _remove(path, folder=folder)
         if lock is not None:
             os.close(lock)
 
@@ -69,7 +69,7 @@ def _is_nobodys(path: Path) -> bool:
         target = path.with_name(_SCRATCH.sub(r"\1", path.name))
         if (path / REPLACED).exists() and not target.exists():
             (path / target.name).rename(target)
-        _remove(path)
+        _remove(path, folder=path.is_dir())
     except OSError:  # it is being written, or its file system knows no locks
         return False
     finally:
@@ -81,7 +81,10 @@ def _claim(target: Path, *, folder: bool) -> tuple[Path, int | None]:
     """A new scratch and the descriptor that holds its lock."""
     while True:
         path = target.with_name(f".{target.name}.{uuid4().hex}.scratch")
-        path.mkdir() if folder else path.touch(exist_ok=False)
+        if folder:
+            path.mkdir()
+        else:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o666))
         if sys.platform == "win32":
             return path, None
         with contextlib.suppress(FileNotFoundError):  # somebody swept it before it was locked: make another
@@ -93,8 +96,8 @@ def _claim(target: Path, *, folder: bool) -> tuple[Path, int | None]:
             os.close(lock)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
+def _remove(path: Path, *, folder: bool) -> None:
+    if folder:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
