@@ -59,12 +59,12 @@ def requests_in_window(shop: RunningShop) -> int:
     return sum(refused <= entry["at"] < refused + REST for entry in log)
 
 
-def rates(python: str, repeats: int) -> dict[str, float]:
+def rates(python: str, repeats: int, pages: int) -> dict[str, float]:
     """The best rate of each side, their runs taking turns."""
     best = {"ours": 0.0, "scrapy": 0.0, "scrapy, an eighth of the pixels": 0.0}
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_shop(Path(folder) / "log.jsonl", pages=PAGES, per_page=PER_PAGE, width=700, height=500) as shop,
+        running_shop(Path(folder) / "log.jsonl", pages=pages, per_page=PER_PAGE, width=700, height=500) as shop,
     ):
         for _ in range(repeats):
             found = (ours(shop), theirs(shop, python), theirs(shop, python, "--draft"))
@@ -90,12 +90,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Our crawler beside Scrapy.")
     parser.add_argument("--scrapy-python", default=sys.executable, help="an interpreter that has Scrapy and Pillow")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--pages", type=int, default=PAGES, help="listing pages; fewer for a quick look, not a result")
     options = parser.parse_args()
     python = options.scrapy_python
     if subprocess.run([python, "-c", "import scrapy, PIL"], stderr=subprocess.DEVNULL, check=False).returncode:
         print("Scrapy is not installed: pip install 'sneaker-assets[bench]', or name one with --scrapy-python")
         return 2
-    best = rates(python, options.repeats)
+    best = rates(python, options.repeats, options.pages)
     held, scrapy_held = windows(python)
     scrapy = max(rate for name, rate in best.items() if name != "ours")
     for name, rate in best.items():
