@@ -100,8 +100,8 @@ def _read_search(document: Document) -> Page | None:
         listings,
         "api_v2_search",
         (
-            *((following,) if dig(document.json, "hasNextPage") is True else ()),
             *(address for listing in listings for address in _addresses(listing.product_id, document)),
+            *((following,) if dig(document.json, "hasNextPage") is True else ()),
         ),
         listed=len(shoes),
         pages=_pages(document.json),
