@@ -120,5 +120,11 @@ def test_a_pause_is_one_failure_that_says_when_to_come_back(lake: Lake, shop: Sh
     assert "resume_at" in shown.metadata
 
 
+def test_both_steps_of_a_crawl_wait_for_each_other_over_all_runs() -> None:
+    """The pool has one place, by the instance's settings; the file lock holds where there is no Dagster."""
+    assert {raw_scrapes.op.pool, scraped_images.op.pool} == {"crawl"}
+    assert "pools:\n    default_limit: 1\n" in (Path(__file__).parents[2] / "dagster.yaml").read_text()
+
+
 def test_a_site_named_after_its_host_has_a_schedule() -> None:
     assert _recrawl("shop.example.org", 3).name == "recrawl_shop_example_org"

@@ -49,9 +49,13 @@ def in_a_second() -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
 
 
-def later(handler: BaseHTTPRequestHandler) -> None:
+def later(status: int) -> Answer:
     """Refuse until the date, which is a second from now."""
-    reply(429, Retry_After=in_a_second())(handler)
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        reply(status, Retry_After=in_a_second())(handler)
+
+    return answer
 
 
 def hang(handler: BaseHTTPRequestHandler) -> None:
@@ -89,7 +93,8 @@ MISBEHAVIOURS: Mapping[str, Answer] = {
         for status in (429, 503)
         for name, asked in {"seconds": "1", "fraction": "0.3", "garbage": "soon"}.items()
     },
-    "/429/date": in_turn(later, GOOD),
+    "/429/date": in_turn(later(429), GOOD),
+    "/503/date": in_turn(later(503), GOOD),
     "/429/hour": reply(429, Retry_After="3600"),
     "/503/hour": reply(503, Retry_After="3600"),
     "/cut/with-length": in_turn(raw(PLAIN + b"Content-Length: 100\r\n\r\nhalf"), GOOD),

@@ -40,7 +40,7 @@ def fetcher_of(shop: RunningShop, **settings: Any) -> Fetcher:
 WELL, AT_LAST = b"unchanged", b"at last"
 OUTCOMES: dict[str, bytes | tuple[type[Exception], str]] = {
     **dict.fromkeys(
-        ("/429/seconds", "/429/fraction", "/429/garbage", "/429/date", "/503/seconds", "/503/fraction", "/503/garbage"),
+        (f"/{status}/{asked}" for status in (429, 503) for asked in ("seconds", "fraction", "garbage", "date")),
         AT_LAST,
     ),
     **dict.fromkeys(("/cut/with-length", "/cut/chunked", "/reset"), AT_LAST),
@@ -72,6 +72,7 @@ def test_what_comes_of_it(bad_shop: RunningShop, path: str) -> None:
     else:
         with pytest.raises(expected[0], match=expected[1]):
             client.page(bad_shop.base + path)
+    assert not bad_shop.log("/private")
 
 
 def test_bad_pictures_are_problems_and_a_fresh_one_is_left_alone(bad_shop: RunningShop, lake: Lake) -> None:

@@ -136,6 +136,8 @@ def test_a_page_for_humans_is_a_refusal_all_the_same(api: Shop, lake: Lake) -> N
     api.answers[search_path(1)] = reply(403, b"<html><title>Access Denied</title></html>")
     with pytest.raises(SiteBlocked):
         api_source(api.base, lake).observe("stockx")
+    kept = files_of(Path(str(lake.root)))
+    assert not [name for name, content in kept.items() if "unreadable" in name or b"Access Denied" in content]
 
 
 def test_the_key_goes_to_the_api_alone(api: Shop) -> None:
