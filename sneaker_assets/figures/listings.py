@@ -50,7 +50,7 @@ def prices_by_first_seen(observations: pd.DataFrame) -> Figure:
     priced = observations.assign(first_seen=first_seen)[observations["amount"].notna() & observations["size"].isna()]
     latest = priced.sort_values("observed_at").drop_duplicates(["product_id", "label_kind"], keep="last")
     for kind, rows in latest.groupby("label_kind"):
-        axes.scatter(rows["first_seen"], rows["amount"], s=10, alpha=0.5, linewidths=0, label=str(kind))
+        axes.scatter(rows["first_seen"], rows["amount"], s=10, alpha=0.5, linewidths=0, label=_words(kind))
     currencies = ", ".join(sorted(latest["currency"].dropna().unique())) or "unknown currency"
     axes.set(
         title=f"{observations['product_id'].nunique():,} products by the day they were first seen",
@@ -58,8 +58,12 @@ def prices_by_first_seen(observations: pd.DataFrame) -> Figure:
         ylabel=f"Latest price ({currencies})",
     )
     if len(latest):
+        margin = pd.Timedelta(days=4)
+        axes.set_xlim(latest["first_seen"].min() - margin, latest["first_seen"].max() + margin)
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 3, 5, 7)))
         axes.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.autofmt_xdate()
     return figure

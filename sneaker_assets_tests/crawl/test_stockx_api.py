@@ -106,7 +106,7 @@ def test_kills_lose_nothing_and_ask_nothing_twice(api: Shop, tmp_path: Path) -> 
     for _ in range(kills):
         process = processes.Process(target=crawl_api, args=(api.base, str(tmp_path / "disturbed"), 0.02))
         process.start()
-        process.join(moments.uniform(0.1, 0.2))
+        process.join(moments.uniform(0.08, 0.14))
         assert process.is_alive()
         process.kill()
         process.join()
