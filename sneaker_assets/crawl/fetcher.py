@@ -192,14 +192,15 @@ class Fetcher:
     def _attempt(self, url: str, max_bytes: int, headers: dict[str, str], pause: float) -> Response:
         """One request and its whole answer; a host that is overloaded is held before its turn ends."""
         host = urlsplit(url).netloc.lower()
+        session = self._session()
+        request = session.prepare_request(requests.Request("GET", url, headers=headers))
+        way = session.merge_environment_settings(url, {}, True, None, None)
         with self._gate.turn(host):
             self._breaker.check()
             with self._lock:
                 self._requests += 1
             self._exchange.begin()
-            answer = self._session().get(
-                url, headers=headers, stream=True, allow_redirects=False, timeout=self.settings.timeout
-            )
+            answer = session.send(request, allow_redirects=False, timeout=self.settings.timeout, **way)
             asked = retry_after_seconds(answer.headers.get("Retry-After"))
             if answer.status_code in OVERLOADED or (answer.status_code in RETRIED and asked is not None):
                 self._gate.hold(host, pause if asked is None else asked)
