@@ -4,6 +4,7 @@ What misbehaves from a process of its own is ``misbehaving_shop``.
 """
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ class Shop:
 
     @property
     def host(self) -> str:
-        return self.base.removeprefix("http://")
+        return self.base.partition("//")[2]
 
     def asked(self, path: str) -> list[Request]:
         return [request for request in self.log if request.path == path]
@@ -84,12 +85,14 @@ def shop_site(base: str) -> Site:
 
 
 @contextmanager
-def open_shop() -> Iterator[Shop]:
+def open_shop(tls: ssl.SSLContext | None = None) -> Iterator[Shop]:
     shop = Shop()
     server = Server(("127.0.0.1", 0), type("ShopHandler", (Handler,), {"shop": shop}))
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
-    shop.base = f"http://127.0.0.1:{server.server_port}"
+    shop.base = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
     try:
         yield shop
     finally:

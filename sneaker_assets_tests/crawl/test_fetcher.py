@@ -2,12 +2,16 @@
 
 import gzip
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+import requests
+import trustme
 
 from sneaker_assets.crawl.errors import CrawlPaused, FetchError, SiteBlocked
 from sneaker_assets.crawl.fetcher import Fetcher
@@ -17,7 +21,7 @@ from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.sites import get_site
 from sneaker_assets.sites.base import Page, Site
 from sneaker_assets_tests.crawl.answers import endless, in_turn, jpeg, raw, reply
-from sneaker_assets_tests.crawl.shop import Shop
+from sneaker_assets_tests.crawl.shop import Shop, open_shop
 
 MakeFetcher = Callable[..., Fetcher]
 REFUSAL = b"<html><head><title>Access to this page has been denied</title></head><body>Please verify</body></html>"
@@ -30,6 +34,20 @@ def test_a_page_comes_whole_and_we_say_who_asks(shop: Shop, fetcher: MakeFetcher
     response = fetcher(contact="crawl@example.org").page(f"{shop.base}/shoes")
     assert (response.status, response.body, response.headers["etag"]) == (200, b"<p>shoes</p>", '"v1"')
     assert all("crawl@example.org" in request.headers["User-Agent"] for request in shop.log)
+
+
+def test_a_shop_whose_certificate_nobody_vouches_for_is_not_listened_to(tmp_path: Path) -> None:
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    with open_shop(tls) as shop:
+        shop.answers |= {"/robots.txt": reply(404), "/shoes": reply(body=b"shoes")}
+        settings = FetchSettings(delay=0.0, backoff=0.01, attempts=2, timeout=2.0, allow_loopback=True)
+        with pytest.raises(FetchError, match=r"robots\.txt"):
+            Fetcher(shop.site(), settings).page(f"{shop.base}/shoes")
+        assert not shop.log
+        trusting = requests.get(f"{shop.base}/shoes", timeout=2, verify=str(tmp_path / "authority.pem"))
+        assert trusting.content == b"shoes"
 
 
 def test_validators_make_an_unchanged_page_a_304(shop: Shop, fetcher: MakeFetcher) -> None:
