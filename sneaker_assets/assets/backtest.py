@@ -30,6 +30,7 @@ class ReplayConfig(BacktestConfig):
     """How the past is walked through."""
 
     every_days: int = Field(default=7, gt=0, description="How often the head is fitted anew, days.")
+    shop_releases: int = Field(default=183, gt=0, description="Releases of the offline shop; the default is a year's.")
     lead_days: float = Field(
         default=14, gt=0, description="How long before its release a shoe is asked about; the offline shop says when."
     )
@@ -87,7 +88,7 @@ def release_replay(
 
     here, store = lake.open(), FeatureStore.open(image_features)
     if listing_source.name == "demo":
-        shoes = _year_of_the_shop(listing_source, listings, here)
+        shoes = _calendar_of_the_shop(listing_source, config.shop_releases, listings, here)
         images = {sha256: here.image(sha256) for sha256 in shoes["sha256"]}
         complete(store, images, compute.weights_folder, compute.torch_device())
     else:
@@ -97,24 +98,26 @@ def release_replay(
     yield from _told(table, folder, f"{len(table)} of {shoes['asked_at'].notna().sum()} releases", config, _OF_REPLAY)
 
 
-def _year_of_the_shop(source: ListingSourceResource, listings: pd.DataFrame, lake: Lake) -> pd.DataFrame:
+def _calendar_of_the_shop(
+    source: ListingSourceResource, n_releases: int, listings: pd.DataFrame, lake: Lake
+) -> pd.DataFrame:
     """The shop's calendar, with pictures in the lake: those that were crawled, and drawn ones of what is to come."""
     import hashlib
 
-    from sneaker_assets.demo_shop import year
+    from sneaker_assets.demo_shop import calendar
 
-    products = year.year_of_products(source.demo_products, source.demo_seed)
+    products = calendar.priced_products(source.demo_products, source.demo_seed, n_releases)
     crawled = listings.set_index(["site", "product_id"])["sha256"].to_dict()
     names = []
     for product in products:
         name = crawled.get((product.site, product.product_id))
         if name is None:
-            drawn = year.picture(product)
+            drawn = calendar.picture(product)
             name = hashlib.sha256(drawn).hexdigest()
             if not lake.image(name).exists():
                 write_bytes(lake.image(name), drawn)
         names.append(name)
-    return year.calendar(products).assign(sha256=names)
+    return calendar.dates(products).assign(sha256=names)
 
 
 def _told(

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -88,7 +89,7 @@ def release_predictions(
     champion = model_leaderboard[model_leaderboard["champion"]].iloc[0]
     pricer = Pricer.load(here.root / champion["model"], compute.weights_folder, compute.torch_device())
     shoe = releases.iloc[0]
-    pixels = read_image(here.image(shoe["sha256"]), pricer.frame)[None]
+    pixels = np.stack([read_image(here.image(shoe["sha256"]), pricer.frame)])
     priced = pricer.price(pixels)[0]
     retail = None if pd.isna(shoe["retail_price"]) else float(shoe["retail_price"])
     fees = config.fees(shoe["site"])

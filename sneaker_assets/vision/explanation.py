@@ -1,8 +1,8 @@
 """What a price model looked at: how many dollars each part of a picture adds to its price.
 
-Integrated gradients from an empty white page to the picture, through backbone and head: the shares of the pixels sum to
-about the difference of the two prices, whatever the head, and what is as white as the page has none. On the last
-feature map instead, maximum pooling puts much of it beside the shoe.
+Integrated gradients from an empty white page to the picture, through backbone and head, whatever the head: what is as
+white as the page has no share, where the last feature map would put much of it beside the shoe. The shares sum to the
+difference of the two prices, but only roughly: there are few steps, and the gradient of maximum pooling jumps.
 
 Source: Sundararajan and others, "Axiomatic Attribution for Deep Networks", 2017, arXiv 1703.01365.
 captum: https://captum.ai/api/integrated_gradients.html
@@ -51,7 +51,7 @@ def heat_maps(model: PriceModel, backbone: Backbone, pixels: Pixels, device: tor
 
 
 def contributions(model: PriceModel, backbone: Backbone, pixels: Pixels, device: torch.device) -> HeatMaps:
-    """The same pixel by pixel, as it is: a picture's sum is about its price less a white page's.
+    """The same pixel by pixel, as it is.
 
     The plain view alone is explained.
     """

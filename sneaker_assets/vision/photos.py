@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from sneaker_assets.vision.images import Frame, Pixels, UnreadableImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+_ORIENTATION = 0x0112
 MOST_PIXELS = 60_000_000
 """Above it a picture is refused before it is decoded: twice a good camera's, and 240 MB in memory."""
 
@@ -32,15 +33,14 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
     Raises:
         UnreadableImageError: it is no picture, broken, or too large; the message does not name the file.
     """
-    most = 2 * max(frame.height, frame.width)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             opened = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
         with opened as image:
             _check_size(image)
-            image.draft("RGB", (most, most))
-            return np.asarray(frame.around(_on_white(ImageOps.exif_transpose(image))))
+            image.draft("RGB", _least_size(image, frame))
+            return np.array(frame.around(_on_white(ImageOps.exif_transpose(image))))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImageError(f"has more than {MOST_PIXELS:,} pixels: make it smaller") from error
     except UnidentifiedImageError as error:
@@ -51,6 +51,12 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
         raise UnreadableImageError("is not there") from error
     except Exception as error:  # a decoder may fail on hostile bytes in any way
         raise UnreadableImageError(f"does not decode: {' '.join(str(error).split())[:200]}") from error
+
+
+def _least_size(image: Image.Image, frame: Frame) -> tuple[int, int]:
+    """What it is decoded to at least; one that lies on its side may need either length for the other."""
+    on_its_side = image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
+    return (2 * max(frame.height, frame.width),) * 2 if on_its_side else frame.least_size(image)
 
 
 def _check_size(image: Image.Image) -> None:

@@ -1,6 +1,6 @@
 """The shop's calendar as a table: which shoe was announced when, and from when its price was known.
 
-The offline shop knows its future, so a year of it can be replayed without waiting for it.
+The offline shop knows its future, so that a year of it can be replayed without waiting for it.
 """
 
 from datetime import date
@@ -11,11 +11,9 @@ from sneaker_assets.demo_shop.catalogue import SHOP_DATE, Product, generate_cata
 from sneaker_assets.demo_shop.pages import LAYOUTS
 from sneaker_assets.demo_shop.shoes import draw_shoe, encode_jpeg
 
-RELEASES_A_YEAR = 183
 
-
-def year_of_products(n_products: int, seed: int, n_releases: int = RELEASES_A_YEAR) -> tuple[Product, ...]:
-    """What the shop sells on the day of its catalogue, and the releases of the year after it; all have a price."""
+def priced_products(n_products: int, seed: int, n_releases: int) -> tuple[Product, ...]:
+    """What the shop sells on the day of its catalogue, and the releases after it; all have a price."""
     products = (*generate_catalogue(n_products, seed), *generate_releases(seed, n_releases))
     return tuple(product for product in products if product.price is not None)
 
@@ -25,7 +23,7 @@ def picture(product: Product) -> bytes:
     return encode_jpeg(draw_shoe(product.design, LAYOUTS[product.site].image_size))
 
 
-def calendar(products: tuple[Product, ...]) -> pd.DataFrame:
+def dates(products: tuple[Product, ...]) -> pd.DataFrame:
     """One row a product: ``release``, ``site``, ``product_id``, ``price`` (US dollars), ``label_kind``, ``asked_at``.
 
     ``asked_at`` is when it was announced, missing for what was on sale before; ``known_at`` is when its price became
