@@ -91,8 +91,9 @@ def test_drift_is_seen_when_predictions_turn_worse() -> None:
 
 
 def test_shoes_of_the_lake_are_dated_by_release_and_first_price() -> None:
-    table = listings([100.0, 200.0, 300.0]).assign(release_date=[NOON + days(10), pd.NaT, NOON - days(400)])
-    table = table.astype({"release_date": "datetime64[us, UTC]"})
+    table = listings([100.0, 200.0, 300.0])
+    released = pd.to_datetime([str(NOON + days(10)), None, str(NOON - days(400))], utc=True)
+    table = table.assign(release_date=released.astype("datetime64[us, UTC]"))
     seen = prices(
         {"product_id": "p0", "observed_at": NOON + days(30)},
         {"product_id": "p0", "observed_at": NOON + days(12)},
