@@ -128,7 +128,8 @@ def explained_predictions(rows: Sequence[tuple[str, Sequence[tuple[Picture, Heat
             (float32 [height, width], US dollars), and what is said below it.
     """
     columns = max(1, *(len(pictures) for _, pictures in rows))
-    figure = Figure(figsize=(2.4 * columns, 2.9 * len(rows) + 0.4), layout="constrained")
+    height, width = rows[0][1][0][0].shape[:2]
+    figure = Figure(figsize=(2.8 * columns, (2.8 * height / width + 0.7) * len(rows) + 0.4), layout="constrained")
     figure.suptitle("What the model looked at: orange raises the price, blue lowers it", x=0.01, ha="left", fontsize=10)
     blocks = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
     for block, (name, pictures) in zip(blocks, rows, strict=True):

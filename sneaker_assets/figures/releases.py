@@ -37,12 +37,16 @@ class ShoeOnPaper:
 @styled
 def priced_shoes(shoes: Sequence[ShoeOnPaper]) -> Figure:
     """Each shoe with its price, what the model looked at, and below it the shoes that it resembles most."""
-    figure = Figure(figsize=(10, 3.7 * len(shoes)), layout="constrained")
+    height, width = shoes[0].pixels.shape[:2]
+    picture_height = min(2.6, 3.2 * height / width)
+    figure = Figure(figsize=(10, (picture_height + 1.9) * len(shoes)), layout="constrained")
     blocks = figure.subfigures(len(shoes), 1, squeeze=False)[:, 0]
     for block, shoe in zip(blocks, shoes, strict=True):
         columns = max(1, len(shoe.similar))
         block.suptitle(shoe.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        above, below = block.subfigures(2, 1, height_ratios=(2.2, 1)) if shoe.similar else (block, None)
+        above, below = (
+            block.subfigures(2, 1, height_ratios=(picture_height + 0.3, 1.2)) if shoe.similar else (block, None)
+        )
         picture, heat, words = above.subplots(1, 3)
         picture.imshow(shoe.pixels)
         draw_heat(heat, shoe.pixels, shoe.heat)

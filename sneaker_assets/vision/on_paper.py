@@ -16,7 +16,7 @@ from sneaker_assets.vision.intervals import LEAST_PRICE
 from sneaker_assets.vision.pricing import PricedPicture, Pricer
 from sneaker_assets.vision.report import sentences
 
-_SMALL = Frame(150, 240)
+_SMALL = Frame(150, 240, "trim")
 
 
 def on_paper(
