@@ -92,8 +92,8 @@ def test_drift_is_seen_when_predictions_turn_worse() -> None:
 
 def test_shoes_of_the_lake_are_dated_by_release_and_first_price() -> None:
     table = listings([100.0, 200.0, 300.0])
-    released = pd.to_datetime([str(NOON + days(10)), None, str(NOON - days(400))], utc=True)
-    table = table.assign(release_date=released.astype("datetime64[us, UTC]"))
+    released = pd.Series([NOON + days(10), NOON, NOON - days(400)]).astype("datetime64[us, UTC]")
+    table = table.assign(release_date=released.mask(released == NOON))
     seen = prices(
         {"product_id": "p0", "observed_at": NOON + days(30)},
         {"product_id": "p0", "observed_at": NOON + days(12)},
