@@ -1,7 +1,7 @@
 """The shop's calendar says what the shop itself shows on the day."""
 
 import dataclasses
-from datetime import date
+from datetime import timedelta
 from urllib.request import urlopen
 
 from sneaker_assets.demo_shop.calendar import dates, picture, priced_products
@@ -12,14 +12,14 @@ from sneaker_assets.demo_shop.server import DemoShop
 def test_a_price_is_known_from_the_day_on_which_the_shop_shows_it() -> None:
     products = priced_products(40, 2020, 20)
     table = dates(products)
-    for product, row in zip(products, table.itertuples(), strict=True):
-        known = row.known_at.date()
-        assert product.on(known) == dataclasses.replace(product, announced=None)
+    for product, known_at, asked_at in zip(products, table["known_at"], table["asked_at"], strict=True):
+        known, on_sale = known_at.date(), dataclasses.replace(product, announced=None)
+        assert product.on(known) == on_sale
         if product.announced is None:
             assert known <= SHOP_DATE
         else:
-            assert row.asked_at.date() == product.announced
-            assert product.on(date.fromordinal(known.toordinal() - 1)) != dataclasses.replace(product, announced=None)
+            assert asked_at.date() == product.announced
+            assert product.on(known - timedelta(days=1)) != on_sale
     assert table["price"].gt(0).all()
     assert table["asked_at"].notna().sum() >= 15
 
