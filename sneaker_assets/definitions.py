@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from sneaker_assets.assets import (
+    backtest,
     data_set,
     evaluation,
     features,
@@ -33,7 +34,7 @@ def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg
     }
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [scrapes, prices, listings, data_set, features, price_model, evaluation, gan, releases]
+            [scrapes, prices, listings, data_set, features, price_model, evaluation, gan, releases, backtest]
         ),
         jobs=JOBS,
         schedules=SCHEDULES,

@@ -10,16 +10,20 @@ from sneaker_assets.figures.listings import (
     prices_by_label,
 )
 from sneaker_assets.figures.price_model import (
+    explained_predictions,
     leaderboard,
     learning_curve,
     predicted_against_actual,
     regularisation_path,
     residuals_and_calibration,
 )
-from sneaker_assets.figures.releases import priced_release
+from sneaker_assets.figures.releases import ShoeOnPaper, backtest, priced_shoes
 from sneaker_assets.figures.style import thumbnail, to_png
 
 __all__ = [
+    "ShoeOnPaper",
+    "backtest",
+    "explained_predictions",
     "gan_losses",
     "image_sample",
     "leaderboard",
@@ -27,7 +31,7 @@ __all__ = [
     "learning_curve",
     "predicted_against_actual",
     "price_histograms",
-    "priced_release",
+    "priced_shoes",
     "prices_by_brand",
     "prices_by_first_seen",
     "prices_by_label",
