@@ -2,8 +2,14 @@
 
 import dagster as dg
 
+LONGEST_CRAWL = 12 * 3600
+"""Seconds; a crawl that takes longer hangs, and would hold up for ever whatever waits for its end."""
+
 crawl_site = dg.define_asset_job(
-    "crawl_site", ["raw_scrapes", "scraped_images"], description="Read a site's listings and fetch its new images."
+    "crawl_site",
+    ["raw_scrapes", "scraped_images"],
+    description="Read a site's listings and fetch its new images.",
+    tags={"dagster/max_runtime": LONGEST_CRAWL},
 )
 build_data_set = dg.define_asset_job(
     "build_data_set",
@@ -23,7 +29,7 @@ build_data_set = dg.define_asset_job(
 )
 train_price_model = dg.define_asset_job(
     "train_price_model",
-    ["image_features", "price_model", "evaluation_metrics", "leak_report", "outlier_ablation"],
+    ["image_features", "price_model", "trained_rows", "evaluation_metrics", "leak_report", "outlier_ablation"],
     description="Compute a backbone's missing features, train its head, score it and look at its data.",
 )
 rank_models = dg.define_asset_job(

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from sneaker_assets.assets.scrapes import raw_scrapes, scraped_images
-from sneaker_assets.automation.schedules import _recrawl
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.crawl.source import ListingSource, WebSource
 from sneaker_assets.lake import Lake
@@ -85,7 +84,3 @@ def test_a_pause_is_one_failure_that_says_when_to_come_back(lake: Lake, shop: Sh
     assert shown is not None
     assert "come back after" in (shown.description or "")
     assert "resume_at" in shown.metadata
-
-
-def test_a_site_named_after_its_host_has_a_schedule() -> None:
-    assert _recrawl("shop.example.org", 3).name == "recrawl_shop_example_org"
