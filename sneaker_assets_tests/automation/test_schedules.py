@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -15,9 +16,10 @@ JITTERY = AutomationSettings(recrawl_cron="50 2 * * *", time_zone="Europe/Berlin
 
 def tick(schedule: dg.ScheduleDefinition, at: datetime, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
     context = dg.build_schedule_context(scheduled_execution_time=at, repository_def=defs.get_repository_def())
-    context._instance = instance  # one in memory, which the builder does not take
-    result = schedule.evaluate_tick(context)
-    return result.run_requests[0] if result.run_requests else dg.SkipReason(result.skip_message)
+    with patch.object(type(context), "instance", instance):  # the builder takes none that is in memory
+        found = schedule(context)
+    assert isinstance(found, dg.RunRequest | dg.SkipReason)
+    return found
 
 
 def test_without_jitter_the_cron_is_the_schedule_and_each_tick_crawls_its_site() -> None:
