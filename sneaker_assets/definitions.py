@@ -48,7 +48,7 @@ def build_definitions(
         assets=with_conditions(dg.load_assets_from_modules(stages), settings),
         jobs=JOBS,
         schedules=recrawl_schedules(settings),
-        sensors=[release_sensor(settings), condition_sensor(), *alert_sensors(settings)],
+        sensors=[release_sensor(settings), condition_sensor(settings), *alert_sensors(settings)],
         resources=resources | dict(resource_overrides or {}),
         executor=dg.in_process_executor,
     )

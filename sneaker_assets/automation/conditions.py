@@ -60,7 +60,7 @@ def with_conditions(assets: Iterable[Any], settings: AutomationSettings) -> list
     return list(dg.map_asset_specs(conditioned, assets))
 
 
-def condition_sensor() -> dg.AutomationConditionSensorDefinition:
+def condition_sensor(settings: AutomationSettings) -> dg.AutomationConditionSensorDefinition:
     """What evaluates the conditions; off until switched on.
 
     In the project's own process, where conditions of our own can be evaluated: Dagster calls that beta.
@@ -71,6 +71,7 @@ def condition_sensor() -> dg.AutomationConditionSensorDefinition:
             "follow_changes",
             target=dg.AssetSelection.all(),
             use_user_code_server=True,
+            minimum_interval_seconds=min(30, settings.watch_seconds),
             default_status=dg.DefaultSensorStatus.STOPPED,
             description="Build the data set once the sites due have been crawled, and train on what really changed.",
         )

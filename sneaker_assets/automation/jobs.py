@@ -2,14 +2,14 @@
 
 import dagster as dg
 
-LONGEST_CRAWL = 12 * 3600
-"""Seconds; a crawl that takes longer hangs, and would hold up for ever whatever waits for its end."""
+MAX_RUNTIME = "dagster/max_runtime"
+"""Run tag, seconds: a run that takes longer hangs, or died with its machine, and would hold up others for ever."""
 
 crawl_site = dg.define_asset_job(
     "crawl_site",
     ["raw_scrapes", "scraped_images"],
     description="Read a site's listings and fetch its new images.",
-    tags={"dagster/max_runtime": LONGEST_CRAWL},
+    tags={MAX_RUNTIME: 12 * 3600},
 )
 build_data_set = dg.define_asset_job(
     "build_data_set",
@@ -39,7 +39,10 @@ train_gan = dg.define_asset_job(
     "train_gan", ["gan_checkpoints"], description="Train a price band's generator, or go on training it."
 )
 price_release = dg.define_asset_job(
-    "price_release", ["releases", "release_predictions"], description="Price an announced shoe."
+    "price_release",
+    ["releases", "release_predictions"],
+    description="Price an announced shoe.",
+    tags={MAX_RUNTIME: 600},
 )
 
 JOBS = (crawl_site, build_data_set, train_price_model, rank_models, train_gan, price_release)

@@ -64,6 +64,11 @@ def release_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
     return new_releases
 
 
+def run_key(release: str, content: str, earlier: int = 0) -> str:
+    """By which Dagster knows what was asked for: the release, the content of its announcement, and how many before."""
+    return f"{release}:{content}:{earlier}"
+
+
 def _requests(instance: dg.DagsterInstance, content: Mapping[str, str]) -> list[dg.RunRequest]:
     """A run for each release whose content is not the one that was asked for last.
 
@@ -74,7 +79,7 @@ def _requests(instance: dg.DagsterInstance, content: Mapping[str, str]) -> list[
     for release, digest in content.items():
         keys = asked.get(release, [])
         if not keys or keys[-1].rsplit(":", 2)[1] != digest:
-            key = f"{release}:{digest}:{len(keys)}"
+            key = run_key(release, digest, len(keys))
             requests.append(dg.RunRequest(partition_key=release, run_key=key, tags=RETRIES))
     return requests
 

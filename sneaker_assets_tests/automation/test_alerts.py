@@ -184,7 +184,7 @@ def test_a_run_that_failed_is_told_with_what_its_asset_raised(lake: Lake) -> Non
             "run_failures", result.get_run_failure_event(), instance, result.dagster_run
         ).for_run_failure()
         sensor = alert_sensors(AutomationSettings())[0]
-        sensor(context, lake=LakeResource(root=str(lake.root)))  # type: ignore[operator]
+        sensor(context, lake=LakeResource(root=str(lake.root)))
         told = failure_alert(context)
     assert told.details == {
         "run_id": result.run_id, "job": result.dagster_run.job_name, "partition": "stockx",

@@ -15,7 +15,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
 
 from sneaker_assets.definitions import build_definitions
 from sneaker_assets.demo_shop.catalogue import generate_releases
@@ -57,11 +56,11 @@ class Deployment:
         self.configure()
         self.instance = dg.DagsterInstance.from_config(str(self.home))
 
-    def configure(self, **runs: int) -> None:
-        """The project's own dagster.yaml; ``max_concurrent_runs=0`` keeps runs in their queue."""
-        settings = yaml.safe_load((ROOT / "dagster.yaml").read_text())
-        settings["concurrency"] |= {"runs": runs} if runs else {}
-        (self.home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+    def configure(self, *, hold_runs: bool = False) -> None:
+        """The project's own dagster.yaml; runs that are held stay in their queue."""
+        settings = (ROOT / "dagster.yaml").read_text()
+        held = "concurrency:\n  runs:\n    max_concurrent_runs: 0\n"
+        (self.home / "dagster.yaml").write_text(settings.replace("concurrency:\n", held) if hold_runs else settings)
 
     def command(self, *arguments: str) -> None:
         subprocess.run([*arguments], check=True, cwd=self.home, env=self.environment, capture_output=True)
@@ -144,7 +143,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 def test_a_daemon_killed_between_the_tick_and_its_run_leaves_nothing_out_and_nothing_twice(
     deployment: Deployment,
 ) -> None:
-    deployment.configure(max_concurrent_runs=0)
+    deployment.configure(hold_runs=True)
     deployment.start()
     deployment.until("a first look at the shop", lambda: deployment.ticks("new_releases"))
     assert deployment.runs(key(FIRST)) == []
@@ -167,9 +166,8 @@ def test_the_shops_clock_moves_and_the_new_release_is_priced_once(deployment: De
 def test_once_both_sites_are_crawled_the_listings_follow_by_themselves(deployment: Deployment) -> None:
     deployment.until("exchange rates", lambda: deployment.materialized("fx_rates"))
     listings = deployment.materialized("listings")
-    crawl = [str(BIN / "dagster"), "job", "launch", "-w", str(ROOT / "workspace.yaml"), "-j", "crawl_site", "--tags"]
-    for site in ("stockx", "farfetch"):
-        deployment.command(*crawl, f'{{"dagster/partition": "{site}"}}')
+    crawl = ("job", "backfill", "-j", "crawl_site", "--partitions", "stockx,farfetch", "--noprompt")
+    deployment.command(str(BIN / "dagster"), *crawl, "-w", str(ROOT / "workspace.yaml"))
     deployment.until("listings", lambda: deployment.materialized("listings") > listings)
     assert deployment.materialized("scraped_images") == 2
     assert deployment.materialized("listings") == listings + 1
