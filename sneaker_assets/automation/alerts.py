@@ -12,6 +12,7 @@ import dagster as dg
 import pandas as pd
 
 from sneaker_assets.alerts import Alert, Outbox
+from sneaker_assets.automation.jobs import PARTITION_TAG
 from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.resources import LakeResource
@@ -53,7 +54,7 @@ def alert_sensors(settings: AutomationSettings) -> list[dg.SensorDefinition]:
 def failure_alert(context: dg.RunFailureSensorContext) -> Alert:
     """The alert of a failed run."""
     run = context.dagster_run
-    partition = run.tags.get("dagster/partition")
+    partition = run.tags.get(PARTITION_TAG)
     errors = [
         f"{event.step_key}: {(failure.error.cause or failure.error).message.strip()}"
         for event in context.get_step_failure_events()

@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from sneaker_assets.automation.settings import AutomationSettings
-from sneaker_assets.automation.waiting import CrawlDue, NewImages, TrainingRowsChanged
+from sneaker_assets.automation.waiting import CrawlPending, NewImages, TrainingRowsChanged
 
 Condition = dg.AutomationCondition[Any]
 
@@ -83,7 +83,7 @@ def _rates(settings: AutomationSettings) -> Condition:
 
 
 def _when_crawls_are_done(settings: AutomationSettings) -> Condition:
-    """Some input has changed, none is being made, and no site is due that could still be crawled in time.
+    """Some input has changed, none is being made, and no crawl is under way, or due and still in time.
 
     A site that was never crawled does not count as missing, or it would hold up the others for ever; new rates alone
     are no reason either.
@@ -91,11 +91,13 @@ def _when_crawls_are_done(settings: AutomationSettings) -> Condition:
     of_sites = dg.AssetSelection.assets("raw_scrapes", "scraped_images")
     changed = dg.AutomationCondition.any_deps_updated().ignore(dg.AssetSelection.assets("fx_rates"))
     missing = dg.AutomationCondition.any_deps_missing().ignore(of_sites)
-    return (changed.since_last_handled() & ~missing & ~_due(settings) & _quiet()).with_label("sites_due_were_crawled")
+    return (changed.since_last_handled() & ~missing & ~_pending(settings) & _quiet()).with_label(
+        "sites_due_were_crawled"
+    )
 
 
 def _when_there_are_new_images(settings: AutomationSettings) -> Condition:
-    return (_in_use() & _updated("scraped_images") & NewImages() & ~_due(settings) & _quiet()).with_label(
+    return (_in_use() & _updated("scraped_images") & NewImages() & ~_pending(settings) & _quiet()).with_label(
         "new_images_came"
     )
 
@@ -128,5 +130,5 @@ def _quiet() -> Condition:
     return ~dg.AutomationCondition.any_deps_in_progress() & ~dg.AutomationCondition.in_progress()
 
 
-def _due(settings: AutomationSettings) -> Condition:
-    return dg.AutomationCondition.any_deps_match(CrawlDue(settings)).with_label("some_site_is_due")
+def _pending(settings: AutomationSettings) -> Condition:
+    return dg.AutomationCondition.any_deps_match(CrawlPending(settings)).with_label("some_crawl_is_pending")

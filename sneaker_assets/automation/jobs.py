@@ -2,6 +2,9 @@
 
 import dagster as dg
 
+PARTITION_TAG = "dagster/partition"
+"""Run tag: the partition that the run is of."""
+
 MAX_RUNTIME = "dagster/max_runtime"
 """Run tag, seconds: a run that takes longer hangs, or died with its machine, and would hold up others for ever."""
 

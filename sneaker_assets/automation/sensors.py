@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from sneaker_assets.assets.partitions import release_partitions
-from sneaker_assets.automation.jobs import price_release
+from sneaker_assets.automation.jobs import PARTITION_TAG, price_release
 from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.crawl.announcements import read_announcements
 from sneaker_assets.market.releases import announced_content, parse_release_key
@@ -19,7 +19,6 @@ from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.sites import SITES
 
 RUN_KEY_TAG = "dagster/run_key"
-PARTITION_TAG = "dagster/partition"
 RETRIES = {"dagster/max_retries": "2"}
 """Dagster remembers a run key for ever, so a run that failed would leave its release without a price."""
 
@@ -54,7 +53,8 @@ def release_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
         if problem:
             context.log.error("releases could not be read and are looked for again at the next tick: %s", problem)
         if not requests:
-            return dg.SkipReason(f"{len(content)} releases are announced, none of them new or changed")
+            busy = f"; {', '.join(announced.busy)} is being crawled and read after that" if announced.busy else ""
+            return dg.SkipReason(f"{len(content)} releases are announced, none of them new or changed{busy}")
         new = [release for release in content if release not in partitions]
         return dg.SensorResult(
             run_requests=requests,

@@ -13,10 +13,12 @@ import dagster as dg
 import pandas as pd
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorStatus
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._utils.schedules import get_latest_completed_cron_tick
 from upath import UPath
 
 from sneaker_assets.assets.partitions import site_partitions
+from sneaker_assets.automation.jobs import PARTITION_TAG, crawl_site
 from sneaker_assets.automation.schedules import schedule_name
 from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.lake import read_table
@@ -40,10 +42,10 @@ class PartitionCondition(dg.AutomationCondition[dg.AssetKey]):
         """Whether it is true of this partition."""
 
 
-class CrawlDue(PartitionCondition):
-    """The site's schedule, switched on, has ticked; the site was not crawled since, and there is still time for it.
+class CrawlPending(PartitionCondition):
+    """The site is being crawled, or is due: its schedule, switched on, has ticked and it was not crawled since.
 
-    True for assets by site alone. After ``crawl_patience`` hours the others go on without the site.
+    True for assets by site alone. One that is due is waited for ``crawl_patience`` hours; then the others go on.
     """
 
     def __init__(self, settings: AutomationSettings) -> None:
@@ -54,6 +56,8 @@ class CrawlDue(PartitionCondition):
         if context.partitions_def != site_partitions:
             return False
         instance, now = context.asset_graph_view.instance, context.evaluation_time
+        if _being_crawled(instance, partition):
+            return True
         due = get_latest_completed_cron_tick(self._settings.cron_of(partition), now, self._settings.time_zone)
         if now >= due + timedelta(hours=self._settings.crawl_patience) or not _switched_on(instance, partition):
             return False
@@ -88,6 +92,12 @@ class TrainingRowsChanged(PartitionCondition):
             return False
         rows = splits[splits["split"] == "train"]
         return trained is None or share_changed(trained, rows, self._price_tolerance) >= self._share
+
+
+def _being_crawled(instance: dg.DagsterInstance, site: str) -> bool:
+    """Whether a crawl has been asked for and has not ended; its prices are there before its images are."""
+    crawl = dg.RunsFilter(job_name=crawl_site.name, tags={PARTITION_TAG: site}, statuses=NOT_FINISHED_STATUSES)
+    return instance.get_runs_count(crawl) > 0
 
 
 def _switched_on(instance: dg.DagsterInstance, site: str) -> bool:

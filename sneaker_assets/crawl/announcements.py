@@ -3,12 +3,13 @@
 When they are read and what is done about it is the callers' concern, what an announcement is ``market.releases``'s.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import pandas as pd
 
+from sneaker_assets.crawl.errors import CrawlRunning
 from sneaker_assets.crawl.report import CrawlReport
 from sneaker_assets.crawl.source import ListingSource
 
@@ -23,10 +24,12 @@ class Announced:
     Attributes:
         observations: by site, ``tables.Observations`` of its page of coming products.
         failures: by site, why it could not be read, or not wholly, in one line.
+        busy: the sites that are being crawled right now, which is no failure: they can be read after that.
     """
 
     observations: Mapping[str, pd.DataFrame]
     failures: Mapping[str, str]
+    busy: Sequence[str] = ()
 
 
 def read_announcements(
@@ -50,13 +53,16 @@ def read_announcements(
     pool.shutdown(wait=False, cancel_futures=True)
     observations: dict[str, pd.DataFrame] = {}
     failures: dict[str, str] = {}
+    busy = [site for site, future in reading.items() if _is_busy(future)]
     for site, future in reading.items():
+        if site in busy:
+            continue
         problem = _problem(future, site in seen_before, patience)
         if problem:
             failures[site] = problem
         if future.done() and not future.cancelled() and future.exception() is None:
             observations[site] = future.result()[0]
-    return Announced(observations, failures)
+    return Announced(observations, failures, busy)
 
 
 def _read(source: ListingSource, site: str) -> tuple[pd.DataFrame, CrawlReport | None]:
@@ -65,6 +71,10 @@ def _read(source: ListingSource, site: str) -> tuple[pd.DataFrame, CrawlReport |
         return observations, source.report(site)
     except KeyError:
         return observations, None  # a site that announces nothing was not walked
+
+
+def _is_busy(future: Future[tuple[pd.DataFrame, CrawlReport | None]]) -> bool:
+    return future.done() and not future.cancelled() and isinstance(future.exception(), CrawlRunning)
 
 
 def _problem(future: Future[tuple[pd.DataFrame, CrawlReport | None]], seen_before: bool, patience: float) -> str | None:

@@ -198,6 +198,16 @@ def test_a_crawl_under_way_is_waited_for(world: World) -> None:
     assert world.asked() >= BUILT
 
 
+def test_prices_wait_for_the_images_of_their_crawl_so_that_one_run_builds_it_all(world: World) -> None:
+    run = world.started("crawl_site", "stockx")
+    world.made("raw_scrapes", "stockx")
+    assert world.asked() == set()
+    world.made("scraped_images", "stockx", {"new_images": 1})
+    assert world.asked() == set()
+    world.instance.report_dagster_event(dg.DagsterEvent("PIPELINE_SUCCESS", "crawl_site", message=""), run.run_id)
+    assert world.asked() >= BUILT
+
+
 def test_a_site_that_was_never_crawled_does_not_block_the_others(lake: Lake) -> None:
     with instance_with_schedules(lake) as instance:
         world = World(instance, lake, AutomationSettings(jitter=0))

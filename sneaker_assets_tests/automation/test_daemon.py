@@ -25,7 +25,13 @@ pytestmark = [pytest.mark.daemon, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-PRODUCTS = 50
+PRODUCTS = 40
+SMALL_SHOP = f"""
+from sneaker_assets.definitions import build_definitions
+from sneaker_assets.resources import ListingSourceResource
+
+defs = build_definitions({{"listing_source": ListingSourceResource(source="demo", demo_products={PRODUCTS})}})
+"""
 WITHIN = 120.0
 """Seconds from the moment that a release is announced to its prediction."""
 
@@ -52,6 +58,9 @@ class Deployment:
             "PYTHONPATH": str(ROOT),
             "OMP_WAIT_POLICY": "passive",
         }
+        self.workspace = folder / "workspace.yaml"
+        self.workspace.write_text(f"load_from:\n  - python_file: {folder / 'small_shop.py'}\n")
+        (folder / "small_shop.py").write_text(SMALL_SHOP)
         self.daemon: subprocess.Popen[bytes] | None = None
         self.configure()
         self.instance = dg.DagsterInstance.from_config(str(self.home))
@@ -69,7 +78,7 @@ class Deployment:
         self.command(sys.executable, "-m", "sneaker_assets.demo_shop", "--set-today", str(day))
 
     def start(self) -> None:
-        arguments = [str(BIN / "dagster-daemon"), "run", "-w", str(ROOT / "workspace.yaml")]
+        arguments = [str(BIN / "dagster-daemon"), "run", "-w", str(self.workspace)]
         with (self.home / "daemon.log").open("ab") as log:
             self.daemon = subprocess.Popen(
                 arguments, cwd=self.home, env=self.environment, stdout=log, stderr=log, start_new_session=True
@@ -134,7 +143,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
                 partition_key=partition, instance=instance, asset_selection=chosen
             )
     deployment.set_today("2020-09-01")
-    deployment.command(str(BIN / "dagster"), "sensor", "start", "--start-all", "-w", str(ROOT / "workspace.yaml"))
+    deployment.command(str(BIN / "dagster"), "sensor", "start", "--start-all", "-w", str(deployment.workspace))
     yield deployment
     deployment.kill()
     deployment.instance.dispose()
@@ -165,12 +174,15 @@ def test_the_shops_clock_moves_and_the_new_release_is_priced_once(deployment: De
 
 def test_once_both_sites_are_crawled_the_listings_follow_by_themselves(deployment: Deployment) -> None:
     deployment.until("exchange rates", lambda: deployment.materialized("fx_rates"))
-    listings = deployment.materialized("listings")
     crawl = ("job", "backfill", "-j", "crawl_site", "--partitions", "stockx,farfetch", "--noprompt")
-    deployment.command(str(BIN / "dagster"), *crawl, "-w", str(ROOT / "workspace.yaml"))
-    deployment.until("listings", lambda: deployment.materialized("listings") > listings)
+    deployment.command(str(BIN / "dagster"), *crawl, "-w", str(deployment.workspace))
+    deployment.until("listings", lambda: deployment.materialized("listings"))
     assert deployment.materialized("scraped_images") == 2
-    assert deployment.materialized("listings") == listings + 1
+    deployment.until("splits", lambda: deployment.materialized("splits"))
+    builds = {
+        deployment.materialized(asset) for asset in ("price_observations", "image_properties", "listings", "splits")
+    }
+    assert builds == {1}
 
 
 def test_what_it_priced_was_told(deployment: Deployment) -> None:

@@ -14,6 +14,7 @@ from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.automation.sensors import release_sensor
 from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.crawl.announcements import read_announcements
+from sneaker_assets.crawl.database import open_database
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.crawl.source import ListingSource, WebSource
 from sneaker_assets.definitions import defs
@@ -193,6 +194,16 @@ def test_without_a_champion_nothing_is_asked_for_and_no_release_is_lost(watch: W
     assert isinstance(result, dg.SkipReason)
     assert "no champion yet" in (result.skip_message or "")
     board.with_suffix(".away").rename(board)
+    assert releases(watch.asked()) == ["stockx--p"]
+
+
+def test_a_site_that_is_being_crawled_is_no_failure(watch: Watch, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sneaker_assets.crawl.database.PATIENCE", 0.1)
+    watch.announce("stockx", shoe())
+    with open_database(lake, "stockx"):
+        result = watch.tick()
+        assert isinstance(result, dg.SkipReason)
+        assert "stockx is being crawled and read after that" in (result.skip_message or "")
     assert releases(watch.asked()) == ["stockx--p"]
 
 
