@@ -15,16 +15,41 @@ from sneaker_assets.assets import (
     price_model,
     prices,
     releases,
+    retraining,
     scrapes,
 )
+from sneaker_assets.automation.alerts import alert_sensors
+from sneaker_assets.automation.conditions import condition_sensor, with_conditions
 from sneaker_assets.automation.jobs import JOBS
-from sneaker_assets.automation.schedules import SCHEDULES
-from sneaker_assets.automation.sensors import SENSORS
+from sneaker_assets.automation.schedules import recrawl_schedules
+from sneaker_assets.automation.sensors import release_sensor
+from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.resources import ComputeResource, LakeIOManager, LakeResource, ListingSourceResource
 
 
-def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """The whole project; ``resource_overrides`` replaces resources by name, for tests and other deployments."""
+def build_definitions(
+    resource_overrides: Mapping[str, Any] | None = None, settings: AutomationSettings | None = None
+) -> dg.Definitions:
+    """The whole project, for tests and other deployments as well.
+
+    Args:
+        resource_overrides: replaces resources by name.
+        settings: when things run by themselves; those of the environment by default.
+    """
+    settings = settings or AutomationSettings.from_environment()
+    stages = [
+        scrapes,
+        prices,
+        listings,
+        data_set,
+        features,
+        price_model,
+        retraining,
+        evaluation,
+        gan,
+        releases,
+        backtest,
+    ]
     lake = LakeResource.configure_at_launch()
     resources: dict[str, Any] = {
         "lake": lake,
@@ -33,12 +58,10 @@ def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg
         "compute": ComputeResource.configure_at_launch(),
     }
     return dg.Definitions(
-        assets=dg.load_assets_from_modules(
-            [scrapes, prices, listings, data_set, features, price_model, evaluation, gan, releases, backtest]
-        ),
+        assets=with_conditions(dg.load_assets_from_modules(stages), settings),
         jobs=JOBS,
-        schedules=SCHEDULES,
-        sensors=SENSORS,
+        schedules=recrawl_schedules(settings),
+        sensors=[release_sensor(settings), condition_sensor(settings), *alert_sensors(settings)],
         resources=resources | dict(resource_overrides or {}),
         executor=dg.in_process_executor,
     )

@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from sneaker_assets.assets.partitions import band_partitions, release_partitions, site_partitions
+from sneaker_assets.automation.sensors import RUN_KEY_TAG, run_key
 from sneaker_assets.definitions import defs
-from sneaker_assets.market.releases import announcements
+from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.vision.architectures import BACKBONES, get_architecture
 
@@ -32,11 +33,12 @@ class StageError(RuntimeError):
 
 @dataclass(frozen=True)
 class Stage:
-    """One run: a job on a partition, with the config of its assets."""
+    """One run: a job on a partition, with the config of its assets and the tags of the run."""
 
     job: str
     partition: str | None = None
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.job if self.partition is None else f"{self.job} {self.partition}"
@@ -60,7 +62,11 @@ def run_stage(stage: Stage, instance: dg.DagsterInstance) -> Outcome:
     ops = {asset: {"config": dict(config)} for asset, config in stage.config.items()}
     started = time.monotonic()
     result = defs.resolve_job_def(stage.job).execute_in_process(
-        run_config={**_QUIET, "ops": ops}, partition_key=stage.partition, instance=instance, raise_on_error=False
+        run_config={**_QUIET, "ops": ops},
+        partition_key=stage.partition,
+        tags=dict(stage.tags),
+        instance=instance,
+        raise_on_error=False,
     )
     if not result.success:
         raise StageError(f"{stage}: {_reason(result)}")
@@ -106,13 +112,16 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
 
 
 def release_stages(instance: dg.DagsterInstance) -> Iterator[Stage]:
-    """A stage for each shoe that a site announces now; new ones become partitions."""
+    """A stage for each shoe that a site announces now; new ones become partitions.
+
+    Its run is tagged as the sensor's would be, so that the sensor, once it is on, does not price the shoe again.
+    """
     with ListingSourceResource().open(LakeResource().open()) as source:
-        seen = [announcements(source.releases(site)) for site in site_partitions.get_partition_keys()]
-    keys = [str(key) for announced in seen for key in announced["release"]]
-    instance.add_dynamic_partitions(release_partitions.name or "", keys)
-    for key in keys:
-        yield Stage("price_release", key)
+        seen = [announced_content(source.releases(site)) for site in site_partitions.get_partition_keys()]
+    content = {release: digest for announced in seen for release, digest in announced.items()}
+    instance.add_dynamic_partitions(release_partitions.name or "", list(content))
+    for release, digest in content.items():
+        yield Stage("price_release", release, tags={RUN_KEY_TAG: run_key(release, digest)})
 
 
 def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:

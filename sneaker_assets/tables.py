@@ -203,6 +203,16 @@ class Splits(Table):
     split: str = pa.Field(isin=SPLITS, description="train, validation or test.")
 
 
+class TrainedRows(Table):
+    """What a backbone's model was trained on, kept to see later how much of it has changed."""
+
+    backbone: str = pa.Field(description="Backbone, the partition key.")
+    site: str = pa.Field(description="Source site.")
+    product_id: str = pa.Field(description="The site's own identifier of the product.")
+    sha256: str = pa.Field(str_length=64, description="The image: sha256 of its bytes.")
+    price: float = pa.Field(gt=0, description="The label in US dollars.")
+
+
 class PriceStatistics(Table):
     """Five-number summaries of the prices, before and after cleaning, per site and for all sites."""
 
@@ -378,6 +388,7 @@ SCHEMAS: dict[str, type[Table]] = {
     "price_fences": PriceFences,
     "twin_conflicts": TwinConflicts,
     "splits": Splits,
+    "trained_rows": TrainedRows,
     "price_statistics": PriceStatistics,
     "evaluation_metrics": EvaluationMetrics,
     "leak_report": LeakReport,

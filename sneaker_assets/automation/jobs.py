@@ -2,8 +2,17 @@
 
 import dagster as dg
 
+PARTITION_TAG = "dagster/partition"
+"""Run tag: the partition that the run is of."""
+
+MAX_RUNTIME = "dagster/max_runtime"
+"""Run tag, seconds: a run that takes longer hangs, or died with its machine, and would hold up others for ever."""
+
 crawl_site = dg.define_asset_job(
-    "crawl_site", ["raw_scrapes", "scraped_images"], description="Read a site's listings and fetch its new images."
+    "crawl_site",
+    ["raw_scrapes", "scraped_images"],
+    description="Read a site's listings and fetch its new images.",
+    tags={MAX_RUNTIME: 12 * 3600},
 )
 build_data_set = dg.define_asset_job(
     "build_data_set",
@@ -23,7 +32,7 @@ build_data_set = dg.define_asset_job(
 )
 train_price_model = dg.define_asset_job(
     "train_price_model",
-    ["image_features", "price_model", "evaluation_metrics", "leak_report", "outlier_ablation"],
+    ["image_features", "price_model", "trained_rows", "evaluation_metrics", "leak_report", "outlier_ablation"],
     description="Compute a backbone's missing features, train its head, score it and look at its data.",
 )
 rank_models = dg.define_asset_job(
@@ -33,7 +42,25 @@ train_gan = dg.define_asset_job(
     "train_gan", ["gan_checkpoints"], description="Train a price band's generator, or go on training it."
 )
 price_release = dg.define_asset_job(
-    "price_release", ["releases", "release_predictions"], description="Price an announced shoe."
+    "price_release",
+    ["releases", "release_predictions"],
+    description="Price an announced shoe.",
+    tags={MAX_RUNTIME: 600},
+)
+judge_predictions = dg.define_asset_job(
+    "judge_predictions", ["prediction_backtest"], description="Set predictions beside the prices that were seen since."
+)
+replay_releases = dg.define_asset_job(
+    "replay_releases", ["release_replay"], description="Price a past year's releases with what was known on each day."
 )
 
-JOBS = (crawl_site, build_data_set, train_price_model, rank_models, train_gan, price_release)
+JOBS = (
+    crawl_site,
+    build_data_set,
+    train_price_model,
+    rank_models,
+    train_gan,
+    price_release,
+    judge_predictions,
+    replay_releases,
+)

@@ -1,27 +1,99 @@
-"""When a site is crawled again: nightly, each site at its own hour; off until switched on."""
+"""When a site is crawled again: by its own cron, a little later each night; off until switched on.
 
+What follows from a crawl is not scheduled but conditioned: see ``automation.conditions``.
+
+Dagster: https://docs.dagster.io/guides/automate/schedules
+"""
+
+import random
 import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from sneaker_assets.automation.jobs import crawl_site
+from sneaker_assets.automation.settings import AutomationSettings, SettingError
 from sneaker_assets.sites import SITES
 
-_FIRST_HOUR = 3
+NIGHT_TAG = "sneaker_assets/night"
+"""Run tag by which the crawls of a night are known; jitter draws one moment of a window of ticks."""
 
 
-def _recrawl(site: str, hour: int) -> dg.ScheduleDefinition:
+def recrawl_schedules(settings: AutomationSettings) -> list[dg.ScheduleDefinition]:
+    """One schedule a site.
+
+    Raises:
+        SettingError: a cron is of no known site, or has no window for the jitter.
+    """
+    unknown = sorted(set(settings.recrawl_crons) - set(SITES))
+    if unknown:
+        raise SettingError(f"SNEAKER_RECRAWL_CRON: no site {', '.join(unknown)}; known: {', '.join(sorted(SITES))}")
+    return [recrawl_schedule(site, settings) for site in sorted(SITES)]
+
+
+def schedule_name(site: str) -> str:
+    """The name of a site's schedule."""
+    return "recrawl_" + re.sub(r"\W", "_", site)
+
+
+def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefinition:
+    """The schedule of one site; with jitter it ticks every minute of a window and crawls at the one drawn.
+
+    The moment is drawn from site and date, so a daemon that is restarted draws the same; one that was down at that
+    moment crawls at the window's next tick.
+    """
+    cron, zone = settings.cron_of(site), ZoneInfo(settings.time_zone)
+
     @dg.schedule(
-        name="recrawl_" + re.sub(r"\W", "_", site),
+        name=schedule_name(site),
         job=crawl_site,
-        cron_schedule=f"0 {hour} * * *",
-        execution_timezone="UTC",
-        description=f"Crawl {site} again every night at {hour}:00 UTC.",
+        cron_schedule=window(cron, settings.jitter),
+        execution_timezone=settings.time_zone,
+        description=f"Crawl {site} again: {cron} ({settings.time_zone}), up to {settings.jitter} minutes later.",
     )
-    def recrawl() -> dg.RunRequest:
-        return dg.RunRequest(partition_key=site)
+    def recrawl(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        now = context.scheduled_execution_time.astimezone(zone)
+        night = f"{site} {now:%Y-%m-%d %H:%M}"
+        if settings.jitter:
+            begins = _begins(cron, now) + timedelta(minutes=_draw(site, now, settings.jitter))
+            night = f"{site} {now:%Y-%m-%d}"
+            if now < begins:
+                return dg.SkipReason(f"{site} is crawled at {begins:%H:%M} {settings.time_zone}, as the jitter has it")
+            if context.instance.get_runs_count(dg.RunsFilter(job_name=crawl_site.name, tags={NIGHT_TAG: night})):
+                return dg.SkipReason(f"{site} has been crawled since {begins:%H:%M} {settings.time_zone}")
+        return dg.RunRequest(partition_key=site, tags={NIGHT_TAG: night})
 
     return recrawl
 
 
-SCHEDULES = tuple(_recrawl(site, _FIRST_HOUR + i) for i, site in enumerate(sorted(SITES)))
+def window(cron: str, jitter: int) -> str | list[str]:
+    """The crons that tick every minute from ``cron`` to ``jitter`` minutes later.
+
+    Raises:
+        SettingError: the cron names no single minute and hour, or the window would reach into the next day.
+    """
+    if not jitter:
+        return cron
+    minute, hour, *days = cron.split() if len(cron.split()) == 5 else ["", ""]
+    if not (minute.isdecimal() and hour.isdecimal()):
+        raise SettingError(
+            f"the cron {cron!r} is not of the form '30 3 * * *', which the jitter needs: set SNEAKER_RECRAWL_JITTER=0"
+        )
+    first, last = 60 * int(hour) + int(minute), 60 * int(hour) + int(minute) + jitter
+    if last >= 24 * 60:
+        raise SettingError(
+            f"the cron {cron!r} with {jitter} minutes of jitter reaches into the next day: begin earlier"
+        )
+    hours = range(first // 60, last // 60 + 1)
+    minutes = [(max(first - 60 * h, 0), min(last - 60 * h, 59)) for h in hours]
+    return [f"{begin}-{end} {h} {' '.join(days)}" for h, (begin, end) in zip(hours, minutes, strict=True)]
+
+
+def _begins(cron: str, now: datetime) -> datetime:
+    minute, hour = (int(field) for field in cron.split()[:2])
+    return now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+
+
+def _draw(site: str, now: datetime, jitter: int) -> int:
+    return random.Random(f"{site} {now:%Y-%m-%d}").randint(0, jitter)

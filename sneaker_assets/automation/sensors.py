@@ -1,40 +1,96 @@
-"""What is watched: the sites' pages of coming shoes."""
+"""What is watched: the sites' pages of coming shoes. What alerts are made of is ``automation.alerts``'s concern.
+
+The sensor keeps no cursor. What it has asked for is in Dagster's own runs (their run keys) and partitions, so there is
+nothing to lose: a tick that was killed at any point is made up for by the next.
+
+Dagster: https://docs.dagster.io/guides/automate/sensors
+"""
+
+from collections.abc import Mapping
 
 import dagster as dg
 
 from sneaker_assets.assets.partitions import release_partitions
-from sneaker_assets.automation.jobs import price_release
-from sneaker_assets.market.releases import announced_content
+from sneaker_assets.automation.jobs import PARTITION_TAG, price_release
+from sneaker_assets.automation.settings import AutomationSettings
+from sneaker_assets.crawl.announcements import read_announcements
+from sneaker_assets.market.releases import announced_content, parse_release_key
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.sites import SITES
 
+RUN_KEY_TAG = "dagster/run_key"
+RETRIES = {"dagster/max_retries": "2"}
+"""Dagster remembers a run key for ever, so a run that failed would leave its release without a price."""
 
-@dg.sensor(job=price_release, minimum_interval_seconds=60)
-def new_releases(
-    context: dg.SensorEvaluationContext, listing_source: ListingSourceResource, lake: LakeResource
-) -> dg.SensorResult | dg.SkipReason:
-    """Add a partition for each announced shoe and price it; an announcement that changed is priced again.
 
-    A run key holds the announcement's content, so that nothing is priced twice. A site that cannot be read fails the
-    tick, and its releases are found at the next.
-    """
-    with listing_source.open(lake.open()) as source:
-        announced = {
-            release: content
-            for site in sorted(SITES)
-            for release, content in announced_content(source.releases(site)).items()
+def release_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
+    """The sensor ``new_releases``; off until switched on."""
+
+    @dg.sensor(job=price_release, minimum_interval_seconds=settings.watch_seconds)
+    def new_releases(
+        context: dg.SensorEvaluationContext, listing_source: ListingSourceResource, lake: LakeResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        """Add a partition for each announced shoe and price it; an announcement that changed is priced again.
+
+        A site that cannot be read leaves the others' releases to be announced; it is named, and read again at the next
+        tick. A tick that has nothing to ask for fails where a site did.
+        """
+        here = lake.open()
+        if not here.table("model_leaderboard").exists():
+            return dg.SkipReason("there is no champion yet to price a release with: train a model and rank it first")
+        partitions = set(context.instance.get_dynamic_partitions(release_partitions.name or ""))
+        with listing_source.open(here) as source:
+            announced = read_announcements(source, sorted(SITES), {parse_release_key(key)[0] for key in partitions})
+        content = {
+            release: digest
+            for observations in announced.observations.values()
+            for release, digest in announced_content(observations).items()
         }
-    if not announced:
-        return dg.SkipReason("no release is announced")
-    known = set(context.instance.get_dynamic_partitions(release_partitions.name or ""))
-    new = [release for release in announced if release not in known]
-    return dg.SensorResult(
-        run_requests=[
-            dg.RunRequest(partition_key=release, run_key=f"{release}:{content}")
-            for release, content in announced.items()
-        ],
-        dynamic_partitions_requests=[release_partitions.build_add_request(new)] if new else [],
-    )
+        requests = _requests(context.instance, content)
+        problem = "; ".join(f"{site}: {why}" for site, why in announced.failures.items())
+        if problem and not requests:
+            raise dg.Failure(f"releases could not be read and are looked for again at the next tick: {problem}")
+        if problem:
+            context.log.error("releases could not be read and are looked for again at the next tick: %s", problem)
+        if not requests:
+            busy = f"; {', '.join(announced.busy)} is being crawled and read after that" if announced.busy else ""
+            return dg.SkipReason(f"{len(content)} releases are announced, none of them new or changed{busy}")
+        new = [release for release in content if release not in partitions]
+        return dg.SensorResult(
+            run_requests=requests,
+            dynamic_partitions_requests=[release_partitions.build_add_request(new)] if new else [],
+        )
+
+    return new_releases
 
 
-SENSORS = (new_releases,)
+def run_key(release: str, content: str, earlier: int = 0) -> str:
+    """By which Dagster knows what was asked for: the release, the content of its announcement, and how many before."""
+    return f"{release}:{content}:{earlier}"
+
+
+def _requests(instance: dg.DagsterInstance, content: Mapping[str, str]) -> list[dg.RunRequest]:
+    """A run for each release whose content is not the one that was asked for last.
+
+    The key counts the contents before it, so that a price that goes up and down again is priced three times.
+    """
+    asked = _run_keys(instance, content)
+    requests = []
+    for release, digest in content.items():
+        keys = asked.get(release, [])
+        if not keys or keys[-1].rsplit(":", 2)[1] != digest:
+            key = run_key(release, digest, len(keys))
+            requests.append(dg.RunRequest(partition_key=release, run_key=key, tags=RETRIES))
+    return requests
+
+
+def _run_keys(instance: dg.DagsterInstance, content: Mapping[str, str]) -> dict[str, list[str]]:
+    """The run keys of each release, in the order in which they were asked for; a retry has its run's own."""
+    wanted = dg.RunsFilter(job_name=price_release.name, tags={PARTITION_TAG: list(content)})
+    keys: dict[str, list[str]] = {}
+    for record in reversed(instance.get_run_records(wanted)) if content else ():
+        tags = record.dagster_run.tags
+        of_release = keys.setdefault(tags[PARTITION_TAG], [])
+        if RUN_KEY_TAG in tags and tags[RUN_KEY_TAG] not in of_release:
+            of_release.append(tags[RUN_KEY_TAG])
+    return keys

@@ -20,6 +20,23 @@ def share_lost(before: pd.DataFrame | None, now: pd.DataFrame, key: list[str]) -
     return float((~left.isin(pd.MultiIndex.from_frame(now[key]))).mean())
 
 
+def share_changed(before: pd.DataFrame, now: pd.DataFrame, price_tolerance: float) -> float:
+    """The share of the rows of either table that are new, gone, shown by another image, or priced otherwise.
+
+    Args:
+        before: rows known by ``site`` and ``product_id``, with ``sha256`` and ``price`` in US dollars.
+        now: the same.
+        price_tolerance: relative change of a price that counts as none.
+    """
+    key = ["site", "product_id"]
+    rows = before.merge(now, on=key, how="outer", suffixes=("", "_now"))
+    if rows.empty:
+        return 0.0
+    moved = (rows["price_now"] / rows["price"] - 1).abs() > price_tolerance
+    there = rows["sha256"].notna() & rows["sha256_now"].notna()
+    return float((~there | (rows["sha256"] != rows["sha256_now"]) | moved).mean())
+
+
 def greatest_shift(before: pd.DataFrame, now: pd.DataFrame, key: list[str]) -> float:
     """The most that any ``share`` moved between two tables of shares; a row that is not there has share 0."""
     shares = [table.set_index(key)["share"] for table in (before, now)]

@@ -8,7 +8,8 @@ from sneaker_assets.market.currency import DOLLAR, rates_at
 from sneaker_assets.tables import Releases
 
 _SEPARATOR = "--"
-_CONTENT = ["title", "image_url", "retail_price", "release_date"]
+_ANNOUNCED_PRICES = ("retail", "list")
+"""Kinds of price that a site itself sets before a release; asks and bids move by the hour and announce nothing."""
 
 
 class ReleaseError(LookupError):
@@ -40,8 +41,8 @@ def announcements(observations: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The first observation of each product, with further columns ``release`` (its key) and ``content`` (sixteen hex
-        digits that change when title, image, retail price or date do). Where no retail price is announced, the full
-        price at which the shop itself will sell it is one.
+        digits that change when release date, price or image do, and with nothing else). Where no retail price is
+        announced, the full price at which the shop itself will sell it is one.
     """
     announced = observations.drop_duplicates(["site", "product_id"], ignore_index=True)
     full_price = announced["amount"].where(announced["label_kind"] == "list")
@@ -50,11 +51,23 @@ def announcements(observations: pd.DataFrame) -> pd.DataFrame:
         release_key(site, product_id)
         for site, product_id in zip(announced["site"], announced["product_id"], strict=True)
     ]
-    content = [
-        hashlib.sha256(repr(values).encode()).hexdigest()[:16]
-        for values in announced[_CONTENT].astype(str).itertuples(index=False, name=None)
-    ]
-    return announced.assign(release=keys, content=content)
+    return announced.assign(release=keys, content=_content(announced))
+
+
+def _content(announced: pd.DataFrame) -> list[str]:
+    set_by_site = announced["amount"].where(announced["label_kind"].isin(_ANNOUNCED_PRICES))
+    shown = zip(
+        announced["release_date"].dt.strftime("%Y-%m-%d"),
+        announced["retail_price"].fillna(set_by_site),
+        announced["currency"],
+        announced["image_url"],
+        strict=True,
+    )
+    texts = (
+        "|".join("" if pd.isna(value) else f"{value:.2f}" if isinstance(value, float) else value for value in values)
+        for values in shown
+    )
+    return [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
 
 
 def announced_content(observations: pd.DataFrame) -> dict[str, str]:

@@ -46,7 +46,9 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
     demo_products: int = Field(default=600, gt=0, description="How many shoes the offline shop sells.")
     demo_seed: int = Field(default=2020, description="Another seed is another offline shop.")
     demo_today: str | None = Field(
-        default=None, description="The offline shop's date, YYYY-MM-DD; it decides which releases are announced."
+        default=None,
+        description="The offline shop's date, YYYY-MM-DD; it decides which releases are announced. Default: "
+        "SNEAKER_SHOP_TODAY, else the shop's clock in the lake, which sneaker-shop --set-today moves.",
     )
     archive: str | None = Field(
         default=None, description="Folder with a CSV and an images folder. Default: SNEAKER_ARCHIVE."

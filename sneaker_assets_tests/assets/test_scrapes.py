@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from sneaker_assets.assets.scrapes import raw_scrapes, scraped_images
-from sneaker_assets.automation.schedules import _recrawl
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.crawl.source import ListingSource, WebSource
 from sneaker_assets.lake import Lake, read_table, write_table
@@ -124,7 +123,3 @@ def test_both_steps_of_a_crawl_wait_for_each_other_over_all_runs() -> None:
     """The pool has one place, by the instance's settings; the file lock holds where there is no Dagster."""
     assert {raw_scrapes.op.pool, scraped_images.op.pool} == {"crawl"}
     assert "pools:\n    default_limit: 1\n" in (Path(__file__).parents[2] / "dagster.yaml").read_text()
-
-
-def test_a_site_named_after_its_host_has_a_schedule() -> None:
-    assert _recrawl("shop.example.org", 3).name == "recrawl_shop_example_org"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urljoin
 
@@ -16,9 +16,13 @@ import requests
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from sneaker_assets.demo_shop import DemoShop
+from sneaker_assets.crawl.source import demo_source
+from sneaker_assets.demo_shop import DemoShop, set_shop_day, shop_day
+from sneaker_assets.demo_shop.__main__ import main as shop_command
 from sneaker_assets.demo_shop.catalogue import SHOP_DATE, Product, ShopSite, generate_catalogue, generate_releases
+from sneaker_assets.demo_shop.clock import FILE_NAME
 from sneaker_assets.demo_shop.pages import LAYOUTS
+from sneaker_assets.lake import Lake, LakeError
 
 N_PRODUCTS = 700
 SITES = tuple(LAYOUTS)
@@ -274,3 +278,34 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=10)
     assert (process.returncode, errors) == (0, "")
+
+
+def test_the_clock_in_the_lake_is_moved_by_a_command(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SNEAKER_SHOP_TODAY", raising=False)
+    monkeypatch.setenv("SNEAKER_LAKE", str(lake.root))
+    assert shop_day(lake) == SHOP_DATE
+    shop_command(["--set-today", "2020-10-01"])
+    assert shop_day(lake) == date(2020, 10, 1)
+    monkeypatch.setenv("SNEAKER_SHOP_TODAY", "2020-12-24")
+    assert shop_day(lake) == date(2020, 12, 24)
+
+
+def test_a_moved_clock_announces_what_is_announced_by_then(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SNEAKER_SHOP_TODAY", raising=False)
+    first = generate_releases()[0]
+    assert first.announced is not None
+    for day, announced in ((first.announced - timedelta(days=1), []), (first.announced, [first.product_id])):
+        set_shop_day(lake, day)
+        with demo_source(lake, n_products=20) as source:
+            assert source.releases("stockx")["product_id"].unique().tolist() == announced
+
+
+def test_a_clock_that_shows_no_day_says_what_to_do(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SNEAKER_SHOP_TODAY", raising=False)
+    for content in ("{}", "half a", '{"today": "soon"}'):
+        (lake.root / FILE_NAME).write_text(content)
+        with pytest.raises(LakeError, match=r"shop_clock\.json"):
+            shop_day(lake)
+    monkeypatch.setenv("SNEAKER_SHOP_TODAY", "soon")
+    with pytest.raises(LakeError, match="SNEAKER_SHOP_TODAY is 'soon'"):
+        shop_day(lake)

@@ -7,8 +7,10 @@ from sneaker_assets.market.drift import (
     fence_drift,
     greatest_shift,
     population_stability,
+    share_changed,
     share_lost,
 )
+from sneaker_assets_tests.builders import digest
 
 KEY = ["site", "product_id"]
 
@@ -50,3 +52,20 @@ def test_fences_are_compared_scope_by_scope() -> None:
     now = pd.DataFrame({"scope": ["stockx", "other"], "upper": [1100.0, 5.0]})
     assert fence_drift(before, now) == pytest.approx(0.1)
     assert fence_drift(before, now.tail(1)) == 0.0
+
+
+def test_the_share_changed_counts_rows_come_gone_redrawn_and_priced_otherwise() -> None:
+    rows = clean_rows(a=100.0, b=100.0, c=100.0, d=100.0)
+    assert share_changed(rows, rows, 0.1) == 0.0
+    assert share_changed(rows, clean_rows(a=109.0, b=92.0, c=100.0, d=100.0), 0.1) == 0.0
+    assert share_changed(rows, clean_rows(a=111.0, b=100.0, c=100.0, d=100.0), 0.1) == 0.25
+    assert share_changed(rows, clean_rows(b=100.0, c=100.0, d=100.0, e=100.0), 0.1) == 0.4
+    assert share_changed(rows, rows.assign(sha256=["f" * 64, *rows["sha256"][1:]]), 0.1) == 0.25
+    assert share_changed(rows.head(0), rows.head(0), 0.1) == 0.0
+
+
+def clean_rows(**prices: float) -> pd.DataFrame:
+    names = list(prices)
+    return pd.DataFrame(
+        {"site": "stockx", "product_id": names, "sha256": [digest(n) for n in names], "price": list(prices.values())}
+    )

@@ -1,0 +1,289 @@
+"""What is asked for by itself, and what is waited for: the real conditions on an ephemeral instance."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
+from dagster._core.storage.schedules import SqliteScheduleStorage
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from sneaker_assets.automation.conditions import DATA_SET
+from sneaker_assets.automation.settings import AutomationSettings
+from sneaker_assets.definitions import build_definitions
+from sneaker_assets.lake import Lake, write_table
+from sneaker_assets_tests.builders import digest
+
+MODEL = {
+    (name, "resnet18")
+    for name in ("price_model", "trained_rows", "evaluation_metrics", "leak_report", "outlier_ablation")
+}
+BUILT = {(name, None) for name in DATA_SET}
+Asked = set[tuple[str, str | None]]
+
+
+class World:
+    """The definitions, and what has happened so far to the assets on their instance."""
+
+    def __init__(self, instance: dg.DagsterInstance, lake: Lake, settings: AutomationSettings) -> None:
+        self.definitions = build_definitions(settings=settings)
+        self.instance, self.lake = instance, lake
+        self.cursor: Any = None
+
+    def asked(self, at: datetime | None = None) -> Asked:
+        """What one evaluation asks for."""
+        result = dg.evaluate_automation_conditions(
+            self.definitions, self.instance, dg.AssetSelection.all(), evaluation_time=at, cursor=self.cursor
+        )
+        self.cursor = result.cursor
+        return {
+            (item.key.to_user_string(), partition)
+            for item in result.results
+            if isinstance(item.key, dg.AssetKey)
+            for partition in (
+                item.true_subset.expensively_compute_partition_keys()
+                if item.true_subset.is_partitioned
+                else [None] * item.true_subset.size
+            )
+        }
+
+    def made(self, asset: str, partition: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+        self.instance.report_runless_asset_event(
+            dg.AssetMaterialization(asset, partition=partition, metadata=dict(metadata or {}))
+        )
+
+    def wrote(self, asset: str, table: pd.DataFrame, partition: str | None = None) -> None:
+        path = self.lake.table(asset, partition)
+        write_table(path, table)
+        self.made(asset, partition, {"path": dg.MetadataValue.path(str(path))})
+
+    def crawled(self, *sites: str, new_images: int = 3) -> None:
+        for site in sites:
+            self.made("raw_scrapes", site)
+            self.made("scraped_images", site, {"new_images": new_images})
+
+    def built(self, splits: pd.DataFrame) -> None:
+        """The data set was built anew, as its run does it: inputs first."""
+        for asset in DATA_SET[:-1]:
+            self.made(asset)
+        self.wrote("splits", splits)
+
+    def started(self, job: str, partition: str | None = None) -> dg.DagsterRun:
+        """A run that has begun and not ended."""
+        tags = {} if partition is None else {"dagster/partition": partition}
+        run = self.instance.create_run_for_job(self.definitions.resolve_job_def(job), tags=tags)
+        self.instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", job, message="started"), run_id=run.run_id)
+        return run
+
+    def switched_on(self, schedule: str) -> None:
+        location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="sneaker_assets.definitions"))
+        origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), schedule)
+        data = ScheduleInstigatorData("0 3 * * *")
+        self.instance.add_instigator_state(
+            InstigatorState(origin, InstigatorType.SCHEDULE, InstigatorStatus.RUNNING, data)
+        )
+
+
+def training_rows(n: int, **changed: float) -> pd.DataFrame:
+    """Rows of ``splits``; ``changed`` gives some products, such as ``p0``, another price."""
+    return pd.DataFrame(
+        {
+            "site": "stockx",
+            "product_id": [f"p{i}" for i in range(n)],
+            "sha256": [digest(str(i)) for i in range(n)],
+            "twin_group": [digest(str(i)) for i in range(n)],
+            "price": [changed.get(f"p{i}", 100.0) for i in range(n)],
+            "split": "train",
+        }
+    )
+
+
+@contextmanager
+def instance_with_schedules(lake: Lake) -> Iterator[dg.DagsterInstance]:
+    """Events in memory, and a storage of schedules, which an ephemeral instance goes without."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance._schedule_storage = SqliteScheduleStorage.from_local(str(lake.root))
+        instance._schedule_storage.register_instance(instance)
+        yield instance
+
+
+@pytest.fixture
+def world(lake: Lake) -> Iterator[World]:
+    """Both sites crawled, everything built, resnet18 trained and the cheap GAN too; nothing is asked for."""
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    settings = AutomationSettings(
+        recrawl_cron=f"{two_hours_ago:%M %H} * * *", jitter=0, crawl_patience=3.0, rates_cron="0 0 29 2 *"
+    )
+    with instance_with_schedules(lake) as instance:
+        world = World(instance, lake, settings)
+        world.made("fx_rates")
+        world.crawled("stockx", "farfetch")
+        world.built(training_rows(100))
+        for asset in ("image_features", *(name for name, _ in MODEL)):
+            if asset != "trained_rows":
+                world.made(asset, "resnet18")
+        world.wrote("trained_rows", training_rows(100), "resnet18")
+        world.made("model_leaderboard")
+        world.made("gan_checkpoints", "cheap")
+        assert world.asked() == set()
+        yield world
+
+
+def test_nothing_is_asked_for_where_nothing_has_changed(world: World) -> None:
+    assert [world.asked() for _ in range(2)] == [set(), set()]
+
+
+def test_a_crawl_is_followed_by_the_data_set_and_by_the_features_of_backbones_in_use(world: World) -> None:
+    world.crawled("stockx")
+    assert world.asked() == BUILT | {("image_features", "resnet18")}
+    assert world.asked() == set()
+
+
+def test_a_crawl_without_new_images_computes_no_features(world: World) -> None:
+    world.crawled("stockx", new_images=0)
+    assert world.asked() == BUILT
+
+
+def test_a_crawl_with_new_images_before_one_without_still_computes_them(world: World) -> None:
+    world.crawled("stockx", new_images=5)
+    world.crawled("stockx", new_images=0)
+    assert ("image_features", "resnet18") in world.asked()
+
+
+def test_a_site_that_is_due_is_waited_for(world: World) -> None:
+    yesterday_was_crawled = datetime.now(UTC) + timedelta(days=1)
+    world.switched_on("recrawl_farfetch")
+    world.crawled("stockx")
+    assert world.asked(yesterday_was_crawled) == set()
+    assert world.asked(yesterday_was_crawled + timedelta(minutes=5)) == set()
+
+
+def test_a_site_that_was_due_and_crawled_holds_up_nobody(world: World) -> None:
+    world.switched_on("recrawl_farfetch")
+    world.switched_on("recrawl_stockx")
+    world.crawled("stockx", "farfetch")
+    assert world.asked() >= BUILT
+
+
+def test_a_site_that_fails_delays_and_never_blocks(world: World) -> None:
+    due = datetime.now(UTC) + timedelta(days=1)
+    world.switched_on("recrawl_farfetch")
+    world.crawled("stockx")
+    assert world.asked(due) == set()
+    assert world.asked(due + timedelta(hours=1, minutes=5)) == BUILT | {("image_features", "resnet18")}
+    assert world.asked(due + timedelta(hours=1, minutes=6)) == set()
+
+
+def test_a_site_whose_schedule_is_off_is_not_waited_for(world: World) -> None:
+    world.crawled("stockx")
+    assert world.asked(datetime.now(UTC) + timedelta(days=1)) >= BUILT
+
+
+def test_a_crawl_under_way_is_waited_for(world: World) -> None:
+    run = world.started("crawl_site", "farfetch")
+    world.crawled("stockx")
+    assert world.asked() == set()
+    world.instance.report_run_failed(run)
+    assert world.asked() >= BUILT
+
+
+def test_prices_wait_for_the_images_of_their_crawl_so_that_one_run_builds_it_all(world: World) -> None:
+    run = world.started("crawl_site", "stockx")
+    world.made("raw_scrapes", "stockx")
+    assert world.asked() == set()
+    world.made("scraped_images", "stockx", {"new_images": 1})
+    assert world.asked() == set()
+    world.instance.report_dagster_event(dg.DagsterEvent("PIPELINE_SUCCESS", "crawl_site", message=""), run.run_id)
+    assert world.asked() >= BUILT
+
+
+def test_a_site_that_was_never_crawled_does_not_block_the_others(lake: Lake) -> None:
+    with instance_with_schedules(lake) as instance:
+        world = World(instance, lake, AutomationSettings(jitter=0))
+        assert world.asked() == {("fx_rates", None)}
+        world.made("fx_rates")
+        world.crawled("stockx")
+        assert world.asked() == BUILT
+
+
+def test_rates_alone_rebuild_nothing(world: World) -> None:
+    world.made("fx_rates")
+    assert world.asked() == set()
+
+
+def test_a_model_is_trained_again_when_enough_rows_have_changed(world: World) -> None:
+    world.built(training_rows(100, p0=200.0, p1=50.0, p2=105.0))
+    assert world.asked() == set()
+    world.built(training_rows(100, p0=200.0, p1=50.0, p2=300.0, p3=300.0, p4=300.0))
+    assert world.asked() == MODEL
+    assert world.asked() == set()
+
+
+def test_small_changes_add_up_since_the_last_training(world: World) -> None:
+    world.built(training_rows(103))
+    assert world.asked() == set()
+    world.built(training_rows(106))
+    assert world.asked() == MODEL
+
+
+def test_a_training_waits_for_the_features_of_the_new_images(world: World) -> None:
+    run = world.started("train_price_model", "resnet18")
+    world.built(training_rows(200))
+    assert world.asked() == set()
+    world.instance.report_run_failed(run)
+    assert world.asked() >= MODEL
+
+
+def test_a_model_is_trained_again_when_its_freshness_lapses(world: World) -> None:
+    world.instance._report_runless_asset_event(
+        FreshnessStateChange(
+            key=dg.AssetKey("price_model"),
+            new_state=FreshnessState.FAIL,
+            previous_state=FreshnessState.PASS,
+            state_change_timestamp=datetime.now(UTC).timestamp(),
+        )
+    )
+    assert ("price_model", "resnet18") in world.asked()
+    assert world.asked() == set()
+
+
+def test_a_trained_model_is_evaluated_and_ranked(world: World) -> None:
+    world.made("price_model", "resnet18")
+    assert world.asked() == {("evaluation_metrics", "resnet18")}
+    world.made("evaluation_metrics", "resnet18")
+    assert world.asked() == {("model_leaderboard", None)}
+
+
+def test_predictions_that_were_judged_before_are_judged_again_by_new_prices(world: World) -> None:
+    world.made("prediction_backtest")
+    assert world.asked() == set()
+    world.made("price_observations")
+    assert ("prediction_backtest", None) in world.asked()
+
+
+def test_the_gans_in_use_are_trained_weekly_on_what_has_come(world: World) -> None:
+    sunday = datetime.now(UTC) + timedelta(days=7 - (datetime.now(UTC).weekday() + 1) % 7)
+    morning = sunday.replace(hour=6, minute=1)
+    world.made("clean_listings")
+    assert ("gan_checkpoints", "cheap") not in world.asked(morning - timedelta(hours=2))
+    asked = world.asked(morning)
+    assert ("gan_checkpoints", "cheap") in asked
+    assert not {partition for name, partition in asked if name == "gan_checkpoints"} - {"cheap"}
+    assert ("gan_checkpoints", "cheap") not in world.asked(morning + timedelta(days=7))
+
+
+def test_rates_are_fetched_when_they_are_published(world: World) -> None:
+    leap_day = datetime(2028, 2, 29, 0, 1, tzinfo=UTC)
+    world.asked(leap_day - timedelta(minutes=5))
+    assert ("fx_rates", None) in world.asked(leap_day)

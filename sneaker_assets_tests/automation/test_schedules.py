@@ -1,0 +1,88 @@
+from datetime import datetime, timedelta
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+
+from sneaker_assets.automation.schedules import NIGHT_TAG, recrawl_schedule, recrawl_schedules, schedule_name, window
+from sneaker_assets.automation.settings import AutomationSettings, SettingError
+from sneaker_assets.definitions import defs
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NIGHT = datetime(2026, 3, 2, 2, 50, tzinfo=BERLIN)
+JITTERY = AutomationSettings(recrawl_cron="50 2 * * *", time_zone="Europe/Berlin", jitter=30)
+
+
+def tick(schedule: dg.ScheduleDefinition, at: datetime, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+    context = dg.build_schedule_context(scheduled_execution_time=at, repository_def=defs.get_repository_def())
+    with patch.object(type(context), "instance", instance):  # the builder takes none that is in memory
+        found = schedule(context)
+    assert isinstance(found, dg.RunRequest | dg.SkipReason)
+    return found
+
+
+def test_without_jitter_the_cron_is_the_schedule_and_each_tick_crawls_its_site() -> None:
+    settings = AutomationSettings(recrawl_cron="*/20 2-4 1 * *", jitter=0, time_zone="Europe/Berlin")
+    schedule = recrawl_schedule("stockx", settings)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("*/20 2-4 1 * *", "Europe/Berlin")
+    with dg.DagsterInstance.ephemeral() as instance:
+        request = tick(schedule, NIGHT, instance)
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == "stockx"
+
+
+def test_each_site_has_its_own_cron() -> None:
+    settings = AutomationSettings(recrawl_crons={"farfetch": "0 5 * * 1"}, jitter=0)
+    assert {s.name: s.cron_schedule for s in recrawl_schedules(settings)} == {
+        "recrawl_farfetch": "0 5 * * 1", "recrawl_stockx": "0 3 * * *",
+    }  # fmt: skip
+    with pytest.raises(SettingError, match="no site ebay; known: farfetch, stockx"):
+        recrawl_schedules(AutomationSettings(recrawl_crons={"ebay": "0 5 * * 1"}))
+
+
+@pytest.mark.parametrize(
+    ("cron", "jitter", "ticks"),
+    [
+        ("0 3 * * *", 30, ["0-30 3 * * *"]),
+        ("50 2 * * 1-5", 30, ["50-59 2 * * 1-5", "0-20 3 * * 1-5"]),
+        ("30 1 1 * *", 120, ["30-59 1 1 * *", "0-59 2 1 * *", "0-30 3 1 * *"]),
+    ],
+)
+def test_jitter_opens_a_window_of_minutes(cron: str, jitter: int, ticks: list[str]) -> None:
+    assert window(cron, jitter) == ticks
+
+
+@pytest.mark.parametrize(
+    ("cron", "why"), [("*/5 3 * * *", "SNEAKER_RECRAWL_JITTER=0"), ("50 23 * * *", "into the next day")]
+)
+def test_a_cron_that_leaves_no_room_for_jitter_says_so(cron: str, why: str) -> None:
+    with pytest.raises(SettingError, match=why):
+        window(cron, 30)
+
+
+def test_with_jitter_a_site_is_crawled_once_a_night_at_another_minute_each() -> None:
+    schedule, begins = recrawl_schedule("stockx", JITTERY), []
+    with dg.DagsterInstance.ephemeral() as instance:
+        for night in range(5):
+            for minute in range(31):
+                at = NIGHT + timedelta(days=night, minutes=minute)
+                request = tick(schedule, at, instance)
+                if isinstance(request, dg.RunRequest):
+                    begins.append(minute)
+                    tags = dict(request.tags) | {"dagster/partition": "stockx"}
+                    instance.create_run_for_job(defs.resolve_job_def("crawl_site"), tags=tags)
+    assert len(begins) == 5
+    assert len(set(begins)) > 2
+
+
+def test_a_daemon_that_was_down_at_the_drawn_minute_crawls_later_in_the_window() -> None:
+    schedule = recrawl_schedule("stockx", JITTERY)
+    with dg.DagsterInstance.ephemeral() as instance:
+        request = tick(schedule, NIGHT + timedelta(minutes=30), instance)
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags[NIGHT_TAG] == "stockx 2026-03-02"
+
+
+def test_a_site_named_after_its_host_has_a_schedule() -> None:
+    assert schedule_name("shop.example.org") == "recrawl_shop_example_org"
