@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from upath import UPath
 
+from sneaker_assets.market.borders import MARGIN, TOLERANCE
 from sneaker_assets.progress import Progress
 from sneaker_assets.vision.backbones import Backbone, pool
 from sneaker_assets.vision.images import Frame, Pixels, read_batches
@@ -44,6 +45,7 @@ def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]
         "fingerprint": backbone.fingerprint,
         "frame": [frame.height, frame.width],
         "fit": frame.fit,
+        "border": [TOLERANCE, MARGIN] if frame.fit == "trim" else None,
         "keep": settings.keep,
     }
 
@@ -71,7 +73,7 @@ def extract(
     Returns:
         By view, float32 [n, 2C] or [n, 49C] a batch, on the device.
     """
-    network = backbone.network.to(device, torch.bfloat16, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = backbone.folded.to(device, torch.bfloat16, memory_format=torch.channels_last)  # type: ignore[call-overload]
     normalise = _Normalise(backbone).to(device)
     for batch in batches:
         pixels = torch.from_numpy(batch).to(device, non_blocking=True).permute(0, 3, 1, 2)

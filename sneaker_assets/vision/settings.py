@@ -6,8 +6,8 @@ from typing import Any, Literal
 WeightsChoice = Literal["auto", "imagenet", "none"]
 """``auto``: a file of the weights folder where there is one, else ``imagenet``; ``none``: random, from a seed."""
 
-Fit = Literal["pad", "squash", "trim"]
-"""How a picture fills its frame: padded with white, squashed, or padded after its own white margin is cut."""
+Fit = Literal["trim", "pad", "squash"]
+"""How a picture fills its frame: its white border cut and padded with white, only padded, or squashed."""
 
 Keep = Literal["pooled", "map"]
 """What is kept of a feature map: average and maximum over it, or the map itself (7x7, as VGG's classifier takes it)."""
@@ -21,7 +21,7 @@ Target = Literal["dollars", "log"]
 class FeatureSettings:
     """How pictures become features; ``height`` and ``width`` in pixels, None for the backbone's own."""
 
-    fit: Fit = "pad"
+    fit: Fit = "trim"
     height: int | None = None
     width: int | None = None
     keep: Keep = "pooled"

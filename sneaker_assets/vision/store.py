@@ -19,7 +19,7 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.vision.settings import View
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raise it when the same image, weights and settings would give other features."""
 
 Features = NDArray[np.float32]
