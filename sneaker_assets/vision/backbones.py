@@ -6,11 +6,13 @@ of their output is that of ``features``.
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
 
 from sneaker_assets.vision.architectures import Architecture, get_architecture
 from sneaker_assets.vision.settings import WeightsChoice
@@ -31,6 +33,11 @@ class Backbone:
     network: nn.Module
     weights: str
     fingerprint: str
+
+    @cached_property
+    def folded(self) -> nn.Module:
+        """A copy of the network with each batch norm folded into the convolution before it: the same map, sooner."""
+        return fuse(self.network)
 
 
 def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Path | None = None) -> Backbone:
