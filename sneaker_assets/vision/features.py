@@ -12,6 +12,7 @@ from upath import UPath
 from sneaker_assets.market.borders import MARGIN, TOLERANCE
 from sneaker_assets.progress import Progress
 from sneaker_assets.vision.backbones import Backbone, pool
+from sneaker_assets.vision.device import fast_precision
 from sneaker_assets.vision.images import Frame, Pixels, read_batches
 from sneaker_assets.vision.settings import FeatureSettings, Keep, View
 from sneaker_assets.vision.store import FeatureStore
@@ -60,8 +61,8 @@ def extract(
 ) -> Iterator[dict[View, Tensor]]:
     """Features of batches of images.
 
-    bfloat16 and channels last: on a CPU with AMX or AVX-512 and on a GPU several times faster than float32, with a
-    relative error of the features below 1 %.
+    Channels last, batch norms folded, and bfloat16 where the device is made for it: together three times as fast on a
+    CPU as the network as it was published, with a relative error of the features below 1 %.
 
     Args:
         backbone: The network.
@@ -73,11 +74,12 @@ def extract(
     Returns:
         By view, float32 [n, 2C] or [n, 49C] a batch, on the device.
     """
-    network = backbone.folded.to(device, torch.bfloat16, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    precision = fast_precision(device)
+    network = backbone.ready(device, precision)
     normalise = _Normalise(backbone).to(device)
     for batch in batches:
         pixels = torch.from_numpy(batch).to(device, non_blocking=True).permute(0, 3, 1, 2)
-        images = normalise(pixels).to(torch.bfloat16)
+        images = normalise(pixels).to(precision)
         yield {view: _kept(network(_seen(images, view)).float(), keep) for view in views}
 
 

@@ -12,7 +12,7 @@ from sneaker_assets.lake import Lake, write_json
 from sneaker_assets.market.pictures import describe_images
 from sneaker_assets.vision import features
 from sneaker_assets.vision.backbones import Backbone, load_backbone, pool
-from sneaker_assets.vision.features import open_store, update_store
+from sneaker_assets.vision.features import extract, open_store, update_store
 from sneaker_assets.vision.images import Frame, UnreadableImageError, read_batches, read_image
 from sneaker_assets.vision.settings import FeatureSettings
 from sneaker_assets.vision.store import FeatureStore, StoreError
@@ -106,7 +106,11 @@ def test_gathering_follows_the_order_asked_for(lake: Lake, backbone: Backbone, p
 
 
 def test_bfloat16_features_are_near_those_of_float32(lake: Lake, pictures: dict[str, UPath]) -> None:
+    # With batch norms that are not those of a new network, so that folding them is put to the test too.
     backbone = load_backbone("resnet18", "none")
+    for norm in (module for module in backbone.network.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+        torch.nn.init.uniform_(norm.running_mean, -0.2, 0.2)
+        torch.nn.init.uniform_(norm.running_var, 0.5, 2.0)
     batch = next(read_batches(list(pictures.values()), 6, Frame(224, 224)))
     images = torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255
     mean, deviation = (
@@ -118,6 +122,19 @@ def test_bfloat16_features_are_near_those_of_float32(lake: Lake, pictures: dict[
     update_store(store, backbone, pictures, CPU)
     found = torch.from_numpy(store.gather(list(pictures)))
     assert float((found - expected).norm() / expected.norm()) < 0.02
+
+
+def test_a_cpu_without_instructions_for_bfloat16_computes_in_float32(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    architecture = backbone.architecture
+    images = (torch.from_numpy(pixels) / 255 - torch.tensor(architecture.mean)) / torch.tensor(architecture.deviation)
+    with torch.inference_mode():
+        expected = pool(backbone.network(images.permute(0, 3, 1, 2)))
+    found = next(extract(backbone, iter([pixels]), CPU))["plain"]
+    assert float((found - expected).norm() / expected.norm()) < 1e-5
 
 
 def test_a_pass_that_was_killed_goes_on_where_it_was(
