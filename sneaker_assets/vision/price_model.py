@@ -24,7 +24,7 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.vision.backbones import Backbone, load_backbone
 from sneaker_assets.vision.features import extract
-from sneaker_assets.vision.heads import PriceHead, build_head
+from sneaker_assets.vision.heads import PriceHead, TrainingError, build_head
 from sneaker_assets.vision.images import Frame, read_batches
 from sneaker_assets.vision.intervals import conformal_factor
 from sneaker_assets.vision.settings import HeadConfig, View
@@ -110,8 +110,10 @@ def train_price_model(
 
     Raises:
         StoreError: an image has no features.
-        TrainingError: the rows cannot be trained on.
+        TrainingError: the rows cannot be trained on, or the head is not made for these features.
     """
+    if config.kind == "article" and store.manifest.get("keep") != "map":
+        raise TrainingError("the article's head takes whole feature maps: materialize image_features with keep: map")
     folder = models_folder / _fingerprint(store, splits, config)
     if folder.exists():
         logger.info("model %s is already there", folder.name)

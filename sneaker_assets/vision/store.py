@@ -141,8 +141,13 @@ class FeatureStore:
 
     def _read(self, view: View, number: int) -> Features:
         path = self._part(view, number)
-        local = lake.local_path(path)
-        if local is not None:
-            return np.asarray(np.load(local, mmap_mode="r"))
-        with path.open("rb") as file:
-            return np.asarray(np.load(file))
+        try:
+            local = lake.local_path(path)
+            if local is not None:
+                return np.asarray(np.load(local, mmap_mode="r"))
+            with path.open("rb") as file:
+                return np.asarray(np.load(file))
+        except (OSError, ValueError, EOFError) as error:
+            raise StoreError(
+                f"{path} cannot be read ({error}): remove the folder {self.folder} and materialize image_features again"
+            ) from error

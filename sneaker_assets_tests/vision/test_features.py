@@ -82,7 +82,7 @@ def test_batches_come_in_order(tmp_path: Path) -> None:
 def test_a_picture_that_no_longer_decodes_is_named(lake: Lake) -> None:
     path = lake.root / "broken"
     path.write_bytes(b"no picture")
-    with pytest.raises(UnreadableImageError, match=r"broken cannot be read .*scraped_images again"):
+    with pytest.raises(UnreadableImageError, match=r"broken cannot be read .*remove the file and materialize scraped_images again"):
         read_image(path, Frame(8, 8))
 
 
@@ -195,6 +195,18 @@ def test_features_made_otherwise_are_refused(lake: Lake, backbone: Backbone, pic
         FeatureStore.open(store.folder)
     with pytest.raises(StoreError, match="nowhere is no feature store"):
         FeatureStore.open(lake.folder("nowhere"))
+
+
+def test_a_part_that_was_lost_or_cut_short_is_named(lake: Lake, backbone: Backbone) -> None:
+    store = open_store(lake.folder("features"), backbone)
+    store.append(["a" * 64], np.ones((1, 4), np.float32))
+    part = store.folder / "plain" / "part-0000.npy"
+    part.write_bytes(part.read_bytes()[:-4])
+    with pytest.raises(StoreError, match=r"part-0000.npy cannot be read .*remove the folder .*image_features again"):
+        store.gather(["a" * 64])
+    part.unlink()
+    with pytest.raises(StoreError, match="part-0000.npy cannot be read"):
+        store.gather(["a" * 64])
 
 
 def test_a_disk_that_fills_leaves_what_was_kept(lake: Lake, backbone: Backbone) -> None:
