@@ -34,7 +34,7 @@ from sneaker_assets.vision.weights import WeightsError
 
 logger = logging.getLogger(__name__)
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raise it when the same inputs would give another model."""
 
 
@@ -121,7 +121,7 @@ def train_price_model(
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     features = store.gather_views(splits["sha256"].tolist())
     prices = splits["price"].to_numpy()
-    trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished)
+    trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished, blocks=store.blocks)
     validation = (splits["split"] == "validation").to_numpy()
     factor = conformal_factor(prices[validation], price_rows(trained.head, features[:, validation]))
     _save(folder, trained, store, splits, config, factor=factor)

@@ -33,7 +33,8 @@ class StoreError(RuntimeError):
 class FeatureStore:
     """One folder a view: parts of float32 [n, D] beside an index from sha256 to part and row.
 
-    ``manifest`` says what the features are of: backbone, weights, fingerprint, frame, fit, keep and code_version.
+    ``manifest`` says what the features are of: backbone, weights, fingerprint, frame, fit, border, keep, blocks
+    and code_version.
     """
 
     folder: UPath
@@ -83,6 +84,11 @@ class FeatureStore:
         """The views that have been computed."""
         known: tuple[View, ...] = ("plain", "mirrored")
         return tuple(view for view in known if self._index_path(view).exists())
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Widths of the groups of features that lie side by side and are to count alike; none where all are one."""
+        return tuple(self.manifest.get("blocks", ()))
 
     def index(self, view: View = "plain") -> pd.DataFrame:
         """Columns ``sha256``, ``part`` and ``row``; no rows where nothing was computed yet."""

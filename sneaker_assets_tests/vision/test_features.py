@@ -82,7 +82,9 @@ def test_batches_come_in_order(tmp_path: Path) -> None:
 def test_a_picture_that_no_longer_decodes_is_named(lake: Lake) -> None:
     path = lake.root / "broken"
     path.write_bytes(b"no picture")
-    with pytest.raises(UnreadableImageError, match=r"broken cannot be read .*remove the file and materialize scraped_images again"):
+    with pytest.raises(
+        UnreadableImageError, match=r"broken cannot be read .*remove the file and materialize scraped_images again"
+    ):
         read_image(path, Frame(8, 8))
 
 
@@ -186,6 +188,19 @@ def test_a_whole_map_is_as_large_as_vgg_classifiers_take_it(lake: Lake, pictures
     assert store.gather(list(pictures)).shape == (6, 512 * 49)
 
 
+def test_maps_of_three_sizes_are_kept_side_by_side(lake: Lake, pictures: dict[str, UPath]) -> None:
+    settings = FeatureSettings(height=64, width=128, keep="scales")
+    backbone = load_backbone("resnet18", "none")
+    store = open_store(lake.folder("features"), backbone, settings)
+    update_store(store, backbone, pictures, CPU, settings=settings)
+    assert store.blocks == (3 * 128, 3 * 256, 3 * 512)
+    kept = store.gather(list(pictures))
+    assert kept.shape == (6, sum(store.blocks))
+    pooled = open_store(lake.folder("features"), backbone, FeatureSettings(height=64, width=128))
+    update_store(pooled, backbone, pictures, CPU, settings=FeatureSettings(height=64, width=128))
+    assert np.array_equal(kept[:, 3 * 384 :][:, : 2 * 512], pooled.gather(list(pictures)))
+
+
 def test_features_made_otherwise_are_refused(lake: Lake, backbone: Backbone, pictures: dict[str, UPath]) -> None:
     store = open_store(lake.folder("features"), backbone)
     with pytest.raises(StoreError, match=r"other ones \(fit 'trim' instead of 'squash'.*: materialize"):
@@ -205,7 +220,7 @@ def test_a_part_that_was_lost_or_cut_short_is_named(lake: Lake, backbone: Backbo
     with pytest.raises(StoreError, match=r"part-0000.npy cannot be read .*remove the folder .*image_features again"):
         store.gather(["a" * 64])
     part.unlink()
-    with pytest.raises(StoreError, match="part-0000.npy cannot be read"):
+    with pytest.raises(StoreError, match=r"part-0000.npy cannot be read"):
         store.gather(["a" * 64])
 
 
