@@ -37,7 +37,8 @@ def frame_of(backbone: Backbone, settings: FeatureSettings) -> Frame:
 
 def open_store(features_folder: UPath, backbone: Backbone, settings: FeatureSettings | None = None) -> FeatureStore:
     """The store of exactly this backbone, weights and preprocessing, created where it is new."""
-    return FeatureStore.create(features_folder, describe(backbone, settings or FeatureSettings()))
+    settings = settings or FeatureSettings()
+    return FeatureStore.create(features_folder, describe(backbone, settings), settings.views)
 
 
 def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]:
@@ -65,8 +66,8 @@ def extract(
 ) -> Iterator[dict[View, Tensor]]:
     """Features of batches of images.
 
-    Channels last, batch norms folded, and bfloat16 where the device is made for it: together three times as fast on a
-    CPU as the network as it was published, with a relative error of the features below 1 %.
+    Channels last, batch norms folded, and bfloat16 where device and network are made for it: together about twice as
+    fast on a CPU as the network as it was published, with a relative error of the features below 1 %.
 
     Args:
         backbone: The network.
@@ -78,7 +79,7 @@ def extract(
     Returns:
         By view, float32 a batch, on the device: [n, 2C], [n, 49C], or [n, 3C + 3C' + 3C''] for three scales.
     """
-    precision = fast_precision(device)
+    precision = fast_precision(device) if backbone.architecture.stands_bfloat16 else torch.float32
     stages = backbone.ready(device, precision)
     normalise = _Normalise(backbone).to(device)
     for batch in batches:

@@ -17,6 +17,7 @@ of three sizes; ``map``: the last one itself (7x7, as VGG's classifier takes it)
 """
 
 View = Literal["plain", "mirrored"]
+VIEWS: tuple[View, ...] = ("plain", "mirrored")
 HeadKind = Literal["pooled", "article", "ridge", "kernel_ridge"]
 Target = Literal["dollars", "log"]
 
@@ -34,7 +35,7 @@ class FeatureSettings:
     @property
     def views(self) -> tuple[View, ...]:
         """The views that are computed."""
-        return ("plain", "mirrored") if self.mirrored else ("plain",)
+        return VIEWS if self.mirrored else VIEWS[:1]
 
 
 ARTICLE_FEATURES = FeatureSettings(fit="squash", height=224, width=336, keep="map", mirrored=True)
