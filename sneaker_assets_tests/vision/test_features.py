@@ -56,9 +56,9 @@ def test_the_network_sees_the_box_that_the_listings_carry(lake: Lake) -> None:
     bordered.paste(shoe, (250, 60))
     name = store_image(lake, bordered)
     described = describe_images(lake, pd.DataFrame({"sha256": [name], "first_seen": [pd.Timestamp(0, tz="UTC")]}))
-    box = described.loc[0, ["left", "top", "right", "bottom"]].tolist()
+    left, top, right, bottom = described[["left", "top", "right", "bottom"]].to_numpy(dtype=int)[0]
     seen = read_image(lake.image(name), Frame(100, 200)).astype(int)
-    cropped = store_image(lake, bordered.crop(box))
+    cropped = store_image(lake, bordered.crop((left, top, right, bottom)))
     assert np.abs(seen - read_image(lake.image(cropped), Frame(100, 200, "pad"))).mean() < 10
     assert np.abs(seen - read_image(lake.image(name), Frame(100, 200, "pad"))).mean() > 30
 
