@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,10 +11,21 @@ from typing import Any, NoReturn
 
 def arguments(description: str | None, *, archive: bool = False) -> argparse.Namespace:
     """The command line that all benchmarks share; ``archive`` makes the published data required."""
+    return command_line(description, archive=archive).parse_args()
+
+
+def command_line(description: str | None, *, archive: bool = False) -> argparse.ArgumentParser:
+    """The same, for a benchmark that adds an option of its own."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--archive", type=Path, required=archive, help="folder with listings.csv and images/")
     parser.add_argument("--weights", type=Path, help="folder of weight files, named after their backbone")
-    return parser.parse_args()
+    return parser
+
+
+def show_progress() -> None:
+    """Print what the package logs while it works."""
+    logging.basicConfig(stream=sys.stdout, format="  %(message)s")
+    logging.getLogger("sneaker_assets").setLevel(logging.INFO)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import dagster as dg
 from rich.console import Console
@@ -23,6 +23,7 @@ from sneaker_assets.definitions import defs
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.vision.architectures import BACKBONES, get_architecture
+from sneaker_assets.vision.settings import FeatureSettings, HeadConfig, HeadKind
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -96,7 +97,12 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
         yield Stage("crawl_site", site)
     yield Stage("build_data_set")
     for backbone in arguments.backbone:
-        config = {"image_features": {"weights": arguments.weights}, "price_model": {"epochs": arguments.epochs}}
+        # The article's head is made for whole feature maps.
+        keep = "map" if arguments.head == "article" else FeatureSettings.keep
+        config = {
+            "image_features": {"weights": arguments.weights, "keep": keep},
+            "price_model": {"kind": arguments.head, "epochs": arguments.epochs},
+        }
         yield Stage("train_price_model", backbone, config)
     yield Stage("rank_models")
     gan = {
@@ -165,6 +171,10 @@ def _errors(rmse: Mapping[str, Mapping[str, float]]) -> str:
     return "; ".join(f"{split} ${by['model']:,.0f} (mean predictor ${by['mean']:,.0f})" for split, by in rmse.items())
 
 
+def _kept(said: Mapping[str, Any]) -> str:
+    return f"best epoch {said['epoch']:.0f}" if "epoch" in said else f"best penalty {said['alpha']:.3g}"
+
+
 def _expected(said: Mapping[str, Any]) -> str:
     retail = f" (retail ${said['retail_price']:,.0f})" if said["retail_price"] else ""
     return f"${said['predicted_price']:,.0f} expected{retail}"
@@ -190,7 +200,7 @@ _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     ),
     "price_model": (
         "model",
-        lambda said: f"{'trained now' if said['trained_now'] else 'already there'}, best epoch {said['epoch']:.0f}",
+        lambda said: f"{'trained now' if said['trained_now'] else 'already there'}, {_kept(said)}",
     ),
     "evaluation_metrics": ("RMSE", lambda said: _errors(said["rmse"])),
     "model_leaderboard": ("champion", lambda said: str(said["champion"])),
@@ -239,6 +249,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--backbone", action="append", help=f"of {', '.join(BACKBONES)}; default: vgg16; repeatable")
     parser.add_argument("--weights", default="auto", choices=("auto", "imagenet", "none"), help="default: auto")
+    parser.add_argument("--head", default=HeadConfig.kind, choices=get_args(HeadKind), help="default: %(default)s")
     parser.add_argument("--epochs", type=int, default=60, help="of the price model; default: 60")
     parser.add_argument("--gan-epochs", type=int, default=220, help="default: 220, for which you want a GPU")
     parser.add_argument("--gan-width", type=int, default=64, help="channels of the networks; default: 64")

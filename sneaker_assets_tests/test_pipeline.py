@@ -48,13 +48,14 @@ def test_an_archive_runs_through_the_whole_graph(run: Run, tmp_path: Path) -> No
     names = [f"{('stockx', 'farfetch')[i % 2]}_{i}.png" for i in range(60)]
     folder = archive(tmp_path / "archive", pd.DataFrame({"sale_price": prices, "image_name": names}))
     (tmp_path / "archive" / "images" / "stockx_58.png").unlink()
-    arguments = ("--backbone", "resnet18", "--weights", "none", "--epochs", "2")
+    arguments = ("--backbone", "resnet18", "--weights", "none", "--head", "ridge")
     gan = ("--gan-epochs", "1", "--gan-width", "4", "--gan-batch-size", "8")
     status, said = run(*arguments, *gan, SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=folder)
     assert status == 0, said
     for words in (
         "30 products, 30 new",
         "29, 29 new, 1 unusable",
+        "trained now, best penalty ",
         "(mean predictor $",
         "champion",
         "1 epochs, 1 trained now",
@@ -63,6 +64,15 @@ def test_an_archive_runs_through_the_whole_graph(run: Run, tmp_path: Path) -> No
     figures = [Path(line.strip()) for line in said.split("Figures")[1].splitlines() if line.endswith(".png")]
     assert len(figures) >= 6
     assert all(figure.exists() for figure in figures)
+
+
+@pytest.mark.parametrize(("kept", "words"), [({"epoch": 7.0}, "best epoch 7"), ({"alpha": 0.1}, "best penalty 0.1")])
+def test_the_summary_says_what_was_kept_of_any_head(kept: dict[str, float], words: str) -> None:
+    outcome = pipeline.Outcome(
+        pipeline.Stage("train_price_model"), 1.0, {"price_model": {"trained_now": False, **kept}}
+    )
+    rows = list(pipeline.summary([outcome]).columns[1].cells)
+    assert rows[0] == f"already there, {words}"
 
 
 @pytest.mark.parametrize(

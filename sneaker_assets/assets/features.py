@@ -22,13 +22,14 @@ class FeatureConfig(dg.Config):
     batch_size: int = Field(default=32, gt=0, description="Images a forward pass.")
     fit: Fit = Field(
         default=FeatureSettings.fit,
-        description="pad: aspect kept, white around; trim: the same after the white margin is cut; squash.",
+        description="trim: white border cut, aspect kept, white around; pad: the border stays; squash: stretched.",
     )
     height: int | None = Field(default=None, gt=0, description="Of the frame, pixels; default: the backbone's own.")
     width: int | None = Field(default=None, gt=0, description="Of the frame, pixels; default: the backbone's own.")
     keep: Keep = Field(
         default=FeatureSettings.keep,
-        description="pooled: average and maximum of the feature map; map: the whole map, as the article's head needs.",
+        description="pooled: average and maximum of the last map; scales: of the last map of three sizes, with their "
+        "deviation; map: the last map itself, as the article's head needs.",
     )
     mirrored: bool = Field(default=FeatureSettings.mirrored, description="Compute the mirrored view as well.")
 

@@ -1,7 +1,7 @@
 """What a picture is, whichever listings show it: its white border, its mean colour, its perceptual hash.
 
-Each image is decoded once, at a fraction of its size, and never again. Which pictures are twins is ``twins``'s concern;
-pixels for a network are ``vision``'s.
+Each image is decoded once, at a fraction of its size, and never again. Where the shoe is, ``borders`` finds; which
+pictures are twins is ``twins``'s concern; pixels for a network are ``vision``'s.
 
 The hash is Zauner's pHash ("Implementation and Benchmarking of Perceptual Image Hash Functions", 2010) with 16x16
 coefficients in place of 8x8, since product shots are all much alike; ``twins`` says how well that tells them apart.
@@ -15,13 +15,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, ImageChops
+from PIL import Image
 from upath import UPath
 
 from sneaker_assets.lake import Lake
+from sneaker_assets.market.borders import MARGIN, TOLERANCE, Box, enlarge, find_shoe, on_white
 from sneaker_assets.tables import ImageProperties
-
-Box = tuple[int, int, int, int]
 
 _LEAST_SIZE = (200, 100)
 """Pixels that an image keeps at least when it is decoded smaller; the hash looks at 64x64 of them."""
@@ -44,8 +43,8 @@ class PictureSettings:
     box and the hash. ``margin`` is what is left around the shoe, as a share of the longer side of its box.
     """
 
-    tolerance: int = 24
-    margin: float = 0.02
+    tolerance: int = TOLERANCE
+    margin: float = MARGIN
 
     @property
     def recipe(self) -> str:
@@ -106,9 +105,11 @@ def _describe(path: UPath, settings: PictureSettings) -> dict[str, object]:
             size = opened.size
             image = _shrunk(opened)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PictureError(f"{path} cannot be read ({error}): materialize scraped_images again") from error
-    shoe = _ink(image, settings.tolerance)
-    box = _enlarged(shoe, settings.margin, image.size, size)
+        raise PictureError(
+            f"{path} cannot be read ({error}): remove the file and materialize scraped_images again"
+        ) from error
+    shoe = find_shoe(image, settings.tolerance)
+    box = enlarge(shoe, settings.margin, image.size, size)
     red, green, blue = np.asarray(image.resize((1, 1), Image.Resampling.BOX, box=shoe)).ravel().tolist()
     return {
         **dict(zip(("left", "top", "right", "bottom"), box, strict=True)),
@@ -124,31 +125,7 @@ def _shrunk(image: Image.Image) -> Image.Image:
     """The image in RGB on white, no larger than it needs to be."""
     image.draft("RGB", _LEAST_SIZE)
     factor = max(1, min(side // least for side, least in zip(image.size, _LEAST_SIZE, strict=True)))
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB").reduce(factor)
-    return image.convert("RGB").reduce(factor)
-
-
-def _ink(image: Image.Image, tolerance: int) -> Box:
-    """The smallest box that holds everything that is not white; the whole image where all of it is."""
-    red, green, blue = image.split()
-    darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
-    ink = darkest.point([255 if level < 255 - tolerance else 0 for level in range(256)])
-    return ink.getbbox() or (0, 0, *image.size)
-
-
-def _enlarged(box: Box, margin: float, small: tuple[int, int], full: tuple[int, int]) -> Box:
-    """A box in the small image as one in the full image, with its margin, rounded outwards."""
-    left, top, right, bottom = box
-    extra = margin * max(right - left, bottom - top)
-    across, down = full[0] / small[0], full[1] / small[1]
-    return (
-        max(0, int((left - extra) * across)),
-        max(0, int((top - extra) * down)),
-        min(full[0], int(np.ceil((right + extra) * across))),
-        min(full[1], int(np.ceil((bottom + extra) * down))),
-    )
+    return on_white(image).reduce(factor)
 
 
 def _picture_hash(image: Image.Image, box: Box) -> str | None:

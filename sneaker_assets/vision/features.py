@@ -1,7 +1,7 @@
 """A frozen backbone's features of each image, computed once. How they lie on disk is ``store``'s concern."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from upath import UPath
 
+from sneaker_assets.market.borders import MARGIN, TOLERANCE
 from sneaker_assets.progress import Progress
-from sneaker_assets.vision.backbones import Backbone, pool
+from sneaker_assets.vision.backbones import Backbone, pool, pool_with_deviation
+from sneaker_assets.vision.device import fast_precision
 from sneaker_assets.vision.images import Frame, Pixels, read_batches
 from sneaker_assets.vision.settings import FeatureSettings, Keep, View
 from sneaker_assets.vision.store import FeatureStore
@@ -23,6 +25,9 @@ PART_SIZE = 512
 MAP_SIDE = 7
 """Side of the map that VGG's classifier takes, whatever the frame."""
 
+SCALES = 3
+"""Sizes of map that are pooled, the smallest ones."""
+
 
 def frame_of(backbone: Backbone, settings: FeatureSettings) -> Frame:
     """The frame that these settings give this backbone."""
@@ -32,7 +37,8 @@ def frame_of(backbone: Backbone, settings: FeatureSettings) -> Frame:
 
 def open_store(features_folder: UPath, backbone: Backbone, settings: FeatureSettings | None = None) -> FeatureStore:
     """The store of exactly this backbone, weights and preprocessing, created where it is new."""
-    return FeatureStore.create(features_folder, describe(backbone, settings or FeatureSettings()))
+    settings = settings or FeatureSettings()
+    return FeatureStore.create(features_folder, describe(backbone, settings), settings.views)
 
 
 def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]:
@@ -44,7 +50,9 @@ def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]
         "fingerprint": backbone.fingerprint,
         "frame": [frame.height, frame.width],
         "fit": frame.fit,
+        "border": [TOLERANCE, MARGIN] if frame.fit == "trim" else None,
         "keep": settings.keep,
+        "blocks": [3 * channels for channels in backbone.channels[-SCALES:]] if settings.keep == "scales" else [],
     }
 
 
@@ -58,8 +66,8 @@ def extract(
 ) -> Iterator[dict[View, Tensor]]:
     """Features of batches of images.
 
-    bfloat16 and channels last: on a CPU with AMX or AVX-512 and on a GPU several times faster than float32, with a
-    relative error of the features below 1 %.
+    Channels last, batch norms folded, and bfloat16 where device and network are made for it: together about twice as
+    fast on a CPU as the network as it was published, with a relative error of the features below 1 %.
 
     Args:
         backbone: The network.
@@ -69,22 +77,34 @@ def extract(
         views: Of each image.
 
     Returns:
-        By view, float32 [n, 2C] or [n, 49C] a batch, on the device.
+        By view, float32 a batch, on the device: [n, 2C], [n, 49C], or [n, 3C + 3C' + 3C''] for three scales.
     """
-    network = backbone.network.to(device, torch.bfloat16, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    precision = fast_precision(device) if backbone.architecture.stands_bfloat16 else torch.float32
+    stages = backbone.ready(device, precision)
     normalise = _Normalise(backbone).to(device)
     for batch in batches:
         pixels = torch.from_numpy(batch).to(device, non_blocking=True).permute(0, 3, 1, 2)
-        images = normalise(pixels).to(torch.bfloat16)
-        yield {view: _kept(network(_seen(images, view)).float(), keep) for view in views}
+        images = normalise(pixels).to(precision)
+        yield {view: _kept(_maps(stages, _seen(images, view)), keep) for view in views}
 
 
 def _seen(images: Tensor, view: View) -> Tensor:
     return images.flip(3).contiguous(memory_format=torch.channels_last) if view == "mirrored" else images
 
 
-def _kept(feature_map: Tensor, keep: Keep) -> Tensor:
-    return pool(feature_map) if keep == "pooled" else functional.adaptive_avg_pool2d(feature_map, MAP_SIDE).flatten(1)
+def _maps(stages: Iterable[nn.Module], images: Tensor) -> list[Tensor]:
+    """The map that each stage ends with."""
+    maps = [images]
+    for stage in stages:
+        maps.append(stage(maps[-1]))
+    return maps[1:]
+
+
+def _kept(maps: Sequence[Tensor], keep: Keep) -> Tensor:
+    if keep == "scales":
+        return torch.cat([pool_with_deviation(feature_map.float()) for feature_map in maps[-SCALES:]], dim=1)
+    last = maps[-1].float()
+    return pool(last) if keep == "pooled" else functional.adaptive_avg_pool2d(last, MAP_SIDE).flatten(1)
 
 
 class _Normalise(nn.Module):

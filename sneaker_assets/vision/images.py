@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from upath import UPath
 
+from sneaker_assets.market.borders import on_white, trim
 from sneaker_assets.vision.settings import Fit
 
 Pixels = NDArray[np.uint8]
 WHITE = (255, 255, 255)
-_PAPER = 240
-"""Grey levels from here on count as white margin; JPEG's own noise on white stays above."""
 
 
 class UnreadableImageError(ValueError):
@@ -32,7 +31,7 @@ class Frame:
 
     height: int
     width: int
-    fit: Fit = "pad"
+    fit: Fit = "trim"
 
     def least_size(self, image: Image.Image) -> tuple[int, int]:
         """Width and height in pixels from which the picture can be resized as sharply as from its full size."""
@@ -47,12 +46,7 @@ class Frame:
         size = (self.width, self.height)
         if self.fit == "squash":
             return image.resize(size, Image.Resampling.BILINEAR)
-        return ImageOps.pad(_trimmed(image) if self.fit == "trim" else image, size, Image.Resampling.BILINEAR, WHITE)
-
-
-def _trimmed(image: Image.Image) -> Image.Image:
-    shoe = image.convert("L").point(lambda grey: 255 * (grey < _PAPER)).getbbox()
-    return image.crop(shoe) if shoe else image
+        return ImageOps.pad(trim(image) if self.fit == "trim" else image, size, Image.Resampling.BILINEAR, WHITE)
 
 
 def read_image(path: UPath, frame: Frame) -> Pixels:
@@ -71,9 +65,11 @@ def read_image(path: UPath, frame: Frame) -> Pixels:
     try:
         with path.open("rb") as file, Image.open(file) as image:
             image.draft("RGB", frame.least_size(image))
-            framed = frame.around(image.convert("RGB"))
+            framed = frame.around(on_white(image))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UnreadableImageError(f"{path} cannot be read ({error}): materialize scraped_images again") from error
+        raise UnreadableImageError(
+            f"{path} cannot be read ({error}): remove the file and materialize scraped_images again"
+        ) from error
     return np.asarray(framed)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from sneaker_assets.errors import one_line
+from sneaker_assets.market.borders import on_white
 from sneaker_assets.vision.images import Frame, Pixels, UnreadableImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -40,7 +42,7 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
         with opened as image:
             _check_size(image)
             image.draft("RGB", _least_size(image, frame))
-            return np.array(frame.around(_on_white(ImageOps.exif_transpose(image))))
+            return np.array(frame.around(on_white(_eight_bits(ImageOps.exif_transpose(image)))))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImageError(f"has more than {MOST_PIXELS:,} pixels: make it smaller") from error
     except UnidentifiedImageError as error:
@@ -50,7 +52,7 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
     except FileNotFoundError as error:
         raise UnreadableImageError("is not there") from error
     except Exception as error:  # a decoder may fail on hostile bytes in any way
-        raise UnreadableImageError(f"does not decode: {' '.join(str(error).split())[:200]}") from error
+        raise UnreadableImageError(f"does not decode: {one_line(error, most=200)}") from error
 
 
 def _least_size(image: Image.Image, frame: Frame) -> tuple[int, int]:
@@ -64,13 +66,8 @@ def _check_size(image: Image.Image) -> None:
         raise Image.DecompressionBombError
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        # Pillow would cut sixteen bits off at 255, which leaves a white page.
-        return Image.fromarray((np.asarray(image).clip(0, 65_535) // 257).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        shown = image.convert("RGBA")
-        page = Image.new("RGBA", shown.size, "white")
-        page.alpha_composite(shown)
-        return page.convert("RGB")
-    return image.convert("RGB")
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Sixteen bits a pixel made eight, where Pillow would cut them off at 255 and leave a white page."""
+    if image.mode != "I" and not image.mode.startswith("I;16"):
+        return image
+    return Image.fromarray((np.asarray(image).clip(0, 65_535) // 257).astype(np.uint8))

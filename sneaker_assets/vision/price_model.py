@@ -24,7 +24,7 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.vision.backbones import Backbone, load_backbone
 from sneaker_assets.vision.features import extract
-from sneaker_assets.vision.heads import PriceHead, build_head
+from sneaker_assets.vision.heads import PriceHead, TrainingError, build_head
 from sneaker_assets.vision.images import Frame, read_batches
 from sneaker_assets.vision.intervals import conformal_factor
 from sneaker_assets.vision.settings import HeadConfig, View
@@ -34,7 +34,7 @@ from sneaker_assets.vision.weights import WeightsError
 
 logger = logging.getLogger(__name__)
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raise it when the same inputs would give another model."""
 
 
@@ -116,8 +116,10 @@ def train_price_model(
 
     Raises:
         StoreError: an image has no features.
-        TrainingError: the rows cannot be trained on.
+        TrainingError: the rows cannot be trained on, or the head is not made for these features.
     """
+    if config.kind == "article" and store.manifest.get("keep") != "map":
+        raise TrainingError("the article's head takes whole feature maps: materialize image_features with keep: map")
     folder = models_folder / _fingerprint(store, splits, config)
     if folder.exists():
         logger.info("model %s is already there", folder.name)
@@ -125,7 +127,7 @@ def train_price_model(
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     features = store.gather_views(splits["sha256"].tolist())
     prices = splits["price"].to_numpy()
-    trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished)
+    trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished, blocks=store.blocks)
     validation = (splits["split"] == "validation").to_numpy()
     factor = conformal_factor(prices[validation], price_rows(trained.head, features[:, validation]))
     _save(folder, trained, store, splits, config, factor=factor)

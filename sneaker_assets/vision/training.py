@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,8 @@ def train_head(
     splits: NDArray[np.str_],
     config: HeadConfig,
     checkpoint: UPath | None = None,
+    *,
+    blocks: Sequence[int] = (),
 ) -> TrainedHead:
     """Fit a head to the training rows and keep what is best on the validation rows.
 
@@ -57,6 +60,7 @@ def train_head(
         splits: [N], of ``tables.SPLITS``.
         config: What to fit, and how.
         checkpoint: Where a network's training is written down, so that a killed one goes on.
+        blocks: Widths of the groups of features that are to count alike, D in all; none: each feature counts alike.
 
     Raises:
         TrainingError: there are too few rows, or the loss is no longer a number.
@@ -66,7 +70,7 @@ def train_head(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         head = build_head(config, n_features=x.shape[2], n_support=len(rows.train))
-        head.fit_scales(x.mean(0)[rows.train], rows.prices[rows.train])
+        head.fit_scales(x.mean(0)[rows.train], rows.prices[rows.train], blocks)
         if config.kind == "ridge":
             return TrainedHead(head.eval(), *fit_ridge(head, x.mean(0), rows))
         if config.kind == "kernel_ridge":

@@ -38,14 +38,16 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     """The state dict in a ``.safetensors`` or ``.pth`` file; no code in it is run.
 
     Raises:
-        WeightsError: it cannot be read.
+        WeightsError: it cannot be read, or holds something else.
     """
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+        state = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, SafetensorError, EOFError, OSError, UnpicklingError) as error:
         raise WeightsError(f"{file} is no state dict that can be read ({one_line(error, most=200)})") from error
+    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise WeightsError(f"{file} holds no state dict: save model.state_dict() alone, names to tensors")
     return state
 
 
@@ -65,7 +67,8 @@ def take_weights(model: nn.Module, state: dict[str, Tensor], source: str) -> Non
     if any(differences.values()):
         said = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
         raise WeightsError(f"{source} does not hold weights of this network ({said}): put another file in its place")
-    model.load_state_dict(state, assign=True)
+    # As the network counts: weights are also published in half precision.
+    model.load_state_dict({key: state[key].to(tensor.dtype) for key, tensor in own.items()}, assign=True)
 
 
 def download_weights(architecture: Architecture, folder: Path | None) -> dict[str, Tensor]:

@@ -6,22 +6,26 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 from torch import nn
+from torchvision.models import resnet18
 
 from sneaker_assets.vision.architectures import BACKBONES, UnknownBackboneError, get_architecture
 from sneaker_assets.vision.backbones import load_backbone
 from sneaker_assets.vision.device import choose_device
-from sneaker_assets.vision.weights import WeightsError, find_weights
+from sneaker_assets.vision.weights import WeightsError, find_weights, read_weights
 
 WITHOUT_RELU = {"convnext_tiny", "efficientnetv2"}
 
 
 @pytest.mark.parametrize("name", [name for name in BACKBONES if name not in ("vgg16_bn", "vgg19", "resnet101")])
 def test_every_backbone_gives_a_feature_map_of_its_frame(name: str) -> None:
-    network = load_backbone(name, "none").network
+    backbone = load_backbone(name, "none")
+    images = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        features = network(torch.randn(1, 3, 96, 96))
+        features, folded = backbone.network(images), backbone.ready(torch.device("cpu"), torch.float32)(images)
     assert features.ndim == 4
-    assert not network.training
+    assert not backbone.network.training
+    # The random weights of efficientnetv2 amplify any rounding.
+    assert name == "efficientnetv2" or torch.allclose(folded, features, atol=1e-3 * float(features.abs().max()))
     assert torch.isfinite(features).all()
     assert name in WITHOUT_RELU or float(features.min()) >= 0
 
@@ -80,6 +84,27 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
         WeightsError, match=r"mobilenet_v2-x.pth does not hold weights of this network \(missing: .* more; not of"
     ):
         load_backbone("mobilenet_v2", "auto", tmp_path)
+
+
+def test_weights_in_half_precision_are_those_of_a_whole_network(tmp_path: Path) -> None:
+    state = {key: t.bfloat16() if t.is_floating_point() else t for key, t in resnet18().state_dict().items()}
+    save_file(state, tmp_path / "resnet18.safetensors")
+    network = load_backbone("resnet18", "auto", tmp_path).network
+    assert network.get_parameter("0.weight").dtype == torch.float32
+
+
+@pytest.mark.parametrize("content", [torch.ones(3), {"state_dict": {}, "epoch": 3}])
+def test_a_checkpoint_that_is_no_state_dict_is_named(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "resnet18.pth")
+    with pytest.raises(WeightsError, match=r"resnet18.pth holds no state dict: save model.state_dict\(\) alone"):
+        load_backbone("resnet18", "auto", tmp_path)
+
+
+def test_a_weights_file_that_was_cut_short_is_named(tmp_path: Path) -> None:
+    for name in ("resnet18.pth", "resnet18.safetensors"):
+        (tmp_path / name).write_bytes(b"PK\x03\x04 half of it")
+        with pytest.raises(WeightsError, match=rf"{name} is no state dict that can be read"):
+            read_weights(tmp_path / name)
 
 
 def test_a_weights_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

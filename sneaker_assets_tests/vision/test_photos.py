@@ -13,7 +13,7 @@ from sneaker_assets.vision.images import Frame, UnreadableImageError, read_image
 from sneaker_assets.vision.photos import MOST_PIXELS, read_photo
 from sneaker_assets_tests.builders import drawn_shoe
 
-SQUARE = Frame(64, 64)
+SQUARE = Frame(64, 64, "pad")
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
