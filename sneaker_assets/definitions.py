@@ -10,6 +10,7 @@ from sneaker_assets.assets import (
     evaluation,
     features,
     gan,
+    gan_evaluation,
     listings,
     price_model,
     prices,
@@ -33,7 +34,7 @@ def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg
     }
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [scrapes, prices, listings, data_set, features, price_model, evaluation, gan, releases]
+            [scrapes, prices, listings, data_set, features, price_model, evaluation, gan, gan_evaluation, releases]
         ),
         jobs=JOBS,
         schedules=SCHEDULES,

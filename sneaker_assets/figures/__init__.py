@@ -1,6 +1,6 @@
 """Every figure, one function each: from a table to a Figure, in one style. Where it is kept is the caller's concern."""
 
-from sneaker_assets.figures.gan import gan_losses
+from sneaker_assets.figures.gan import bands_beside_each_other, gan_losses, kid_over_epochs, samples_and_nearest
 from sneaker_assets.figures.listings import (
     image_sample,
     leaks,
@@ -20,8 +20,10 @@ from sneaker_assets.figures.releases import priced_release
 from sneaker_assets.figures.style import thumbnail, to_png
 
 __all__ = [
+    "bands_beside_each_other",
     "gan_losses",
     "image_sample",
+    "kid_over_epochs",
     "leaderboard",
     "leaks",
     "learning_curve",
@@ -33,6 +35,7 @@ __all__ = [
     "prices_by_label",
     "regularisation_path",
     "residuals_and_calibration",
+    "samples_and_nearest",
     "thumbnail",
     "to_png",
 ]

@@ -95,6 +95,11 @@ class GanState:
                 named |= {f"{name}.{index}.{key}": value for key, value in moments.items()}
         return {name: value.detach().cpu().contiguous() for name, value in named.items()}
 
+    @staticmethod
+    def averaged_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The averaged generator's own weights among what ``tensors`` returned."""
+        return _under("averaged", tensors)
+
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over what ``tensors`` returned.
 

@@ -15,13 +15,14 @@ from PIL import Image
 from torch import Tensor
 from upath import UPath
 
-from sneaker_assets.gan import training
+from sneaker_assets.gan import run, training
 from sneaker_assets.gan.checkpoint import latest
 from sneaker_assets.gan.images import UInt8Array
+from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.sampling import load_generator, sample
 from sneaker_assets.gan.settings import GanConfig
 from sneaker_assets.gan.state import GanState
-from sneaker_assets.gan.training import GanDiverged, run_name, train_gan
+from sneaker_assets.gan.training import GanDiverged, train_gan
 from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
 
 IMAGES = draw_images()
@@ -84,16 +85,16 @@ def test_the_same_seed_is_the_same_run_whatever_else_draws_numbers(undisturbed: 
 
 @pytest.mark.parametrize("other", [replace(SMALL, seed=1), replace(SMALL, augment=False)])
 def test_another_seed_or_setting_is_another_run(undisturbed: Path, tmp_path: Path, other: GanConfig) -> None:
-    run = train_gan(IMAGES, replace(other, epochs=1), UPath(tmp_path), CPU)
-    assert run.history["generator_loss"][0] != losses_of(undisturbed)["generator_loss"][0]
+    trained = train_gan(IMAGES, replace(other, epochs=1), UPath(tmp_path), CPU)
+    assert trained.history["generator_loss"][0] != losses_of(undisturbed)["generator_loss"][0]
 
 
 def test_more_epochs_go_on_and_end_as_if_undisturbed(undisturbed: Path, tmp_path: Path) -> None:
     folder = UPath(tmp_path)
     assert train_gan(IMAGES, replace(SMALL, epochs=1), folder, CPU).trained == 1
-    run = train_gan(IMAGES, SMALL, folder, CPU)
-    assert (run.epochs, run.trained) == (4, 3)
-    assert run.samples.name == "epoch-0004.png"
+    trained = train_gan(IMAGES, SMALL, folder, CPU)
+    assert (trained.epochs, trained.trained) == (4, 3)
+    assert trained.samples.name == "epoch-0004.png"
     assert_same_run(tmp_path, undisturbed)
 
 
@@ -127,8 +128,8 @@ def test_a_killed_process_is_gone_on_from(undisturbed: Path, tmp_path: Path) -> 
             time.sleep(0.002)
         process.kill()
     assert process.returncode == -signal.SIGKILL
-    run = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
-    assert 0 < run.trained < 4
+    trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    assert 0 < trained.trained < 4
     assert_same_run(tmp_path, undisturbed)
 
 
@@ -137,7 +138,7 @@ def test_a_run_stopped_before_its_generator_is_out_brings_it_out_later(
 ) -> None:
     train_gan(IMAGES, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "_publish", Mock(side_effect=KeyboardInterrupt))
+        patch.setattr(run, "publish", Mock(side_effect=KeyboardInterrupt))
         train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert train_gan(IMAGES, SMALL, UPath(tmp_path), CPU).trained == 0
     assert_same_run(tmp_path, undisturbed)
@@ -148,9 +149,9 @@ def test_a_damaged_checkpoint_costs_an_epoch_and_changes_nothing(
 ) -> None:
     train_gan(IMAGES, replace(SMALL, epochs=3), UPath(tmp_path), CPU)
     (tmp_path / "checkpoints/epoch-0003/model.safetensors").write_bytes(b"half a")
-    run = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert "epoch-0003 is damaged" in caplog.text
-    assert run.trained == 2
+    assert trained.trained == 2
     assert_same_run(tmp_path, undisturbed)
 
 
@@ -158,8 +159,8 @@ def test_a_finished_run_is_left_alone(undisturbed: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(training, "train_step", None)
     before = (undisturbed / "generator/config.json").stat().st_mtime_ns
     for epochs in (4, 2):
-        run = train_gan(IMAGES, replace(SMALL, epochs=epochs), UPath(undisturbed), CPU)
-        assert (run.epochs, run.trained, len(run.history)) == (4, 0, 4)
+        trained = train_gan(IMAGES, replace(SMALL, epochs=epochs), UPath(undisturbed), CPU)
+        assert (trained.epochs, trained.trained, len(trained.history)) == (4, 0, 4)
     assert (undisturbed / "generator/config.json").stat().st_mtime_ns == before
 
 
@@ -201,8 +202,8 @@ def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
 
 
 def test_two_images_make_a_batch_of_two(tmp_path: Path) -> None:
-    run = train_gan(IMAGES[:2], replace(SMALL, epochs=2), UPath(tmp_path), CPU)
-    assert run.history["step"].tolist() == [1, 2]
+    trained = train_gan(IMAGES[:2], replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    assert trained.history["step"].tolist() == [1, 2]
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
@@ -240,8 +241,8 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path, monkeypatch: p
 def test_training_moves_the_samples_towards_the_images(tmp_path: Path) -> None:
     config = replace(SMALL, epochs=20, checkpoint_every=20, generator_lr=2e-3, discriminator_lr=5e-4)
     start = GanState(config, CPU).samples()
-    run = train_gan(IMAGES, config, UPath(tmp_path), CPU)
-    end = sample(load_generator(run.generator), 64, seed=0, device=CPU)
+    trained = train_gan(IMAGES, config, UPath(tmp_path), CPU)
+    end = sample(load_generator(trained.generator), 64, seed=0, device=CPU)
 
     def distance(samples: UInt8Array) -> float:
         return float(np.abs(samples.mean(axis=0) - IMAGES.mean(axis=0)).mean())
