@@ -30,7 +30,9 @@ UPSTREAM = {
     "leak_report": {"image_features", "splits"},
     "outlier_ablation": {"image_features", "listings", "clean_listings"},
     "model_leaderboard": {"evaluation_metrics"},
-    "gan_checkpoints": {"clean_listings"},
+    "gan_checkpoints": {"splits"},
+    "gan_evaluation": {"gan_checkpoints", "splits"},
+    "gan_colour_comparison": {"gan_evaluation"},
     "releases": set(),
     "release_predictions": {"releases", "model_leaderboard"},
 }
@@ -63,7 +65,8 @@ def test_every_table_shows_its_columns_with_descriptions(name: str) -> None:
 def test_every_job_schedule_and_sensor_resolves() -> None:
     repository = defs.get_repository_def()
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
-        "crawl_site", "build_data_set", "train_price_model", "rank_models", "train_gan", "price_release",
+        "crawl_site", "build_data_set", "train_price_model", "rank_models", "train_gan", "compare_bands",
+        "price_release",
     }  # fmt: skip
     assert {schedule.name for schedule in repository.schedule_defs} == {"recrawl_farfetch", "recrawl_stockx"}
     assert all(s.default_status == dg.DefaultScheduleStatus.STOPPED for s in repository.schedule_defs)

@@ -134,7 +134,7 @@ def _curve(shown: UPath, history: pd.DataFrame, scores: Scores, weights: str) ->
     if "kid" not in history:
         return {}
     real = scores["held_out"]["kid"]
-    return show_figure(shown, "kid", figures.kid_over_epochs(history.dropna(subset=["kid"]), real, weights))
+    return show_figure(shown, "kid_over_epochs", figures.kid_over_epochs(history.dropna(subset=["kid"]), real, weights))
 
 
 def _judge(scores: Scores, history: pd.DataFrame, config: GanEvaluationConfig) -> Iterator[dg.AssetCheckResult]:

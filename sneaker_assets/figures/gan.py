@@ -82,7 +82,7 @@ def bands_beside_each_other(colours: pd.DataFrame, grids: Mapping[str, Images]) 
         grids: Band to samples, RGB [n, size, size, 3].
     """
     figure = Figure(figsize=(max(8.0, 3.9 * len(grids)), 6.4), layout="constrained")
-    above, below = np.ravel(figure.subfigures(2, 1))
+    above, below = figure.subfigures(2, 1, squeeze=False).flat
     for axes, (band, images) in zip(above.subplots(1, len(grids), squeeze=False).flat, grids.items(), strict=True):
         _show(axes, _tiled(images, columns=6))
         axes.set_title(f"{band}: samples")

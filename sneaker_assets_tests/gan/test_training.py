@@ -1,10 +1,14 @@
 import logging
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 from unittest.mock import Mock
 
 import numpy as np
@@ -16,13 +20,15 @@ from torch import Tensor
 from upath import UPath
 
 from sneaker_assets.gan import run, training
-from sneaker_assets.gan.checkpoint import latest
-from sneaker_assets.gan.images import UInt8Array
+from sneaker_assets.gan.checkpoint import latest, load
+from sneaker_assets.gan.images import UInt8Array, to_network
+from sneaker_assets.gan.quality import Judge
 from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.sampling import load_generator, sample
-from sneaker_assets.gan.settings import GanConfig
+from sneaker_assets.gan.settings import GanConfig, from_recipe
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.gan.training import GanDiverged, train_gan
+from sneaker_assets.lake import LakeError
 from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
 
 IMAGES = draw_images()
@@ -39,10 +45,14 @@ def losses_of(folder: Path) -> pd.DataFrame:
     return pd.read_parquet(folder / "generator/history.parquet").drop(columns="seconds")
 
 
-def assert_same_run(one: Path, other: Path) -> None:
+def assert_same_weights(one: Path, other: Path) -> None:
     ours, theirs = tensors_of(one), tensors_of(other)
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    assert_same_weights(one, other)
     for product in ("generator/model.safetensors", "generator/samples/epoch-0004.png"):
         assert (one / product).read_bytes() == (other / product).read_bytes()
     pd.testing.assert_frame_equal(losses_of(one), losses_of(other))
@@ -248,6 +258,83 @@ def test_training_moves_the_samples_towards_the_images(tmp_path: Path) -> None:
         return float(np.abs(samples.mean(axis=0) - IMAGES.mean(axis=0)).mean())
 
     assert distance(end) < 0.5 * distance(start)
+
+
+def judge_by(kids: Sequence[float]) -> Judge:
+    """A judge that finds these KIDs, one after the other, whatever it is shown."""
+    left = iter(kids)
+    judge = Mock(real=torch.zeros(9, 2), side_effect=lambda _: {"kid": next(left), "kid_deviation": 0.5})
+    return cast("Judge", judge)
+
+
+def test_judging_leaves_the_training_as_it_is_and_is_noted(undisturbed: Path, tmp_path: Path) -> None:
+    trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU, judge_by([3.0, 1.0]))
+    assert_same_weights(tmp_path, undisturbed)
+    assert trained.history["kid"].isna().tolist() == [True, False, True, False]
+    assert trained.epoch == 4
+
+
+def test_the_best_checkpoint_stays_and_its_generator_is_drawn_with(tmp_path: Path) -> None:
+    config = replace(SMALL, checkpoint_every=1)
+    trained = train_gan(IMAGES, config, UPath(tmp_path), CPU, judge_by([1.0, 4.0, 3.0, 2.0]))
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert kept == ["epoch-0001", "epoch-0003", "epoch-0004"]
+    assert (trained.epochs, trained.epoch) == (4, 1)
+    best = GanState.averaged_of(load(UPath(tmp_path) / "checkpoints" / "epoch-0001").tensors)
+    drawn = load_generator(trained.generator).state_dict()
+    assert all(torch.equal(best[name], value) for name, value in drawn.items())
+    shutil.rmtree(tmp_path / "generator")
+    (tmp_path / "checkpoints/epoch-0001/state.json").unlink()
+    assert train_gan(IMAGES, config, UPath(tmp_path), CPU).epoch == 4
+
+
+def test_a_full_disk_is_named_and_the_checkpoint_before_gone_on_from(undisturbed: Path, tmp_path: Path) -> None:
+    train_gan(IMAGES, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    most = (tmp_path / "checkpoints/epoch-0002/model.safetensors").stat().st_size // 2
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        with pytest.raises(LakeError, match=r"cannot be written.*checkpoints before stay: make room"):
+            train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch-0002"]
+    assert train_gan(IMAGES, SMALL, UPath(tmp_path), CPU).trained == 2
+    assert_same_run(tmp_path, undisturbed)
+
+
+def test_images_of_one_colour_train_without_a_crash(tmp_path: Path) -> None:
+    grey = np.full((8, 64, 64, 3), 128, np.uint8)
+    trained = train_gan(grey, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    assert np.isfinite(trained.history["generator_loss"]).all()
+
+
+def test_fewer_images_than_a_batch_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train_gan(IMAGES[:5], replace(SMALL, epochs=1), UPath(tmp_path), CPU)
+    assert "5 images are fewer than a batch of 8" in caplog.text
+
+
+def test_larger_pictures_are_one_setting(tmp_path: Path) -> None:
+    config = replace(SMALL, epochs=1, size=128, generator_width=2, discriminator_width=2)
+    trained = train_gan(draw_images(8, size=128), config, UPath(tmp_path), CPU)
+    assert sample(load_generator(trained.generator), 2, seed=0, device=CPU).shape == (2, 128, 128, 3)
+
+
+def test_the_articles_recipe_is_the_articles() -> None:
+    config = from_recipe("article", epochs=3, generator_lr=None)
+    assert (config.generator_lr, config.discriminator_lr, config.betas) == (2e-4, 2e-5, (0.55, 0.999))
+    assert (config.augment, config.batch_size, config.latent, config.generator_width) == (False, 64, 100, 64)
+    state = GanState(replace(config, generator_width=4, discriminator_width=4), CPU)
+    losses = training.train_step(state, to_network(torch.tensor(IMAGES[:8])))
+    assert losses.isfinite().all()
+    ours, averaged = state.generator.parameters(), state.averaged.parameters()
+    assert all(torch.equal(one, other) for one, other in zip(ours, averaged, strict=True))
+
+
+def test_a_recipes_values_can_be_changed_and_an_unknown_one_is_named() -> None:
+    assert from_recipe("article", discriminator_lr=1e-3).discriminator_lr == 1e-3
+    with pytest.raises(ValueError, match="unknown recipe 'articel': choose one of default, article"):
+        from_recipe("articel")
 
 
 def test_progress_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
