@@ -49,6 +49,7 @@ class GanTrainingConfig(JudgingConfig):
     discriminator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the discriminator.")
     ema_decay: float | None = Field(default=None, ge=0, lt=1, description="What the averaged generator keeps a step.")
     augment: bool | None = Field(default=None, description="Whether the discriminator sees changed images.")
+    spectral_norm: bool | None = Field(default=None, description="Whether the discriminator is kept from running away.")
     checkpoint_every: int = Field(default=GanConfig.checkpoint_every, gt=0, description="Epochs between checkpoints.")
     seed: int = Field(default=GanConfig.seed, description="Another seed is another generator.")
     judged: int = Field(default=1000, ge=0, description="Samples judged at each checkpoint; 0 judges none.")

@@ -69,6 +69,7 @@ def samples_and_nearest(samples: Images, nearest: Images, title: str) -> Figure:
     _show(axes, _tiled(rows.reshape(-1, size, size, 3), shown))
     names = ["generated", "nearest", "second", "third", *(f"{place}th" for place in range(4, count + 1))]
     axes.set_yticks([(row + 0.5) * size for row in range(count + 1)], names[: count + 1])
+    axes.tick_params(length=0)
     axes.set_title(title)
     return figure
 

@@ -26,6 +26,7 @@ class GanConfig:
         betas: Adam's decay rates.
         ema_decay: what the averaged generator keeps at each step, less in the first steps; at 0 it is the present one.
         augment: whether the discriminator sees its images through differentiable augmentation.
+        spectral_norm: whether the discriminator's convolutions are kept from growing.
         seed: of weights, noise, order and augmentation.
         checkpoint_every: epochs between two checkpoints, each with a grid of samples and its quality.
     """
@@ -41,13 +42,14 @@ class GanConfig:
     betas: tuple[float, float] = (0.5, 0.999)
     ema_decay: float = 0.999
     augment: bool = True
+    spectral_norm: bool = True
     seed: int = 0
     checkpoint_every: int = 10
 
 
 RECIPES: Mapping[Recipe, GanConfig] = {
     "default": GanConfig(),
-    "article": GanConfig(discriminator_lr=2e-5, betas=(0.55, 0.999), ema_decay=0.0, augment=False),
+    "article": GanConfig(discriminator_lr=2e-5, betas=(0.55, 0.999), ema_decay=0.0, augment=False, spectral_norm=False),
 }
 """``default`` is the best that was measured; ``article`` trains as the article did."""
 
