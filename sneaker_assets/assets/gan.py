@@ -84,7 +84,8 @@ def gan_checkpoints(
 
     A band of too few images has none: the check says so, and what follows is skipped.
     """
-    from sneaker_assets.gan.quality import LEAST, Judge, TooFewImagesError, embedding
+    from sneaker_assets.gan.images import TooFewImagesError
+    from sneaker_assets.gan.quality import LEAST, Judge, embedding
     from sneaker_assets.gan.run import run_name
     from sneaker_assets.gan.training import train_gan
 

@@ -72,7 +72,8 @@ def gan_evaluation(
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """How good the samples are, whether they copy, and pictures of them; skipped for a band of too few images."""
     from sneaker_assets.gan.evaluation import evaluate
-    from sneaker_assets.gan.quality import TooFewImagesError, embedding
+    from sneaker_assets.gan.images import TooFewImagesError
+    from sneaker_assets.gan.quality import embedding
     from sneaker_assets.gan.sampling import load_generator
 
     here, band, folder = lake.open(), context.partition_key, gan_checkpoints / "generator"

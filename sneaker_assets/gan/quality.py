@@ -19,7 +19,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from sneaker_assets.gan import manifold
-from sneaker_assets.gan.images import UInt8Array
+from sneaker_assets.gan.images import TooFewImagesError, UInt8Array
 from sneaker_assets.vision.backbones import Backbone
 from sneaker_assets.vision.features import extract
 
@@ -36,10 +36,6 @@ BATCH = 32
 
 Embed = Callable[[UInt8Array], Tensor]
 """Images uint8 [N, size, size, 3] to features float32 [N, D], on the CPU."""
-
-
-class TooFewImagesError(ValueError):
-    """There are not enough images to compare; the message says how many there are and how many it takes."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from safetensors.torch import save as tensors_to_bytes
@@ -22,11 +22,13 @@ from upath import UPath
 from sneaker_assets.gan import checkpoint
 from sneaker_assets.gan.checkpoint import Checkpoint, CheckpointError
 from sneaker_assets.gan.images import UInt8Array
-from sneaker_assets.gan.quality import Judge
 from sneaker_assets.gan.sampling import image_grid, sample
 from sneaker_assets.gan.settings import GanConfig
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.lake import LakeError, read_json, write_bytes, write_json, write_table
+
+if TYPE_CHECKING:
+    from sneaker_assets.gan.quality import Judge
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ def run_name(images: UInt8Array, config: GanConfig) -> str:
     return digest.hexdigest()[:16]
 
 
-def keep(state: GanState, known: dict[str, Any], folder: UPath, judge: Judge | None) -> None:
+def keep(state: GanState, known: dict[str, Any], folder: UPath, judge: "Judge | None") -> None:
     """A grid of samples, then the checkpoint: whoever finds the checkpoint finds its grid.
 
     Raises:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -22,13 +22,15 @@ from upath import UPath
 from sneaker_assets.gan import checkpoint, run
 from sneaker_assets.gan.augment import augment
 from sneaker_assets.gan.checkpoint import Checkpoint
-from sneaker_assets.gan.images import UInt8Array, to_network
-from sneaker_assets.gan.quality import Judge, TooFewImagesError
+from sneaker_assets.gan.images import TooFewImagesError, UInt8Array, to_network
 from sneaker_assets.gan.run import GanRun, run_name
 from sneaker_assets.gan.settings import GanConfig
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.lake import read_json
 from sneaker_assets.progress import Progress
+
+if TYPE_CHECKING:
+    from sneaker_assets.gan.quality import Judge
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class GanDiverged(RuntimeError):  # noqa: N818 - an outcome of training, as Stop
 
 
 def train_gan(
-    images: UInt8Array, config: GanConfig, folder: UPath, device: torch.device, judge: Judge | None = None
+    images: UInt8Array, config: GanConfig, folder: UPath, device: torch.device, judge: "Judge | None" = None
 ) -> GanRun:
     """Train a generator until it has seen the images ``config.epochs`` times, going on from where ``folder`` is.
 
@@ -176,7 +178,7 @@ def _resume(state: GanState, last: Checkpoint, known: dict[str, Any], folder: UP
         log.warning("%s was trained on other images or with other settings until now", folder)
 
 
-def _train(state: GanState, images: Tensor, known: dict[str, Any], folder: UPath, judge: Judge | None) -> None:
+def _train(state: GanState, images: Tensor, known: dict[str, Any], folder: UPath, judge: "Judge | None") -> None:
     config = state.config
     size = min(config.batch_size, len(images))
     if size < config.batch_size:

@@ -9,9 +9,9 @@ import torch
 from sneaker_assets.gan import manifold
 from sneaker_assets.gan.colours import mean_colours, shoe_colours
 from sneaker_assets.gan.evaluation import Evaluation, evaluate
-from sneaker_assets.gan.images import UInt8Array
+from sneaker_assets.gan.images import TooFewImagesError, UInt8Array
 from sneaker_assets.gan.networks import Generator
-from sneaker_assets.gan.quality import Embed, Judge, Quality, TooFewImagesError, compare, embedding, frechet_distance
+from sneaker_assets.gan.quality import Embed, Judge, Quality, compare, embedding, frechet_distance
 from sneaker_assets.gan.quality import kernel_distance as kid
 from sneaker_assets.tables import GanEvaluation
 from sneaker_assets.vision.backbones import load_backbone
