@@ -247,7 +247,7 @@ def save_bands(archive: Path, most: int, folder: Path) -> dict[str, Path]:
     """The distinct pictures of each band below the fence, equally many of each, decoded once into a file."""
     rows = pd.read_csv(archive / "listings.csv").rename(columns={"sale_price": "price"})
     rows["path"] = [archive / "images" / name for name in rows["image_name"]]
-    rows = rows[[path.exists() for path in rows["path"]] & (rows["price"] <= iqr_fence(rows["price"]).upper)]
+    rows = rows[rows["path"].map(Path.exists) & (rows["price"] <= iqr_fence(rows["price"]).upper)]
     rows["sha256"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in rows["path"]]
     chosen = {band.name: band.select(rows).drop_duplicates("sha256") for band in price_bands().values()}
     count = min(most, *map(len, chosen.values()))

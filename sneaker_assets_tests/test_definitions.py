@@ -1,6 +1,7 @@
 """The graph as Dagster sees it, and the one-way street between the layers."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import dagster as dg
 import pytest
 
 from sneaker_assets import tables
+from sneaker_assets.assets import partitions
 from sneaker_assets.definitions import defs
 
 UPSTREAM = {
@@ -70,6 +72,18 @@ def test_every_job_schedule_and_sensor_resolves() -> None:
     }  # fmt: skip
     assert {schedule.name for schedule in repository.schedule_defs} == {"recrawl_farfetch", "recrawl_stockx"}
     assert all(s.default_status == dg.DefaultScheduleStatus.STOPPED for s in repository.schedule_defs)
+
+
+def test_the_price_bands_are_partitions_made_of_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bands(edges: str) -> list[str]:
+        monkeypatch.setenv("SNEAKER_BANDS", edges)
+        found: list[str] = runpy.run_path(partitions.__file__)["band_partitions"].get_partition_keys()
+        return found
+
+    assert bands("") == ["cheap", "expensive"]
+    assert bands("200,500") == ["0-200", "200-500", "500+"]
+    with pytest.raises(ValueError, match="SNEAKER_BANDS is 'dear'"):
+        bands("dear")
 
 
 def test_a_schedule_crawls_its_own_site() -> None:
