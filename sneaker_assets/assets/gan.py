@@ -48,7 +48,7 @@ class GanTrainingConfig(JudgingConfig):
     generator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the generator.")
     discriminator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the discriminator.")
     ema_decay: float | None = Field(default=None, ge=0, lt=1, description="What the averaged generator keeps a step.")
-    augment: bool | None = Field(default=None, description="Whether the discriminator sees changed images.")
+    augment: bool | None = Field(default=None, description="Whether the discriminator sees its images shifted.")
     spectral_norm: bool | None = Field(default=None, description="Whether the discriminator is kept from running away.")
     checkpoint_every: int = Field(default=GanConfig.checkpoint_every, gt=0, description="Epochs between checkpoints.")
     seed: int = Field(default=GanConfig.seed, description="Another seed is another generator.")

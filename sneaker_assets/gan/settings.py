@@ -25,7 +25,7 @@ class GanConfig:
         discriminator_lr: Adam's learning rate for the discriminator.
         betas: Adam's decay rates.
         ema_decay: what the averaged generator keeps at each step, less in the first steps; at 0 it is the present one.
-        augment: whether the discriminator sees its images through differentiable augmentation.
+        augment: whether the discriminator sees its images shifted at random, real and generated ones alike.
         spectral_norm: whether the discriminator's convolutions are kept from growing.
         seed: of weights, noise, order and augmentation.
         checkpoint_every: epochs between two checkpoints, each with a grid of samples and its quality.

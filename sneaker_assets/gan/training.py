@@ -20,7 +20,7 @@ from torch.nn.functional import softplus
 from upath import UPath
 
 from sneaker_assets.gan import checkpoint, run
-from sneaker_assets.gan.augment import augment
+from sneaker_assets.gan.augment import shifted
 from sneaker_assets.gan.checkpoint import Checkpoint
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array, to_network
 from sneaker_assets.gan.run import GanRun, run_name
@@ -115,7 +115,7 @@ def train_step(state: GanState, real: Tensor) -> Tensor:
 
 
 def _seen(state: GanState, images: Tensor) -> Tensor:
-    return augment(images.float(), state.rng) if state.config.augment else images
+    return shifted(images.float(), state.rng) if state.config.augment else images
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
