@@ -37,8 +37,8 @@ class GanConfig:
     latent: int = 100
     generator_width: int = 64
     discriminator_width: int = 64
-    generator_lr: float = 2e-4
-    discriminator_lr: float = 2e-4
+    generator_lr: float = 4e-4
+    discriminator_lr: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)
     ema_decay: float = 0.999
     augment: bool = True
@@ -49,9 +49,21 @@ class GanConfig:
 
 RECIPES: Mapping[Recipe, GanConfig] = {
     "default": GanConfig(),
-    "article": GanConfig(discriminator_lr=2e-5, betas=(0.55, 0.999), ema_decay=0.0, augment=False, spectral_norm=False),
+    "article": GanConfig(
+        generator_lr=2e-4,
+        discriminator_lr=2e-5,
+        betas=(0.55, 0.999),
+        ema_decay=0.0,
+        augment=False,
+        spectral_norm=False,
+    ),
 }
-"""``default`` is the best that was measured; ``article`` trains as the article did."""
+"""``article`` trains as the article did; ``default`` is the best of those measured.
+
+Measured on the published cheap shoes, 64 pixels, width 16, batch 64, KID after 500 steps from one seed: 21.4 at equal
+rates of 2e-4 (the discriminator wins at once), 12.6 at 4e-4, 9.1 at 4e-4 and 1e-4; the article's still draws noise
+after 1,500, at 12.2 (another seed).
+"""
 
 
 def from_recipe(recipe: str, **changed: Any) -> GanConfig:
