@@ -33,7 +33,7 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	@ln -sfn $(CURDIR)/dagster.yaml $@ && touch -h $@
 
 # Small networks and batches at a high learning rate: shoe-like blobs after a minute instead of good shoes after hours.
-DEMO_GAN := --gan-epochs 30 --gan-width 16 --gan-batch-size 16 --gan-learning-rate 0.001
+DEMO_GAN := --gan-epochs 36 --gan-width 16 --gan-batch-size 16 --gan-learning-rate 0.001
 
 demo: env
 	SNEAKER_SOURCE=demo $(BIN)/sneaker-assets $(DEMO_GAN)

@@ -11,6 +11,7 @@ from sneaker_assets.assets import (
     evaluation,
     features,
     gan,
+    gan_evaluation,
     listings,
     price_model,
     prices,
@@ -47,6 +48,7 @@ def build_definitions(
         retraining,
         evaluation,
         gan,
+        gan_evaluation,
         releases,
         backtest,
     ]

@@ -20,6 +20,7 @@ from rich.table import Table
 from sneaker_assets.assets.partitions import band_partitions, release_partitions, site_partitions
 from sneaker_assets.automation.sensors import RUN_KEY_TAG, run_key
 from sneaker_assets.definitions import defs
+from sneaker_assets.gan.settings import RECIPE_NAMES
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.vision.architectures import BACKBONES, get_architecture
@@ -112,9 +113,15 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
         "batch_size": arguments.gan_batch_size,
         "generator_lr": arguments.gan_learning_rate,
         "discriminator_lr": arguments.gan_learning_rate,
+        "recipe": arguments.gan_recipe,
+        "weights": arguments.weights,
     }
-    for band in band_partitions.get_partition_keys():
-        yield Stage("train_gan", band, {"gan_checkpoints": gan})
+    bands = band_partitions.get_partition_keys()
+    for band in bands:
+        yield Stage("train_gan", band, {"gan_checkpoints": gan, "gan_evaluation": {"weights": arguments.weights}})
+    lake = LakeResource().open()
+    if any(lake.table("gan_evaluation", band).exists() for band in bands):
+        yield Stage("compare_bands")
 
 
 def release_stages(instance: dg.DagsterInstance) -> Iterator[Stage]:
@@ -208,6 +215,7 @@ _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
         "GAN",
         lambda said: f"{said['images']:,} images, {said['epochs']} epochs, {said['epochs_trained_now']} trained now",
     ),
+    "gan_evaluation": ("GAN quality", lambda said: f"KID {said['kid']:.3g} on features of weights: {said['weights']}"),
     "release_predictions": ("release", _expected),
 }
 """What the summary says of an asset: the line's name, and its words from the asset's metadata."""
@@ -254,7 +262,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--gan-epochs", type=int, default=220, help="default: 220, for which you want a GPU")
     parser.add_argument("--gan-width", type=int, default=64, help="channels of the networks; default: 64")
     parser.add_argument("--gan-batch-size", type=int, default=64, help="default: 64")
-    parser.add_argument("--gan-learning-rate", type=float, default=2e-4, help="of both networks; default: 0.0002")
+    parser.add_argument("--gan-learning-rate", type=float, help="of both networks; default: the recipe's own")
+    parser.add_argument("--gan-recipe", default="default", choices=RECIPE_NAMES, help="default: default")
     options = parser.parse_args(arguments)
     options.backbone = [get_architecture(name).name for name in options.backbone or ["vgg16"]]
     return options

@@ -1,6 +1,7 @@
 """The graph as Dagster sees it, and the one-way street between the layers."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import dagster as dg
 import pytest
 
 from sneaker_assets import tables
+from sneaker_assets.assets import partitions
 from sneaker_assets.definitions import defs
 
 UPSTREAM = {
@@ -31,7 +33,9 @@ UPSTREAM = {
     "leak_report": {"image_features", "splits"},
     "outlier_ablation": {"image_features", "listings", "clean_listings"},
     "model_leaderboard": {"evaluation_metrics", "splits"},
-    "gan_checkpoints": {"clean_listings"},
+    "gan_checkpoints": {"splits"},
+    "gan_evaluation": {"gan_checkpoints", "splits"},
+    "gan_colour_comparison": {"gan_evaluation"},
     "releases": {"fx_rates"},
     "release_predictions": {"releases", "model_leaderboard"},
     "prediction_backtest": {"release_predictions", "price_observations"},
@@ -67,7 +71,7 @@ def test_every_job_schedule_and_sensor_resolves() -> None:
     repository = defs.get_repository_def()
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         "crawl_site", "build_data_set", "train_price_model", "rank_models", "train_gan", "price_release",
-        "judge_predictions", "replay_releases",
+        "compare_bands", "judge_predictions", "replay_releases",
     }  # fmt: skip
     assert {schedule.name for schedule in repository.schedule_defs} == {"recrawl_farfetch", "recrawl_stockx"}
     assert all(s.default_status == dg.DefaultScheduleStatus.STOPPED for s in repository.schedule_defs)
@@ -75,6 +79,18 @@ def test_every_job_schedule_and_sensor_resolves() -> None:
         sensor.name: sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs
     }
     assert running == {"new_releases": False, "follow_changes": False, "run_failures": True, "alerts": True}
+
+
+def test_the_price_bands_are_partitions_made_of_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bands(edges: str) -> list[str]:
+        monkeypatch.setenv("SNEAKER_BANDS", edges)
+        found: list[str] = runpy.run_path(partitions.__file__)["band_partitions"].get_partition_keys()
+        return found
+
+    assert bands("") == ["cheap", "expensive"]
+    assert bands("200,500") == ["0-200", "200-500", "500+"]
+    with pytest.raises(ValueError, match="SNEAKER_BANDS is 'dear'"):
+        bands("dear")
 
 
 def test_loading_the_definitions_warns_of_nothing_and_leaves_torch_alone() -> None:

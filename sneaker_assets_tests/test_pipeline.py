@@ -59,6 +59,7 @@ def test_an_archive_runs_through_the_whole_graph(run: Run, tmp_path: Path) -> No
         "(mean predictor $",
         "champion",
         "1 epochs, 1 trained now",
+        "on features of weights: random",
     ):
         assert words in said
     figures = [Path(line.strip()) for line in said.split("Figures")[1].splitlines() if line.endswith(".png")]

@@ -33,6 +33,18 @@ def judge(spec: dg.AssetCheckSpec, passed: bool, *, warn: bool = False, **metada
     )
 
 
+def skipped(spec: dg.AssetCheckSpec, why: str) -> dg.AssetCheckResult:
+    """A check that could not be made: told as a warning, since it was not passed either."""
+    return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"skipped: {why}",
+        metadata={"skipped": why},
+    )
+
+
 def publish(outputs: Iterable[dg.Output[pd.DataFrame]], results: Sequence[dg.AssetCheckResult]) -> Events:
     """Report what came of the checks, then hand the tables on.
 

@@ -1,4 +1,7 @@
-"""One DCGAN per price band, trained on the clean listings' images."""
+"""One DCGAN per price band, trained on the listings not kept for tests; ``gan_evaluation`` says what it is worth."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
@@ -6,16 +9,35 @@ from pydantic import Field
 from upath import UPath
 
 from sneaker_assets import figures
+from sneaker_assets.assets.checks import judge as verdict
+from sneaker_assets.assets.checks import telling
 from sneaker_assets.assets.metadata import OWNERS, show_figure, show_png
-from sneaker_assets.assets.partitions import band_partitions
-from sneaker_assets.gan.settings import GanConfig
-from sneaker_assets.market.bands import PRICE_BANDS
-from sneaker_assets.resources import ComputeResource, LakeResource
+from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
+from sneaker_assets.gan.settings import GanConfig, Recipe, from_recipe
+from sneaker_assets.lake import Lake
+from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
+from sneaker_assets.vision.settings import WeightsChoice
+
+if TYPE_CHECKING:
+    from sneaker_assets.gan.images import UInt8Array
+    from sneaker_assets.vision.backbones import Backbone
 
 
-class GanTrainingConfig(dg.Config):
-    """How a band's GAN is trained; 220 epochs want a GPU."""
+class JudgingConfig(dg.Config):
+    """Whose features samples are judged on."""
 
+    backbone: str = Field(default="mobilenet_v2", description="One of the price model's backbones.")
+    weights: WeightsChoice = Field(
+        default="auto",
+        description="auto: the file of SNEAKER_WEIGHTS, else ImageNet's weights, downloaded (the offline shop goes "
+        "without); imagenet: downloaded; none: random weights.",
+    )
+
+
+class GanTrainingConfig(JudgingConfig):
+    """How a band's GAN is trained; 220 epochs want a GPU. What is left empty is the recipe's."""
+
+    recipe: Recipe = Field(default="default", description="default (the best measured) or article (its training).")
     epochs: int = Field(default=GanConfig.epochs, gt=0, description="Passes over the images; more later go on.")
     batch_size: int = Field(default=GanConfig.batch_size, gt=1, description="Images a step.")
     size: int = Field(default=GanConfig.size, description="Side of the images in pixels: 64 or 128.")
@@ -23,12 +45,21 @@ class GanTrainingConfig(dg.Config):
     discriminator_width: int = Field(
         default=GanConfig.discriminator_width, gt=0, description="Channels of the first block."
     )
-    generator_lr: float = Field(default=GanConfig.generator_lr, gt=0, description="Adam's rate for the generator.")
-    discriminator_lr: float = Field(
-        default=GanConfig.discriminator_lr, gt=0, description="Adam's rate for the discriminator."
-    )
+    generator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the generator.")
+    discriminator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the discriminator.")
+    ema_decay: float | None = Field(default=None, ge=0, lt=1, description="What the averaged generator keeps a step.")
+    augment: bool | None = Field(default=None, description="Whether the discriminator sees its images shifted.")
+    spectral_norm: bool | None = Field(default=None, description="Whether the discriminator is kept from running away.")
     checkpoint_every: int = Field(default=GanConfig.checkpoint_every, gt=0, description="Epochs between checkpoints.")
     seed: int = Field(default=GanConfig.seed, description="Another seed is another generator.")
+    judged: int = Field(default=1000, ge=0, description="Samples judged at each checkpoint; 0 judges none.")
+
+    def settings(self) -> GanConfig:
+        """The same, as the domain has it."""
+        return from_recipe(**self.model_dump(exclude={"backbone", "weights", "judged"}))
+
+
+_ENOUGH = telling("gan_checkpoints", "enough_images", "The band has a batch of images to learn from.")
 
 
 @dg.asset(
@@ -37,32 +68,69 @@ class GanTrainingConfig(dg.Config):
     kinds={"pytorch"},
     owners=OWNERS,
     pool="gpu",
+    output_required=False,
+    check_specs=[_ENOUGH],
 )
 def gan_checkpoints(
     context: dg.AssetExecutionContext,
-    clean_listings: pd.DataFrame,
+    splits: pd.DataFrame,
     config: GanTrainingConfig,
+    *,
     compute: ComputeResource,
+    listing_source: ListingSourceResource,
     lake: LakeResource,
-) -> dg.Output[UPath]:
-    """A generator of shoes in a price band; a run that was killed goes on, and more epochs continue."""
-    from sneaker_assets.gan.images import load_square_images
-    from sneaker_assets.gan.training import run_name, train_gan
+) -> Iterator[dg.Output[UPath] | dg.AssetCheckResult]:
+    """A generator of shoes in a price band; a run that was killed goes on, and more epochs continue.
 
-    here = lake.open()
-    hashes = PRICE_BANDS[context.partition_key].select(clean_listings)["sha256"].drop_duplicates().sort_values()
-    images = load_square_images([here.image(sha256) for sha256 in hashes], config.size)
-    settings = GanConfig(**config.model_dump())
+    A band of too few images has none: the check says so, and what follows is skipped.
+    """
+    from sneaker_assets.gan.images import TooFewImagesError
+    from sneaker_assets.gan.quality import LEAST, Judge, embedding
+    from sneaker_assets.gan.run import run_name
+    from sneaker_assets.gan.training import train_gan
+
+    here, settings = lake.open(), config.settings()
+    images = band_images(here, splits[splits["split"] != "test"], context.partition_key, settings.size)
     folder = here.folder("gan", context.partition_key, run_name(images, settings))
-    run = train_gan(images, settings, folder, compute.torch_device())
+    device, said = compute.torch_device(), {}
+    yield verdict(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
+    judge = None
+    if config.judged and len(images) >= LEAST:
+        backbone = load_judging_backbone(config, compute, listing_source)
+        judge, said = Judge.of(images, embedding(backbone, device), config.judged), {"weights": backbone.weights}
+    try:
+        run = train_gan(images, settings, folder, device, judge)
+    except TooFewImagesError as error:
+        context.log.warning("%s", error)
+        return
     shown = here.folder("figures", "gan_checkpoints", context.partition_key)
-    return dg.Output(
+    yield dg.Output(
         folder,
         metadata={
             "images": len(images),
             "epochs": run.epochs,
             "epochs_trained_now": run.trained,
+            "epoch_drawn_with": run.epoch,
+            **said,
             **show_png(shown / "samples.png", run.samples.read_bytes()),
             **show_figure(shown, "losses", figures.gan_losses(run.history)),
         },
     )
+
+
+def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8Array":
+    """The distinct images of those rows whose price lies in a band, uint8 [N, size, size, 3]."""
+    from sneaker_assets.gan.images import load_square_images
+
+    hashes = PRICE_BANDS[band].select(rows)["sha256"].drop_duplicates().sort_values()
+    return load_square_images([lake.image(sha256) for sha256 in hashes], size)
+
+
+def load_judging_backbone(
+    config: JudgingConfig, compute: ComputeResource, listing_source: ListingSourceResource
+) -> "Backbone":
+    """The backbone whose features samples are judged on; the offline shop downloads no weights."""
+    from sneaker_assets.vision.backbones import load_backbone
+
+    offline = config.weights == "auto" and listing_source.name == "demo" and compute.weights_folder is None
+    return load_backbone(config.backbone, "none" if offline else config.weights, compute.weights_folder)

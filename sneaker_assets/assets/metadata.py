@@ -35,6 +35,11 @@ def column_schema(asset: str) -> dict[str, dg.TableSchema]:
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
+def column_names(asset: str) -> list[str]:
+    """The columns of that table, in order."""
+    return list(tables.SCHEMAS[asset].to_schema().columns)
+
+
 def preview(frame: pd.DataFrame, columns: list[str] | None = None, rows: int = 10) -> dg.MarkdownMetadataValue:
     """The first rows as a Markdown table."""
     shown = frame[columns or list(frame.columns)].head(rows)

@@ -1,13 +1,20 @@
 """What the graph is partitioned by: source site, backbone, price band and announced release.
 
+The edges between the price bands are a setting, ``SNEAKER_BANDS``, read when the graph is loaded: partitions have to be
+known then.
+
 Dagster: https://docs.dagster.io/guides/build/partitions-and-backfills
 """
 
+import os
+
 import dagster as dg
 
-from sneaker_assets.market.bands import PRICE_BANDS
+from sneaker_assets.market.bands import price_bands, read_edges
 from sneaker_assets.sites import SITES
 from sneaker_assets.vision.architectures import BACKBONES
+
+PRICE_BANDS = price_bands(read_edges(os.environ.get("SNEAKER_BANDS", "")))
 
 site_partitions = dg.StaticPartitionsDefinition(sorted(SITES))
 backbone_partitions = dg.StaticPartitionsDefinition(list(BACKBONES))

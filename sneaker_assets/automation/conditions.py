@@ -43,6 +43,8 @@ def conditions(settings: AutomationSettings) -> dict[str, Condition]:
         "evaluation_metrics": (_in_use() & _updated("price_model") & _quiet()).with_label("model_was_trained"),
         "model_leaderboard": (_updated("evaluation_metrics") & _quiet()).with_label("model_was_evaluated"),
         "gan_checkpoints": _weekly(settings),
+        "gan_evaluation": (_in_use() & _updated("gan_checkpoints") & _quiet()).with_label("gan_was_trained"),
+        "gan_colour_comparison": (_updated("gan_evaluation") & _quiet()).with_label("gan_was_judged"),
         "prediction_backtest": (_in_use() & _updated("price_observations") & _quiet()).with_label("prices_were_seen"),
     }
 
@@ -111,9 +113,7 @@ def _when_retraining_is_due(settings: AutomationSettings) -> Condition:
 
 def _weekly(settings: AutomationSettings) -> Condition:
     ticked: Condition = dg.AutomationCondition.cron_tick_passed(settings.gan_cron, settings.time_zone)
-    return (_in_use() & ticked.since_last_handled() & _updated("clean_listings") & _quiet()).with_label(
-        "week_of_new_listings"
-    )
+    return (_in_use() & ticked.since_last_handled() & _updated("splits") & _quiet()).with_label("week_of_new_listings")
 
 
 def _in_use() -> Condition:

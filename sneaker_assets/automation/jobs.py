@@ -39,7 +39,12 @@ rank_models = dg.define_asset_job(
     "rank_models", ["model_leaderboard"], description="Choose the champion among the evaluated backbones."
 )
 train_gan = dg.define_asset_job(
-    "train_gan", ["gan_checkpoints"], description="Train a price band's generator, or go on training it."
+    "train_gan",
+    ["gan_checkpoints", "gan_evaluation"],
+    description="Train a price band's generator, or go on training it, and judge it.",
+)
+compare_bands = dg.define_asset_job(
+    "compare_bands", ["gan_colour_comparison"], description="Compare the price bands' shoes, real and generated."
 )
 price_release = dg.define_asset_job(
     "price_release",
@@ -60,6 +65,7 @@ JOBS = (
     train_price_model,
     rank_models,
     train_gan,
+    compare_bands,
     price_release,
     judge_predictions,
     replay_releases,

@@ -1,6 +1,6 @@
 """Every figure, one function each: from a table to a Figure, in one style. Where it is kept is the caller's concern."""
 
-from sneaker_assets.figures.gan import gan_losses
+from sneaker_assets.figures.gan import bands_beside_each_other, gan_losses, kid_over_epochs, samples_and_nearest
 from sneaker_assets.figures.listings import (
     image_sample,
     leaks,
@@ -23,9 +23,11 @@ from sneaker_assets.figures.style import thumbnail, to_png
 __all__ = [
     "ShoeOnPaper",
     "backtest",
+    "bands_beside_each_other",
     "explained_predictions",
     "gan_losses",
     "image_sample",
+    "kid_over_epochs",
     "leaderboard",
     "leaks",
     "learning_curve",
@@ -37,6 +39,7 @@ __all__ = [
     "prices_by_label",
     "regularisation_path",
     "residuals_and_calibration",
+    "samples_and_nearest",
     "thumbnail",
     "to_png",
 ]

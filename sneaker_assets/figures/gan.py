@@ -1,10 +1,16 @@
-"""How a generator learned."""
+"""How a generator learned, and what it draws."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from sneaker_assets.figures.style import BLUE, GREY, styled
+from sneaker_assets.figures.style import BLUE, GREY, ORANGE, styled
+
+Images = NDArray[np.uint8]
 
 
 @styled
@@ -21,3 +27,103 @@ def gan_losses(history: pd.DataFrame) -> Figure:
     axes.set(title="Losses", xlabel="Epoch", ylabel="Loss (nats)", ylim=(0, None))
     axes.legend()
     return figure
+
+
+@styled
+def kid_over_epochs(history: pd.DataFrame, real: float | None, weights: str) -> Figure:
+    """How far the samples were from the training images while the generator learned.
+
+    Args:
+        history: Columns ``epoch``, ``kid`` and ``kid_deviation``, a row an interval.
+        real: The KID of held-out real images, where there were any.
+        weights: Where the weights behind it come from, in plain words.
+    """
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes: Axes = figure.subplots()
+    epochs, kid, deviation = (history[column].astype(float) for column in ("epoch", "kid", "kid_deviation"))
+    axes.plot(epochs, kid, color=BLUE, marker=".", label="samples")
+    axes.fill_between(epochs, kid - deviation, kid + deviation, color=BLUE, alpha=0.2, linewidth=0)
+    best = float(epochs.iloc[int(kid.to_numpy().argmin())])
+    axes.plot(best, kid.min(), "o", color=ORANGE, label=f"best, epoch {best:.0f}")
+    if real is not None and np.isfinite(real):
+        axes.axhline(real, color=GREY, linestyle="--", label="held-out real shoes")
+    axes.set(title="Distance of the samples from real shoes", xlabel="Epoch", ylabel="KID (no unit)")
+    axes.set_ylim(bottom=min(0.0, float((kid - deviation).min())))
+    axes.legend(title=f"weights: {weights.partition(':')[0]}")
+    return figure
+
+
+@styled
+def samples_and_nearest(samples: Images, nearest: Images, title: str) -> Figure:
+    """Each sample above the training images that are nearest to it.
+
+    Args:
+        samples: RGB [n, size, size, 3], the first of which are shown.
+        nearest: RGB [shown, count, size, size, 3], nearest first.
+        title: What is shown.
+    """
+    shown, count, size = nearest.shape[:3]
+    rows = np.concatenate([samples[:shown, None], nearest], axis=1).swapaxes(0, 1)
+    figure = Figure(figsize=(1.1 * shown + 1.2, 1.1 * (count + 1) + 0.4), layout="constrained")
+    axes: Axes = figure.subplots()
+    _show(axes, _tiled(rows.reshape(-1, size, size, 3), shown))
+    names = ["generated", "nearest", "second", "third", *(f"{place}th" for place in range(4, count + 1))]
+    axes.set_yticks([(row + 0.5) * size for row in range(count + 1)], names[: count + 1])
+    axes.tick_params(length=0)
+    axes.set_title(title)
+    return figure
+
+
+@styled
+def bands_beside_each_other(colours: pd.DataFrame, grids: Mapping[str, Images]) -> Figure:
+    """What each price band's generator draws, above how bright and how colourful its shoes are, real and generated.
+
+    Args:
+        colours: ``tables.GanColourComparison``.
+        grids: Band to samples, RGB [n, size, size, 3].
+    """
+    figure = Figure(figsize=(max(8.0, 3.9 * len(grids)), 6.4), layout="constrained")
+    above, below = figure.subfigures(2, 1, squeeze=False).flat
+    for axes, (band, images) in zip(above.subplots(1, len(grids), squeeze=False).flat, grids.items(), strict=True):
+        _show(axes, _tiled(images, columns=6))
+        axes.set_title(f"{band}: samples")
+    brightness, saturation = below.subplots(1, 2)
+    _bars(brightness, colours, "brightness", list(grids))
+    _bars(saturation, colours, "saturation", list(grids))
+    return figure
+
+
+def _bars(axes: Axes, colours: pd.DataFrame, measure: str, bands: list[str]) -> None:
+    """Two bars a band in its shoes' own mean colour, with 95 % intervals."""
+    rows = colours.set_index(["band", "population"])
+    for place, population in ((-0.2, "training"), (0.2, "generated")):
+        of_bands = rows.loc[[(band, population) for band in bands]]
+        axes.bar(
+            np.arange(len(bands)) + place,
+            of_bands[measure],
+            width=0.36,
+            yerr=1.96 * of_bands[f"{measure}_error"].fillna(0),
+            color=(of_bands[["red", "green", "blue"]].fillna(255) / 255).to_numpy(),
+            edgecolor="black",
+            hatch="//" if population == "generated" else "",
+            label="real" if population == "training" else "generated",
+        )
+    axes.set_xticks(range(len(bands)), bands)
+    axes.set(title=measure.capitalize(), xlabel="Price band", ylabel="Mean over the shoes (0 to 1)")
+    axes.margins(y=0.25)
+    axes.legend(ncols=2, loc="upper left")
+
+
+def _tiled(images: Images, columns: int) -> Images:
+    """Pictures [n, size, size, 3] as one, row by row; those that fill no row are left out."""
+    rows, size = len(images) // columns, images.shape[1]
+    kept = images[: rows * columns].reshape(rows, columns, size, size, 3)
+    return kept.transpose(0, 2, 1, 3, 4).reshape(rows * size, columns * size, 3)
+
+
+def _show(axes: Axes, picture: Images) -> None:
+    height, width, _ = picture.shape
+    axes.imshow(picture, interpolation="lanczos", extent=(0, width, height, 0))
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)

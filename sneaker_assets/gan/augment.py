@@ -2,6 +2,8 @@
 
 Real and generated images are changed alike before the discriminator sees them, and the generator learns through the
 change. A shift fills up with white, since product shots are white around: a black border would end up in the samples.
+The paper's changes of colour are left out, since a shoe's colours are learned too, and so is a mirror: product shots
+face one way.
 
 Zhao, Liu, Lin, Zhu, Han: Differentiable Augmentation for Data-Efficient GAN Training (2020),
 https://arxiv.org/abs/2006.10738
@@ -17,21 +19,16 @@ SHIFT = 1 / 8
 WHITE = 1.0
 
 
-def augment(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Shift each image, then change its brightness and its saturation.
+def shifted(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Move each image by up to an eighth of its side, in whole pixels, filling up with white.
 
     Args:
         images: [N, 3, H, W], white at 1 and black at -1; gradients flow through.
         rng: a generator of the CPU, whatever the images' device is: runs then go on on another device.
 
     Returns:
-        Images of the same shape, which may leave [-1, 1] a little, as in the paper.
+        Images of the same shape.
     """
-    return saturated(brightened(shifted(images, rng), rng), rng)
-
-
-def shifted(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Move each image by up to an eighth of its side, in whole pixels, filling up with white."""
     sides = torch.tensor([images.shape[3], images.shape[2]])
     pixels = (sides * SHIFT * (2 * torch.rand(len(images), 2, generator=rng) - 1)).round()
     move = torch.eye(2, 3).repeat(len(images), 1, 1)
@@ -39,18 +36,3 @@ def shifted(images: Tensor, rng: torch.Generator) -> Tensor:
     grid = functional.affine_grid(move.to(images.device), list(images.shape), align_corners=False)
     # Outside the image the sampler finds 0, so white is made 0 meanwhile.
     return functional.grid_sample(images - WHITE, grid, mode="nearest", align_corners=False) + WHITE
-
-
-def brightened(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Add up to a quarter of the range to each image, or take it away."""
-    return images + (_draw(images, rng) - 0.5)
-
-
-def saturated(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Bring each image's colours between none and twice as far from its grey."""
-    grey = images.mean(dim=1, keepdim=True)
-    return grey + (images - grey) * (2.0 * _draw(images, rng))
-
-
-def _draw(images: Tensor, rng: torch.Generator) -> Tensor:
-    return torch.rand(len(images), 1, 1, 1, generator=rng).to(images.device)

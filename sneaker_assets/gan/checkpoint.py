@@ -22,7 +22,7 @@ from sneaker_assets.lake import new_folder, read_json
 log = logging.getLogger(__name__)
 
 KEPT = 2
-"""Checkpoints that stay: the newest, and the one before it should the newest be damaged."""
+"""Checkpoints that stay beside the best: the newest, and the one before it should the newest be damaged."""
 
 
 class CheckpointError(ValueError):
@@ -48,13 +48,13 @@ class Checkpoint:
     known: dict[str, Any]
 
 
-def save(folder: UPath, checkpoint: Checkpoint) -> UPath:
-    """Write a checkpoint into ``folder``, then drop all but the last two.
+def save(folder: UPath, checkpoint: Checkpoint, best: int | None = None) -> UPath:
+    """Write a checkpoint into ``folder``, then drop all but the last two and that of the ``best`` epoch.
 
     Raises:
-        LakeError: the folder cannot be written.
+        OSError: the folder cannot be written or the disk is full; the checkpoints before it stay.
     """
-    path = folder / f"epoch-{checkpoint.epoch:04d}"
+    path = path_of(folder, checkpoint.epoch)
     tensors = tensors_to_bytes(checkpoint.tensors)
     state = {
         "epoch": checkpoint.epoch,
@@ -67,8 +67,14 @@ def save(folder: UPath, checkpoint: Checkpoint) -> UPath:
         (new / "model.safetensors").write_bytes(tensors)
         (new / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
     for old in list(_newest_first(folder))[KEPT:]:
-        old.fs.rm(old.path, recursive=True)
+        if best is None or old != path_of(folder, best):
+            old.fs.rm(old.path, recursive=True)
     return path
+
+
+def path_of(folder: UPath, epoch: int) -> UPath:
+    """Where the checkpoint of an epoch lies."""
+    return folder / f"epoch-{epoch:04d}"
 
 
 def load(path: UPath) -> Checkpoint:

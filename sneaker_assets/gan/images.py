@@ -24,6 +24,10 @@ Picture = str | os.PathLike[str] | UPath
 WHITE = (255, 255, 255)
 
 
+class TooFewImagesError(ValueError):
+    """There are not enough images to learn from or to compare; the message says how many there are and it takes."""
+
+
 def load_square_images(paths: Sequence[Picture], size: int) -> UInt8Array:
     """Decode pictures, each padded to a square and scaled to ``size`` pixels a side.
 

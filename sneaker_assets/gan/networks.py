@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 SMALLEST = 4
 """Pixels a side where the generator starts and the discriminator ends."""
@@ -97,6 +98,18 @@ def down_block(narrow: int, wide: int) -> nn.Module:
         nn.BatchNorm2d(wide),
         nn.LeakyReLU(0.2, inplace=True),
     )
+
+
+def bound(network: nn.Module, seed: int) -> None:
+    """Keep each convolution's largest singular value at 1, so that the discriminator cannot run away.
+
+    Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for GANs (2018), https://arxiv.org/abs/1802.05957
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for module in list(network.modules()):
+            if isinstance(module, nn.Conv2d):
+                spectral_norm(module)
 
 
 def initialise(network: nn.Module, rng: torch.Generator) -> None:

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from
 from torch import Tensor
 from upath import UPath
@@ -26,14 +27,18 @@ def load_generator(folder: UPath) -> Generator:
 
     Raises:
         FileNotFoundError: there is no finished generator in ``folder``.
+        ValueError: its files are damaged.
     """
     try:
         config = read_json(folder / "config.json")
         weights = tensors_from((folder / "model.safetensors").read_bytes())
+        generator = Generator(config["latent"], config["generator_width"], config["size"])
+        generator.load_state_dict(weights)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"no trained generator in {folder}: train one first") from error
-    generator = Generator(config["latent"], config["generator_width"], config["size"])
-    generator.load_state_dict(weights)
+    except (KeyError, RuntimeError, SafetensorError, ValueError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise ValueError(f"the generator in {folder} is damaged ({why}): delete it and train again") from error
     return generator.eval()
 
 

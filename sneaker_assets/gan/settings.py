@@ -1,11 +1,18 @@
 """The settings of a GAN's training; known without torch, so that a form can show them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+Recipe = Literal["default", "article"]
+RECIPE_NAMES: tuple[Recipe, ...] = get_args(Recipe)
 
 
 @dataclass(frozen=True)
 class GanConfig:
-    """The settings of one training.
+    """The settings of one training; as they stand, the default recipe.
+
+    The loss is binary cross-entropy on logits, in either recipe.
 
     Attributes:
         epochs: passes over the images, in total: a later call with more goes on from where this one ended.
@@ -17,10 +24,11 @@ class GanConfig:
         generator_lr: Adam's learning rate for the generator.
         discriminator_lr: Adam's learning rate for the discriminator.
         betas: Adam's decay rates.
-        ema_decay: what the averaged generator keeps at each step; less in the first steps.
-        augment: whether the discriminator sees its images through differentiable augmentation.
+        ema_decay: what the averaged generator keeps at each step, less in the first steps; at 0 it is the present one.
+        augment: whether the discriminator sees its images shifted at random, real and generated ones alike.
+        spectral_norm: whether the discriminator's convolutions are kept from growing.
         seed: of weights, noise, order and augmentation.
-        checkpoint_every: epochs between two checkpoints, each with a grid of samples.
+        checkpoint_every: epochs between two checkpoints, each with a grid of samples and its quality.
     """
 
     epochs: int = 220
@@ -29,10 +37,42 @@ class GanConfig:
     latent: int = 100
     generator_width: int = 64
     discriminator_width: int = 64
-    generator_lr: float = 2e-4
-    discriminator_lr: float = 2e-4
+    generator_lr: float = 4e-4
+    discriminator_lr: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)
     ema_decay: float = 0.999
     augment: bool = True
+    spectral_norm: bool = True
     seed: int = 0
     checkpoint_every: int = 10
+
+
+RECIPES: Mapping[Recipe, GanConfig] = {
+    "default": GanConfig(),
+    "article": GanConfig(
+        generator_lr=2e-4,
+        discriminator_lr=2e-5,
+        betas=(0.55, 0.999),
+        ema_decay=0.0,
+        augment=False,
+        spectral_norm=False,
+    ),
+}
+"""``article`` trains as the article did; ``default`` is the best of those measured.
+
+Measured on the published cheap shoes, 64 pixels, width 16, batch 64, KID after 500 steps from one seed: 21.4 at equal
+rates of 2e-4 (the discriminator wins at once), 12.6 at 4e-4, 9.1 at 4e-4 and 1e-4; the article's still draws noise
+after 1,500, at 12.2 (another seed).
+"""
+
+
+def from_recipe(recipe: str, **changed: Any) -> GanConfig:
+    """The settings of a recipe, with single values changed; None leaves the recipe's own.
+
+    Raises:
+        ValueError: there is no such recipe; the message lists those known.
+    """
+    for name, config in RECIPES.items():
+        if name == recipe:
+            return replace(config, **{key: value for key, value in changed.items() if value is not None})
+    raise ValueError(f"unknown recipe {recipe!r}: choose one of {', '.join(RECIPES)}")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from sneaker_assets.gan.images import UInt8Array
-from sneaker_assets.gan.networks import Discriminator, Generator, initialise
+from sneaker_assets.gan.networks import Discriminator, Generator, bound, initialise
 from sneaker_assets.gan.sampling import draw
 from sneaker_assets.gan.settings import GanConfig
 
@@ -48,6 +48,9 @@ class GanState:
         self.discriminator = Discriminator(config.discriminator_width, config.size)
         for network in (self.generator, self.discriminator):
             initialise(network, self.rng)
+        if config.spectral_norm:
+            bound(self.discriminator, config.seed)
+        for network in (self.generator, self.discriminator):
             network.to(device).to(memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(self.generator).requires_grad_(False)
         self.fixed_noise = torch.randn(FIXED_SAMPLES, config.latent, generator=self.rng)
@@ -94,6 +97,11 @@ class GanState:
             for index, moments in adam.state_dict()["state"].items():
                 named |= {f"{name}.{index}.{key}": value for key, value in moments.items()}
         return {name: value.detach().cpu().contiguous() for name, value in named.items()}
+
+    @staticmethod
+    def averaged_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The averaged generator's own weights among what ``tensors`` returned."""
+        return _under("averaged", tensors)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over what ``tensors`` returned.

@@ -2,36 +2,35 @@
 
 Goodfellow and others' non-saturating loss (2014, https://arxiv.org/abs/1406.2661) on the networks of ``networks``, with
 an average of the generator's weights over time and differentiable augmentation. What is carried from step to step
-lives in ``state``, how it is kept in ``checkpoint``; how good the samples are is judged elsewhere.
+lives in ``state``, how it is kept in ``checkpoint``, what a run leaves behind in ``run``; ``quality`` judges samples.
 """
 
-import hashlib
-import io
-import json
 import logging
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
-from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 from torch.nn.functional import softplus
 from upath import UPath
 
-from sneaker_assets.gan import checkpoint
-from sneaker_assets.gan.augment import augment
+from sneaker_assets.gan import checkpoint, run
+from sneaker_assets.gan.augment import shifted
 from sneaker_assets.gan.checkpoint import Checkpoint
-from sneaker_assets.gan.images import UInt8Array, to_network
-from sneaker_assets.gan.sampling import image_grid
+from sneaker_assets.gan.images import TooFewImagesError, UInt8Array, to_network
+from sneaker_assets.gan.run import GanRun, run_name
 from sneaker_assets.gan.settings import GanConfig
 from sneaker_assets.gan.state import GanState
-from sneaker_assets.lake import read_json, write_bytes, write_json, write_table
+from sneaker_assets.lake import read_json
 from sneaker_assets.progress import Progress
+
+if TYPE_CHECKING:
+    from sneaker_assets.gan.quality import Judge
 
 log = logging.getLogger(__name__)
 
@@ -43,42 +42,28 @@ class GanDiverged(RuntimeError):  # noqa: N818 - an outcome of training, as Stop
     """A loss or a weight is no longer a number; the last good checkpoint is kept."""
 
 
-@dataclass(frozen=True)
-class GanRun:
-    """What a training left behind.
-
-    Attributes:
-        generator: the folder for ``sampling.load_generator``.
-        samples: the newest grid of samples (PNG).
-        history: one row an epoch: epoch, step, generator_loss, discriminator_loss, seconds.
-        epochs: epochs trained in total.
-        trained: epochs trained by this call; 0 where all were there already.
-    """
-
-    generator: UPath
-    samples: UPath
-    history: pd.DataFrame
-    epochs: int
-    trained: int
-
-
-def train_gan(images: UInt8Array, config: GanConfig, folder: UPath, device: torch.device) -> GanRun:
+def train_gan(
+    images: UInt8Array, config: GanConfig, folder: UPath, device: torch.device, judge: "Judge | None" = None
+) -> GanRun:
     """Train a generator until it has seen the images ``config.epochs`` times, going on from where ``folder`` is.
 
     ``folder`` is one run: ``checkpoints/`` to go on from, and ``generator/`` with ``model.safetensors`` (the averaged
-    generator), ``config.json``, ``history.parquet`` and ``samples/epoch-0012.png``, grids from fixed noise. Other
-    images or other settings are another run and want another folder, which ``run_name`` can name.
+    generator, of the best epoch where samples are judged), ``config.json``, ``history.parquet`` and
+    ``samples/epoch-0012.png``, grids from fixed noise. Other images or other settings are another run and want another
+    folder, which ``run_name`` can name.
 
     Args:
         images: uint8 RGB [N, size, size, 3].
         config: the settings.
         folder: where this run lies.
         device: where to train.
+        judge: says at each checkpoint how good the samples are; training itself is the same with and without.
 
     Raises:
-        ValueError: fewer than two images, images of another shape, or a folder with the run of other networks.
+        TooFewImagesError: fewer than two images.
+        ValueError: images of another shape, or a folder with the run of other networks.
         GanDiverged: a loss became NaN or infinite.
-        LakeError: the folder cannot be written.
+        LakeError: the folder cannot be written, or the disk is full; the checkpoints before stay.
     """
     _check(images, config)
     state, known = GanState(config, device), {"config": asdict(config), "run": run_name(images, config)}
@@ -87,21 +72,18 @@ def train_gan(images: UInt8Array, config: GanConfig, folder: UPath, device: torc
         _resume(state, last, known, folder)
     start, generator = state.epoch, folder / "generator"
     if start < config.epochs:
-        with _threads_for(config):
-            _train(state, torch.tensor(images, device=device), known, folder)
-    if not _is_published(generator, state.epoch):
-        _publish(state, known, generator)
-    history = pd.DataFrame(state.history)
-    return GanRun(generator, _grid(generator, state.epoch), history, state.epoch, trained=state.epoch - start)
-
-
-def run_name(images: UInt8Array, config: GanConfig) -> str:
-    """Sixteen hex digits that name a run: the same images and settings, however long it has been trained."""
-    free = {"epochs", "checkpoint_every"}
-    settings = {name: value for name, value in asdict(config).items() if name not in free}
-    digest = hashlib.sha256(json.dumps([images.shape, settings]).encode())
-    digest.update(images.tobytes())
-    return digest.hexdigest()[:16]
+        with _threads_for(config), _fast_floats(device):
+            _train(state, torch.tensor(images, device=device), known, folder, judge)
+    if not run.is_published(generator, state.epoch):
+        run.publish(state, known, folder)
+    return GanRun(
+        generator,
+        samples=run.grid_of(generator, state.epoch),
+        history=pd.DataFrame(state.history),
+        epochs=state.epoch,
+        epoch=int(read_json(generator / "config.json")["epoch"]),
+        trained=state.epoch - start,
+    )
 
 
 def train_step(state: GanState, real: Tensor) -> Tensor:
@@ -133,7 +115,7 @@ def train_step(state: GanState, real: Tensor) -> Tensor:
 
 
 def _seen(state: GanState, images: Tensor) -> Tensor:
-    return augment(images.float(), state.rng) if state.config.augment else images
+    return shifted(images.float(), state.rng) if state.config.augment else images
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -157,12 +139,26 @@ def _threads_for(config: GanConfig) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def _fast_floats(device: torch.device) -> Iterator[None]:
+    """TensorFloat-32 for what is left in float32 on a GPU."""
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.allow_tf32 = True
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
 def _check(images: UInt8Array, config: GanConfig) -> None:
     count, shape = len(images), (config.size, config.size, 3)
     if images.shape[1:] != shape:
         raise ValueError(f"images of shape {images.shape[1:]}, but the settings ask for {shape}")
     if count < 2:
-        raise ValueError(
+        raise TooFewImagesError(
             f"this price band has {count} image{'s' * (count != 1)}, and a GAN needs at least 2 (hundreds to be any "
             "good): crawl more listings, or move the edge between the bands"
         )
@@ -182,9 +178,11 @@ def _resume(state: GanState, last: Checkpoint, known: dict[str, Any], folder: UP
         log.warning("%s was trained on other images or with other settings until now", folder)
 
 
-def _train(state: GanState, images: Tensor, known: dict[str, Any], folder: UPath) -> None:
+def _train(state: GanState, images: Tensor, known: dict[str, Any], folder: UPath, judge: "Judge | None") -> None:
     config = state.config
     size = min(config.batch_size, len(images))
+    if size < config.batch_size:
+        log.warning("%d images are fewer than a batch of %d: every step takes them all", size, config.batch_size)
     to_see = (config.epochs - state.epoch) * (len(images) // size) * size
     started, first = time.monotonic(), state.step
 
@@ -200,7 +198,9 @@ def _train(state: GanState, images: Tensor, known: dict[str, Any], folder: UPath
     while state.epoch < config.epochs:
         _train_epoch(state, images, size, progress)
         if state.epoch % config.checkpoint_every == 0 or state.epoch == config.epochs:
-            _keep(state, known, folder)
+            if not state.is_finite():
+                raise _diverged(state)
+            run.keep(state, known, folder, judge)
     progress.finish()
 
 
@@ -234,31 +234,3 @@ def _diverged(state: GanState) -> GanDiverged:
         f"training diverged in epoch {state.epoch}: the losses are no longer numbers. "
         "The last good checkpoint is kept; train in another folder with lower learning rates or another seed"
     )
-
-
-def _keep(state: GanState, known: dict[str, Any], folder: UPath) -> None:
-    """A grid of samples, then the checkpoint: whoever finds the checkpoint finds its grid."""
-    if not state.is_finite():
-        raise _diverged(state)
-    png = io.BytesIO()
-    image_grid(state.samples(), columns=8).save(png, "PNG")
-    write_bytes(_grid(folder / "generator", state.epoch), png.getvalue())
-    kept = Checkpoint(state.epoch, state.step, state.tensors(), state.history, known)
-    checkpoint.save(folder / "checkpoints", kept)
-
-
-def _is_published(generator: UPath, epoch: int) -> bool:
-    config = generator / "config.json"
-    return config.exists() and read_json(config)["trained"] == epoch
-
-
-def _publish(state: GanState, known: dict[str, Any], generator: UPath) -> None:
-    """The finished generator; its ``config.json`` comes last and tells that the rest is there."""
-    weights = {name: value.detach().cpu().contiguous() for name, value in state.averaged.state_dict().items()}
-    write_bytes(generator / "model.safetensors", tensors_to_bytes(weights))
-    write_table(generator / "history.parquet", pd.DataFrame(state.history))
-    write_json(generator / "config.json", {**known["config"], "run": known["run"], "trained": state.epoch})
-
-
-def _grid(generator: UPath, epoch: int) -> UPath:
-    return generator / "samples" / f"epoch-{epoch:04d}.png"

@@ -1,9 +1,15 @@
 """Price bands: the shoes that one generator learns from, and the finer ones that splits are balanced by."""
 
+import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
+
+DEFAULT_EDGES = (500.0,)
+"""US dollars; the article's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +25,32 @@ class PriceBand:
         return listings[(listings["price"] >= self.lower) & (listings["price"] < self.upper)]
 
 
-PRICE_BANDS: dict[str, PriceBand] = {
-    band.name: band for band in (PriceBand("cheap", 0, 500), PriceBand("expensive", 500, float("inf")))
-}
+def price_bands(edges: Sequence[float] = DEFAULT_EDGES) -> dict[str, PriceBand]:
+    """The bands between these edges (US dollars), by name: ``cheap`` and ``expensive``, or ``0-200`` and so on.
+
+    Raises:
+        ValueError: there is no edge, or they are no rising prices above 0.
+    """
+    bounds = [0.0, *edges, math.inf]
+    if not edges or not all(lower < upper for lower, upper in pairwise(bounds)):
+        raise ValueError(f"price bands need edges in dollars that rise from above 0, not {list(edges)}")
+    names = [f"{lower:g}-{upper:g}" if upper < math.inf else f"{lower:g}+" for lower, upper in pairwise(bounds)]
+    if len(edges) == 1:
+        names = ["cheap", "expensive"]
+    return {name: PriceBand(name, *ends) for name, ends in zip(names, pairwise(bounds), strict=True)}
+
+
+def read_edges(text: str) -> tuple[float, ...]:
+    """Edges written as ``200,500``; nothing written is the default.
+
+    Raises:
+        ValueError: one of them is no number.
+    """
+    try:
+        return tuple(float(edge) for edge in text.split(",")) if text.strip() else DEFAULT_EDGES
+    except ValueError as error:
+        raise ValueError(f"SNEAKER_BANDS is {text!r}: give edges in dollars, such as 500 or 200,500") from error
+
 
 _EDGES = (100, 200, 400, 800)
 

@@ -27,6 +27,7 @@ RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
     ("rank_models", None, {}),
     ("train_gan", "cheap", {"gan_checkpoints": {"config": {
         "epochs": 1, "generator_width": 4, "discriminator_width": 4, "batch_size": 8}}}),
+    ("compare_bands", None, {}),
 ]  # fmt: skip
 
 

@@ -275,7 +275,7 @@ def test_predictions_that_were_judged_before_are_judged_again_by_new_prices(worl
 def test_the_gans_in_use_are_trained_weekly_on_what_has_come(world: World) -> None:
     sunday = datetime.now(UTC) + timedelta(days=7 - (datetime.now(UTC).weekday() + 1) % 7)
     morning = sunday.replace(hour=6, minute=1)
-    world.made("clean_listings")
+    world.made("splits")
     assert ("gan_checkpoints", "cheap") not in world.asked(morning - timedelta(hours=2))
     asked = world.asked(morning)
     assert ("gan_checkpoints", "cheap") in asked

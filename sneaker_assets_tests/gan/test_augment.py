@@ -1,6 +1,6 @@
 import torch
 
-from sneaker_assets.gan.augment import augment, brightened, saturated, shifted
+from sneaker_assets.gan.augment import shifted
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -20,22 +20,14 @@ def test_a_shift_moves_whole_pixels_and_fills_up_with_white() -> None:
         assert (image == 1).sum() == 32 * 32 - (32 - abs(down)) * (32 - abs(right))
 
 
-def test_brightness_and_saturation_change_each_image_as_a_whole() -> None:
-    images = torch.rand(16, 3, 8, 8) * 2 - 1
-    change = brightened(images, rng()) - images
-    assert torch.allclose(change, change[:, :1, :1, :1].expand_as(change), atol=1e-6)
-    assert len(set(change[:, 0, 0, 0].tolist())) == 16
-    assert torch.allclose(saturated(images, rng()).mean(dim=1), images.mean(dim=1), atol=1e-6)
-
-
 def test_gradients_flow_through() -> None:
     images = torch.zeros(8, 3, 16, 16, requires_grad=True)
-    augment(images, rng()).sum().backward()  # type: ignore[no-untyped-call]
+    shifted(images, rng()).sum().backward()  # type: ignore[no-untyped-call]
     assert images.grad is not None
     assert (images.grad.flatten(1).abs().sum(dim=1) > 0).all()
 
 
 def test_the_same_seed_changes_alike() -> None:
     images = torch.rand(4, 3, 16, 16)
-    assert torch.equal(augment(images, rng(1)), augment(images, rng(1)))
-    assert not torch.equal(augment(images, rng(1)), augment(images, rng(2)))
+    assert torch.equal(shifted(images, rng(1)), shifted(images, rng(1)))
+    assert not torch.equal(shifted(images, rng(1)), shifted(images, rng(2)))

@@ -35,6 +35,12 @@ def test_the_last_two_stay(folder: UPath) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["epoch-0010", "epoch-0011"]
 
 
+def test_the_best_stays_beside_them(folder: UPath) -> None:
+    for epoch in (8, 9, 10, 11):
+        save(folder, checkpoint(epoch), best=8)
+    assert sorted(path.name for path in folder.iterdir()) == ["epoch-0008", "epoch-0010", "epoch-0011"]
+
+
 def test_nothing_there_is_none(folder: UPath) -> None:
     assert latest(folder / "nowhere") is None
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sneaker_assets.gan.networks import Discriminator, Generator, channels, initialise
+from sneaker_assets.gan.networks import Discriminator, Generator, bound, channels, initialise
 
 
 @pytest.mark.parametrize("size", [64, 128])
@@ -35,3 +35,16 @@ def test_weights_start_as_the_paper_says_and_from_the_seed() -> None:
     assert weight.std().item() == pytest.approx(0.02, rel=0.1)
     assert weight.mean().item() == pytest.approx(0, abs=0.002)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_a_bound_discriminators_convolutions_stretch_nothing() -> None:
+    discriminator = Discriminator(width=8)
+    initialise(discriminator, torch.Generator().manual_seed(0))
+    before = torch.random.get_rng_state()
+    bound(discriminator, seed=0)
+    assert torch.equal(before, torch.random.get_rng_state())
+    for _ in range(20):
+        discriminator(torch.randn(2, 3, 64, 64))
+    weights = [module.weight for module in discriminator.modules() if isinstance(module, torch.nn.Conv2d)]
+    norms = [float(torch.linalg.matrix_norm(weight.detach().flatten(1), 2)) for weight in weights]
+    assert norms == pytest.approx([1.0] * 5, rel=0.05)

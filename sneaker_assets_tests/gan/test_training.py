@@ -1,10 +1,14 @@
 import logging
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 from unittest.mock import Mock
 
 import numpy as np
@@ -15,13 +19,16 @@ from PIL import Image
 from torch import Tensor
 from upath import UPath
 
-from sneaker_assets.gan import training
-from sneaker_assets.gan.checkpoint import latest
-from sneaker_assets.gan.images import UInt8Array
+from sneaker_assets.gan import run, training
+from sneaker_assets.gan.checkpoint import latest, load
+from sneaker_assets.gan.images import UInt8Array, to_network
+from sneaker_assets.gan.quality import Judge
+from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.sampling import load_generator, sample
-from sneaker_assets.gan.settings import GanConfig
+from sneaker_assets.gan.settings import GanConfig, from_recipe
 from sneaker_assets.gan.state import GanState
-from sneaker_assets.gan.training import GanDiverged, run_name, train_gan
+from sneaker_assets.gan.training import GanDiverged, train_gan
+from sneaker_assets.lake import LakeError
 from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
 
 IMAGES = draw_images()
@@ -38,10 +45,14 @@ def losses_of(folder: Path) -> pd.DataFrame:
     return pd.read_parquet(folder / "generator/history.parquet").drop(columns="seconds")
 
 
-def assert_same_run(one: Path, other: Path) -> None:
+def assert_same_weights(one: Path, other: Path) -> None:
     ours, theirs = tensors_of(one), tensors_of(other)
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    assert_same_weights(one, other)
     for product in ("generator/model.safetensors", "generator/samples/epoch-0004.png"):
         assert (one / product).read_bytes() == (other / product).read_bytes()
     pd.testing.assert_frame_equal(losses_of(one), losses_of(other))
@@ -84,16 +95,16 @@ def test_the_same_seed_is_the_same_run_whatever_else_draws_numbers(undisturbed: 
 
 @pytest.mark.parametrize("other", [replace(SMALL, seed=1), replace(SMALL, augment=False)])
 def test_another_seed_or_setting_is_another_run(undisturbed: Path, tmp_path: Path, other: GanConfig) -> None:
-    run = train_gan(IMAGES, replace(other, epochs=1), UPath(tmp_path), CPU)
-    assert run.history["generator_loss"][0] != losses_of(undisturbed)["generator_loss"][0]
+    trained = train_gan(IMAGES, replace(other, epochs=1), UPath(tmp_path), CPU)
+    assert trained.history["generator_loss"][0] != losses_of(undisturbed)["generator_loss"][0]
 
 
 def test_more_epochs_go_on_and_end_as_if_undisturbed(undisturbed: Path, tmp_path: Path) -> None:
     folder = UPath(tmp_path)
     assert train_gan(IMAGES, replace(SMALL, epochs=1), folder, CPU).trained == 1
-    run = train_gan(IMAGES, SMALL, folder, CPU)
-    assert (run.epochs, run.trained) == (4, 3)
-    assert run.samples.name == "epoch-0004.png"
+    trained = train_gan(IMAGES, SMALL, folder, CPU)
+    assert (trained.epochs, trained.trained) == (4, 3)
+    assert trained.samples.name == "epoch-0004.png"
     assert_same_run(tmp_path, undisturbed)
 
 
@@ -127,8 +138,8 @@ def test_a_killed_process_is_gone_on_from(undisturbed: Path, tmp_path: Path) -> 
             time.sleep(0.002)
         process.kill()
     assert process.returncode == -signal.SIGKILL
-    run = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
-    assert 0 < run.trained < 4
+    trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    assert 0 < trained.trained < 4
     assert_same_run(tmp_path, undisturbed)
 
 
@@ -137,7 +148,7 @@ def test_a_run_stopped_before_its_generator_is_out_brings_it_out_later(
 ) -> None:
     train_gan(IMAGES, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "_publish", Mock(side_effect=KeyboardInterrupt))
+        patch.setattr(run, "publish", Mock(side_effect=KeyboardInterrupt))
         train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert train_gan(IMAGES, SMALL, UPath(tmp_path), CPU).trained == 0
     assert_same_run(tmp_path, undisturbed)
@@ -148,9 +159,9 @@ def test_a_damaged_checkpoint_costs_an_epoch_and_changes_nothing(
 ) -> None:
     train_gan(IMAGES, replace(SMALL, epochs=3), UPath(tmp_path), CPU)
     (tmp_path / "checkpoints/epoch-0003/model.safetensors").write_bytes(b"half a")
-    run = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert "epoch-0003 is damaged" in caplog.text
-    assert run.trained == 2
+    assert trained.trained == 2
     assert_same_run(tmp_path, undisturbed)
 
 
@@ -158,8 +169,8 @@ def test_a_finished_run_is_left_alone(undisturbed: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(training, "train_step", None)
     before = (undisturbed / "generator/config.json").stat().st_mtime_ns
     for epochs in (4, 2):
-        run = train_gan(IMAGES, replace(SMALL, epochs=epochs), UPath(undisturbed), CPU)
-        assert (run.epochs, run.trained, len(run.history)) == (4, 0, 4)
+        trained = train_gan(IMAGES, replace(SMALL, epochs=epochs), UPath(undisturbed), CPU)
+        assert (trained.epochs, trained.trained, len(trained.history)) == (4, 0, 4)
     assert (undisturbed / "generator/config.json").stat().st_mtime_ns == before
 
 
@@ -201,8 +212,8 @@ def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
 
 
 def test_two_images_make_a_batch_of_two(tmp_path: Path) -> None:
-    run = train_gan(IMAGES[:2], replace(SMALL, epochs=2), UPath(tmp_path), CPU)
-    assert run.history["step"].tolist() == [1, 2]
+    trained = train_gan(IMAGES[:2], replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    assert trained.history["step"].tolist() == [1, 2]
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
@@ -240,13 +251,90 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path, monkeypatch: p
 def test_training_moves_the_samples_towards_the_images(tmp_path: Path) -> None:
     config = replace(SMALL, epochs=20, checkpoint_every=20, generator_lr=2e-3, discriminator_lr=5e-4)
     start = GanState(config, CPU).samples()
-    run = train_gan(IMAGES, config, UPath(tmp_path), CPU)
-    end = sample(load_generator(run.generator), 64, seed=0, device=CPU)
+    trained = train_gan(IMAGES, config, UPath(tmp_path), CPU)
+    end = sample(load_generator(trained.generator), 64, seed=0, device=CPU)
 
     def distance(samples: UInt8Array) -> float:
         return float(np.abs(samples.mean(axis=0) - IMAGES.mean(axis=0)).mean())
 
     assert distance(end) < 0.5 * distance(start)
+
+
+def judge_by(kids: Sequence[float]) -> Judge:
+    """A judge that finds these KIDs, one after the other, whatever it is shown."""
+    left = iter(kids)
+    judge = Mock(real=torch.zeros(9, 2), side_effect=lambda _: {"kid": next(left), "kid_deviation": 0.5})
+    return cast("Judge", judge)
+
+
+def test_judging_leaves_the_training_as_it_is_and_is_noted(undisturbed: Path, tmp_path: Path) -> None:
+    trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU, judge_by([3.0, 1.0]))
+    assert_same_weights(tmp_path, undisturbed)
+    assert trained.history["kid"].isna().tolist() == [True, False, True, False]
+    assert trained.epoch == 4
+
+
+def test_the_best_checkpoint_stays_and_its_generator_is_drawn_with(tmp_path: Path) -> None:
+    config = replace(SMALL, checkpoint_every=1)
+    trained = train_gan(IMAGES, config, UPath(tmp_path), CPU, judge_by([1.0, 4.0, 3.0, 2.0]))
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert kept == ["epoch-0001", "epoch-0003", "epoch-0004"]
+    assert (trained.epochs, trained.epoch) == (4, 1)
+    best = GanState.averaged_of(load(UPath(tmp_path) / "checkpoints" / "epoch-0001").tensors)
+    drawn = load_generator(trained.generator).state_dict()
+    assert all(torch.equal(best[name], value) for name, value in drawn.items())
+    shutil.rmtree(tmp_path / "generator")
+    (tmp_path / "checkpoints/epoch-0001/state.json").unlink()
+    assert train_gan(IMAGES, config, UPath(tmp_path), CPU).epoch == 4
+
+
+def test_a_full_disk_is_named_and_the_checkpoint_before_gone_on_from(undisturbed: Path, tmp_path: Path) -> None:
+    train_gan(IMAGES, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    most = (tmp_path / "checkpoints/epoch-0002/model.safetensors").stat().st_size // 2
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        with pytest.raises(LakeError, match=r"cannot be written.*checkpoints before stay: make room"):
+            train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch-0002"]
+    assert train_gan(IMAGES, SMALL, UPath(tmp_path), CPU).trained == 2
+    assert_same_run(tmp_path, undisturbed)
+
+
+def test_images_of_one_colour_train_without_a_crash(tmp_path: Path) -> None:
+    grey = np.full((8, 64, 64, 3), 128, np.uint8)
+    trained = train_gan(grey, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    assert np.isfinite(trained.history["generator_loss"]).all()
+
+
+def test_fewer_images_than_a_batch_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train_gan(IMAGES[:5], replace(SMALL, epochs=1), UPath(tmp_path), CPU)
+    assert "5 images are fewer than a batch of 8" in caplog.text
+
+
+def test_larger_pictures_are_one_setting(tmp_path: Path) -> None:
+    config = replace(SMALL, epochs=1, size=128, generator_width=2, discriminator_width=2)
+    trained = train_gan(draw_images(8, size=128), config, UPath(tmp_path), CPU)
+    assert sample(load_generator(trained.generator), 2, seed=0, device=CPU).shape == (2, 128, 128, 3)
+
+
+def test_the_articles_recipe_is_the_articles() -> None:
+    config = from_recipe("article", epochs=3, generator_lr=None)
+    assert (config.generator_lr, config.discriminator_lr, config.betas) == (2e-4, 2e-5, (0.55, 0.999))
+    assert (config.augment, config.batch_size, config.latent, config.generator_width) == (False, 64, 100, 64)
+    state = GanState(replace(config, generator_width=4, discriminator_width=4), CPU)
+    losses = training.train_step(state, to_network(torch.tensor(IMAGES[:8])))
+    assert losses.isfinite().all()
+    ours, averaged = state.generator.parameters(), state.averaged.parameters()
+    assert all(torch.equal(one, other) for one, other in zip(ours, averaged, strict=True))
+
+
+def test_a_recipes_values_can_be_changed_and_an_unknown_one_is_named() -> None:
+    assert from_recipe("article", discriminator_lr=1e-3).discriminator_lr == 1e-3
+    with pytest.raises(ValueError, match="unknown recipe 'articel': choose one of default, article"):
+        from_recipe("articel")
 
 
 def test_progress_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

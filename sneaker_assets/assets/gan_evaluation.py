@@ -1,0 +1,189 @@
+"""What each price band's generator is worth, and what the bands' shoes look like beside each other."""
+
+import io
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+from PIL import Image
+from pydantic import Field
+from upath import UPath
+
+from sneaker_assets import figures
+from sneaker_assets.assets.checks import judge, skipped, telling
+from sneaker_assets.assets.gan import JudgingConfig, band_images, load_judging_backbone
+from sneaker_assets.assets.metadata import OWNERS, Metadata, column_names, column_schema, preview, show_figure, show_png
+from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
+from sneaker_assets.lake import read_json, read_table, write_bytes
+from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
+
+if TYPE_CHECKING:
+    import torch
+
+    from sneaker_assets.gan.images import UInt8Array
+    from sneaker_assets.gan.networks import Generator
+
+Scores = dict[str, dict[Any, Any]]
+"""Population to what was found of it."""
+
+
+class GanEvaluationConfig(JudgingConfig):
+    """How much is drawn, and what is tolerable."""
+
+    samples: int = Field(default=2000, ge=8, description="Samples to judge; not more than there are training images.")
+    seed: int = Field(default=1, description="Of the noise that is judged.")
+    least_diversity: float = Field(
+        default=0.3, ge=0, description="Distance between samples as a share of that between training images."
+    )
+    most_close: float = Field(
+        default=0.25, ge=0, le=1, description="Share of samples that may be as near to training images as 5 % are."
+    )
+    worst_rise: float = Field(
+        default=2.0, ge=1, description="How many times the best KID the last one of the training may be."
+    )
+
+
+_COLLAPSE = telling("gan_evaluation", "no_mode_collapse", "Samples are not all the same few pictures.")
+_COPIES = telling("gan_evaluation", "no_copies", "Samples are not closer to training images than other shoes are.")
+_DIVERGENCE = telling("gan_evaluation", "no_divergence", "The samples did not get worse again in the end.")
+
+
+@dg.asset(
+    partitions_def=band_partitions,
+    group_name="gan",
+    kinds={"pytorch", "parquet"},
+    owners=OWNERS,
+    pool="gpu",
+    output_required=False,
+    metadata=column_schema("gan_evaluation"),
+    check_specs=[_COLLAPSE, _COPIES, _DIVERGENCE],
+)
+def gan_evaluation(
+    context: dg.AssetExecutionContext,
+    gan_checkpoints: UPath,
+    splits: pd.DataFrame,
+    config: GanEvaluationConfig,
+    *,
+    compute: ComputeResource,
+    listing_source: ListingSourceResource,
+    lake: LakeResource,
+) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
+    """How good the samples are, whether they copy, and pictures of them; skipped for a band of too few images."""
+    from sneaker_assets.gan.evaluation import evaluate
+    from sneaker_assets.gan.images import TooFewImagesError
+    from sneaker_assets.gan.quality import embedding
+    from sneaker_assets.gan.sampling import load_generator
+
+    here, band, folder = lake.open(), context.partition_key, gan_checkpoints / "generator"
+    trained, history = read_json(folder / "config.json"), read_table(folder / "history.parquet")
+    in_test = splits["split"] == "test"
+    training, held_out = (band_images(here, splits[rows], band, trained["size"]) for rows in (~in_test, in_test))
+    generator, device = load_generator(folder), compute.torch_device()
+    backbone = load_judging_backbone(config, compute, listing_source)
+    embed = embedding(backbone, device)
+    try:
+        found = evaluate(generator, training, held_out, embed, n=config.samples, seed=config.seed, device=device)
+    except TooFewImagesError as error:
+        yield from (skipped(spec, str(error)) for spec in (_COLLAPSE, _COPIES, _DIVERGENCE))
+        return
+    facts = {
+        "band": band,
+        "generator": folder.relative_to(here.root).as_posix(),
+        "epoch": int(trained["epoch"]),
+        "backbone": backbone.architecture.name,
+        "weights": backbone.weights,
+    }
+    table = found.table.assign(**facts).reindex(columns=column_names("gan_evaluation"))
+    shown = here.folder("figures", "gan_evaluation", band)
+    title = f"{band}: samples and the nearest training images"
+    scores: Scores = {str(row["population"]): {**row} for row in table.to_dict("records")}
+    yield dg.Output(
+        table,
+        metadata={
+            "weights": backbone.weights,
+            "kid": scores["generated"]["kid"],
+            "scores": preview(table, ["population", "n", "kid", "fid", "precision", "recall", "diversity", "close"]),
+            **show_figure(shown, "nearest", figures.samples_and_nearest(found.samples, found.nearest, title)),
+            **_pictures(folder, shown, generator, device, config.seed),
+            **_curve(shown, history, scores, backbone.weights),
+        },
+    )
+    yield from _judge(scores, history, config)
+
+
+def _pictures(folder: UPath, shown: UPath, generator: "Generator", device: "torch.device", seed: int) -> Metadata:
+    """The newest grid, a walk through the noise, and the training as an animation, kept and shown."""
+    from sneaker_assets.gan.pictures import animation, interpolation
+    from sneaker_assets.gan.sampling import image_grid
+
+    grids = sorted((folder / "samples").glob("epoch-*.png"), key=lambda path: path.name)
+    frames = [Image.open(io.BytesIO(grid.read_bytes())) for grid in grids]
+    film = shown / "training.webp"
+    write_bytes(film, animation(frames))
+    walk = image_grid(interpolation(generator, device, seed), columns=10)
+    return {
+        **show_png(shown / "samples.png", grids[-1].read_bytes()),
+        **show_png(shown / "interpolation.png", _png(walk)),
+        "animation_file": dg.MetadataValue.path(str(film)),
+    }
+
+
+def _curve(shown: UPath, history: pd.DataFrame, scores: Scores, weights: str) -> Metadata:
+    """KID over the epochs, where the samples were judged while training."""
+    if "kid" not in history:
+        return {}
+    real = scores["held_out"]["kid"]
+    return show_figure(shown, "kid_over_epochs", figures.kid_over_epochs(history.dropna(subset=["kid"]), real, weights))
+
+
+def _judge(scores: Scores, history: pd.DataFrame, config: GanEvaluationConfig) -> Iterator[dg.AssetCheckResult]:
+    """What the figures mean; what cannot be told is skipped."""
+    drawn, judged = scores["generated"], history.dropna(subset=["kid"]) if "kid" in history else history[:0]
+    diversity, close = float(drawn["diversity"]), float(drawn["close"])
+    yield judge(_COLLAPSE, diversity >= config.least_diversity, diversity=diversity, recall=float(drawn["recall"]))
+    if math.isnan(close):
+        yield skipped(_COPIES, "the band has too few held-out images to measure closeness by")
+    else:
+        yield judge(_COPIES, close <= config.most_close, close=close)
+    if judged.empty:
+        yield skipped(_DIVERGENCE, "no samples were judged during the training")
+    else:
+        last, best, noise = float(judged["kid"].iloc[-1]), float(judged["kid"].min()), judged["kid_deviation"].iloc[-1]
+        bearable = config.worst_rise * max(best, 0.0) + float(noise)
+        yield judge(_DIVERGENCE, last <= bearable, last_kid=last, best_kid=best)
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format="PNG")
+    return file.getvalue()
+
+
+@dg.asset(group_name="gan", kinds={"pandas", "parquet"}, owners=OWNERS, metadata=column_schema("gan_colour_comparison"))
+def gan_colour_comparison(gan_evaluation: pd.DataFrame, lake: LakeResource) -> dg.Output[pd.DataFrame]:
+    """The price bands side by side: mean colour, brightness and saturation of their shoes, real and generated."""
+    here = lake.open()
+    bands = [band for band in PRICE_BANDS if band in set(gan_evaluation["band"])]
+    rows = gan_evaluation[gan_evaluation["population"] != "held_out"]
+    table = rows[column_names("gan_colour_comparison")]
+    shown = here.folder("figures", "gan_colour_comparison")
+    grids = {band: _first_shoes(here.root, gan_evaluation, band) for band in bands}
+    return dg.Output(
+        table,
+        metadata={
+            "colours": preview(table, ["band", "population", "n", "brightness", "saturation", "saturation_error"]),
+            **show_figure(shown, "bands", figures.bands_beside_each_other(table, grids)),
+        },
+    )
+
+
+def _first_shoes(root: UPath, table: pd.DataFrame, band: str) -> "UInt8Array":
+    """What a band's generator draws of the first noise vectors."""
+    import torch
+
+    from sneaker_assets.gan.sampling import load_generator, sample
+
+    folder = root / str(table.loc[table["band"] == band, "generator"].iloc[0])
+    return sample(load_generator(folder), 24, seed=1, device=torch.device("cpu"))
