@@ -161,7 +161,9 @@ def demo_source(lake: Lake, n_products: int = 600, seed: int = 2020, today: date
         seed: the same seed gives the same shop.
         today: the shop's date, which decides what is released; by default the one that its clock in the lake shows.
     """
-    from sneaker_assets.demo_shop import DemoShop, shop_day  # noqa: PLC0415 - drawing shoes is no business of a live crawl
+    # Drawing shoes is no business of a live crawl.
+    from sneaker_assets.demo_shop import DemoShop  # noqa: PLC0415
+    from sneaker_assets.demo_shop.clock import shop_day  # noqa: PLC0415
 
     with DemoShop(n_products=n_products, seed=seed, today=today or shop_day(lake)) as shop:
         yield WebSource(lake, FetchSettings(delay=0.0, allow_loopback=True), homes=shop.addresses)

@@ -3,7 +3,6 @@
 Everything here follows from a seed. What reads the shop (adapters, the crawler) knows nothing of it but its addresses.
 """
 
-from sneaker_assets.demo_shop.clock import set_shop_day, shop_day
 from sneaker_assets.demo_shop.server import DemoShop
 
-__all__ = ["DemoShop", "set_shop_day", "shop_day"]
+__all__ = ["DemoShop"]

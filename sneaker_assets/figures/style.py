@@ -51,13 +51,17 @@ def thumbnail(png: bytes, most_bytes: int = 20_000) -> bytes:
     """A palette PNG of at most ``most_bytes``, as wide as that allows and never wider than 640 pixels."""
     with Image.open(io.BytesIO(png)) as opened:
         image = opened.convert("RGB")
-    for width in (640, 560, 480, 400, 320, 240, 160, 80):
-        small = image.copy()
-        small.thumbnail((width, 10 * width), Image.Resampling.LANCZOS)
-        file = io.BytesIO()
-        small.quantize(32).save(file, format="png", optimize=True)
-        if file.tell() <= most_bytes:
-            break
+    width = 640
+    while len(small := _palette_png(image, width)) > most_bytes and width > 80:
+        width = max(80, int(0.95 * width * (most_bytes / len(small)) ** 0.5))
+    return small
+
+
+def _palette_png(image: Image.Image, width: int) -> bytes:
+    small = image.copy()
+    small.thumbnail((width, 10 * width), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    small.quantize(32).save(file, format="png", optimize=True)
     return file.getvalue()
 
 

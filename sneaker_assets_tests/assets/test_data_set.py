@@ -1,5 +1,6 @@
 """The data set's assets on a real instance: what a failed check stops, and what it leaves in place."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -64,6 +65,23 @@ def data_set_of_twenty(lake: Lake) -> Iterator[DataSet]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def first_build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dg.ExecuteInProcessResult]:
+    """A lake in which twenty listings were built, and what came of that."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = DataSet(Lake.at(tmp_path_factory.mktemp("built") / "lake"), instance)
+        made.scrape([100.0 + 5 * (i % 10) for i in range(20)])
+        return made.lake, made.build(listings={"most_twins": 1.0})
+
+
+@pytest.fixture
+def built(first_build: tuple[Lake, dg.ExecuteInProcessResult], lake: Lake) -> Iterator[DataSet]:
+    """A copy of that lake."""
+    shutil.copytree(str(first_build[0].root), str(lake.root), dirs_exist_ok=True)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield DataSet(lake, instance)
+
+
 def failed(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     return {
         evaluation.check_name: evaluation.severity.value
@@ -72,10 +90,12 @@ def failed(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     }
 
 
-def test_a_blocking_check_stops_what_follows_and_leaves_the_old_file(data_set_of_twenty: DataSet) -> None:
-    made = data_set_of_twenty
-    first = made.build(listings={"most_twins": 1.0})
-    assert {evaluation.check_name for evaluation in first.get_asset_check_evaluations()} == CHECKS
+def test_every_check_of_the_data_set_is_made(first_build: tuple[Lake, dg.ExecuteInProcessResult]) -> None:
+    assert {evaluation.check_name for evaluation in first_build[1].get_asset_check_evaluations()} == CHECKS
+
+
+def test_a_blocking_check_stops_what_follows_and_leaves_the_old_file(built: DataSet) -> None:
+    made = built
     before = made.lake.table("listings").read_bytes(), made.lake.table("clean_listings").read_bytes()
     made.scrape([100.0] * 4)
     second = made.build()
@@ -88,9 +108,8 @@ def test_a_blocking_check_stops_what_follows_and_leaves_the_old_file(data_set_of
     assert (made.lake.table("listings").read_bytes(), made.lake.table("clean_listings").read_bytes()) == before
 
 
-def test_a_second_build_reads_only_new_images_and_says_what_it_removed(data_set_of_twenty: DataSet) -> None:
-    made = data_set_of_twenty
-    made.build()
+def test_a_second_build_reads_only_new_images_and_says_what_it_removed(built: DataSet) -> None:
+    made = built
     made.lake.image(made.pictures[0]).unlink()
     made.pictures[0] = made.pictures[1]
     made.scrape([100.0 + i for i in range(18)] + [1e6, None], observed_at=NOON + timedelta(days=1))
@@ -106,9 +125,8 @@ def test_a_second_build_reads_only_new_images_and_says_what_it_removed(data_set_
     assert made.table("price_fences")["above"].tolist() == [1]
 
 
-def test_a_warning_is_told_and_stops_nothing(data_set_of_twenty: DataSet) -> None:
-    made = data_set_of_twenty
-    made.build()
+def test_a_warning_is_told_and_stops_nothing(built: DataSet) -> None:
+    made = built
     made.scrape([300.0 + 50 * (i % 10) for i in range(20)], label_kind="lowest_ask")
     second = made.build(listings={"most_twins": 1.0})
     assert made.table("clean_listings")["price"].min() == 300.0
