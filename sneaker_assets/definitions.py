@@ -15,6 +15,7 @@ from sneaker_assets.assets import (
     prices,
     releases,
     scrapes,
+    tuning,
 )
 from sneaker_assets.automation.jobs import JOBS
 from sneaker_assets.automation.schedules import SCHEDULES
@@ -33,7 +34,7 @@ def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg
     }
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [scrapes, prices, listings, data_set, features, price_model, evaluation, gan, releases]
+            [scrapes, prices, listings, data_set, features, price_model, tuning, evaluation, gan, releases]
         ),
         jobs=JOBS,
         schedules=SCHEDULES,

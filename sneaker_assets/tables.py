@@ -294,6 +294,29 @@ class ReleasePredictions(Releases):
     model: str = pa.Field(description="The champion's folder, relative to the lake.")
 
 
+class TunedHyperparameters(Table):
+    """One row a trial of the search for a head's settings; a setting that its kind has not is missing."""
+
+    backbone: str = pa.Field(description="Backbone, the partition key.")
+    kind: str = pa.Field(isin=("pooled", "kernel_ridge"), description="What was fitted.")
+    trial: int = pa.Field(ge=0, description="Its number in its kind's study; 0 has the default settings.")
+    state: str = pa.Field(
+        isin=("complete", "pruned", "fail"), description="pruned: given up early; fail: killed, or no number."
+    )
+    target: str = pa.Field(nullable=True, isin=("dollars", "log"), description="What the head is fitted to.")
+    learning_rate: float = pa.Field(nullable=True, gt=0, description="Adam's first learning rate.")
+    hidden: float = pa.Field(nullable=True, gt=0, description="Width of the hidden layer.")
+    dropout: float = pa.Field(nullable=True, ge=0, lt=1, description="Share of hidden units dropped.")
+    weight_decay: float = pa.Field(nullable=True, ge=0, description="Decoupled weight decay.")
+    batch_size: float = pa.Field(nullable=True, gt=0, description="Rows a step.")
+    gamma: float = pa.Field(nullable=True, gt=0, description="Width of a kernel's bells.")
+    alpha: float = pa.Field(nullable=True, gt=0, description="A kernel's penalty.")
+    epochs: int = pa.Field(ge=0, description="Epochs it was trained for; 0 for a closed form.")
+    validation_rmse: float = pa.Field(nullable=True, ge=0, description="Best epoch's, US dollars.")
+    seconds: float = pa.Field(ge=0, description="What it took.")
+    chosen: bool = pa.Field(description="Whether its validation error is the least of all kinds.")
+
+
 class LeakReport(Table):
     """What a split by listing, as the article's was, would have scored beside the one by twin group."""
 
@@ -333,6 +356,7 @@ SCHEMAS: dict[str, type[Table]] = {
     "twin_conflicts": TwinConflicts,
     "splits": Splits,
     "price_statistics": PriceStatistics,
+    "tuned_hyperparameters": TunedHyperparameters,
     "evaluation_metrics": EvaluationMetrics,
     "leak_report": LeakReport,
     "outlier_ablation": OutlierAblation,

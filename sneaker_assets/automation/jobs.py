@@ -26,6 +26,9 @@ train_price_model = dg.define_asset_job(
     ["image_features", "price_model", "evaluation_metrics", "leak_report", "outlier_ablation"],
     description="Compute a backbone's missing features, train its head, score it and look at its data.",
 )
+tune_price_model = dg.define_asset_job(
+    "tune_price_model", ["tuned_hyperparameters"], description="Search for the settings of a backbone's head."
+)
 rank_models = dg.define_asset_job(
     "rank_models", ["model_leaderboard"], description="Choose the champion among the evaluated backbones."
 )
@@ -36,4 +39,4 @@ price_release = dg.define_asset_job(
     "price_release", ["releases", "release_predictions"], description="Price an announced shoe."
 )
 
-JOBS = (crawl_site, build_data_set, train_price_model, rank_models, train_gan, price_release)
+JOBS = (crawl_site, build_data_set, train_price_model, tune_price_model, rank_models, train_gan, price_release)

@@ -18,6 +18,7 @@ from sneaker_assets.figures.price_model import (
 )
 from sneaker_assets.figures.releases import priced_release
 from sneaker_assets.figures.style import thumbnail, to_png
+from sneaker_assets.figures.tuning import tuning_progress
 
 __all__ = [
     "gan_losses",
@@ -35,4 +36,5 @@ __all__ = [
     "residuals_and_calibration",
     "thumbnail",
     "to_png",
+    "tuning_progress",
 ]

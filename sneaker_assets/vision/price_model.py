@@ -9,7 +9,7 @@ trained twice.
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def train_price_model(
         StoreError: an image has no features.
         TrainingError: the rows cannot be trained on.
     """
-    folder = models_folder / _fingerprint(store, splits, config)
+    folder = models_folder / fingerprint(store, splits, config.as_dict())
     if folder.exists():
         logger.info("model %s is already there", folder.name)
         return PriceModel.load(folder), False
@@ -127,9 +127,10 @@ def train_price_model(
     return PriceModel.load(folder), True
 
 
-def _fingerprint(store: FeatureStore, splits: pd.DataFrame, config: HeadConfig) -> str:
+def fingerprint(store: FeatureStore, splits: pd.DataFrame, settings: Mapping[str, Any]) -> str:
+    """Twelve hex digits that name these features, rows and settings."""
     rows = splits.sort_values(["site", "product_id"], ignore_index=True)
-    shaped_by = [CODE_VERSION, store.folder.name, store.views, config.as_dict()]
+    shaped_by = [CODE_VERSION, store.folder.name, store.views, dict(settings)]
     digest = hashlib.sha256(json.dumps(shaped_by).encode())
     digest.update(pd.util.hash_pandas_object(rows[["sha256", "price", "split"]]).to_numpy().tobytes())
     return digest.hexdigest()[:12]

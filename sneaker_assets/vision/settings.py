@@ -41,7 +41,8 @@ ARTICLE_FEATURES = FeatureSettings(fit="squash", height=224, width=336, keep="ma
 class HeadConfig:
     """How a head is trained on the backbone's features; the numbers of the networks are the article's.
 
-    ``patience`` is how many epochs without progress end the training; ``hidden`` is the pooled network's width.
+    ``patience`` is how many epochs without progress end the training; ``hidden`` is the pooled network's width;
+    ``gamma`` and ``alpha`` are the kernel ridge's width and penalty, None for the best of a small grid.
     """
 
     kind: HeadKind = "pooled"
@@ -54,8 +55,30 @@ class HeadConfig:
     patience: int = 15
     hidden: int = 256
     dropout: float = 0.5
+    weight_decay: float = 0.0
+    gamma: float | None = None
+    alpha: float | None = None
     seed: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain values."""
         return asdict(self)
+
+
+TunedKind = Literal["pooled", "kernel_ridge"]
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """How long settings are looked for.
+
+    ``network_trials`` and ``kernel_trials`` are how many there are in all, those of an earlier run counted in;
+    ``minutes`` ends the search sooner. ``epochs`` and ``patience`` are a trial's.
+    """
+
+    network_trials: int = 100
+    kernel_trials: int = 24
+    minutes: float = 10.0
+    epochs: int = 20
+    patience: int = 4
+    seed: int = 0

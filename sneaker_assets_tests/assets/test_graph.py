@@ -7,11 +7,12 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+from upath import UPath
 
 from sneaker_assets import tables
 from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.definitions import build_definitions
-from sneaker_assets.lake import Lake, read_table
+from sneaker_assets.lake import Lake, read_json, read_table
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
 
 BACKBONE = "resnet18"
@@ -152,3 +153,17 @@ def test_a_stage_without_its_input_says_what_to_materialize(tmp_path: Path) -> N
             dg.Failure, match=r"raw_scrapes \[farfetch, stockx\] is not in the lake yet: materialize it"
         ):
             project.run("build_data_set")
+
+
+def test_a_model_is_trained_with_the_settings_that_were_searched_for(project: Project) -> None:
+    few = {"tuned_hyperparameters": {"config": {"network_trials": 3, "kernel_trials": 2, "epochs": 2}}}
+    said = metadata(project.run("tune_price_model", BACKBONE, few))["tuned_hyperparameters"]
+    trials = project.table("tuned_hyperparameters", BACKBONE)
+    assert len(trials) == said["trials"] == 5
+    tuned = metadata(project.run("train_price_model", BACKBONE, {"price_model": {"config": {"tuned": True}}}))
+    head = read_json(UPath(tuned["price_model"]["folder"]) / "config.json")["head"]
+    chosen = trials[trials["chosen"]].iloc[0]
+    assert head["kind"] == chosen["kind"]
+    assert head["learning_rate" if head["kind"] == "pooled" else "alpha"] == pytest.approx(
+        chosen["learning_rate" if head["kind"] == "pooled" else "alpha"]
+    )
