@@ -9,6 +9,7 @@ from sneaker_assets.assets import (
     data_set,
     evaluation,
     features,
+    finetuned,
     gan,
     listings,
     price_model,
@@ -34,7 +35,7 @@ def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg
     }
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [scrapes, prices, listings, data_set, features, price_model, tuning, evaluation, gan, releases]
+            [scrapes, prices, listings, data_set, features, price_model, tuning, finetuned, evaluation, gan, releases]
         ),
         jobs=JOBS,
         schedules=SCHEDULES,

@@ -29,6 +29,9 @@ train_price_model = dg.define_asset_job(
 tune_price_model = dg.define_asset_job(
     "tune_price_model", ["tuned_hyperparameters"], description="Search for the settings of a backbone's head."
 )
+finetune_price_model = dg.define_asset_job(
+    "finetune_price_model", ["finetuned_price_model"], description="Train a backbone further together with its head."
+)
 rank_models = dg.define_asset_job(
     "rank_models", ["model_leaderboard"], description="Choose the champion among the evaluated backbones."
 )
@@ -39,4 +42,13 @@ price_release = dg.define_asset_job(
     "price_release", ["releases", "release_predictions"], description="Price an announced shoe."
 )
 
-JOBS = (crawl_site, build_data_set, train_price_model, tune_price_model, rank_models, train_gan, price_release)
+JOBS = (
+    crawl_site,
+    build_data_set,
+    train_price_model,
+    tune_price_model,
+    finetune_price_model,
+    rank_models,
+    train_gan,
+    price_release,
+)

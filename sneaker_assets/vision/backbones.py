@@ -96,6 +96,13 @@ def _feature_map(model: nn.Module, architecture: Architecture) -> nn.Module:
     return nn.Sequential(*body, nn.ReLU()) if architecture.relu else nn.Sequential(*body)
 
 
+def child_names(architecture: Architecture) -> list[str]:
+    """What its library calls the parts of ``Backbone.network``, in order."""
+    with torch.device("meta"):
+        model = _build(architecture)
+    return [name for name, _ in model.named_children() if name not in architecture.head]
+
+
 def _initialise(network: nn.Module) -> nn.Module:
     """Random weights that keep the signal's size from layer to layer (He and others 2015, arXiv 1502.01852)."""
     rng = torch.Generator().manual_seed(RANDOM_WEIGHTS_SEED)

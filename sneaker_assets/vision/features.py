@@ -76,7 +76,7 @@ def extract(
     """
     precision = fast_precision(device)
     network = backbone.ready(device, precision)
-    normalise = _Normalise(backbone).to(device)
+    normalise = Normalise(backbone).to(device)
     for batch in batches:
         pixels = torch.from_numpy(batch).to(device, non_blocking=True).permute(0, 3, 1, 2)
         images = normalise(pixels).to(precision)
@@ -91,7 +91,7 @@ def _kept(feature_map: Tensor, keep: Keep) -> Tensor:
     return pool(feature_map) if keep == "pooled" else functional.adaptive_avg_pool2d(feature_map, MAP_SIDE).flatten(1)
 
 
-class _Normalise(nn.Module):
+class Normalise(nn.Module):
     """uint8 images to the backbone's own mean and deviation, float32, memory format kept."""
 
     mean: Tensor
@@ -104,6 +104,7 @@ class _Normalise(nn.Module):
         self.register_buffer("deviation", torch.tensor(backbone.architecture.deviation).reshape(shape) * 255)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Images of any type [N, 3, height, width] to float32."""
         return (images.float() - self.mean) / self.deviation
 
 

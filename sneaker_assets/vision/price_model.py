@@ -2,8 +2,8 @@
 
 A model is a folder: ``model.safetensors`` (the head), ``config.json`` (backbone, weights, settings),
 ``history.parquet`` (one row an epoch, or a point of the regularisation path), ``metrics.json`` (the row that was kept)
-and ``card.md``. Its name is a hash of everything that shaped it, so the same inputs lead to the same folder and are not
-trained twice.
+and ``card.md``; one that was fine-tuned brings its part of the backbone along (``backbone.safetensors``). Its name is a
+hash of everything that shaped it, so the same inputs lead to the same folder and are not trained twice.
 """
 
 import hashlib
@@ -19,10 +19,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load, save_file
+from torch import Tensor
 from upath import UPath
 
 from sneaker_assets import lake
 from sneaker_assets.vision.backbones import Backbone, load_backbone
+from sneaker_assets.vision.blocks import with_weights
 from sneaker_assets.vision.features import extract
 from sneaker_assets.vision.heads import PriceHead, build_head
 from sneaker_assets.vision.images import Frame, read_batches
@@ -36,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 CODE_VERSION = "2"
 """Raise it when the same inputs would give another model."""
+
+BACKBONE_FILE = "backbone.safetensors"
+"""What of the backbone was trained with the head, in a model that was fine-tuned."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ def train_price_model(
     trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished)
     validation = (splits["split"] == "validation").to_numpy()
     factor = conformal_factor(prices[validation], price_rows(trained.head, features[:, validation]))
-    _save(folder, trained, store, splits, config, factor=factor)
+    save_price_model(folder, trained, store, splits, config, factor=factor)
     unfinished.unlink(missing_ok=True)
     return PriceModel.load(folder), True
 
@@ -136,7 +141,7 @@ def fingerprint(store: FeatureStore, splits: pd.DataFrame, settings: Mapping[str
     return digest.hexdigest()[:12]
 
 
-def _save(
+def save_price_model(
     folder: UPath,
     trained: TrainedHead,
     store: FeatureStore,
@@ -144,7 +149,19 @@ def _save(
     config: HeadConfig,
     *,
     factor: float,
+    backbone: Mapping[str, Tensor] | None = None,
 ) -> None:
+    """Write a model folder.
+
+    Args:
+        folder: Where.
+        trained: The head and how it was trained.
+        store: The features that it takes.
+        splits: ``tables.Splits``.
+        config: The head's settings.
+        factor: Of its 90 % interval.
+        backbone: What of the backbone was trained with it, by the names of its state dict: ``backbone.safetensors``.
+    """
     kept = {str(name): float(value) for name, value in trained.history.iloc[trained.best].items()}
     settings = {
         "features": {**store.manifest, "store": store.folder.name},
@@ -162,6 +179,8 @@ def _save(
     }
     with lake.new_folder(folder) as scratch:
         save_file(trained.head.state_dict(), scratch / "model.safetensors")
+        if backbone:
+            save_file({name: tensor.contiguous() for name, tensor in backbone.items()}, scratch / BACKBONE_FILE)
         trained.history.to_parquet(scratch / "history.parquet", index=False)
         (scratch / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
         (scratch / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
@@ -215,6 +234,9 @@ def _frame(features: dict[str, Any]) -> Frame:
 
 def _same_backbone(model: PriceModel, weights_folder: Path | None) -> Backbone:
     backbone = load_backbone(model.backbone, "none" if model.weights.startswith("random") else "auto", weights_folder)
+    trained = model.folder / BACKBONE_FILE
+    if trained.exists():
+        backbone = with_weights(backbone, load(trained.read_bytes()), model.weights)
     if backbone.fingerprint != model.config["features"]["fingerprint"]:
         raise WeightsError(
             f"the model {model.folder} was trained on {model.backbone} with weights {model.weights}, and these are "

@@ -82,3 +82,49 @@ class TuningSettings:
     epochs: int = 20
     patience: int = 4
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class FinetuneSettings:
+    """How a backbone is trained further together with its head.
+
+    ``unfreeze_from`` is the first block that is trained (``features.14``; none where it is empty). Where ``copies`` is
+    0, pictures are augmented anew each epoch and go through the whole network; else the blocks below see that many
+    augmented copies of each picture once, and the copies are kept. ``rotation`` is in degrees; ``colour`` is a share of
+    brightness, contrast and saturation. ``warm_up`` is a share of all steps. ``micro_batch`` is what goes through the
+    network at once; ``batch_size`` is what a step counts, over all processes. ``bfloat16`` is taken where the device is
+    made for it.
+    """
+
+    unfreeze_from: str = "features.14"
+    freeze_batch_norm: bool = True
+    fit: Fit = "trim"
+    height: int | None = None
+    width: int | None = None
+    copies: int = 3
+    flip: bool = True
+    rotation: float = 6.0
+    colour: float = 0.15
+    target: Target = "dollars"
+    hidden: int = 256
+    dropout: float = 0.5
+    epochs: int = 8
+    batch_size: int = 64
+    micro_batch: int = 64
+    learning_rate: float = 3e-4
+    head_learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warm_up: float = 0.1
+    ema_decay: float = 0.99
+    clip: float = 1.0
+    bfloat16: bool = True
+    seed: int = 0
+
+    @property
+    def features(self) -> FeatureSettings:
+        """How pictures are framed for it."""
+        return FeatureSettings(fit=self.fit, height=self.height, width=self.width)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as plain values."""
+        return asdict(self)

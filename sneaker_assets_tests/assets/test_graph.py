@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+import torch
 from upath import UPath
 
 from sneaker_assets import tables
@@ -14,6 +15,8 @@ from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.definitions import build_definitions
 from sneaker_assets.lake import Lake, read_json, read_table
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
+from sneaker_assets.vision.price_model import PriceModel, price_images
+from sneaker_assets.vision.store import FeatureStore
 
 BACKBONE = "resnet18"
 RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
@@ -167,3 +170,22 @@ def test_a_model_is_trained_with_the_settings_that_were_searched_for(project: Pr
     assert head["learning_rate" if head["kind"] == "pooled" else "alpha"] == pytest.approx(
         chosen["learning_rate" if head["kind"] == "pooled" else "alpha"]
     )
+
+
+def test_a_backbone_is_trained_further_by_two_processes_into_a_model_like_any_other(project: Project) -> None:
+    config = {
+        "unfreeze_from": "layer4.1", "height": 64, "width": 96, "copies": 1, "epochs": 1, "hidden": 16, "processes": 2,
+    }  # fmt: skip
+    said = metadata(project.run("finetune_price_model", BACKBONE, {"finetuned_price_model": {"config": config}}))
+    model = PriceModel.load(UPath(said["finetuned_price_model"]["folder"]))
+    assert said["finetuned_price_model"]["trained_now"]
+    assert model.weights.startswith("random")
+    assert model.weights.endswith("fine-tuned from layer4.1 on")
+    splits = project.table("splits")
+    store = FeatureStore.open(project.lake.folder("features", BACKBONE, model.config["features"]["store"]))
+    hashes = splits["sha256"].head(3).tolist()
+    kept = model.price(store.gather_views(hashes))
+    fresh = price_images(model, [project.lake.image(sha256) for sha256 in hashes], None, torch.device("cpu"))
+    assert fresh == pytest.approx(kept, rel=0.02)
+    again = metadata(project.run("finetune_price_model", BACKBONE, {"finetuned_price_model": {"config": config}}))
+    assert not again["finetuned_price_model"]["trained_now"]
