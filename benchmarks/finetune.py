@@ -69,7 +69,7 @@ def main() -> None:
 def measure(options: argparse.Namespace, scratch: Path) -> None:
     """Both claims in one run."""
     scratch.mkdir(parents=True, exist_ok=True)
-    splits, images = published_splits(options.archive)
+    splits, images = published_splits(options.archive, scratch)
     if options.rows:
         splits = splits.sample(options.rows, random_state=0).reset_index(drop=True)
     images = {sha256: images[sha256] for sha256 in splits["sha256"].unique()}
@@ -113,21 +113,22 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
 
 
 def frozen_prices(
-    options: argparse.Namespace, splits: pd.DataFrame, images: Mapping[str, Path], scratch: Path
+    options: argparse.Namespace, splits: pd.DataFrame, images: Mapping[str, UPath], scratch: Path
 ) -> np.ndarray:
-    """Prices float64 [N] by a kernel ridge on the frozen network's features, pictures and their mirror images."""
+    """Prices float64 [N] by a kernel ridge on the frozen network's maps of three sizes, in both views."""
     backbone = load_backbone("mobilenet_v2", "auto", options.weights)
-    settings = FeatureSettings(fit="trim", height=HEIGHT, width=WIDTH, mirrored=True)
+    settings = FeatureSettings(height=HEIGHT, width=WIDTH, keep="scales", mirrored=True)
     store = open_store(UPath(scratch / "features"), backbone, settings)
-    update_store(store, backbone, {sha256: UPath(path) for sha256, path in images.items()}, CPU, settings=settings)
+    update_store(store, backbone, images, CPU, settings=settings)
     features = store.gather_views(splits["sha256"].tolist())
     sides = splits["split"].to_numpy(dtype=str)
-    trained = train_head(features, splits["price"].to_numpy(dtype=float), sides, HeadConfig(kind="kernel_ridge"))
+    config = HeadConfig(kind="kernel_ridge")
+    trained = train_head(features, splits["price"].to_numpy(dtype=float), sides, config, blocks=store.blocks)
     return price_rows(trained.head, features)
 
 
 def finetuned_prices(
-    options: argparse.Namespace, splits: pd.DataFrame, images: Mapping[str, Path], scratch: Path
+    options: argparse.Namespace, splits: pd.DataFrame, images: Mapping[str, UPath], scratch: Path
 ) -> tuple[np.ndarray, float]:
     """Prices float64 [N] by the fine-tuned network, and the seconds of its typical epoch."""
     write_table(UPath(scratch / "splits.parquet"), splits)
@@ -139,8 +140,7 @@ def finetuned_prices(
         epochs=options.epochs,
         batch_size=BATCH,
     )
-    paths = {sha256: UPath(path) for sha256, path in images.items()}
-    keep_frames(scratch, paths, Frame(HEIGHT, WIDTH, "trim"))
+    keep_frames(scratch, images, Frame(HEIGHT, WIDTH, "trim"))
     job = FinetuneJob(
         "mobilenet_v2", "auto", str(options.weights), "cpu", str(scratch / "splits.parquet"), str(scratch),
         str(scratch / "checkpoints"), settings,
@@ -154,7 +154,7 @@ def finetuned_prices(
     return priced, float(done.history["seconds"].median())
 
 
-def plain_epoch(options: argparse.Namespace, splits: pd.DataFrame, images: Mapping[str, Path]) -> float:
+def plain_epoch(options: argparse.Namespace, splits: pd.DataFrame, images: Mapping[str, UPath]) -> float:
     """Seconds of an epoch as it is usually written, scaled from some of its rows."""
     whole = torchvision.models.mobilenet_v2()
     file = find_weights("mobilenet_v2", options.weights)
@@ -182,7 +182,8 @@ def plain_epoch(options: argparse.Namespace, splits: pd.DataFrame, images: Mappi
     target = torch.tensor(timed["price"].to_numpy() / 200, dtype=torch.float32)
     began = time.monotonic()
     for rows in torch.arange(len(timed)).split(BATCH):
-        pictures = [Image.open(images[timed["sha256"].iloc[int(row)]]).convert("RGB") for row in rows]
+        paths = [images[timed["sha256"].iloc[int(row)]] for row in rows]
+        pictures = [Image.open(path.open("rb")).convert("RGB") for path in paths]
         batch = torch.stack([transform(picture) for picture in pictures])
         loss = nn.functional.mse_loss(head(pool(body(batch))), target[rows])
         optimiser.zero_grad()

@@ -61,7 +61,7 @@ def draw(folder: Path, count: int) -> pd.DataFrame:
         coarse = Image.fromarray(rng.integers(0, 256, (8, 18, 3), dtype=np.uint8))
         coarse.resize((470, 214), Image.Resampling.BICUBIC).save(folder / name, "JPEG")
     table = pd.DataFrame({"sha256": names, "price": rng.uniform(100, 900, len(names)), "site": "stockx"})
-    return table.assign(product_id=names, twin_group=names)
+    return table.assign(product_id=names, twin_group=names, release_date=pd.NaT)
 
 
 def run(folder: Path, backbone: Backbone, listings: pd.DataFrame) -> tuple[float, int]:

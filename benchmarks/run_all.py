@@ -11,7 +11,7 @@ from report import arguments
 
 ON_PUBLISHED_DATA = {"accuracy", "data_set", "finetune", "real_input"}
 NO_BENCHMARK = {"published", "report", "run_all", "scrapy_side"}
-OPTIONS_OF_ITS_OWN = {"crawler"}
+OPTIONS_OF_ITS_OWN = {"crawler", "gpu"}
 COULD_NOT_RUN = 2
 
 

@@ -4,7 +4,9 @@ With --archive and --weights on mobilenet_v2's features of the published catalog
 rows. Chosen on validation rows. Asked for: at least 100 networks tried in 10 minutes, and the least validation error of
 all below that of the default settings.
 
-    python benchmarks/tuning.py [--archive FOLDER --weights FOLDER] [--minutes 10] [--rows 12300]
+    python benchmarks/tuning.py [--archive FOLDER --weights FOLDER] [--scratch FOLDER] [--minutes 10] [--rows 12300]
+
+--scratch keeps the lake and the features between tries.
 """
 
 import argparse
@@ -24,13 +26,14 @@ from sneaker_assets.vision.settings import FeatureSettings, TuningSettings
 from sneaker_assets.vision.tuning import TUNED, TuningRows, tune
 
 LEAST_TRIALS = 100
-FEATURES = FeatureSettings(fit="trim", height=160, width=384)
+FEATURES = FeatureSettings(height=160, width=384, keep="scales", mirrored=True)
 N_FEATURES = 2560
 
 
 def main() -> None:
     """Search for as long as asked, and report."""
     parser = command_line(__doc__)
+    parser.add_argument("--scratch", type=Path, help="folder for what is kept; default: one of its own, removed")
     parser.add_argument("--minutes", type=float, default=10.0, help="of searching; default: %(default)s")
     parser.add_argument("--rows", type=int, default=12_300, help="drawn, without an archive; default: %(default)s")
     options = parser.parse_args()
@@ -69,14 +72,13 @@ def main() -> None:
 
 def read(options: argparse.Namespace) -> TuningRows:
     """The published catalogue's rows with mobilenet_v2's features, which are computed first."""
-    splits, images = published_splits(options.archive)
     backbone = load_backbone("mobilenet_v2", "auto", options.weights)
     with tempfile.TemporaryDirectory() as scratch:
-        store = open_store(UPath(scratch), backbone, FEATURES)
-        paths = {sha256: UPath(path) for sha256, path in images.items()}
-        update_store(store, backbone, paths, torch.device("cpu"), settings=FEATURES)
+        splits, images = published_splits(options.archive, options.scratch or Path(scratch))
+        store = open_store(UPath(options.scratch or scratch) / "features", backbone, FEATURES)
+        update_store(store, backbone, images, torch.device("cpu"), settings=FEATURES)
         features = store.gather_views(splits["sha256"].tolist())
-    return TuningRows(features, splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str))
+    return TuningRows(features, splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str), store.blocks)
 
 
 def draw(rows: int) -> TuningRows:

@@ -8,6 +8,7 @@ import dagster as dg
 from sneaker_assets.assets import (
     data_set,
     evaluation,
+    export,
     features,
     finetuned,
     gan,
@@ -23,6 +24,21 @@ from sneaker_assets.automation.schedules import SCHEDULES
 from sneaker_assets.automation.sensors import SENSORS
 from sneaker_assets.resources import ComputeResource, LakeIOManager, LakeResource, ListingSourceResource
 
+MODULES = [
+    scrapes,
+    prices,
+    listings,
+    data_set,
+    features,
+    price_model,
+    tuning,
+    finetuned,
+    evaluation,
+    export,
+    gan,
+    releases,
+]
+
 
 def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The whole project; ``resource_overrides`` replaces resources by name, for tests and other deployments."""
@@ -34,9 +50,7 @@ def build_definitions(resource_overrides: Mapping[str, Any] | None = None) -> dg
         "compute": ComputeResource.configure_at_launch(),
     }
     return dg.Definitions(
-        assets=dg.load_assets_from_modules(
-            [scrapes, prices, listings, data_set, features, price_model, tuning, finetuned, evaluation, gan, releases]
-        ),
+        assets=dg.load_assets_from_modules(MODULES),
         jobs=JOBS,
         schedules=SCHEDULES,
         sensors=SENSORS,

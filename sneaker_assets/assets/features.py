@@ -28,7 +28,8 @@ class FeatureConfig(dg.Config):
     width: int | None = Field(default=None, gt=0, description="Of the frame, pixels; default: the backbone's own.")
     keep: Keep = Field(
         default=FeatureSettings.keep,
-        description="pooled: average and maximum of the feature map; map: the whole map, as the article's head needs.",
+        description="pooled: average and maximum of the last map; scales: of the last map of three sizes, with their "
+        "deviation; map: the last map itself, as the article's head needs.",
     )
     mirrored: bool = Field(default=FeatureSettings.mirrored, description="Compute the mirrored view as well.")
 

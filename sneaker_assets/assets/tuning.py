@@ -61,6 +61,7 @@ def tuned_hyperparameters(
         store.gather_views(splits["sha256"].tolist()),
         splits["price"].to_numpy(dtype=float),
         splits["split"].to_numpy(dtype=str),
+        store.blocks,
     )
     trials = tune(known, settings, journal or Path(tempfile.gettempdir(), "sneaker-assets-studies", study))
     trials.insert(0, "backbone", context.partition_key)

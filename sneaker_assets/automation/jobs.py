@@ -32,6 +32,9 @@ tune_price_model = dg.define_asset_job(
 finetune_price_model = dg.define_asset_job(
     "finetune_price_model", ["finetuned_price_model"], description="Train a backbone further together with its head."
 )
+export_model = dg.define_asset_job(
+    "export_model", ["exported_model"], description="Write a backbone's price model as ONNX and as a torch program."
+)
 rank_models = dg.define_asset_job(
     "rank_models", ["model_leaderboard"], description="Choose the champion among the evaluated backbones."
 )
@@ -48,6 +51,7 @@ JOBS = (
     train_price_model,
     tune_price_model,
     finetune_price_model,
+    export_model,
     rank_models,
     train_gan,
     price_release,

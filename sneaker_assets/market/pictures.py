@@ -105,7 +105,9 @@ def _describe(path: UPath, settings: PictureSettings) -> dict[str, object]:
             size = opened.size
             image = _shrunk(opened)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PictureError(f"{path} cannot be read ({error}): materialize scraped_images again") from error
+        raise PictureError(
+            f"{path} cannot be read ({error}): remove the file and materialize scraped_images again"
+        ) from error
     shoe = find_shoe(image, settings.tolerance)
     box = enlarge(shoe, settings.margin, image.size, size)
     red, green, blue = np.asarray(image.resize((1, 1), Image.Resampling.BOX, box=shoe)).ravel().tolist()

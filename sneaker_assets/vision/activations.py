@@ -1,7 +1,7 @@
 """What the trained blocks of a backbone are given: kept outputs of the frozen blocks below, or fresh ones each epoch.
 
-On a CPU the frozen blocks cost more than those above: a few augmented copies of each picture go through them once, in
-bfloat16 memory maps. On a GPU, and where the whole network is trained, each epoch augments the pictures anew.
+On a CPU the frozen blocks cost more than those above: a few augmented copies of each picture go through them once, into
+float16 memory maps. On a GPU, and where the whole network is trained, each epoch augments the pictures anew.
 """
 
 import hashlib
@@ -37,9 +37,10 @@ _COPIES = 2**31
 Indices = NDArray[np.int64]
 
 
-def precision_of(device: torch.device, settings: FinetuneSettings) -> torch.dtype:
-    """What the frozen blocks compute in."""
-    return fast_precision(device) if settings.bfloat16 else torch.float32
+def precision_of(device: torch.device, backbone: Backbone, settings: FinetuneSettings) -> torch.dtype:
+    """What the networks compute in: bfloat16 where it is asked for and both device and network are made for it."""
+    wanted = settings.bfloat16 and backbone.architecture.stands_bfloat16
+    return fast_precision(device) if wanted else torch.float32
 
 
 class Inputs(Protocol):
@@ -66,6 +67,7 @@ class LiveInputs:
     normalise: nn.Module
     settings: FinetuneSettings
     device: torch.device
+    precision: torch.dtype
 
     @property
     def name(self) -> str:
@@ -87,20 +89,20 @@ class LiveInputs:
 
     @torch.no_grad()
     def _through(self, pixels: Tensor) -> Tensor:
-        images = self.normalise(pixels.to(self.device)).to(precision_of(self.device, self.settings))
+        images = self.normalise(pixels.to(self.device)).to(self.precision)
         through: Tensor = self.lower(images.contiguous(memory_format=torch.channels_last))
         return through
 
 
 @dataclass(frozen=True)
 class KeptInputs:
-    """What left the frozen blocks, once a copy: bfloat16 [copies, N pictures, C, h, w], its bits as uint16.
+    """What left the frozen blocks, a copy a map: float16 [N pictures, C, h, w].
 
     The first copy is the picture as it is; ``picture`` says which one a row shows.
     """
 
     name: str
-    copies: Sequence[NDArray[np.uint16]]
+    copies: Sequence[NDArray[np.float16]]
     picture: Indices
     seed: int
     device: torch.device
@@ -113,14 +115,14 @@ class KeptInputs:
         """See :class:`Inputs`; a copy is drawn for each row."""
         drawn = np.random.default_rng((self.seed, epoch)).integers(len(self.copies), size=len(self.picture))[rows]
         picture = self.picture[rows]
-        out = np.empty((len(rows), *self.copies[0].shape[1:]), np.uint16)
+        out = np.empty((len(rows), *self.copies[0].shape[1:]), np.float16)
         for number in np.unique(drawn):
             out[drawn == number] = self.copies[number][picture[drawn == number]]
         return self._tensor(out)
 
-    def _tensor(self, bits: NDArray[np.uint16]) -> Tensor:
-        held = torch.from_numpy(bits.view(np.int16)).view(torch.bfloat16)
-        return held.to(self.device).contiguous(memory_format=torch.channels_last)
+    def _tensor(self, kept: NDArray[np.float16]) -> Tensor:
+        held = torch.from_numpy(kept).to(self.device).float()
+        return held.contiguous(memory_format=torch.channels_last)
 
 
 def prepare_inputs(
@@ -145,16 +147,16 @@ def prepare_inputs(
         device: Where to compute.
     """
     picture = np.array([frames.row[sha256] for sha256 in hashes], dtype=np.int64)
-    precision = precision_of(device, settings)
+    precision = precision_of(device, backbone, settings)
     lower = split.lower.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    live = LiveInputs(frames, picture, lower, Normalise(backbone).to(device), settings, device)
+    live = LiveInputs(frames, picture, lower, Normalise(backbone).to(device), settings, device, precision)
     if not settings.copies or not list(split.lower.children()):
         return live
     drawn = [settings.unfreeze_from, settings.flip, settings.rotation, settings.colour, settings.seed]
     said = json.dumps([frames.name, backbone.fingerprint, str(precision), drawn])
     name = hashlib.sha256(said.encode()).hexdigest()[:12]
     paths = [folder / f"activations-{name}-{copy}.npy" for copy in range(settings.copies)]
-    every = LiveInputs(frames, np.arange(len(frames.pixels)), lower, live.normalise, settings, device)
+    every = LiveInputs(frames, np.arange(len(frames.pixels)), lower, live.normalise, settings, device, precision)
     for copy, path in enumerate(paths):
         if not path.exists():
             _keep_copy(path, every, copy)
@@ -165,15 +167,15 @@ def _keep_copy(path: Path, inputs: LiveInputs, copy: int) -> None:
     """Send every picture through the frozen blocks: as it is for copy 0, changed a little for the others."""
     progress = Progress(logger, f"frozen blocks, copy {copy + 1}", of=len(inputs.picture))
     with lake.new_file(UPath(path)) as file:
-        kept: np.memmap[Any, np.dtype[np.uint16]] | None = None
+        kept: np.memmap[Any, np.dtype[np.float16]] | None = None
         for start in range(0, len(inputs.picture), _BATCH):
             rows = inputs.picture[start : start + _BATCH]
             given = inputs.varied(rows, _COPIES + copy) if copy else inputs.plain(rows)
-            bits = given.to("cpu", torch.bfloat16).contiguous().view(torch.int16).numpy().view(np.uint16)
+            outputs = given.to("cpu", torch.float16).contiguous().numpy()
             if kept is None:
-                shape = (len(inputs.picture), *bits.shape[1:])
-                kept = np.lib.format.open_memmap(file, "w+", np.uint16, shape)
-            kept[start : start + len(rows)] = bits
+                shape = (len(inputs.picture), *outputs.shape[1:])
+                kept = np.lib.format.open_memmap(file, "w+", np.float16, shape)
+            kept[start : start + len(rows)] = outputs
             progress.add(len(rows))
         assert kept is not None
         kept.flush()

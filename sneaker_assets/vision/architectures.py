@@ -23,6 +23,8 @@ class Architecture:
 
     ``head`` names the children behind the last feature map and ``relu`` says that this map still lacks its ReLU;
     ``height`` and ``width`` (pixels), ``mean`` and ``deviation`` ([0, 1]) are those its ImageNet weights were made for.
+    ``stands_bfloat16`` says that its features change by less than 1 % in bfloat16: inverted bottlenecks, whose maps end
+    without a ReLU, change by 14 % (measured on mobilenet_v2 with its ImageNet weights).
     """
 
     name: str
@@ -34,6 +36,7 @@ class Architecture:
     width: int = 224
     mean: Colour = (0.485, 0.456, 0.406)
     deviation: Colour = (0.229, 0.224, 0.225)
+    stands_bfloat16: bool = True
 
     @property
     def library_name(self) -> str:
@@ -64,9 +67,9 @@ BACKBONES: dict[str, Architecture] = {
             mean=_HALF,
             deviation=_HALF,
         ),
-        Architecture("mobilenet_v2"),
+        Architecture("mobilenet_v2", stands_bfloat16=False),
         Architecture("convnext_tiny"),
-        Architecture("efficientnetv2", published_as="efficientnet_v2_s", height=384, width=384),
+        Architecture("efficientnetv2", published_as="efficientnet_v2_s", height=384, width=384, stands_bfloat16=False),
     )
 }
 

@@ -6,6 +6,7 @@ of their output is that of ``features``.
 
 import copy
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,17 +36,36 @@ class Backbone:
     weights: str
     fingerprint: str
 
-    def ready(self, device: torch.device, precision: torch.dtype) -> nn.Module:
-        """A copy that gives the same map sooner: batch norms folded into convolutions, channels last.
+    def ready(self, device: torch.device, precision: torch.dtype) -> nn.Sequential:
+        """A copy in stages that gives the same maps sooner: batch norms folded into convolutions, channels last.
 
-        ``network`` itself stays as it is, in float32, for whoever wants gradients or its layers.
+        Each stage ends with the network's last map of one size. ``network`` itself stays as it is, in float32, for
+        whoever wants gradients or its layers.
         """
-        copied = copy.deepcopy(self._folded)
-        return copied.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        stages = copy.deepcopy(self._stages)
+        return stages.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of the map that each stage ends with."""
+        return tuple(width for _, width in self._cut)
 
     @cached_property
-    def _folded(self) -> nn.Module:
-        return fuse(self.network)
+    def _stages(self) -> nn.Sequential:
+        return nn.Sequential(*(fuse(nn.Sequential(*blocks)) for blocks, _ in self._cut))
+
+    @cached_property
+    def _cut(self) -> list[tuple[list[nn.Module], int]]:
+        """The blocks of each stage and the channels they end with, by what becomes of a small image."""
+        cut: list[tuple[list[nn.Module], int]] = []
+        image, side = torch.zeros(1, 3, 96, 96), 0
+        with torch.no_grad():
+            for block in _blocks(self.network):
+                image = block(image)
+                blocks = cut.pop()[0] if image.shape[-1] == side else []
+                cut.append(([*blocks, block], image.shape[1]))
+                side = image.shape[-1]
+        return cut
 
 
 def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Path | None = None) -> Backbone:
@@ -103,6 +123,15 @@ def child_names(architecture: Architecture) -> list[str]:
     return [name for name, _ in model.named_children() if name not in architecture.head]
 
 
+def _blocks(network: nn.Module) -> Iterator[nn.Module]:
+    """The modules that a network calls one after the other."""
+    if type(network) is nn.Sequential:
+        for child in network:
+            yield from _blocks(child)
+    else:
+        yield network
+
+
 def _initialise(network: nn.Module) -> nn.Module:
     """Random weights that keep the signal's size from layer to layer (He and others 2015, arXiv 1502.01852)."""
     rng = torch.Generator().manual_seed(RANDOM_WEIGHTS_SEED)
@@ -129,3 +158,8 @@ def _fingerprint(name: str, network: nn.Module) -> str:
 def pool(feature_map: Tensor) -> Tensor:
     """Average and maximum over the map, side by side: [N, C, h, w] to [N, 2C]."""
     return torch.cat([feature_map.mean(dim=(2, 3)), feature_map.amax(dim=(2, 3))], dim=1)
+
+
+def pool_with_deviation(feature_map: Tensor) -> Tensor:
+    """Average, maximum and deviation over the map, side by side: [N, C, h, w] to [N, 3C]."""
+    return torch.cat([pool(feature_map), feature_map.std(dim=(2, 3), correction=0)], dim=1)

@@ -30,7 +30,7 @@ def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFram
     """
     train = splits[splits["split"] == "train"]
     held_out = splits[splits["split"] != "train"].reset_index(drop=True)
-    features = store.gather_views(held_out["sha256"].tolist())
+    features = store.gather_views(held_out["sha256"].tolist(), model.views)
     site_medians = train.groupby("site")["price"].median()
     predicted = held_out.assign(
         model=model.price(features),

@@ -1,7 +1,7 @@
 """A frozen backbone's features of each image, computed once. How they lie on disk is ``store``'s concern."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from upath import UPath
 
 from sneaker_assets.market.borders import MARGIN, TOLERANCE
 from sneaker_assets.progress import Progress
-from sneaker_assets.vision.backbones import Backbone, pool
+from sneaker_assets.vision.backbones import Backbone, pool, pool_with_deviation
 from sneaker_assets.vision.device import fast_precision
 from sneaker_assets.vision.images import Frame, Pixels, read_batches
 from sneaker_assets.vision.settings import FeatureSettings, Keep, View
@@ -25,6 +25,9 @@ PART_SIZE = 512
 MAP_SIDE = 7
 """Side of the map that VGG's classifier takes, whatever the frame."""
 
+SCALES = 3
+"""Sizes of map that are pooled, the smallest ones."""
+
 
 def frame_of(backbone: Backbone, settings: FeatureSettings) -> Frame:
     """The frame that these settings give this backbone."""
@@ -34,7 +37,8 @@ def frame_of(backbone: Backbone, settings: FeatureSettings) -> Frame:
 
 def open_store(features_folder: UPath, backbone: Backbone, settings: FeatureSettings | None = None) -> FeatureStore:
     """The store of exactly this backbone, weights and preprocessing, created where it is new."""
-    return FeatureStore.create(features_folder, describe(backbone, settings or FeatureSettings()))
+    settings = settings or FeatureSettings()
+    return FeatureStore.create(features_folder, describe(backbone, settings), settings.views)
 
 
 def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]:
@@ -48,6 +52,7 @@ def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]
         "fit": frame.fit,
         "border": [TOLERANCE, MARGIN] if frame.fit == "trim" else None,
         "keep": settings.keep,
+        "blocks": [3 * channels for channels in backbone.channels[-SCALES:]] if settings.keep == "scales" else [],
     }
 
 
@@ -61,8 +66,8 @@ def extract(
 ) -> Iterator[dict[View, Tensor]]:
     """Features of batches of images.
 
-    Channels last, batch norms folded, and bfloat16 where the device is made for it: together three times as fast on a
-    CPU as the network as it was published, with a relative error of the features below 1 %.
+    Channels last, batch norms folded, and bfloat16 where device and network are made for it: together about twice as
+    fast on a CPU as the network as it was published, with a relative error of the features below 1 %.
 
     Args:
         backbone: The network.
@@ -72,23 +77,35 @@ def extract(
         views: Of each image.
 
     Returns:
-        By view, float32 [n, 2C] or [n, 49C] a batch, on the device.
+        By view, float32 a batch, on the device: [n, 2C], [n, 49C], or [n, 3C + 3C' + 3C''] for three scales.
     """
-    precision = fast_precision(device)
-    network = backbone.ready(device, precision)
+    precision = fast_precision(device) if backbone.architecture.stands_bfloat16 else torch.float32
+    stages = backbone.ready(device, precision)
     normalise = Normalise(backbone).to(device)
     for batch in batches:
         pixels = torch.from_numpy(batch).to(device, non_blocking=True).permute(0, 3, 1, 2)
         images = normalise(pixels).to(precision)
-        yield {view: _kept(network(_seen(images, view)).float(), keep) for view in views}
+        yield {view: summarise(maps_of(stages, _seen(images, view)), keep) for view in views}
 
 
 def _seen(images: Tensor, view: View) -> Tensor:
     return images.flip(3).contiguous(memory_format=torch.channels_last) if view == "mirrored" else images
 
 
-def _kept(feature_map: Tensor, keep: Keep) -> Tensor:
-    return pool(feature_map) if keep == "pooled" else functional.adaptive_avg_pool2d(feature_map, MAP_SIDE).flatten(1)
+def maps_of(stages: Iterable[nn.Module], images: Tensor) -> list[Tensor]:
+    """The map that each stage ends with."""
+    maps = [images]
+    for stage in stages:
+        maps.append(stage(maps[-1]))
+    return maps[1:]
+
+
+def summarise(maps: Sequence[Tensor], keep: Keep) -> Tensor:
+    """What is kept of these maps, float32 [n, D]."""
+    if keep == "scales":
+        return torch.cat([pool_with_deviation(feature_map.float()) for feature_map in maps[-SCALES:]], dim=1)
+    last = maps[-1].float()
+    return pool(last) if keep == "pooled" else functional.adaptive_avg_pool2d(last, MAP_SIDE).flatten(1)
 
 
 class Normalise(nn.Module):

@@ -25,7 +25,6 @@ from upath import UPath
 
 from sneaker_assets.progress import Progress
 from sneaker_assets.vision.activations import Indices, Inputs
-from sneaker_assets.vision.device import fast_precision
 from sneaker_assets.vision.finetune_state import FinetuneState, PriceNetwork
 from sneaker_assets.vision.heads import PriceHead, TrainingError
 from sneaker_assets.vision.ranks import Ranks
@@ -60,6 +59,7 @@ class Finetuning:
         network: The blocks and the head, on the device; changed in place.
         settings: How to train.
         device: Where.
+        precision: What convolutions compute in.
         ranks: Which of several processes this is.
     """
 
@@ -71,10 +71,11 @@ class Finetuning:
         settings: FinetuneSettings,
         *,
         device: torch.device,
+        precision: torch.dtype = torch.float32,
         ranks: Ranks | None = None,
     ) -> None:
         self.inputs, self.rows, self.settings, self.device = inputs, rows, settings, device
-        self.ranks = ranks or Ranks()
+        self.precision, self.ranks = precision, ranks or Ranks()
         network.to(memory_format=torch.channels_last)
         self.state = FinetuneState.begin(network, settings)
         self.micro_batch = settings.micro_batch
@@ -175,7 +176,7 @@ class Finetuning:
                 if last or self.ranks.size == 1
                 else cast("DistributedDataParallel", self.trained).no_sync()
             ):
-                with autocast(self.device, self.settings):
+                with autocast(self.device, self.precision):
                     expected = self.trained(self.inputs.varied(rows, epoch), masks[start : start + len(rows)])
                 prices = self.rows.prices[rows].to(self.device)
                 # The ranks' gradients are averaged, and their parts need not be of one size.
@@ -216,14 +217,13 @@ class Finetuning:
     def expect(self, network: PriceNetwork, rows: Indices) -> Tensor:
         """What a network gives for rows as they are: float32 [n], on the CPU."""
         batches = [rows[start : start + _VALIDATION_BATCH] for start in range(0, len(rows), _VALIDATION_BATCH)]
-        with autocast(self.device, self.settings):
+        with autocast(self.device, self.precision):
             return torch.cat([network(self.inputs.plain(batch)).float().cpu() for batch in batches])
 
 
-def autocast(device: torch.device, settings: FinetuneSettings) -> torch.autocast:
-    """A context with convolutions in bfloat16 where that is asked for and the device is made for it."""
-    enabled = settings.bfloat16 and fast_precision(device) == torch.bfloat16
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """A context with convolutions in bfloat16, where that is the precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
 
 
 def run_name(inputs: Inputs, rows: Rows, settings: FinetuneSettings, known: Mapping[str, str]) -> str:

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import nn
 from upath import UPath
 
 from sneaker_assets import lake
-from sneaker_assets.vision.activations import Inputs, prepare_inputs
+from sneaker_assets.vision.activations import Inputs, precision_of, prepare_inputs
 from sneaker_assets.vision.backbones import Backbone, load_backbone, pool
 from sneaker_assets.vision.blocks import split_at, trained_names, with_weights
 from sneaker_assets.vision.features import frame_of, open_store, update_store
@@ -89,32 +90,34 @@ class FinetuneJob:
         )
         name = run_name(inputs, rows, settings, {"backbone": backbone.fingerprint})
         upper = split.upper.to(device)
-        head = _first_head(
-            scratch / f"head-{name}.safetensors", upper.eval(), inputs, rows, settings=settings, device=device
-        )
+        precision = precision_of(device, backbone, settings)
+        ready = scratch / f"head-{name}.safetensors"
+        if not ready.exists():
+            features = _plain_features(upper.eval(), inputs, len(splits), device, precision)
+            lake.write_bytes(UPath(ready), save(_first_head(features, rows, settings).state_dict()))
+        head = build_head(head_config(settings), len(load(ready.read_bytes())["feature_mean"]))
+        head.load_state_dict(load(ready.read_bytes()))
         network = begin_network(upper, head, device)
-        return Finetuning(inputs, rows, network, settings, device=device, ranks=ranks), name
+        return Finetuning(inputs, rows, network, settings, device=device, precision=precision, ranks=ranks), name
 
 
-def _first_head(
-    path: Path, upper: nn.Module, inputs: Inputs, rows: Rows, *, settings: FinetuneSettings, device: torch.device
-) -> PriceHead:
-    """A head fitted to the features as they are before the training, computed once."""
-    config = head_config(settings)
-    if not path.exists():
-        every = np.arange(len(rows.prices))
-        with torch.inference_mode(), autocast(device, settings):
-            batches = np.array_split(every, max(1, len(every) // _BATCH))
-            features = torch.cat([pool(upper(inputs.plain(batch)).float()).cpu() for batch in batches])
-        sides = np.full(len(every), "test", dtype="<U10")
-        sides[rows.train], sides[rows.validation] = "train", "validation"
-        first = replace(config, epochs=10, batch_size=128, learning_rate=3e-4, patience=3)
-        trained = train_head(features.numpy()[None], rows.prices.double().numpy(), sides, first)
-        lake.write_bytes(UPath(path), save(trained.head.state_dict()))
-    state = load(path.read_bytes())
-    head = build_head(config, len(state["feature_mean"]))
-    head.load_state_dict(state)
-    return head
+@torch.inference_mode()
+def _plain_features(
+    upper: nn.Module, inputs: Inputs, n: int, device: torch.device, precision: torch.dtype
+) -> NDArray[np.float32]:
+    """Features float32 [n, 2C] as they are before the training."""
+    batches = np.array_split(np.arange(n), max(1, n // _BATCH))
+    with autocast(device, precision):
+        features = torch.cat([pool(upper(inputs.plain(batch)).float()).cpu() for batch in batches])
+    return np.asarray(features)
+
+
+def _first_head(features: NDArray[np.float32], rows: Rows, settings: FinetuneSettings) -> PriceHead:
+    """A head fitted to them, from which the training begins."""
+    sides = np.full(len(features), "test", dtype="<U10")
+    sides[rows.train], sides[rows.validation] = "train", "validation"
+    config = replace(head_config(settings), epochs=10, batch_size=128, learning_rate=3e-4, patience=3)
+    return train_head(features[None], rows.prices.double().numpy(), sides, config).head
 
 
 def head_config(settings: FinetuneSettings) -> HeadConfig:

@@ -4,6 +4,8 @@ Every head standardises its input and its target with the training rows' mean an
 it takes raw features and gives US dollars. How heads are fitted is the concern of ``training`` and ``ridge``.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -42,11 +44,17 @@ class PriceHead(nn.Module):
         for name in ("target_deviation", "smearing"):
             self.register_buffer(name, torch.ones(()))
 
-    def fit_scales(self, features: Tensor, prices: Tensor) -> None:
-        """Take mean and deviation of the training rows; a feature or price that never varies keeps deviation 1."""
+    def fit_scales(self, features: Tensor, prices: Tensor, blocks: Sequence[int] = ()) -> None:
+        """Take mean and deviation of the training rows; a feature or price that never varies keeps deviation 1.
+
+        Features that lie side by side in ``blocks`` of unlike widths are scaled so that each block counts alike.
+        """
         target = prices.log() if self.logarithmic else prices
         self.feature_mean.copy_(features.mean(0))
         self.feature_deviation.copy_(_deviation(features))
+        if blocks:
+            widths = torch.tensor(blocks, dtype=torch.float32)
+            self.feature_deviation.mul_((widths / widths.mean()).sqrt().repeat_interleave(torch.tensor(blocks)))
         self.target_mean.copy_(target.mean())
         self.target_deviation.copy_(_deviation(target))
         self.price_mean.copy_(prices.mean())

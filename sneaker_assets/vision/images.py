@@ -67,7 +67,9 @@ def read_image(path: UPath, frame: Frame) -> Pixels:
             image.draft("RGB", frame.least_size(image))
             framed = frame.around(on_white(image))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UnreadableImageError(f"{path} cannot be read ({error}): materialize scraped_images again") from error
+        raise UnreadableImageError(
+            f"{path} cannot be read ({error}): remove the file and materialize scraped_images again"
+        ) from error
     return np.asarray(framed)
 
 

@@ -26,7 +26,7 @@ from sneaker_assets import lake
 from sneaker_assets.vision.backbones import Backbone, load_backbone
 from sneaker_assets.vision.blocks import with_weights
 from sneaker_assets.vision.features import extract
-from sneaker_assets.vision.heads import PriceHead, build_head
+from sneaker_assets.vision.heads import PriceHead, TrainingError, build_head
 from sneaker_assets.vision.images import Frame, read_batches
 from sneaker_assets.vision.intervals import conformal_factor
 from sneaker_assets.vision.settings import HeadConfig, View
@@ -36,7 +36,7 @@ from sneaker_assets.vision.weights import WeightsError
 
 logger = logging.getLogger(__name__)
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raise it when the same inputs would give another model."""
 
 BACKBONE_FILE = "backbone.safetensors"
@@ -115,8 +115,10 @@ def train_price_model(
 
     Raises:
         StoreError: an image has no features.
-        TrainingError: the rows cannot be trained on.
+        TrainingError: the rows cannot be trained on, or the head is not made for these features.
     """
+    if config.kind == "article" and store.manifest.get("keep") != "map":
+        raise TrainingError("the article's head takes whole feature maps: materialize image_features with keep: map")
     folder = models_folder / fingerprint(store, splits, config.as_dict())
     if folder.exists():
         logger.info("model %s is already there", folder.name)
@@ -124,7 +126,7 @@ def train_price_model(
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     features = store.gather_views(splits["sha256"].tolist())
     prices = splits["price"].to_numpy()
-    trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished)
+    trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished, blocks=store.blocks)
     validation = (splits["split"] == "validation").to_numpy()
     factor = conformal_factor(prices[validation], price_rows(trained.head, features[:, validation]))
     save_price_model(folder, trained, store, splits, config, factor=factor)
@@ -220,7 +222,7 @@ def price_images(
         WeightsError: the weights that the model was trained with cannot be had any more.
         UnreadableImageError: an image does not decode.
     """
-    backbone = _same_backbone(model, weights_folder)
+    backbone = same_backbone(model, weights_folder)
     features = model.config["features"]
     batches = read_batches(images, 32, _frame(features))
     seen = list(extract(backbone, batches, device, features["keep"], model.views))
@@ -232,7 +234,12 @@ def _frame(features: dict[str, Any]) -> Frame:
     return Frame(height, width, features["fit"])
 
 
-def _same_backbone(model: PriceModel, weights_folder: Path | None) -> Backbone:
+def same_backbone(model: PriceModel, weights_folder: Path | None) -> Backbone:
+    """The backbone that the model was trained on.
+
+    Raises:
+        WeightsError: its weights cannot be had any more.
+    """
     backbone = load_backbone(model.backbone, "none" if model.weights.startswith("random") else "auto", weights_folder)
     trained = model.folder / BACKBONE_FILE
     if trained.exists():

@@ -22,8 +22,8 @@ from sneaker_assets.vision.rows import Rows
 logger = logging.getLogger(__name__)
 
 ALPHAS = np.geomspace(1e-1, 1e6, 29)
-KERNEL_GAMMAS = (0.2, 0.4, 0.8, 1.6)
-KERNEL_ALPHAS = (0.1, 0.3, 1.0)
+KERNEL_GAMMAS = (0.2, 0.4, 0.8, 1.6, 3.2)
+KERNEL_ALPHAS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 Matrix = NDArray[np.float64]
 

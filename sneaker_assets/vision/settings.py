@@ -9,10 +9,15 @@ WeightsChoice = Literal["auto", "imagenet", "none"]
 Fit = Literal["trim", "pad", "squash"]
 """How a picture fills its frame: its white border cut and padded with white, only padded, or squashed."""
 
-Keep = Literal["pooled", "map"]
-"""What is kept of a feature map: average and maximum over it, or the map itself (7x7, as VGG's classifier takes it)."""
+Keep = Literal["pooled", "scales", "map"]
+"""What is kept of a network's maps.
+
+``pooled``: average and maximum over the last one; ``scales``: average, maximum and deviation over the last one of each
+of three sizes; ``map``: the last one itself (7x7, as VGG's classifier takes it).
+"""
 
 View = Literal["plain", "mirrored"]
+VIEWS: tuple[View, ...] = ("plain", "mirrored")
 HeadKind = Literal["pooled", "article", "ridge", "kernel_ridge"]
 Target = Literal["dollars", "log"]
 
@@ -30,7 +35,7 @@ class FeatureSettings:
     @property
     def views(self) -> tuple[View, ...]:
         """The views that are computed."""
-        return ("plain", "mirrored") if self.mirrored else ("plain",)
+        return VIEWS if self.mirrored else VIEWS[:1]
 
 
 ARTICLE_FEATURES = FeatureSettings(fit="squash", height=224, width=336, keep="map", mirrored=True)

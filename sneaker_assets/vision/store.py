@@ -5,6 +5,7 @@ weights and one preprocessing: another of these is another store. It grows by wh
 goes on where it was, and a re-crawl costs only its new images. How features are computed is ``features``' concern.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from upath import UPath
 
 from sneaker_assets import lake
-from sneaker_assets.vision.settings import View
+from sneaker_assets.vision.settings import VIEWS, View
 
 CODE_VERSION = "3"
 """Raise it when the same image, weights and settings would give other features."""
@@ -33,22 +34,26 @@ class StoreError(RuntimeError):
 class FeatureStore:
     """One folder a view: parts of float32 [n, D] beside an index from sha256 to part and row.
 
-    ``manifest`` says what the features are of: backbone, weights, fingerprint, frame, fit, keep and code_version.
+    ``manifest`` says what the features are of: backbone, weights, fingerprint, frame, fit, border, keep, blocks
+    and code_version.
     """
 
     folder: UPath
     manifest: Mapping[str, Any]
+    asked_for: tuple[View, ...] = VIEWS
 
     @classmethod
-    def create(cls, features_folder: UPath, manifest: Mapping[str, Any]) -> "FeatureStore":
-        """The store of exactly these features, made where it is new."""
+    def create(
+        cls, features_folder: UPath, manifest: Mapping[str, Any], views: tuple[View, ...] = VIEWS
+    ) -> "FeatureStore":
+        """The store of exactly these features, made where it is new; of its views, these are looked at."""
         manifest = {**manifest, "code_version": CODE_VERSION}
         identity = {key: value for key, value in manifest.items() if key != "weights"}
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
         folder = features_folder / manifest["backbone"] / key
         if not (folder / "manifest.json").exists():
             lake.write_json(folder / "manifest.json", manifest)
-        return cls.open(folder)
+        return dataclasses.replace(cls.open(folder), asked_for=views)
 
     @classmethod
     def open(cls, folder: UPath) -> "FeatureStore":
@@ -80,9 +85,13 @@ class FeatureStore:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views that have been computed."""
-        known: tuple[View, ...] = ("plain", "mirrored")
-        return tuple(view for view in known if self._index_path(view).exists())
+        """The views that have been computed, of those asked for."""
+        return tuple(view for view in self.asked_for if self._index_path(view).exists())
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Widths of the groups of features that lie side by side and are to count alike; none where all are one."""
+        return tuple(self.manifest.get("blocks", ()))
 
     def index(self, view: View = "plain") -> pd.DataFrame:
         """Columns ``sha256``, ``part`` and ``row``; no rows where nothing was computed yet."""
@@ -129,9 +138,9 @@ class FeatureStore:
             gathered[rows.index] = parts[part][rows.to_numpy()]
         return gathered
 
-    def gather_views(self, hashes: Sequence[str]) -> Features:
-        """The features of these images in every view, float32 [views, n, D]."""
-        return np.stack([self.gather(hashes, view) for view in self.views or ("plain",)])
+    def gather_views(self, hashes: Sequence[str], views: Sequence[View] = ()) -> Features:
+        """The features of these images in these views, or else in all, float32 [views, n, D]."""
+        return np.stack([self.gather(hashes, view) for view in views or self.views or ("plain",)])
 
     def _index_path(self, view: View) -> UPath:
         return self.folder / view / "index.parquet"
@@ -141,8 +150,13 @@ class FeatureStore:
 
     def _read(self, view: View, number: int) -> Features:
         path = self._part(view, number)
-        local = lake.local_path(path)
-        if local is not None:
-            return np.asarray(np.load(local, mmap_mode="r"))
-        with path.open("rb") as file:
-            return np.asarray(np.load(file))
+        try:
+            local = lake.local_path(path)
+            if local is not None:
+                return np.asarray(np.load(local, mmap_mode="r"))
+            with path.open("rb") as file:
+                return np.asarray(np.load(file))
+        except (OSError, ValueError, EOFError) as error:
+            raise StoreError(
+                f"{path} cannot be read ({error}): remove the folder {self.folder} and materialize image_features again"
+            ) from error

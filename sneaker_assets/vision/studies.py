@@ -89,5 +89,7 @@ def outlier_ablation(
 def _ridge(store: FeatureStore, splits: pd.DataFrame, asked: pd.DataFrame) -> NDArray[np.float64]:
     """Prices of ``asked`` by ridge on the training rows of ``splits``, US dollars."""
     features = store.gather_views(splits["sha256"].tolist())
-    trained = train_head(features, splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str), RIDGE)
+    trained = train_head(
+        features, splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str), RIDGE, blocks=store.blocks
+    )
     return price_rows(trained.head, store.gather_views(asked["sha256"].tolist()))

@@ -7,7 +7,7 @@ import io
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,7 @@ def train_head(
     config: HeadConfig,
     checkpoint: UPath | None = None,
     *,
+    blocks: Sequence[int] = (),
     after_epoch: AfterEpoch | None = None,
 ) -> TrainedHead:
     """Fit a head to the training rows and keep what is best on the validation rows.
@@ -63,6 +64,7 @@ def train_head(
         splits: [N], of ``tables.SPLITS``.
         config: What to fit, and how.
         checkpoint: Where a network's training is written down, so that a killed one goes on.
+        blocks: Widths of the groups of features that are to count alike, D in all; none: each feature counts alike.
         after_epoch: Called after each epoch of a network.
 
     Raises:
@@ -73,7 +75,7 @@ def train_head(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         head = build_head(config, n_features=x.shape[2], n_support=len(rows.train))
-        head.fit_scales(x.mean(0)[rows.train], rows.prices[rows.train])
+        head.fit_scales(x.mean(0)[rows.train], rows.prices[rows.train], blocks)
         if config.kind == "ridge":
             return TrainedHead(head.eval(), *fit_ridge(head, x.mean(0), rows))
         if config.kind == "kernel_ridge":

@@ -11,7 +11,7 @@ NIPS 2011.
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,11 +62,15 @@ class StudyError(RuntimeError):
 
 @dataclass(frozen=True)
 class TuningRows:
-    """What is searched on: features float32 [views, N, D], prices float64 [N] in US dollars, side of the split [N]."""
+    """What is searched on: features float32 [views, N, D], prices float64 [N] in US dollars, side of the split [N].
+
+    ``blocks`` are the widths of the groups of features that count alike, as ``FeatureStore.blocks`` has them.
+    """
 
     features: Features
     prices: NDArray[np.float64]
     sides: NDArray[np.str_]
+    blocks: Sequence[int] = ()
 
 
 def tune(known: TuningRows, settings: TuningSettings, journal: Path) -> pd.DataFrame:
@@ -170,7 +174,12 @@ class _NetworkTrial:
                 raise optuna.TrialPruned
 
         trained = train_head(
-            self._known.features, self._known.prices, self._known.sides, config, after_epoch=after_epoch
+            self._known.features,
+            self._known.prices,
+            self._known.sides,
+            config,
+            blocks=self._known.blocks,
+            after_epoch=after_epoch,
         )
         return math.sqrt(trained.history["validation_mse"].min())
 
@@ -179,17 +188,17 @@ class _KernelTrial:
     """One kernel ridge; the distances of all trials are computed once."""
 
     def __init__(self, known: TuningRows) -> None:
-        self._rows = split_rows(known.prices, known.sides)
+        self._rows, self._blocks = split_rows(known.prices, known.sides), known.blocks
         self._features = torch.from_numpy(known.features).mean(0)
         self._equations: KernelRidge | None = None
 
     def __call__(self, trial: Trial) -> float:
         target: Any = trial.suggest_categorical("target", ["dollars", "log"])
         gamma = trial.suggest_float("gamma", 0.02, 5.0, log=True)
-        alpha = trial.suggest_float("alpha", 0.01, 10.0, log=True)
+        alpha = trial.suggest_float("alpha", 0.001, 10.0, log=True)
         config = HeadConfig(kind="kernel_ridge", target=target, gamma=gamma, alpha=alpha)
         head = build_head(config, self._features.shape[1], len(self._rows.train))
-        head.fit_scales(self._features[self._rows.train], self._rows.prices[self._rows.train])
+        head.fit_scales(self._features[self._rows.train], self._rows.prices[self._rows.train], self._blocks)
         if self._equations is None:
             self._equations = KernelRidge.of(head, self._features, self._rows)
         history, best = self._equations.fit(head, [gamma], [alpha])

@@ -12,6 +12,7 @@ from sneaker_assets.vision.backbones import Backbone, load_backbone
 from sneaker_assets.vision.card import model_card
 from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split
 from sneaker_assets.vision.features import open_store, update_store
+from sneaker_assets.vision.heads import TrainingError, build_head
 from sneaker_assets.vision.leaderboard import rank_models
 from sneaker_assets.vision.price_model import PriceModel, price_images, train_price_model
 from sneaker_assets.vision.settings import HeadConfig, HeadKind, Target
@@ -103,6 +104,21 @@ def test_an_image_is_priced_as_it_was_when_its_features_were_kept(
     model.config["features"]["fingerprint"] = "another"
     with pytest.raises(WeightsError, match="with other values: set SNEAKER_WEIGHTS"):
         price_images(model, [lake.image(hashes[0])], None, CPU)
+
+
+def test_the_articles_head_is_that_of_the_article_and_takes_whole_maps_alone(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
+) -> None:
+    store, splits = trained_on
+    article = HeadConfig(kind="article")
+    with pytest.raises(TrainingError, match="takes whole feature maps: materialize image_features with keep: map"):
+        train_price_model(lake.folder("models", "article"), store, splits, article)
+    with torch.device("meta"):
+        head = build_head(article, 25088)
+    widths = [tuple(layer.weight.shape) for layer in head.body.modules() if isinstance(layer, torch.nn.Linear)]
+    assert widths == [(4096, 25088), (4096, 4096), (1, 4096)]
+    assert [layer.p for layer in head.body.modules() if isinstance(layer, torch.nn.Dropout)] == [0.5, 0.5]
+    assert (article.epochs, article.batch_size, article.learning_rate) == (60, 64, 1e-3)
 
 
 def test_the_champion_has_the_lowest_validation_error() -> None:

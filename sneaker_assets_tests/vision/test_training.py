@@ -102,6 +102,16 @@ def test_a_kernel_solves_for_equal_rows_as_for_their_mean() -> None:
         assert trained.head(torch.from_numpy(features[0, :40])).numpy() == pytest.approx(expected, rel=1e-3)
 
 
+def test_blocks_of_features_count_alike_whatever_their_width() -> None:
+    features, prices = rows()
+    head = build_head(HeadConfig(kind="ridge"), 40)
+    head.fit_scales(torch.from_numpy(features[0]), torch.from_numpy(prices), (4, 36))
+    scaled = (torch.from_numpy(features[0]) - head.feature_mean) / head.feature_deviation
+    narrow, wide = (float(part.square().sum(1).mean()) for part in (scaled[:, :4], scaled[:, 4:]))
+    assert narrow == pytest.approx(20, rel=1e-4)
+    assert wide == pytest.approx(20, rel=1e-4)
+
+
 def test_constant_prices_are_learned_as_they_are() -> None:
     features, _ = rows()
     for kind in get_args(HeadKind):

@@ -1,0 +1,55 @@
+"""The GPU benchmark where only a few libraries are: everything else the package depends on is kept from it."""
+
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+THERE = {"torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "pillow", "scipy", "safetensors"}
+MODULES = {"beautifulsoup4": "bs4", "faiss-cpu": "faiss", "universal-pathlib": "upath"}
+KEPT_AWAY = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {absent}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+"""
+
+
+def absent() -> set[str]:
+    wanted = [re.split(r"[\[<>=~; ]", line)[0] for line in importlib.metadata.requires("sneaker-assets") or []]
+    names = [name for name in wanted if name not in THERE]
+    return {MODULES.get(name, name.replace("-", "_")) for name in names}
+
+
+def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "sitecustomize.py").write_text(KEPT_AWAY.format(absent=absent() - {"sneaker_assets"}))
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), *arguments],
+        check=False, capture_output=True, text=True, env=environment, cwd=tmp_path,
+    )  # fmt: skip
+
+
+def test_without_a_gpu_it_says_so_in_one_line(tmp_path: Path) -> None:
+    assert {"dagster", "pandera", "upath", "requests"} <= absent()
+    result = run(tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == "not run: there is no GPU here (--device cpu --images 64 tries it)\n"
+
+
+def test_it_can_be_tried_on_a_cpu_and_goes_through_every_stage(tmp_path: Path) -> None:
+    result = run(tmp_path, "--device", "cpu", "--images", "40", "--batch", "16", "--json", str(tmp_path / "gpu.json"))
+    assert result.returncode == 0, result.stderr
+    summary = json.loads((tmp_path / "gpu.json").read_text())
+    assert summary == json.loads(result.stdout.splitlines()[-1])
+    assert list(summary["seconds"]) == ["decode", "upload", "features", "head", "evaluation"]
+    assert not summary["holds"]
+    assert summary["images"] == 40
