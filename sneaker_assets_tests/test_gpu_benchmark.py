@@ -10,21 +10,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 THERE = {"torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "pillow", "scipy", "safetensors"}
+"""Of what the package depends on; scikit-learn brings scipy."""
 MODULES = {"beautifulsoup4": "bs4", "faiss-cpu": "faiss", "universal-pathlib": "upath"}
 KEPT_AWAY = """
 import sys
 
-class Absent:
+class Others:
+    finders = sys.meta_path[:]
+
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {absent}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+            return None
+        found = (finder.find_spec(name, path, target) for finder in self.finders)
+        return next((spec for spec in found if spec is not None), None)
 
-sys.meta_path.insert(0, Absent())
+sys.meta_path[:] = [Others()]
 """
 
 
 def absent() -> set[str]:
-    wanted = [re.split(r"[\[<>=~; ]", line)[0] for line in importlib.metadata.requires("sneaker-assets") or []]
+    lines = [line for line in importlib.metadata.requires("sneaker-assets") or [] if "extra ==" not in line]
+    wanted = [re.split(r"[\[<>=~; ]", line)[0] for line in lines]
     names = [name for name in wanted if name not in THERE]
     return {MODULES.get(name, name.replace("-", "_")) for name in names}
 

@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,11 +122,14 @@ def _launcher(context: dg.AssetExecutionContext, scratch: Path, processes: int) 
         job.write(path)
         module = "sneaker_assets.vision.finetune_worker"
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        dg.PipesSubprocessClient().run(
-            context=context.op_execution_context,
-            command=[*command, "-m", module, str(path)],
-            # Without it the ranks that are left wait for ever for one that died.
-            env={"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},
-        )
+        with warnings.catch_warnings():
+            # Of a default of its own that this client uses.
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            dg.PipesSubprocessClient().run(
+                context=context.op_execution_context,
+                command=[*command, "-m", module, str(path)],
+                # Without it the ranks that are left wait for ever for one that died.
+                env={"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},
+            )
 
     return launch

@@ -7,6 +7,7 @@ against the original on real pictures before anything is kept.
 torch.export: https://docs.pytorch.org/docs/stable/export.html  ONNX: https://onnx.ai
 """
 
+import copy
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.vision.backbones import Backbone
 from sneaker_assets.vision.features import Normalise, maps_of, summarise
+from sneaker_assets.vision.heads import KernelBody
 from sneaker_assets.vision.images import Frame, read_batches
 from sneaker_assets.vision.price_model import PriceModel
 from sneaker_assets.vision.settings import Keep
@@ -50,7 +52,9 @@ class PixelPricer(nn.Module):
         super().__init__()
         self.normalise = Normalise(backbone)
         self.stages = backbone.ready(torch.device("cpu"), torch.float32)
-        self.head = model.head
+        self.head = copy.deepcopy(model.head)
+        if isinstance(self.head.body, KernelBody):
+            self.head.body = _PlainKernel(self.head.body)
         self.views = model.views
         self.keep: Keep = model.config["features"]["keep"]
 
@@ -60,6 +64,27 @@ class PixelPricer(nn.Module):
         seen = [images.flip(3) if view == "mirrored" else images for view in self.views]
         features = torch.stack([summarise(maps_of(self.stages, view), self.keep) for view in seen])
         return self.head.dollars(self.head.expect_views(features))
+
+
+class _PlainKernel(nn.Module):
+    """A kernel whose distances are the same sums for any number of rows, as an exported network must have them."""
+
+    support: Tensor
+    coefficients: Tensor
+    gamma: Tensor
+    squared: Tensor
+
+    def __init__(self, kernel: KernelBody) -> None:
+        super().__init__()
+        for name in ("support", "coefficients", "gamma"):
+            self.register_buffer(name, getattr(kernel, name))
+        self.register_buffer("squared", kernel.support.square().sum(1))
+
+    def forward(self, standardised: Tensor) -> Tensor:
+        """As ``KernelBody``."""
+        products = standardised @ self.support.T
+        distances = standardised.square().sum(1, keepdim=True) + self.squared - 2 * products
+        return (-self.gamma * distances.clamp(min=0) / self.support.shape[1]).exp() @ self.coefficients
 
 
 def export(folder: UPath, model: PriceModel, backbone: Backbone, images: Sequence[UPath]) -> Exported:

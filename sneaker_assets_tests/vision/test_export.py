@@ -12,7 +12,7 @@ from sneaker_assets.vision import export as exporting
 from sneaker_assets.vision.backbones import Backbone, load_backbone
 from sneaker_assets.vision.export import ONNX, PROGRAM, ExportError, export
 from sneaker_assets.vision.features import open_store, update_store
-from sneaker_assets.vision.images import read_batches
+from sneaker_assets.vision.images import Frame, read_batches
 from sneaker_assets.vision.price_model import PriceModel, price_images, train_price_model
 from sneaker_assets.vision.settings import FeatureSettings, HeadConfig
 from sneaker_assets_tests.builders import listings, store_pictures
@@ -43,7 +43,7 @@ def test_an_exported_model_prices_pixels_as_the_original_does(
     assert max(done.differences.values()) < 1e-4
     expected = price_images(model, images[:7], None, torch.device("cpu"))
     assert expected.std() > 10
-    frame = exporting.Frame(48, 64)
+    frame = Frame(48, 64)
     pixels = np.concatenate(list(read_batches(images[:7], 7, frame)))
     session = onnxruntime.InferenceSession(str(tmp_path / "exported" / ONNX), providers=["CPUExecutionProvider"])
     for batch in (pixels, pixels[:1]):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sneaker_assets.vision.augment import augment, draw
 from sneaker_assets.vision.backbones import Backbone, load_backbone, pool
 from sneaker_assets.vision.blocks import named_blocks, split_at, trained_names, with_weights
 from sneaker_assets.vision.finetune import Finetuned, Finetuning, begin_network, run_name
+from sneaker_assets.vision.finetune_state import PriceNetwork
 from sneaker_assets.vision.frames import Frames, keep_frames
 from sneaker_assets.vision.heads import TrainingError, build_head
 from sneaker_assets.vision.images import Frame
@@ -129,8 +131,10 @@ def test_what_is_done_to_a_picture_depends_on_epoch_and_place_alone() -> None:
 
 
 def test_it_learns_and_keeps_the_average_of_its_best_epoch(trying: Trying) -> None:
-    learning = {"learning_rate": 3e-4, "head_learning_rate": 3e-3, "rotation": 0.0, "colour": 0.0, "dropout": 0.0}
-    done = trying.run(dataclasses.replace(SETTINGS, epochs=10, **learning))
+    learning = dataclasses.replace(
+        SETTINGS, epochs=10, learning_rate=3e-4, head_learning_rate=3e-3, rotation=0.0, colour=0.0, dropout=0.0
+    )
+    done = trying.run(learning)
     assert done.history["epoch"].tolist() == list(range(1, 11))
     assert done.best == done.history["validation_mse"].argmin()
     prices = trying.rows.prices[trying.rows.validation]
@@ -204,19 +208,23 @@ class Narrow(nn.Module):
         return inputs
 
 
+def squeeze(training: Finetuning, most: int) -> None:
+    for network in (training.state.network, cast("PriceNetwork", training.state.averaged.module)):
+        cast("nn.Sequential", network.upper).insert(0, Narrow(most))
+
+
 def test_out_of_memory_halves_what_goes_through_at_once_and_says_so(
     trying: Trying, caplog: pytest.LogCaptureFixture
 ) -> None:
     roomy = trying.run()
     trying.folder = trying.folder / "narrow"
     training = trying.begin()
-    training.state.network.upper.insert(0, Narrow(5))
-    training.state.averaged.module.upper.insert(0, Narrow(5))
+    squeeze(training, 5)
     done = training.run(trying.folder, "narrow")
     assert done.micro_batch == 4
     assert "out of memory: going on with 8 rows at once" in caplog.text
     assert done.history["validation_mse"].to_numpy() == pytest.approx(roomy.history["validation_mse"], rel=0.02)
     training = trying.begin()
-    training.state.network.upper.insert(0, Narrow(0))
+    squeeze(training, 0)
     with pytest.raises(TrainingError, match="1 rows at once do not fit into the device's memory"):
         training.run(trying.folder / "none", "none")
