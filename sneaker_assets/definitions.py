@@ -8,6 +8,7 @@ import dagster as dg
 from sneaker_assets.assets import (
     data_set,
     evaluation,
+    explanation,
     export,
     features,
     finetuned,
@@ -34,6 +35,7 @@ MODULES = [
     tuning,
     finetuned,
     evaluation,
+    explanation,
     export,
     gan,
     releases,

@@ -317,6 +317,21 @@ class TunedHyperparameters(Table):
     chosen: bool = pa.Field(description="Whether its validation error is the least of all kinds.")
 
 
+class ResidualAttributes(Table):
+    """How what a model leaves unexplained on test rows goes with attributes of the shoe; residuals are logarithms."""
+
+    backbone: str = pa.Field(description="Backbone, the partition key.")
+    attribute: str = pa.Field(description="brightness, saturation, warmth, height (over width), brand, ...")
+    member: str = pa.Field(description="A group, a fifth of the rows by the attribute, or `all`.")
+    measure: str = pa.Field(
+        isin=("spearman", "eta_squared", "mean_residual"),
+        description="Rank correlation; share of variance between groups; mean of log price less log prediction.",
+    )
+    n: int = pa.Field(ge=1, description="Test rows.")
+    value: float = pa.Field(description="The measure.")
+    p_value: float = pa.Field(nullable=True, ge=0, le=1, description="Of the correlation, or of a one-way ANOVA.")
+
+
 class LeakReport(Table):
     """What a split by listing, as the article's was, would have scored beside the one by twin group."""
 
@@ -358,6 +373,7 @@ SCHEMAS: dict[str, type[Table]] = {
     "price_statistics": PriceStatistics,
     "tuned_hyperparameters": TunedHyperparameters,
     "evaluation_metrics": EvaluationMetrics,
+    "residual_attributes": ResidualAttributes,
     "leak_report": LeakReport,
     "outlier_ablation": OutlierAblation,
     "model_leaderboard": Leaderboard,

@@ -27,6 +27,7 @@ UPSTREAM = {
     "image_features": {"scraped_images"},
     "tuned_hyperparameters": {"image_features", "splits"},
     "finetuned_price_model": {"image_features", "splits"},
+    "residual_attributes": {"price_model", "image_features", "splits", "clean_listings"},
     "exported_model": {"price_model", "splits"},
     "price_model": {"image_features", "splits", "tuned_hyperparameters"},
     "evaluation_metrics": {"price_model", "image_features", "splits", "clean_listings"},
@@ -67,7 +68,7 @@ def test_every_job_schedule_and_sensor_resolves() -> None:
     repository = defs.get_repository_def()
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         "crawl_site", "build_data_set", "train_price_model", "tune_price_model", "finetune_price_model", "export_model",
-        "rank_models", "train_gan", "price_release",
+        "explain_price_model",         "rank_models", "train_gan", "price_release",
     }  # fmt: skip
     assert {schedule.name for schedule in repository.schedule_defs} == {"recrawl_farfetch", "recrawl_stockx"}
     assert all(s.default_status == dg.DefaultScheduleStatus.STOPPED for s in repository.schedule_defs)

@@ -35,6 +35,9 @@ finetune_price_model = dg.define_asset_job(
 export_model = dg.define_asset_job(
     "export_model", ["exported_model"], description="Write a backbone's price model as ONNX and as a torch program."
 )
+explain_price_model = dg.define_asset_job(
+    "explain_price_model", ["residual_attributes"], description="Look at what a backbone's price model gets wrong."
+)
 rank_models = dg.define_asset_job(
     "rank_models", ["model_leaderboard"], description="Choose the champion among the evaluated backbones."
 )
@@ -52,6 +55,7 @@ JOBS = (
     tune_price_model,
     finetune_price_model,
     export_model,
+    explain_price_model,
     rank_models,
     train_gan,
     price_release,

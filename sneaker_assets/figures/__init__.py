@@ -1,5 +1,6 @@
 """Every figure, one function each: from a table to a Figure, in one style. Where it is kept is the caller's concern."""
 
+from sneaker_assets.figures.attributes import residuals_by_attribute
 from sneaker_assets.figures.gan import gan_losses
 from sneaker_assets.figures.listings import (
     image_sample,
@@ -34,6 +35,7 @@ __all__ = [
     "prices_by_label",
     "regularisation_path",
     "residuals_and_calibration",
+    "residuals_by_attribute",
     "thumbnail",
     "to_png",
     "tuning_progress",
