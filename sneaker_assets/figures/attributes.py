@@ -17,7 +17,7 @@ def residuals_by_attribute(attributes: pd.DataFrame) -> Figure:
         attributes: ``tables.ResidualAttributes``.
     """
     names = list(attributes["attribute"].unique())
-    figure = Figure(figsize=(11, 3.4 * ((len(names) + 2) // 3)), layout="constrained")
+    figure = Figure(figsize=(11, 3.2 * ((len(names) + 2) // 3)), layout="constrained")
     panels: list[Axes] = list(figure.subplots((len(names) + 2) // 3, 3, squeeze=False).ravel())
     for axes in panels[len(names) :]:
         axes.set_visible(False)
@@ -31,9 +31,9 @@ def residuals_by_attribute(attributes: pd.DataFrame) -> Figure:
         axes.barh(range(len(means)), percent, color=BLUE, height=0.7)
         axes.axvline(0, color=ORANGE)
         axes.set(
-            title=f"{name.replace('_', ' ').capitalize()}\n{_SYMBOL[whole['measure']]} {whole['value']:.2f}, "
-            f"p = {whole['p_value']:.2g}",
-            xlabel="Price above prediction (%, in logarithms)",
+            title=f"{name.replace('_', ' ').capitalize()}\n{_SYMBOL[whole['measure']]} {whole['value']:.2f}\n"
+            f"p = {whole['p_value']:.1g}",
+            xlabel="Mean residual (% of the price)",
             yticks=range(len(means)),
             yticklabels=[_said(str(member)) for member in means["member"]],
         )
