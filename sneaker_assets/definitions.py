@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from sneaker_assets.assets import (
+    backtest,
     data_set,
     evaluation,
     explanation,
@@ -39,6 +40,7 @@ MODULES = [
     export,
     gan,
     releases,
+    backtest,
 ]
 
 

@@ -254,20 +254,30 @@ class EvaluationMetrics(Table):
     coverage: float = pa.Field(nullable=True, ge=0, le=1, description="Share inside the model's 90 % intervals.")
 
 
-class Leaderboard(Table):
-    """One row a trained backbone, best validation error first."""
+STANDINGS = ("champion", "challenger", "former", "set aside")
 
-    rank: int = pa.Field(ge=1, description="1 is the champion.")
-    backbone: str = pa.Field(unique=True, description="Backbone.")
+
+class Leaderboard(Table):
+    """One row a model: those evaluated and the champion, scored on the same rows, then those that were champion."""
+
+    rank: int = pa.Field(ge=1, description="Place by validation error; former champions come last.")
+    backbone: str = pa.Field(description="Backbone.")
     weights: str = pa.Field(description="Where the backbone's weights come from, in plain words.")
-    model: str = pa.Field(description="The model's folder, relative to the lake.")
+    model: str = pa.Field(unique=True, description="The model's folder, relative to the lake.")
     champion: bool = pa.Field(description="Whether this model prices the releases.")
+    standing: str = pa.Field(
+        isin=STANDINGS, description="former: a better one replaced it; set aside: replaced by hand, stays so."
+    )
+    since: Timestamp = pa.Field(description="Since when it has that standing.")
+    rows: int = pa.Field(ge=1, description="Validation rows that all were compared on when it was scored last.")
     validation_rmse: float = pa.Field(ge=0, description="What the champion is chosen by, US dollars.")
-    test_rmse: float = pa.Field(ge=0, description="US dollars.")
-    test_mae: float = pa.Field(ge=0, description="US dollars.")
-    test_mape: float = pa.Field(ge=0, description="%.")
+    test_rmse: float = pa.Field(nullable=True, ge=0, description="US dollars; missing without test rows.")
+    test_mae: float = pa.Field(nullable=True, ge=0, description="US dollars.")
+    test_mape: float = pa.Field(nullable=True, ge=0, description="%.")
     test_r2: float = pa.Field(nullable=True, description="Coefficient of determination.")
-    mean_test_rmse: float = pa.Field(ge=0, description="Test RMSE of the mean of the training prices, US dollars.")
+    mean_test_rmse: float = pa.Field(
+        nullable=True, ge=0, description="Test RMSE of the mean of the training prices, US dollars."
+    )
 
 
 class Releases(Table):
@@ -279,7 +289,11 @@ class Releases(Table):
     url: str = pa.Field(description="Page of the announcement.")
     title: str = pa.Field(description="Product title as announced.")
     brand: str = pa.Field(nullable=True, description="Brand as announced.")
-    retail_price: float = pa.Field(nullable=True, gt=0, description="Announced retail price, US dollars.")
+    retail_amount: float = pa.Field(nullable=True, gt=0, description="Retail price as announced, in `currency`.")
+    currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217; missing where none is named.")
+    fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars for one unit of the currency.")
+    fx_date: Timestamp = pa.Field(nullable=True, description="The day that rate was published.")
+    retail_price: float = pa.Field(nullable=True, gt=0, le=DEAREST, description="Retail price, US dollars.")
     release_date: Timestamp = pa.Field(nullable=True, description="Announced release date (UTC midnight).")
     observed_at: Timestamp = pa.Field(description="When the announcement was read.")
     sha256: str = pa.Field(str_length=64, description="The image: sha256 of its bytes.")
@@ -289,7 +303,13 @@ class ReleasePredictions(Releases):
     """An announced shoe with the champion's price for it."""
 
     predicted_price: float = pa.Field(description="The champion's price, US dollars.")
+    price_low: float = pa.Field(gt=0, description="Lower end of the 90 % interval, US dollars.")
+    price_high: float = pa.Field(gt=0, description="Its upper end, US dollars.")
     premium: float = pa.Field(nullable=True, description="Predicted price over retail price, minus 1.")
+    selling_costs: float = pa.Field(description="Fees and shipping of a sale at the predicted price, US dollars.")
+    net_profit: float = pa.Field(nullable=True, description="What a sale leaves after them and retail, US dollars.")
+    similar: str = pa.Field(description="The most similar shoes and their prices: a JSON array of objects.")
+    predicted_at: Timestamp = pa.Field(description="When it was priced.")
     backbone: str = pa.Field(description="The champion's backbone.")
     model: str = pa.Field(description="The champion's folder, relative to the lake.")
 
@@ -330,6 +350,30 @@ class ResidualAttributes(Table):
     n: int = pa.Field(ge=1, description="Test rows.")
     value: float = pa.Field(description="The measure.")
     p_value: float = pa.Field(nullable=True, ge=0, le=1, description="Of the correlation, or of a one-way ANOVA.")
+
+
+class Backtest(Table):
+    """A prediction beside what was paid or asked for the shoe later."""
+
+    release: str = pa.Field(description="Site and product.")
+    site: str = pa.Field(description="Site.")
+    product_id: str = pa.Field(description="The site's own identifier of the product.")
+    model: str = pa.Field(description="The model's folder, or how the replay fitted its own.")
+    predicted_at: Timestamp = pa.Field(description="When it was priced.")
+    observed_at: Timestamp = pa.Field(description="When a resale price was first seen after that.")
+    horizon: float = pa.Field(ge=0, description="Days from the one to the other.")
+    predicted_price: float = pa.Field(description="The prediction, US dollars.")
+    price_low: float = pa.Field(gt=0, description="Lower end of the 90 % interval, US dollars.")
+    price_high: float = pa.Field(gt=0, description="Its upper end, US dollars.")
+    price: float = pa.Field(gt=0, le=DEAREST, description="The price that was seen, US dollars.")
+    label_kind: str = pa.Field(isin=LABEL_KINDS, description="What that price means.")
+    covered: bool = pa.Field(description="Whether it lies in the interval.")
+
+
+class ReleaseReplay(Backtest):
+    """Past releases priced as on the day they were announced, from what was known on that day."""
+
+    known: int = pa.Field(ge=1, description="Shoes whose price was known on that day.")
 
 
 class LeakReport(Table):
@@ -379,5 +423,7 @@ SCHEMAS: dict[str, type[Table]] = {
     "model_leaderboard": Leaderboard,
     "releases": Releases,
     "release_predictions": ReleasePredictions,
+    "prediction_backtest": Backtest,
+    "release_replay": ReleaseReplay,
 }
 """Asset name to the schema of the table it writes."""

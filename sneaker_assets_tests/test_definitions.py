@@ -33,10 +33,12 @@ UPSTREAM = {
     "evaluation_metrics": {"price_model", "image_features", "splits", "clean_listings"},
     "leak_report": {"image_features", "splits"},
     "outlier_ablation": {"image_features", "listings", "clean_listings"},
-    "model_leaderboard": {"evaluation_metrics"},
+    "model_leaderboard": {"evaluation_metrics", "splits"},
     "gan_checkpoints": {"clean_listings"},
-    "releases": set(),
+    "releases": {"fx_rates"},
     "release_predictions": {"releases", "model_leaderboard"},
+    "prediction_backtest": {"release_predictions", "price_observations"},
+    "release_replay": {"image_features", "listings", "price_observations"},
 }
 
 
@@ -94,7 +96,19 @@ def test_loading_the_definitions_warns_of_nothing_and_leaves_torch_alone() -> No
 
 
 def test_the_domain_never_loads_dagster() -> None:
-    domain = ("crawl.source", "demo_shop", "figures", "gan.training", "market.labels", "vision.price_model")
+    domain = (
+        "crawl.source",
+        "demo_shop",
+        "figures",
+        "gan.training",
+        "market.labels",
+        "vision.price_model",
+        "vision.pricing",
+        "vision.on_paper",
+        "vision.replay",
+        "vision.leaderboard",
+        "one_shoe",
+    )
     modules = [f"sneaker_assets.{name}" for name in domain]
     code = (
         f"import sys, importlib; [importlib.import_module(m) for m in {modules}]; assert 'dagster' not in sys.modules"

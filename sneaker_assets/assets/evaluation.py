@@ -1,6 +1,7 @@
 """How good each backbone's price model is, two studies beside it, and the leaderboard that names the champion."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 import pandas as pd
@@ -11,8 +12,7 @@ from sneaker_assets import figures
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import read_table
-from sneaker_assets.resources import LakeResource
-from sneaker_assets.vision.leaderboard import rank_models
+from sneaker_assets.resources import ComputeResource, LakeResource
 
 
 class EvaluationConfig(dg.Config):
@@ -20,6 +20,22 @@ class EvaluationConfig(dg.Config):
 
     champion_margin: float = Field(
         default=0.05, ge=0, description="Share by which its validation RMSE may exceed the champion's."
+    )
+    explained: int = Field(
+        default=3, ge=0, description="How many of the best and of the worst test predictions are shown with heat maps."
+    )
+
+
+class LeaderboardConfig(dg.Config):
+    """When the champion is replaced."""
+
+    margin: float = Field(
+        default=0.02, ge=0, lt=1, description="Share by which a challenger's validation RMSE must lie below its own."
+    )
+    champion: str = Field(
+        default="",
+        description="Choose by hand: `previous` restores the champion that was replaced last; or a model's folder as "
+        "the leaderboard names it. The one replaced so does not come back by itself.",
     )
 
 
@@ -48,24 +64,31 @@ def evaluation_metrics(
     clean_listings: pd.DataFrame,
     *,
     config: EvaluationConfig,
+    compute: ComputeResource,
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Errors in dollars beside the baselines, with intervals, on all held-out rows and by group."""
     from sneaker_assets.vision.card import model_card
     from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split
-    from sneaker_assets.vision.price_model import PriceModel
+    from sneaker_assets.vision.on_paper import explain_predictions
+    from sneaker_assets.vision.pricing import Pricer
+    from sneaker_assets.vision.similar import keep_similar
     from sneaker_assets.vision.store import FeatureStore
 
     here = lake.open()
-    model = PriceModel.load(price_model)
+    pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
+    model, store = pricer.model, FeatureStore.open(image_features)
     kinds = clean_listings[["site", "product_id", "label_kind"]]
     rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
-    predictions = predict_listings(model, FeatureStore.open(image_features), rows)
+    predictions = predict_listings(model, store, rows)
+    keep_similar(model, store, clean_listings)
     table = evaluate(model, predictions, price_model.relative_to(here.root).as_posix())
     drawn = predictions.rename(columns={"model": "predicted"})
     folder = here.folder("figures", "evaluation_metrics", context.partition_key)
     title = f"{context.partition_key}: held-out listings"
     overall = table[table["group"] == "all"]
+    test = predictions[predictions["split"] == "test"]
+    explained = explain_predictions(pricer, test, here, config.explained)
     yield dg.Output(
         table,
         metadata={
@@ -75,6 +98,7 @@ def evaluation_metrics(
             "card": dg.MetadataValue.md(model_card((model.folder / "card.md").read_text(), table)),
             **show_figure(folder, "predictions", figures.predicted_against_actual(drawn, title)),
             **show_figure(folder, "residuals", figures.residuals_and_calibration(drawn[drawn["split"] == "test"])),
+            **(show_figure(folder, "explained", figures.explained_predictions(explained)) if explained else {}),
         },
     )
     yield from _judge(overall, splits, _champion_rmse(lake, context.partition_key), config.champion_margin)
@@ -85,7 +109,8 @@ def _champion_rmse(lake: LakeResource, backbone: str) -> float | None:
     path = lake.open().table("model_leaderboard")
     if not path.exists():
         return None
-    champion = read_table(path).iloc[0]
+    board = read_table(path)
+    champion = board[board["champion"]].iloc[0]
     return None if champion["backbone"] == backbone else float(champion["validation_rmse"])
 
 
@@ -157,14 +182,35 @@ def outlier_ablation(
 @dg.asset(
     group_name="price_model", kinds={"pandas", "parquet"}, owners=OWNERS, metadata=column_schema("model_leaderboard")
 )
-def model_leaderboard(evaluation_metrics: pd.DataFrame, lake: LakeResource) -> dg.Output[pd.DataFrame]:
-    """Every evaluated backbone, best validation error first; the first is the champion that prices releases."""
-    board = rank_models(evaluation_metrics)
+def model_leaderboard(
+    context: dg.AssetExecutionContext,
+    evaluation_metrics: pd.DataFrame,
+    splits: pd.DataFrame,
+    config: LeaderboardConfig,
+    lake: LakeResource,
+) -> dg.Output[pd.DataFrame]:
+    """Every evaluated model on the same rows; the champion, which prices releases, gives way only to a better one."""
+    from sneaker_assets.vision.leaderboard import rank_models
+
+    before = lake.previous(context)
+    board = rank_models(
+        lake.open(),
+        evaluation_metrics,
+        splits,
+        before=before if before is not None and "standing" in before else None,
+        margin=config.margin,
+        now=datetime.now(UTC),
+        wanted=config.champion,
+    )
+    champion = board[board["champion"]].iloc[0]
+    shown = ["rank", "backbone", "standing", "weights", "validation_rmse", "test_rmse", "test_r2", "model"]
     return dg.Output(
         board,
         metadata={
-            "champion": str(board["backbone"].iloc[0]),
-            "leaderboard": preview(board, ["rank", "backbone", "weights", "validation_rmse", "test_rmse", "test_r2"]),
+            "champion": str(champion["backbone"]),
+            "model": str(champion["model"]),
+            "since": str(champion["since"]),
+            "standings": preview(board, shown),
             **show_figure(
                 lake.open().folder("figures", "model_leaderboard"), "leaderboard", figures.leaderboard(board)
             ),

@@ -1,13 +1,40 @@
-"""Announced shoes and the price that the champion expects for them."""
+"""Announced shoes and the price that the champion expects for them. How right it was, ``assets.backtest`` finds out."""
+
+import json
+from datetime import UTC, datetime
 
 import dagster as dg
+import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from sneaker_assets import figures
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import release_partitions
+from sneaker_assets.market.fees import DEFAULT_FEES, Fees, fees_at
 from sneaker_assets.market.releases import announcements, describe_release, parse_release_key
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
+
+
+class SellingCosts(dg.Config):
+    """What selling a pair costs at one site; the defaults are assumptions, dated in ``market.fees``."""
+
+    commission: float = Field(default=Fees().commission, ge=0, lt=1, description="Share that the site takes.")
+    payment: float = Field(default=Fees().payment, ge=0, lt=1, description="Share that the payment costs.")
+    shipping: float = Field(default=Fees().shipping, ge=0, description="Sending the pair, US dollars.")
+
+
+class PredictionConfig(dg.Config):
+    """What a sale is assumed to cost."""
+
+    selling_costs: dict[str, SellingCosts] = Field(
+        default={}, description="By site; a site that is not named costs what market.fees assumes."
+    )
+
+    def fees(self, site: str) -> Fees:
+        """The fees at a site, as the domain has them."""
+        own = {name: Fees(**costs.model_dump()) for name, costs in self.selling_costs.items()}
+        return fees_at(site, {**DEFAULT_FEES, **own})
 
 
 @dg.asset(
@@ -19,15 +46,18 @@ from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourc
     metadata=column_schema("releases"),
 )
 def releases(
-    context: dg.AssetExecutionContext, listing_source: ListingSourceResource, lake: LakeResource
+    context: dg.AssetExecutionContext,
+    fx_rates: pd.DataFrame,
+    listing_source: ListingSourceResource,
+    lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """An announced shoe as its site shows it, with its image."""
+    """An announced shoe as its site shows it, with its image and its retail price in dollars at the day's rate."""
     site, product_id = parse_release_key(context.partition_key)
     with listing_source.open(lake.open()) as source:
         announced = announcements(source.releases(site))
         urls = announced.loc[announced["product_id"] == product_id, "image_url"]
         images = source.images(site, urls, None)
-    table = describe_release(context.partition_key, announced, images)
+    table = describe_release(context.partition_key, announced, images, fx_rates)
     return dg.Output(table, metadata={"preview": preview(table, ["title", "release_date", "retail_price"])})
 
 
@@ -43,36 +73,45 @@ def release_predictions(
     context: dg.AssetExecutionContext,
     releases: pd.DataFrame,
     model_leaderboard: pd.DataFrame,
+    *,
+    config: PredictionConfig,
     compute: ComputeResource,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """What the champion expects the announced shoe to sell for."""
-    from sneaker_assets.vision.images import Frame, read_image
-    from sneaker_assets.vision.price_model import PriceModel, price_images
+    """What the champion expects the announced shoe to sell for, what it resembles, and what a sale leaves."""
+    from sneaker_assets.vision.explanation import heat_maps
+    from sneaker_assets.vision.images import read_image
+    from sneaker_assets.vision.on_paper import on_paper
+    from sneaker_assets.vision.pricing import Pricer
+    from sneaker_assets.vision.report import outlook, similar_records
 
     here = lake.open()
     champion = model_leaderboard[model_leaderboard["champion"]].iloc[0]
-    images = [here.image(sha256) for sha256 in releases["sha256"]]
-    model = PriceModel.load(here.root / champion["model"])
-    prices = price_images(model, images, compute.weights_folder, compute.torch_device())
+    pricer = Pricer.load(here.root / champion["model"], compute.weights_folder, compute.torch_device())
+    shoe = releases.iloc[0]
+    pixels = np.stack([read_image(here.image(shoe["sha256"]), pricer.frame)])
+    priced = pricer.price(pixels)[0]
+    retail = None if pd.isna(shoe["retail_price"]) else float(shoe["retail_price"])
+    fees = config.fees(shoe["site"])
+    expected, similar = outlook(priced, retail, fees), similar_records(priced)
     table = releases.assign(
-        predicted_price=prices,
-        premium=prices / releases["retail_price"] - 1,
+        **expected,
+        similar=json.dumps(similar),
+        predicted_at=datetime.now(UTC),
         backbone=champion["backbone"],
         model=champion["model"],
     )
-    shoe = table.iloc[0]
-    retail = None if pd.isna(shoe["retail_price"]) else float(shoe["retail_price"])
-    figure = figures.priced_release(
-        read_image(images[0], Frame(240, 480)), shoe["title"], shoe["predicted_price"], retail
-    )
+    heat = heat_maps(pricer.model, pricer.backbone, pixels, pricer.device)[0]
+    drawn = on_paper(priced, str(shoe["title"]), pixels[0], heat, here, retail=retail, fees=fees)
+    figure = figures.priced_shoes([drawn])
     return dg.Output(
         table,
         metadata={
             "title": str(shoe["title"]),
-            "predicted_price": float(shoe["predicted_price"]),
+            **expected,
             "retail_price": retail,
-            "weights": model.weights,
+            "weights": pricer.model.weights,
+            "similar_shoes": preview(pd.DataFrame(similar)),
             **show_figure(here.folder("figures", "release_predictions"), context.partition_key, figure),
         },
     )

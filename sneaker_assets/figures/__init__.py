@@ -11,17 +11,21 @@ from sneaker_assets.figures.listings import (
     prices_by_label,
 )
 from sneaker_assets.figures.price_model import (
+    explained_predictions,
     leaderboard,
     learning_curve,
     predicted_against_actual,
     regularisation_path,
     residuals_and_calibration,
 )
-from sneaker_assets.figures.releases import priced_release
+from sneaker_assets.figures.releases import ShoeOnPaper, backtest, priced_shoes
 from sneaker_assets.figures.style import thumbnail, to_png
 from sneaker_assets.figures.tuning import tuning_progress
 
 __all__ = [
+    "ShoeOnPaper",
+    "backtest",
+    "explained_predictions",
     "gan_losses",
     "image_sample",
     "leaderboard",
@@ -29,7 +33,7 @@ __all__ = [
     "learning_curve",
     "predicted_against_actual",
     "price_histograms",
-    "priced_release",
+    "priced_shoes",
     "prices_by_brand",
     "prices_by_first_seen",
     "prices_by_label",

@@ -1,10 +1,13 @@
 """How a price model learned and how far its prices can be trusted."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sneaker_assets.figures.releases import Heat, Picture, draw_heat
 from sneaker_assets.figures.style import BLUE, GREY, ORANGE, dollars, styled
 
 
@@ -97,7 +100,7 @@ def residuals_and_calibration(predictions: pd.DataFrame) -> Figure:
 
 @styled
 def leaderboard(board: pd.DataFrame) -> Figure:
-    """Validation and test error of each backbone beside the mean's.
+    """Validation and test error of each model beside the mean's.
 
     Args:
         board: ``tables.Leaderboard``.
@@ -108,7 +111,32 @@ def leaderboard(board: pd.DataFrame) -> Figure:
     axes.barh(rows - 0.2, board["validation_rmse"], 0.4, color=GREY, label="validation")
     axes.barh(rows + 0.2, board["test_rmse"], 0.4, color=BLUE, label="test")
     axes.axvline(board["mean_test_rmse"].iloc[0], color=ORANGE, linestyle="--", label="test, mean of training prices")
-    axes.set(title="Error by backbone", xlabel="RMSE (US dollars)", yticks=rows, yticklabels=board["backbone"])
+    standing = board["standing"].where(board["standing"] != "challenger", "")
+    names = [f"{backbone} {of_it}".strip() for backbone, of_it in zip(board["backbone"], standing, strict=True)]
+    axes.set(title="Error by model", xlabel="RMSE (US dollars)", yticks=rows, yticklabels=names)
     axes.invert_yaxis()
     figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+@styled
+def explained_predictions(rows: Sequence[tuple[str, Sequence[tuple[Picture, Heat, str]]]]) -> Figure:
+    """What the model looked at, one row of pictures a kind of prediction.
+
+    Args:
+        rows: The row's name, and its pictures: uint8 [height, width, 3], what each part of it adds to the price
+            (float32 [height, width], US dollars), and what is said below it.
+    """
+    columns = max(1, *(len(pictures) for _, pictures in rows))
+    height, width = rows[0][1][0][0].shape[:2]
+    figure = Figure(figsize=(2.8 * columns, (2.8 * height / width + 0.7) * len(rows) + 0.4), layout="constrained")
+    figure.suptitle("What the model looked at: orange raises the price, blue lowers it", x=0.01, ha="left", fontsize=10)
+    blocks = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    for block, (name, pictures) in zip(blocks, rows, strict=True):
+        block.suptitle(name, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        for axes in (grid := block.subplots(1, columns, squeeze=False)[0]):
+            axes.set_axis_off()
+        for axes, (pixels, heat, words) in zip(grid, pictures, strict=False):
+            draw_heat(axes, pixels, heat)
+            axes.set_title(words, loc="center", fontsize=8, fontweight="normal")
     return figure

@@ -1,28 +1,99 @@
-"""A release and its price."""
+"""Shoes and their prices: what they are expected to sell for, what the model looked at, and what they resemble."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sneaker_assets.figures.style import styled
+from sneaker_assets.figures.style import BLUE, GREY, ORANGE, dollars, styled
+
+Picture = NDArray[np.uint8]
+Heat = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ShoeOnPaper:
+    """What is drawn of one priced shoe.
+
+    Attributes:
+        pixels: uint8 [height, width, 3], RGB.
+        heat: float32 [height, width], what each part adds to the price, US dollars.
+        title: its name.
+        lines: what is said of it, one line each.
+        similar: the picture and the words of each similar shoe.
+    """
+
+    pixels: Picture
+    heat: Heat
+    title: str
+    lines: Sequence[str]
+    similar: Sequence[tuple[Picture, str]] = ()
 
 
 @styled
-def priced_release(pixels: NDArray[np.uint8], title: str, predicted_price: float, retail_price: float | None) -> Figure:
-    """A coming shoe with the price that the model expects for it.
+def priced_shoes(shoes: Sequence[ShoeOnPaper]) -> Figure:
+    """Each shoe with its price, what the model looked at, and below it the shoes that it resembles most."""
+    height, width = shoes[0].pixels.shape[:2]
+    picture_height = min(2.6, 3.2 * height / width)
+    figure = Figure(figsize=(10, (picture_height + 1.9) * len(shoes)), layout="constrained")
+    blocks = figure.subfigures(len(shoes), 1, squeeze=False)[:, 0]
+    for block, shoe in zip(blocks, shoes, strict=True):
+        columns = max(1, len(shoe.similar))
+        block.suptitle(shoe.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        above, below = (
+            block.subfigures(2, 1, height_ratios=(picture_height + 0.3, 1.2)) if shoe.similar else (block, None)
+        )
+        picture, heat, words = above.subplots(1, 3)
+        picture.imshow(shoe.pixels)
+        draw_heat(heat, shoe.pixels, shoe.heat)
+        heat.set_title("orange raises the price, blue lowers it", loc="center", fontsize=8, fontweight="normal")
+        words.text(0, 0.95, "\n".join(shoe.lines), va="top", linespacing=1.5, fontsize=10, transform=words.transAxes)
+        alike = below.subplots(1, columns, squeeze=False)[0] if below else []
+        for axes, (pixels, caption) in zip(alike, shoe.similar, strict=True):
+            axes.imshow(pixels)
+            axes.set_title(caption, loc="center", fontsize=7, fontweight="normal")
+        for axes in (picture, heat, words, *alike):
+            axes.set_axis_off()
+    return figure
+
+
+def draw_heat(axes: Axes, pixels: Picture, heat: Heat) -> None:
+    """The picture in grey under what each part of it adds to the price: orange above nothing, blue below."""
+    grey = pixels.mean(axis=2)
+    most = float(np.abs(heat).max()) or 1.0
+    axes.imshow(255 - (255 - grey) * 0.6, cmap="gray", vmin=0, vmax=255)
+    axes.imshow(heat, cmap="PuOr_r", vmin=-most, vmax=most, alpha=np.abs(heat) / most * 0.8)
+    axes.set_axis_off()
+
+
+@styled
+def backtest(paired: pd.DataFrame, scores: pd.DataFrame, title: str) -> Figure:
+    """Predictions against what was seen later, and how far off they were by horizon, site and price.
 
     Args:
-        pixels: uint8 [height, width, 3], RGB.
-        title: The shoe's name.
-        predicted_price: US dollars.
-        retail_price: US dollars, None where it was not announced.
+        paired: ``tables.Backtest``.
+        scores: What ``market.backtest.score_backtest`` gives.
+        title: What was scored.
     """
-    figure = Figure(figsize=(5, 3.6), layout="constrained")
-    axes: Axes = figure.subplots()
-    axes.imshow(pixels)
-    axes.set_axis_off()
-    retail = "" if retail_price is None else f"   retail ${retail_price:,.0f}"
-    axes.set_title(title, loc="center")
-    figure.supxlabel(f"predicted ${predicted_price:,.0f}{retail}", fontsize=12)
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    points, bars = figure.subplots(1, 2)
+    for inside, colour, label in ((True, BLUE, "inside its 90 % interval"), (False, ORANGE, "outside")):
+        rows = paired[paired["covered"] == inside]
+        points.scatter(rows["predicted_price"], rows["price"], s=12, alpha=0.6, color=colour, linewidths=0, label=label)
+    if len(paired):
+        values = paired[["predicted_price", "price"]]
+        limits = [float(values.min().min()) / 1.1, float(values.max().max()) * 1.1]
+        points.plot(limits, limits, color=GREY, linestyle="--", label="perfect")
+        points.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
+    points.set(title=title, xlabel=dollars("Predicted price"), ylabel=dollars("Price seen later"))
+    points.legend(loc="upper left", fontsize=8)
+    names = [f"{row.group}: {row.member} ({row.n})" if row.group != "all" else f"all ({row.n})"
+             for row in scores.itertuples()]  # fmt: skip
+    bars.barh(names, scores["median_ape"], color=GREY)
+    bars.set(title="Typical error", xlabel="Median absolute error (% of the price)")
+    bars.invert_yaxis()
     return figure

@@ -4,6 +4,7 @@ import hashlib
 
 import pandas as pd
 
+from sneaker_assets.market.currency import DOLLAR, rates_at
 from sneaker_assets.tables import Releases
 
 _SEPARATOR = "--"
@@ -59,16 +60,18 @@ def announced_content(observations: pd.DataFrame) -> dict[str, str]:
     return dict(zip(announced["release"].astype(str), announced["content"].astype(str), strict=True))
 
 
-def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
     """The announced shoe of that key.
 
     Args:
         key: The release's key.
         announced: What :func:`announcements` gives.
         images: ``tables.Images`` of its image.
+        rates: ``tables.FxRates``.
 
     Returns:
-        ``tables.Releases``, one row.
+        ``tables.Releases``, one row. A retail price of no named currency counts as US dollars; one of a currency
+        without a rate is missing in dollars and kept as announced.
 
     Raises:
         ReleaseError: it is no longer announced, or its image cannot be used.
@@ -80,5 +83,7 @@ def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame) ->
     problem = rows["problem"].iloc[0]
     if pd.notna(problem):
         raise ReleaseError(f"the image of {key} cannot be used: {problem}")
-    dollars = rows["currency"].isna() | (rows["currency"] == "USD")
-    return rows.assign(retail_price=rows["retail_price"].where(dollars))[list(Releases.to_schema().columns)]
+    converted = rates_at(rows["currency"].fillna(DOLLAR), rows["observed_at"], rates)
+    rows = rows.join(converted.where(rows["retail_price"].notna()))
+    rows = rows.assign(retail_amount=rows["retail_price"], retail_price=rows["retail_price"] * rows["fx_rate"])
+    return rows[list(Releases.to_schema().columns)]

@@ -76,6 +76,12 @@ class PriceModel:
         """The views of an image that it averages over."""
         return tuple(self.config["views"])
 
+    @property
+    def frame(self) -> Frame:
+        """The frame that its backbone looks at."""
+        height, width = self.config["features"]["frame"]
+        return Frame(height, width, self.config["features"]["fit"])
+
     def history(self) -> pd.DataFrame:
         """One row an epoch or point of the path, as :class:`training.TrainedHead` describes it."""
         return lake.read_table(self.folder / "history.parquet")
@@ -223,15 +229,9 @@ def price_images(
         UnreadableImageError: an image does not decode.
     """
     backbone = same_backbone(model, weights_folder)
-    features = model.config["features"]
-    batches = read_batches(images, 32, _frame(features))
-    seen = list(extract(backbone, batches, device, features["keep"], model.views))
+    batches = read_batches(images, 32, model.frame)
+    seen = list(extract(backbone, batches, device, model.config["features"]["keep"], model.views))
     return model.price(np.stack([torch.cat([batch[view] for batch in seen]).cpu().numpy() for view in model.views]))
-
-
-def _frame(features: dict[str, Any]) -> Frame:
-    height, width = features["frame"]
-    return Frame(height, width, features["fit"])
 
 
 def same_backbone(model: PriceModel, weights_folder: Path | None) -> Backbone:

@@ -1,6 +1,8 @@
 """The whole graph on a real, temporary instance: a small offline shop from its first crawl to priced releases."""
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from upath import UPath
 from sneaker_assets import tables
 from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.definitions import build_definitions
-from sneaker_assets.lake import Lake, read_json, read_table
+from sneaker_assets.lake import Lake, read_json, read_table, write_table
+from sneaker_assets.market.releases import announcements
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
 from sneaker_assets.vision.price_model import PriceModel, price_images
 from sneaker_assets.vision.store import FeatureStore
@@ -23,7 +26,8 @@ RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
     ("crawl_site", "stockx", {}),
     ("crawl_site", "farfetch", {}),
     ("build_data_set", None, {}),
-    ("train_price_model", BACKBONE, {"price_model": {"config": {"epochs": 5}}}),
+    ("train_price_model", BACKBONE, {
+        "price_model": {"config": {"epochs": 5}}, "evaluation_metrics": {"config": {"explained": 1}}}),
     ("rank_models", None, {}),
     ("train_gan", "cheap", {"gan_checkpoints": {"config": {
         "epochs": 1, "generator_width": 4, "discriminator_width": 4, "batch_size": 8}}}),
@@ -50,6 +54,16 @@ class Project:
         return self.definitions.resolve_job_def(job).execute_in_process(
             partition_key=partition, run_config={"ops": ops or {}}, instance=self.instance
         )
+
+    def materialize(
+        self, asset: str, partition: str | None = None, config: dict[str, Any] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """One asset, whichever jobs there are."""
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
+            asset_selection=[dg.AssetKey(asset)], partition_key=partition, instance=self.instance,
+            run_config={"ops": {asset: {"config": config}}} if config else None,
+        )  # fmt: skip
 
     def table(self, asset: str, partition: str | None = None) -> pd.DataFrame:
         return tables.SCHEMAS[asset].validate(read_table(self.lake.table(asset, partition)))
@@ -141,6 +155,74 @@ def test_the_sensor_finds_each_release_once_and_it_is_priced(project: Project) -
     priced = project.table("release_predictions", keys[0])
     assert priced["predicted_price"].notna().all()
     assert priced["model"].tolist() == project.table("model_leaderboard")["model"].tolist()
+
+
+@pytest.fixture(scope="module")
+def release(project: Project) -> str:
+    """An announced shoe with a retail price, priced."""
+    with ListingSourceResource(source="demo", demo_products=80).open(project.lake) as source:
+        announced = announcements(source.releases("stockx"))
+    key = str(announced["release"].iloc[0])
+    project.instance.add_dynamic_partitions(release_partitions.name or "", [key])
+    project.run("price_release", key)
+    return key
+
+
+def test_a_release_is_priced_with_all_that_follows_from_it(project: Project, release: str) -> None:
+    shoe = project.table("release_predictions", release).iloc[0]
+    assert shoe["price_low"] < shoe["predicted_price"] < shoe["price_high"]
+    assert shoe["net_profit"] == pytest.approx(
+        shoe["predicted_price"] - shoe["selling_costs"] - shoe["retail_price"], abs=0.01
+    )
+    similar = json.loads(shoe["similar"])
+    listings = project.table("clean_listings").set_index("product_id")
+    assert [listings.loc[one["product_id"], "price"] for one in similar] == [one["price"] for one in similar]
+    assert len(similar) == 5
+    assert (project.lake.folder("figures", "release_predictions") / f"{release}.png").exists()
+
+
+def test_fees_are_settings_of_each_site(project: Project, release: str) -> None:
+    costs = {release.split("--", maxsplit=1)[0]: {"commission": 0.5, "payment": 0.0, "shipping": 10.0}}
+    project.materialize("release_predictions", release, {"selling_costs": costs})
+    shoe = project.table("release_predictions", release).iloc[0]
+    assert shoe["selling_costs"] == pytest.approx(0.5 * shoe["predicted_price"] + 10)
+
+
+def test_predictions_stand_beside_the_prices_seen_later(project: Project, release: str) -> None:
+    predicted = project.table("release_predictions", release).iloc[0]
+    history = project.table("price_observations")
+    path = project.lake.table("price_observations")
+    later = predicted["predicted_at"] + timedelta(days=20)
+    seen = history[history["price"].notna()].head(1).assign(
+        site=predicted["site"], product_id=predicted["product_id"], observed_at=later, size=None, price=321.0,
+        label_kind="average_sale",
+    )  # fmt: skip
+    write_table(path, pd.concat([history, seen], ignore_index=True))
+    result = project.materialize("prediction_backtest")
+    write_table(path, history)
+    paired = project.table("prediction_backtest")
+    assert paired[["release", "price"]].values.tolist() == [[release, 321.0]]
+    assert paired["horizon"].iloc[0] == pytest.approx(20)
+    assert paired["predicted_price"].iloc[0] == predicted["predicted_price"]
+    assert {check.check_name for check in result.get_asset_check_evaluations()} == {"intervals_hold", "no_drift"}
+    assert project.materialize("prediction_backtest").success
+    assert project.table("prediction_backtest").empty
+
+
+def test_the_shops_releases_are_replayed(project: Project) -> None:
+    project.materialize("release_replay", BACKBONE, {"shop_releases": 12})
+    table = project.table("release_replay", BACKBONE)
+    assert 9 <= len(table) <= 12
+    assert table["horizon"].between(15, 30).all()
+    assert (project.lake.folder("figures", "release_replay", BACKBONE) / "backtest.png").exists()
+
+
+def test_the_champion_is_chosen_by_hand_and_one_without_a_past_is_not_restored(project: Project) -> None:
+    model = project.table("model_leaderboard")["model"].iloc[0]
+    project.materialize("model_leaderboard", config={"champion": model})
+    assert project.table("model_leaderboard")["champion"].tolist() == [True]
+    with pytest.raises(ValueError, match="no champion was replaced yet: there is none to restore"):
+        project.materialize("model_leaderboard", config={"champion": "previous"})
 
 
 def test_a_withdrawn_release_fails_with_its_name(project: Project) -> None:

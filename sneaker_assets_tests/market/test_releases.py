@@ -1,5 +1,7 @@
+import pandas as pd
 import pytest
 
+from sneaker_assets.market.currency import bundled_rates
 from sneaker_assets.market.releases import (
     ReleaseError,
     announced_content,
@@ -10,6 +12,8 @@ from sneaker_assets.market.releases import (
 )
 from sneaker_assets.tables import Releases
 from sneaker_assets_tests.builders import images, observations
+
+RATES = bundled_rates()
 
 
 def test_a_key_names_site_and_product() -> None:
@@ -26,18 +30,40 @@ def test_the_content_changes_with_price_date_and_image_alone() -> None:
 
 
 def test_a_release_is_described_by_its_announcement_and_image() -> None:
-    table = describe_release("stockx--p", announcements(observations({"retail_price": 100.0})), images({}))
+    table = describe_release("stockx--p", announcements(observations({"retail_price": 100.0})), images({}), RATES)
     Releases.validate(table)
     assert table["retail_price"].tolist() == [100.0]
 
 
+@pytest.mark.parametrize(
+    ("currency", "dollars"),
+    [("EUR", 119.4), ("JPY", 0.94), (None, 100.0), ("XTS", None)],
+    ids=["euro", "yen", "unnamed", "no rate"],
+)
+def test_a_retail_price_in_another_currency_is_converted_and_kept(currency: str | None, dollars: float | None) -> None:
+    seen = observations({"retail_price": 100.0, "amount": None, "currency": currency})
+    shoe = Releases.validate(describe_release("stockx--p", announcements(seen), images({}), RATES)).iloc[0]
+    assert shoe["retail_amount"] == 100.0
+    if dollars is None:
+        assert pd.isna(shoe["retail_price"])
+    else:
+        assert shoe["retail_price"] == pytest.approx(dollars, rel=0.01)
+        assert shoe["retail_price"] == pytest.approx(100 * shoe["fx_rate"])
+        assert shoe["fx_date"] <= shoe["observed_at"]
+
+
+def test_a_release_without_a_retail_price_has_no_rate() -> None:
+    shoe = describe_release("stockx--p", announcements(observations({})), images({}), RATES).iloc[0]
+    assert shoe[["retail_amount", "retail_price", "fx_rate"]].isna().all()
+
+
 def test_a_release_that_was_withdrawn_is_named() -> None:
     with pytest.raises(ReleaseError, match="stockx--q is no longer announced"):
-        describe_release("stockx--q", announcements(observations({})), images({}))
+        describe_release("stockx--q", announcements(observations({})), images({}), RATES)
 
 
 def test_a_release_without_a_usable_image_says_why() -> None:
     with pytest.raises(ReleaseError, match="image of stockx--p cannot be used: half a JPEG"):
         describe_release(
-            "stockx--p", announcements(observations({})), images({"problem": "half a JPEG", "sha256": None})
+            "stockx--p", announcements(observations({})), images({"problem": "half a JPEG", "sha256": None}), RATES
         )

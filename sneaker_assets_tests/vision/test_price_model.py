@@ -7,13 +7,12 @@ import torch
 
 from sneaker_assets.lake import Lake
 from sneaker_assets.market.splits import assign_splits
-from sneaker_assets.tables import EvaluationMetrics, Leaderboard
+from sneaker_assets.tables import EvaluationMetrics
 from sneaker_assets.vision.backbones import Backbone, load_backbone
 from sneaker_assets.vision.card import model_card
 from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split
 from sneaker_assets.vision.features import open_store, update_store
 from sneaker_assets.vision.heads import TrainingError, build_head
-from sneaker_assets.vision.leaderboard import rank_models
 from sneaker_assets.vision.price_model import PriceModel, price_images, train_price_model
 from sneaker_assets.vision.settings import HeadConfig, HeadKind, Target
 from sneaker_assets.vision.store import FeatureStore
@@ -119,30 +118,3 @@ def test_the_articles_head_is_that_of_the_article_and_takes_whole_maps_alone(
     assert widths == [(4096, 25088), (4096, 4096), (1, 4096)]
     assert [layer.p for layer in head.body.modules() if isinstance(layer, torch.nn.Dropout)] == [0.5, 0.5]
     assert (article.epochs, article.batch_size, article.learning_rate) == (60, 64, 1e-3)
-
-
-def test_the_champion_has_the_lowest_validation_error() -> None:
-    def rows(backbone: str, validation: float, test: float) -> list[dict[str, object]]:
-        common = {
-            "backbone": backbone,
-            "weights": "random",
-            "model": f"models/{backbone}",
-            "n": 9,
-            "mse": 1.0,
-            "mae": 1.0,
-        }
-        return [
-            common | {"group": "all", "predictor": predictor, "split": split, "rmse": rmse, "mape": 1.0, "r2": 0.1}
-            for predictor, split, rmse in (
-                ("model", "validation", validation),
-                ("model", "test", test),
-                ("mean", "validation", 300.0),
-                ("mean", "test", 310.0),
-            )
-        ]
-
-    board = Leaderboard.validate(
-        rank_models(pd.DataFrame(rows("vgg16", 250.0, 200.0) + rows("resnet18", 240.0, 260.0)))
-    )
-    assert board[["rank", "backbone", "champion"]].values.tolist() == [[1, "resnet18", True], [2, "vgg16", False]]
-    assert board["mean_test_rmse"].tolist() == [310.0, 310.0]

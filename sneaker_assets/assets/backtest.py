@@ -1,0 +1,151 @@
+"""How right the predictions were: of real releases as their prices come in, and of a past year walked through again."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+from upath import UPath
+
+from sneaker_assets import figures
+from sneaker_assets.assets.checks import judge, telling
+from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets.assets.partitions import backbone_partitions
+from sneaker_assets.lake import Lake, write_bytes
+from sneaker_assets.market import backtest
+from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
+
+
+class BacktestConfig(dg.Config):
+    """When predictions count as good enough."""
+
+    least_rows: int = Field(default=20, gt=0, description="Pairs below which the checks say nothing.")
+    least_coverage: float = Field(default=0.8, ge=0, le=1, description="Share that 90 % intervals must hold.")
+    least_p_value: float = Field(
+        default=0.001, ge=0, le=1, description="Kolmogorov-Smirnov: below it later residuals are unlike earlier ones."
+    )
+
+
+class ReplayConfig(BacktestConfig):
+    """How the past is walked through."""
+
+    every_days: int = Field(default=7, gt=0, description="How often the head is fitted anew, days.")
+    shop_releases: int = Field(default=183, gt=0, description="Releases of the offline shop; the default is a year's.")
+    lead_days: float = Field(
+        default=14, gt=0, description="How long before its release a shoe is asked about; the offline shop says when."
+    )
+
+
+def _checks(asset: str) -> tuple[dg.AssetCheckSpec, dg.AssetCheckSpec]:
+    return (
+        telling(asset, "intervals_hold", "90 % intervals hold the prices that were seen later often enough."),
+        telling(asset, "no_drift", "Later residuals are distributed as earlier ones (Kolmogorov-Smirnov)."),
+    )
+
+
+_OF_BACKTEST, _OF_REPLAY = _checks("prediction_backtest"), _checks("release_replay")
+
+
+@dg.asset(
+    group_name="releases",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    metadata=column_schema("prediction_backtest"),
+    check_specs=_OF_BACKTEST,
+)
+def prediction_backtest(
+    release_predictions: pd.DataFrame, price_observations: pd.DataFrame, config: BacktestConfig, lake: LakeResource
+) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
+    """Each prediction beside the first resale price that was seen after it."""
+    paired = backtest.pair_predictions(release_predictions, price_observations)
+    folder = lake.open().folder("figures", "prediction_backtest")
+    yield from _told(paired, folder, f"{len(paired)} of {len(release_predictions)} releases", config, _OF_BACKTEST)
+
+
+@dg.asset(
+    partitions_def=backbone_partitions,
+    group_name="releases",
+    kinds={"pytorch", "parquet"},
+    owners=OWNERS,
+    pool="gpu",
+    metadata=column_schema("release_replay"),
+    check_specs=_OF_REPLAY,
+)
+def release_replay(
+    context: dg.AssetExecutionContext,
+    image_features: UPath,
+    listings: pd.DataFrame,
+    price_observations: pd.DataFrame,
+    config: ReplayConfig,
+    *,
+    compute: ComputeResource,
+    listing_source: ListingSourceResource,
+    lake: LakeResource,
+) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
+    """Past releases priced with what was known on the day they were announced; of the offline shop, a whole year."""
+    from sneaker_assets.vision.replay import complete, replay
+    from sneaker_assets.vision.store import FeatureStore
+
+    here, store = lake.open(), FeatureStore.open(image_features)
+    if listing_source.name == "demo":
+        shoes = _calendar_of_the_shop(listing_source, config.shop_releases, listings, here)
+        images = {sha256: here.image(sha256) for sha256 in shoes["sha256"]}
+        complete(store, images, compute.weights_folder, compute.torch_device())
+    else:
+        shoes = backtest.dated_shoes(listings, price_observations, config.lead_days)
+    table = replay(shoes, store.gather_views(shoes["sha256"].tolist()), config.every_days)
+    folder = here.folder("figures", "release_replay", context.partition_key)
+    yield from _told(table, folder, f"{len(table)} of {shoes['asked_at'].notna().sum()} releases", config, _OF_REPLAY)
+
+
+def _calendar_of_the_shop(
+    source: ListingSourceResource, n_releases: int, listings: pd.DataFrame, lake: Lake
+) -> pd.DataFrame:
+    """The shop's calendar, with pictures in the lake: those that were crawled, and drawn ones of what is to come."""
+    import hashlib
+
+    from sneaker_assets.demo_shop import calendar
+
+    products = calendar.priced_products(source.demo_products, source.demo_seed, n_releases)
+    crawled = listings.set_index(["site", "product_id"])["sha256"].to_dict()
+    names = []
+    for product in products:
+        name = crawled.get((product.site, product.product_id))
+        if name is None:
+            drawn = calendar.picture(product)
+            name = hashlib.sha256(drawn).hexdigest()
+            if not lake.image(name).exists():
+                write_bytes(lake.image(name), drawn)
+        names.append(name)
+    return calendar.dates(products).assign(sha256=names)
+
+
+def _told(
+    paired: pd.DataFrame,
+    folder: UPath,
+    title: str,
+    config: BacktestConfig,
+    checks: tuple[dg.AssetCheckSpec, dg.AssetCheckSpec],
+) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
+    """The table with its scores and figure, and what the checks say of it."""
+    scores = backtest.score_backtest(paired)
+    overall = {name: float(scores[name].iloc[0]) for name in ("median_ape", "bias", "coverage") if len(scores)}
+    yield dg.Output(
+        paired,
+        metadata={
+            "pairs": len(paired),
+            **overall,
+            "scores": preview(scores, rows=40),
+            "rows": preview(paired, ["release", "horizon", "predicted_price", "price_low", "price_high", "price"]),
+            **show_figure(folder, "backtest", figures.backtest(paired, scores, title)),
+        },
+    )
+    enough = len(paired) >= config.least_rows
+    coverage = float(paired["covered"].mean()) if len(paired) else 1.0
+    statistic, p_value = backtest.residual_drift(paired)
+    holds, steady = checks
+    yield judge(holds, not enough or coverage >= config.least_coverage, coverage=coverage, rows=len(paired))
+    yield judge(
+        steady, not enough or p_value >= config.least_p_value, ks_statistic=statistic, ks_p_value=p_value,
+        rows=len(paired),
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""A lake with everything that a price needs: pictures as dear as they are bright, features, a champion, its metrics."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from sneaker_assets.lake import Lake, write_table
+from sneaker_assets.market.splits import assign_splits
+from sneaker_assets.vision.backbones import Backbone, load_backbone
+from sneaker_assets.vision.evaluation import evaluate, predict_listings
+from sneaker_assets.vision.features import open_store, update_store
+from sneaker_assets.vision.leaderboard import rank_models
+from sneaker_assets.vision.price_model import PriceModel, train_price_model
+from sneaker_assets.vision.pricing import Pricer
+from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.similar import keep_similar
+from sneaker_assets.vision.store import FeatureStore
+from sneaker_assets_tests.builders import NOON, listings, store_pictures
+
+CPU = torch.device("cpu")
+RIDGE = HeadConfig(kind="ridge")
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The lake, and what is in it."""
+
+    lake: Lake
+    backbone: Backbone
+    store: FeatureStore
+    listings: pd.DataFrame
+    splits: pd.DataFrame
+    model: PriceModel
+
+    @property
+    def pricer(self) -> Pricer:
+        return Pricer.load(self.model.folder, None, CPU)
+
+    def train(self, config: HeadConfig) -> tuple[PriceModel, pd.DataFrame]:
+        """A model of these rows, and its evaluation metrics."""
+        return train(self.lake, self.store, self.splits, config)
+
+
+def train(lake: Lake, store: FeatureStore, splits: pd.DataFrame, config: HeadConfig) -> tuple[PriceModel, pd.DataFrame]:
+    model, _ = train_price_model(lake.folder("models", "mobilenet_v2"), store, splits, config)
+    name = model.folder.relative_to(lake.root).as_posix()
+    return model, evaluate(model, predict_listings(model, store, splits), name)
+
+
+def lake_with_champion(root: Path) -> Champion:
+    lake = Lake.at(root)
+    lake.root.mkdir(parents=True, exist_ok=True)
+    brightness = store_pictures(lake, 80)
+    names = list(brightness)
+    backbone = load_backbone("mobilenet_v2", "none")
+    store = open_store(lake.folder("features"), backbone)
+    update_store(store, backbone, {sha256: lake.image(sha256) for sha256 in names}, CPU)
+    table = listings([1000 * value for value in brightness.values()]).assign(sha256=names, twin_group=names)
+    splits = assign_splits(table)
+    model, metrics = train(lake, store, splits, RIDGE)
+    keep_similar(model, store, table)
+    board = rank_models(lake, metrics, splits, before=None, margin=0.02, now=NOON)
+    write_table(lake.table("model_leaderboard"), board)
+    return Champion(lake, backbone, store, table, splits, model)
