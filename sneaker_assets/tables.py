@@ -272,11 +272,17 @@ class Leaderboard(Table):
     rows: int = pa.Field(ge=1, description="Validation rows that all were compared on when it was scored last.")
     validation_rmse: float = pa.Field(ge=0, description="What the champion is chosen by, US dollars.")
     test_rmse: float = pa.Field(nullable=True, ge=0, description="US dollars; missing without test rows.")
+    test_rmse_low: float = pa.Field(nullable=True, ge=0, description="Of its bootstrap 95 % interval, US dollars.")
+    test_rmse_high: float = pa.Field(nullable=True, ge=0, description="Of its bootstrap 95 % interval, US dollars.")
     test_mae: float = pa.Field(nullable=True, ge=0, description="US dollars.")
     test_mape: float = pa.Field(nullable=True, ge=0, description="%.")
     test_r2: float = pa.Field(nullable=True, description="Coefficient of determination.")
     mean_test_rmse: float = pa.Field(
         nullable=True, ge=0, description="Test RMSE of the mean of the training prices, US dollars."
+    )
+    parameters: float = pa.Field(nullable=True, gt=0, description="Numbers in backbone and head.")
+    training_seconds: float = pa.Field(
+        nullable=True, ge=0, description="What its epochs took where it was trained; missing where that was not kept."
     )
 
 
@@ -418,6 +424,7 @@ SCHEMAS: dict[str, type[Table]] = {
     "tuned_hyperparameters": TunedHyperparameters,
     "evaluation_metrics": EvaluationMetrics,
     "residual_attributes": ResidualAttributes,
+    "finetuned_evaluation": EvaluationMetrics,
     "leak_report": LeakReport,
     "outlier_ablation": OutlierAblation,
     "model_leaderboard": Leaderboard,

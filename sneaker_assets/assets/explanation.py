@@ -2,12 +2,21 @@
 
 import dagster as dg
 import pandas as pd
+from pydantic import Field
 from upath import UPath
 
 from sneaker_assets import figures
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
-from sneaker_assets.resources import LakeResource
+from sneaker_assets.resources import ComputeResource, LakeResource
+
+
+class ExplanationConfig(dg.Config):
+    """How many shoes are looked at."""
+
+    averaged: int = Field(
+        default=24, ge=0, description="Of the cheapest and of the dearest test shoes, whose heat maps are averaged."
+    )
 
 
 @dg.asset(
@@ -24,19 +33,26 @@ def residual_attributes(
     splits: pd.DataFrame,
     clean_listings: pd.DataFrame,
     *,
+    config: ExplanationConfig,
+    compute: ComputeResource,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """Colour, brightness, height and brand beside the residuals of test rows."""
+    """Colour, brightness, height and brand beside the residuals of test rows; heat maps of cheap and of dear shoes."""
     from sneaker_assets.vision import attributes
     from sneaker_assets.vision.evaluation import predict_listings
-    from sneaker_assets.vision.price_model import PriceModel
+    from sneaker_assets.vision.pricing import Pricer
     from sneaker_assets.vision.store import FeatureStore
+    from sneaker_assets.vision.typical import typical_heat_maps
 
-    backbone = context.partition_key
-    predictions = predict_listings(PriceModel.load(price_model), FeatureStore.open(image_features), splits)
+    here, backbone = lake.open(), context.partition_key
+    pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
+    predictions = predict_listings(pricer.model, FeatureStore.open(image_features), splits)
     table = attributes.residual_attributes(backbone, predictions, clean_listings)
-    shown = lake.open().folder("figures", "residual_attributes", backbone)
+    shown = here.folder("figures", "residual_attributes", backbone)
     drawn = show_figure(shown, "residuals_by_attribute", figures.residuals_by_attribute(table)) if len(table) else {}
+    typical = typical_heat_maps(pricer, predictions[predictions["split"] == "test"], here, config.averaged)
+    if typical:
+        drawn |= show_figure(shown, "typical_heat_maps", figures.explained_predictions(typical))
     whole = table[table["member"] == "all"]
     return dg.Output(
         table, metadata={"attributes": preview(whole, ["attribute", "measure", "n", "value", "p_value"]), **drawn}

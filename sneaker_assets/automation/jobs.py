@@ -30,7 +30,9 @@ tune_price_model = dg.define_asset_job(
     "tune_price_model", ["tuned_hyperparameters"], description="Search for the settings of a backbone's head."
 )
 finetune_price_model = dg.define_asset_job(
-    "finetune_price_model", ["finetuned_price_model"], description="Train a backbone further together with its head."
+    "finetune_price_model",
+    ["finetuned_price_model", "finetuned_evaluation"],
+    description="Train a backbone further together with its head, and score it.",
 )
 export_model = dg.define_asset_job(
     "export_model", ["exported_model"], description="Write a backbone's price model as ONNX and as a torch program."

@@ -8,7 +8,7 @@ import copy
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -130,6 +130,14 @@ def _blocks(network: nn.Module) -> Iterator[nn.Module]:
             yield from _blocks(child)
     else:
         yield network
+
+
+@cache
+def count_parameters(name: str) -> int:
+    """Parameters of the part of this backbone that is kept."""
+    with torch.device("meta"):
+        network = _feature_map(_build(get_architecture(name)), get_architecture(name))
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _initialise(network: nn.Module) -> nn.Module:

@@ -10,6 +10,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from upath import UPath
 
 from sneaker_assets import tables
@@ -271,3 +272,20 @@ def test_a_backbone_is_trained_further_by_two_processes_into_a_model_like_any_ot
     assert fresh == pytest.approx(kept, rel=0.02)
     again = metadata(project.run("finetune_price_model", BACKBONE, {"finetuned_price_model": {"config": config}}))
     assert not again["finetuned_price_model"]["trained_now"]
+    ranked = metadata(project.run("rank_models"))["model_leaderboard"]
+    board = project.table("model_leaderboard")
+    assert board["weights"].str.contains("fine-tuned").sum() == 1
+    finetuned = board[board["weights"].str.contains("fine-tuned")].iloc[0]
+    assert finetuned["test_rmse_low"] <= finetuned["test_rmse"] <= finetuned["test_rmse_high"]
+    assert finetuned["training_seconds"] > 0
+    assert finetuned["parameters"] > 11e6
+    assert "fine-tuned from layer4.1" in Path(ranked["page"]).read_text()
+
+
+def test_what_a_model_leaves_unexplained_is_looked_at(project: Project) -> None:
+    config = {"residual_attributes": {"config": {"averaged": 2}}}
+    said = metadata(project.run("explain_price_model", BACKBONE, config))["residual_attributes"]
+    table = project.table("residual_attributes", BACKBONE)
+    assert set(table["backbone"]) <= {BACKBONE}
+    with Image.open(said["typical_heat_maps_file"]) as drawn:
+        assert len(drawn.convert("RGB").getcolors(1 << 24) or []) > 100
