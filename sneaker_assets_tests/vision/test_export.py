@@ -23,7 +23,7 @@ SETTINGS = FeatureSettings(height=48, width=64, keep="scales", mirrored=True)
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[PriceModel, Backbone, list[UPath]]:
     """A kernel ridge on maps of three sizes in both views: the model with most to export."""
-    lake, backbone = Lake.at(tmp_path_factory.mktemp("lake")), load_backbone("mobilenet_v2", "none")
+    lake, backbone = Lake.at(tmp_path_factory.mktemp("lake")), load_backbone("resnet18", "none")
     brightness = store_pictures(lake, 60)
     store = open_store(lake.folder("features"), backbone, SETTINGS)
     images = {sha256: lake.image(sha256) for sha256 in brightness}
