@@ -82,7 +82,7 @@ def prepare(folder: Path, images: int, epochs: int) -> FinetuneJob:
         rows.append({"sha256": name, "price": 100 + 800 * shade + rng.normal(0, 30), "split": side})
     write_table(UPath(folder / "splits.parquet"), pd.DataFrame(rows))
     settings = FinetuneSettings(
-        unfreeze_from="features.17", height=64, width=96, copies=2, epochs=epochs, bfloat16=False
+        unfreeze_from="features.17", height=64, width=96, copies=2, epochs=epochs, bfloat16=False, learning_rate=1e-4
     )
     keep_frames(folder, paths, Frame(64, 96))
     job = FinetuneJob(

@@ -106,7 +106,7 @@ class FinetuneSettings:
     fit: Fit = "trim"
     height: int | None = None
     width: int | None = None
-    copies: int = 3
+    copies: int = 2
     flip: bool = True
     rotation: float = 6.0
     colour: float = 0.15
@@ -116,8 +116,8 @@ class FinetuneSettings:
     epochs: int = 8
     batch_size: int = 64
     micro_batch: int = 64
-    learning_rate: float = 3e-4
-    head_learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
+    head_learning_rate: float = 3e-4
     weight_decay: float = 0.01
     warm_up: float = 0.1
     ema_decay: float = 0.99

