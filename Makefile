@@ -2,7 +2,7 @@
 # make ui     Dagster's UI on what the demo made           make bench  every benchmark
 # make run    the same from any source, with ARGS="..."    make lock   resolve the dependencies anew
 # make env    the environment alone (the others call it)   make docs   write the data dictionary
-# make test-daemon   the tests that start Dagster's daemon, which take a minute or two
+# make test-slow   the tests that take long: the daemon, several processes, fine-tuning
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +15,7 @@ export SNEAKER_LAKE ?= $(CURDIR)/data_lake
 # Idle OpenMP threads that spin starve the others: measured ten times slower on a busy machine with two cores.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: env demo run test test-daemon lint types ui bench docs lock clean
+.PHONY: env demo run test test-slow lint types ui bench docs lock clean
 
 env: $(VENV)/.ready $(DAGSTER_HOME)/dagster.yaml
 
@@ -56,8 +56,8 @@ types: env
 test: lint types
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
 
-test-daemon: env
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m daemon
+test-slow: env
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
 
 bench: env
 	@test -n "$(ARCHIVE)" || echo "without ARCHIVE=<folder> (and WEIGHTS=<folder>) the benchmarks on published data are left out"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from report import arguments
 
-ON_PUBLISHED_DATA = {"accuracy", "data_set", "real_input"}
-NO_BENCHMARK = {"report", "run_all", "scrapy_side"}
-OPTIONS_OF_ITS_OWN = {"crawler"}
+ON_PUBLISHED_DATA = {"accuracy", "data_set", "finetune", "real_input"}
+NO_BENCHMARK = {"published", "report", "run_all", "scrapy_side"}
+OPTIONS_OF_ITS_OWN = {"crawler", "gpu"}
 COULD_NOT_RUN = 2
 
 

@@ -13,7 +13,7 @@ from sneaker_assets.tables import SCHEMAS, Table
 _INTRODUCTION = """\
 # Tables
 
-What lies in the lake, one table an asset. Made from [tables.py](sneaker_assets/tables.py) by `make docs`; a test fails
+What lies in the lake, one table an asset. Made from [tables/](sneaker_assets/tables/) by `make docs`; a test fails
 where the two differ.
 """
 

@@ -9,7 +9,10 @@ from sneaker_assets.assets import (
     backtest,
     data_set,
     evaluation,
+    explanation,
+    export,
     features,
+    finetuned,
     gan,
     gan_evaluation,
     listings,
@@ -18,6 +21,7 @@ from sneaker_assets.assets import (
     releases,
     retraining,
     scrapes,
+    tuning,
 )
 from sneaker_assets.automation.alerts import alert_sensors
 from sneaker_assets.automation.conditions import condition_sensor, with_conditions
@@ -26,6 +30,25 @@ from sneaker_assets.automation.schedules import recrawl_schedules
 from sneaker_assets.automation.sensors import release_sensor
 from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.resources import ComputeResource, LakeIOManager, LakeResource, ListingSourceResource
+
+STAGES = [
+    scrapes,
+    prices,
+    listings,
+    data_set,
+    features,
+    price_model,
+    retraining,
+    tuning,
+    finetuned,
+    evaluation,
+    explanation,
+    export,
+    gan,
+    gan_evaluation,
+    releases,
+    backtest,
+]
 
 
 def build_definitions(
@@ -38,20 +61,6 @@ def build_definitions(
         settings: when things run by themselves; those of the environment by default.
     """
     settings = settings or AutomationSettings.from_environment()
-    stages = [
-        scrapes,
-        prices,
-        listings,
-        data_set,
-        features,
-        price_model,
-        retraining,
-        evaluation,
-        gan,
-        gan_evaluation,
-        releases,
-        backtest,
-    ]
     lake = LakeResource.configure_at_launch()
     resources: dict[str, Any] = {
         "lake": lake,
@@ -60,7 +69,7 @@ def build_definitions(
         "compute": ComputeResource.configure_at_launch(),
     }
     return dg.Definitions(
-        assets=with_conditions(dg.load_assets_from_modules(stages), settings),
+        assets=with_conditions(dg.load_assets_from_modules(STAGES), settings),
         jobs=JOBS,
         schedules=recrawl_schedules(settings),
         sensors=[release_sensor(settings), condition_sensor(settings), *alert_sensors(settings)],

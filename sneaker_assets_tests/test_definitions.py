@@ -27,12 +27,17 @@ UPSTREAM = {
     "price_statistics": {"listings", "clean_listings", "price_fences"},
     "splits": {"clean_listings"},
     "image_features": {"scraped_images"},
-    "price_model": {"image_features", "splits"},
-    "trained_rows": {"price_model", "splits"},
+    "tuned_hyperparameters": {"image_features", "splits"},
+    "finetuned_price_model": {"image_features", "splits"},
+    "residual_attributes": {"price_model", "image_features", "splits", "clean_listings"},
+    "exported_model": {"price_model", "splits"},
+    "price_model": {"image_features", "splits", "tuned_hyperparameters"},
     "evaluation_metrics": {"price_model", "image_features", "splits", "clean_listings"},
     "leak_report": {"image_features", "splits"},
     "outlier_ablation": {"image_features", "listings", "clean_listings"},
-    "model_leaderboard": {"evaluation_metrics", "splits"},
+    "finetuned_evaluation": {"finetuned_price_model", "splits", "clean_listings"},
+    "model_leaderboard": {"evaluation_metrics", "finetuned_evaluation", "splits"},
+    "trained_rows": {"price_model", "splits"},
     "gan_checkpoints": {"splits"},
     "gan_evaluation": {"gan_checkpoints", "splits"},
     "gan_colour_comparison": {"gan_evaluation"},
@@ -70,8 +75,9 @@ def test_every_table_shows_its_columns_with_descriptions(name: str) -> None:
 def test_every_job_schedule_and_sensor_resolves() -> None:
     repository = defs.get_repository_def()
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
-        "crawl_site", "build_data_set", "train_price_model", "rank_models", "train_gan", "price_release",
-        "compare_bands", "judge_predictions", "replay_releases",
+        "crawl_site", "build_data_set", "train_price_model", "tune_price_model", "finetune_price_model", "export_model",
+        "explain_price_model", "rank_models", "train_gan", "price_release", "compare_bands", "judge_predictions",
+        "replay_releases",
     }  # fmt: skip
     assert {schedule.name for schedule in repository.schedule_defs} == {"recrawl_farfetch", "recrawl_stockx"}
     assert all(s.default_status == dg.DefaultScheduleStatus.STOPPED for s in repository.schedule_defs)

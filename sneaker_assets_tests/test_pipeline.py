@@ -43,6 +43,7 @@ def archive(folder: Path, rows: pd.DataFrame) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_an_archive_runs_through_the_whole_graph(run: Run, tmp_path: Path) -> None:
     prices = [100.0 + 10 * i for i in range(60)]
     names = [f"{('stockx', 'farfetch')[i % 2]}_{i}.png" for i in range(60)]

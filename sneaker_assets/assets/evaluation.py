@@ -11,7 +11,7 @@ from upath import UPath
 from sneaker_assets import figures
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
-from sneaker_assets.lake import read_table
+from sneaker_assets.lake import read_table, write_bytes
 from sneaker_assets.resources import ComputeResource, LakeResource
 
 
@@ -180,7 +180,40 @@ def outlier_ablation(
 
 
 @dg.asset(
-    group_name="price_model", kinds={"pandas", "parquet"}, owners=OWNERS, metadata=column_schema("model_leaderboard")
+    partitions_def=backbone_partitions,
+    group_name="price_model",
+    kinds={"pytorch", "parquet"},
+    owners=OWNERS,
+    metadata=column_schema("finetuned_evaluation"),
+)
+def finetuned_evaluation(
+    finetuned_price_model: UPath, splits: pd.DataFrame, clean_listings: pd.DataFrame, *, lake: LakeResource
+) -> dg.Output[pd.DataFrame]:
+    """The same errors of the backbone that was trained further."""
+    from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split
+    from sneaker_assets.vision.price_model import PriceModel
+    from sneaker_assets.vision.similar import keep_similar
+    from sneaker_assets.vision.store import FeatureStore
+
+    here = lake.open()
+    model = PriceModel.load(finetuned_price_model)
+    store = FeatureStore.open(here.folder("features", model.backbone, model.config["features"]["store"]))
+    kinds = clean_listings[["site", "product_id", "label_kind"]]
+    rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
+    keep_similar(model, store, clean_listings)
+    predictions = predict_listings(model, store, rows)
+    table = evaluate(model, predictions, finetuned_price_model.relative_to(here.root).as_posix())
+    overall = table[table["group"] == "all"]
+    shown = preview(overall, ["predictor", "split", "n", "rmse", "mae", "median_ape", "r2"])
+    return dg.Output(table, metadata={"weights": model.weights, "rmse": rmse_by_split(table), "metrics": shown})
+
+
+@dg.asset(
+    deps=["finetuned_evaluation"],
+    group_name="price_model",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    metadata=column_schema("model_leaderboard"),
 )
 def model_leaderboard(
     context: dg.AssetExecutionContext,
@@ -192,10 +225,12 @@ def model_leaderboard(
     """Every evaluated model on the same rows; the champion, which prices releases, gives way only to a better one."""
     from sneaker_assets.vision.leaderboard import rank_models
 
-    before = lake.previous(context)
+    here, before = lake.open(), lake.previous(context)
+    paths = [here.table("finetuned_evaluation", backbone) for backbone in backbone_partitions.get_partition_keys()]
+    finetuned = [read_table(path) for path in paths if path.exists()]
     board = rank_models(
-        lake.open(),
-        evaluation_metrics,
+        here,
+        pd.concat([evaluation_metrics, *finetuned], ignore_index=True),
         splits,
         before=before if before is not None and "standing" in before else None,
         margin=config.margin,
@@ -203,7 +238,13 @@ def model_leaderboard(
         wanted=config.champion,
     )
     champion = board[board["champion"]].iloc[0]
-    shown = ["rank", "backbone", "standing", "weights", "validation_rmse", "test_rmse", "test_r2", "model"]
+    shown = [
+        "rank", "backbone", "standing", "weights", "validation_rmse", "test_rmse", "test_rmse_low", "test_rmse_high",
+        "test_r2", "parameters", "training_seconds", "model",
+    ]  # fmt: skip
+    folder = here.folder("figures", "model_leaderboard")
+    page = board[shown].to_markdown(index=False, floatfmt=",.2f")
+    write_bytes(folder / "leaderboard.md", f"# Price models, best validation error first\n\n{page}\n".encode())
     return dg.Output(
         board,
         metadata={
@@ -211,8 +252,7 @@ def model_leaderboard(
             "model": str(champion["model"]),
             "since": str(champion["since"]),
             "standings": preview(board, shown),
-            **show_figure(
-                lake.open().folder("figures", "model_leaderboard"), "leaderboard", figures.leaderboard(board)
-            ),
+            "page": dg.MetadataValue.path(str(folder / "leaderboard.md")),
+            **show_figure(folder, "leaderboard", figures.leaderboard(board)),
         },
     )

@@ -8,6 +8,7 @@ from upath import UPath
 from sneaker_assets import figures
 from sneaker_assets.assets.metadata import OWNERS, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
+from sneaker_assets.lake import read_table
 from sneaker_assets.resources import LakeResource
 from sneaker_assets.vision.settings import HeadConfig, HeadKind, Target
 
@@ -36,10 +37,23 @@ class PriceModelConfig(dg.Config):
     )
     hidden: int = Field(default=HeadConfig.hidden, gt=0, description="Width of the hidden layer.")
     dropout: float = Field(default=HeadConfig.dropout, ge=0, lt=1, description="Share of hidden units dropped.")
+    weight_decay: float = Field(default=HeadConfig.weight_decay, ge=0, description="Adam's decoupled weight decay.")
+    gamma: float | None = Field(default=None, gt=0, description="Width of a kernel's bells; default: of a small grid.")
+    alpha: float | None = Field(default=None, gt=0, description="A kernel's penalty; default: of a small grid.")
     seed: int = Field(default=HeadConfig.seed, description="Another seed is another model.")
+    tuned: bool = Field(
+        default=False, description="Take what tuned_hyperparameters chose instead, for all that it looked for."
+    )
 
 
-@dg.asset(partitions_def=backbone_partitions, group_name="price_model", kinds={"pytorch"}, owners=OWNERS, pool="gpu")
+@dg.asset(
+    partitions_def=backbone_partitions,
+    deps=["tuned_hyperparameters"],
+    group_name="price_model",
+    kinds={"pytorch"},
+    owners=OWNERS,
+    pool="gpu",
+)
 def price_model(
     context: dg.AssetExecutionContext,
     image_features: UPath,
@@ -51,7 +65,9 @@ def price_model(
     from sneaker_assets.vision.price_model import train_price_model
     from sneaker_assets.vision.store import FeatureStore
 
-    settings = HeadConfig(**config.model_dump())
+    settings = HeadConfig(**config.model_dump(exclude={"tuned"}))
+    if config.tuned:
+        settings = _tuned(lake, context.partition_key, settings)
     folder = lake.open().folder("models", context.partition_key)
     model, trained = train_price_model(folder, FeatureStore.open(image_features), splits, settings)
     metrics = model.metrics()
@@ -70,3 +86,16 @@ def price_model(
             **show_figure(lake.open().folder("figures", "price_model", context.partition_key), "learning_curve", curve),
         },
     )
+
+
+def _tuned(lake: LakeResource, backbone: str, settings: HeadConfig) -> HeadConfig:
+    """The settings that the last search chose."""
+    from sneaker_assets.vision.tuning import tuned_config
+
+    table = lake.open().table("tuned_hyperparameters", backbone)
+    if not table.exists():
+        raise dg.Failure(
+            f"tuned_hyperparameters [{backbone}] is not in the lake yet: materialize it first, or set tuned: false",
+            allow_retries=False,
+        )
+    return tuned_config(read_table(table), settings)

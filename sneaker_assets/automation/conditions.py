@@ -41,7 +41,9 @@ def conditions(settings: AutomationSettings) -> dict[str, Condition]:
         "image_features": _when_there_are_new_images(settings),
         **dict.fromkeys(MODEL, _when_retraining_is_due(settings)),
         "evaluation_metrics": (_in_use() & _updated("price_model") & _quiet()).with_label("model_was_trained"),
-        "model_leaderboard": (_updated("evaluation_metrics") & _quiet()).with_label("model_was_evaluated"),
+        "model_leaderboard": (_updated("evaluation_metrics", "finetuned_evaluation") & _quiet()).with_label(
+            "model_was_evaluated"
+        ),
         "gan_checkpoints": _weekly(settings),
         "gan_evaluation": (_in_use() & _updated("gan_checkpoints") & _quiet()).with_label("gan_was_trained"),
         "gan_colour_comparison": (_updated("gan_evaluation") & _quiet()).with_label("gan_was_judged"),

@@ -35,6 +35,20 @@ train_price_model = dg.define_asset_job(
     ["image_features", "price_model", "trained_rows", "evaluation_metrics", "leak_report", "outlier_ablation"],
     description="Compute a backbone's missing features, train its head, score it and look at its data.",
 )
+tune_price_model = dg.define_asset_job(
+    "tune_price_model", ["tuned_hyperparameters"], description="Search for the settings of a backbone's head."
+)
+finetune_price_model = dg.define_asset_job(
+    "finetune_price_model",
+    ["finetuned_price_model", "finetuned_evaluation"],
+    description="Train a backbone further together with its head, and score it.",
+)
+export_model = dg.define_asset_job(
+    "export_model", ["exported_model"], description="Write a backbone's price model as ONNX and as a torch program."
+)
+explain_price_model = dg.define_asset_job(
+    "explain_price_model", ["residual_attributes"], description="Look at what a backbone's price model gets wrong."
+)
 rank_models = dg.define_asset_job(
     "rank_models", ["model_leaderboard"], description="Choose the champion among the evaluated backbones."
 )
@@ -63,6 +77,10 @@ JOBS = (
     crawl_site,
     build_data_set,
     train_price_model,
+    tune_price_model,
+    finetune_price_model,
+    export_model,
+    explain_price_model,
     rank_models,
     train_gan,
     compare_bands,

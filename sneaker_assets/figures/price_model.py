@@ -112,7 +112,9 @@ def leaderboard(board: pd.DataFrame) -> Figure:
     axes.barh(rows + 0.2, board["test_rmse"], 0.4, color=BLUE, label="test")
     axes.axvline(board["mean_test_rmse"].iloc[0], color=ORANGE, linestyle="--", label="test, mean of training prices")
     standing = board["standing"].where(board["standing"] != "challenger", "")
-    names = [f"{backbone} {of_it}".strip() for backbone, of_it in zip(board["backbone"], standing, strict=True)]
+    further = np.where(board["weights"].str.contains("fine-tuned"), " fine-tuned", "")
+    named = zip(board["backbone"] + further, standing, strict=True)
+    names = [f"{backbone} {of_it}".strip() for backbone, of_it in named]
     axes.set(title="Error by model", xlabel="RMSE (US dollars)", yticks=rows, yticklabels=names)
     axes.invert_yaxis()
     figure.legend(loc="outside lower center", ncols=3)

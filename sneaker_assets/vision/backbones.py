@@ -8,7 +8,7 @@ import copy
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -116,6 +116,13 @@ def _feature_map(model: nn.Module, architecture: Architecture) -> nn.Module:
     return nn.Sequential(*body, nn.ReLU()) if architecture.relu else nn.Sequential(*body)
 
 
+def child_names(architecture: Architecture) -> list[str]:
+    """What its library calls the parts of ``Backbone.network``, in order."""
+    with torch.device("meta"):
+        model = _build(architecture)
+    return [name for name, _ in model.named_children() if name not in architecture.head]
+
+
 def _blocks(network: nn.Module) -> Iterator[nn.Module]:
     """The modules that a network calls one after the other."""
     if type(network) is nn.Sequential:
@@ -123,6 +130,14 @@ def _blocks(network: nn.Module) -> Iterator[nn.Module]:
             yield from _blocks(child)
     else:
         yield network
+
+
+@cache
+def count_parameters(name: str) -> int:
+    """Parameters of the part of this backbone that is kept."""
+    with torch.device("meta"):
+        network = _feature_map(_build(get_architecture(name)), get_architecture(name))
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _initialise(network: nn.Module) -> nn.Module:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from sneaker_assets.vision.backbones import Backbone, pool
-from sneaker_assets.vision.features import MAP_SIDE
+from sneaker_assets.vision.backbones import Backbone
+from sneaker_assets.vision.features import maps_of, summarise
 from sneaker_assets.vision.images import WHITE, Pixels
 from sneaker_assets.vision.price_model import PriceModel
 
@@ -55,9 +55,7 @@ def contributions(model: PriceModel, backbone: Backbone, pixels: Pixels, device:
 
     The plain view alone is explained.
     """
-    # A copy, since a network that computed features may hold tensors that know no gradients.
-    network = copy.deepcopy(backbone.network).to(device)
-    precision = next(network.parameters()).dtype
+    stages = backbone.ready(device, torch.float32)
     head = copy.deepcopy(model.head).to(device)
     mean, deviation = (
         torch.tensor(colour, device=device).reshape(1, 3, 1, 1) * 255
@@ -65,8 +63,7 @@ def contributions(model: PriceModel, backbone: Backbone, pixels: Pixels, device:
     )
 
     def price(images: Tensor) -> Tensor:
-        maps = network(((images - mean) / deviation).to(precision)).float()
-        prices: Tensor = head(_kept(maps, model))
+        prices: Tensor = head(summarise(maps_of(stages, (images - mean) / deviation), model.config["features"]["keep"]))
         return prices
 
     gradients = IntegratedGradients(price)
@@ -77,9 +74,3 @@ def contributions(model: PriceModel, backbone: Backbone, pixels: Pixels, device:
         share = gradients.attribute(image, page.expand_as(image), n_steps=STEPS, internal_batch_size=4)
         shares.append(share.detach().sum(1)[0].float().cpu())
     return np.asarray(torch.stack(shares))
-
-
-def _kept(maps: Tensor, model: PriceModel) -> Tensor:
-    if model.config["features"]["keep"] == "pooled":
-        return pool(maps)
-    return functional.adaptive_avg_pool2d(maps, MAP_SIDE).flatten(1)

@@ -81,18 +81,18 @@ def extract(
     """
     precision = fast_precision(device) if backbone.architecture.stands_bfloat16 else torch.float32
     stages = backbone.ready(device, precision)
-    normalise = _Normalise(backbone).to(device)
+    normalise = Normalise(backbone).to(device)
     for batch in batches:
         pixels = torch.from_numpy(batch).to(device, non_blocking=True).permute(0, 3, 1, 2)
         images = normalise(pixels).to(precision)
-        yield {view: _kept(_maps(stages, _seen(images, view)), keep) for view in views}
+        yield {view: summarise(maps_of(stages, _seen(images, view)), keep) for view in views}
 
 
 def _seen(images: Tensor, view: View) -> Tensor:
     return images.flip(3).contiguous(memory_format=torch.channels_last) if view == "mirrored" else images
 
 
-def _maps(stages: Iterable[nn.Module], images: Tensor) -> list[Tensor]:
+def maps_of(stages: Iterable[nn.Module], images: Tensor) -> list[Tensor]:
     """The map that each stage ends with."""
     maps = [images]
     for stage in stages:
@@ -100,14 +100,15 @@ def _maps(stages: Iterable[nn.Module], images: Tensor) -> list[Tensor]:
     return maps[1:]
 
 
-def _kept(maps: Sequence[Tensor], keep: Keep) -> Tensor:
+def summarise(maps: Sequence[Tensor], keep: Keep) -> Tensor:
+    """What is kept of these maps, float32 [n, D]."""
     if keep == "scales":
         return torch.cat([pool_with_deviation(feature_map.float()) for feature_map in maps[-SCALES:]], dim=1)
     last = maps[-1].float()
     return pool(last) if keep == "pooled" else functional.adaptive_avg_pool2d(last, MAP_SIDE).flatten(1)
 
 
-class _Normalise(nn.Module):
+class Normalise(nn.Module):
     """uint8 images to the backbone's own mean and deviation, float32, memory format kept."""
 
     mean: Tensor
@@ -120,6 +121,7 @@ class _Normalise(nn.Module):
         self.register_buffer("deviation", torch.tensor(backbone.architecture.deviation).reshape(shape) * 255)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Images of any type [N, 3, height, width] to float32."""
         return (images.float() - self.mean) / self.deviation
 
 

@@ -16,7 +16,8 @@ import pandas as pd
 
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import Leaderboard
-from sneaker_assets.vision.metrics import regression_metrics
+from sneaker_assets.vision.backbones import count_parameters
+from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
 from sneaker_assets.vision.price_model import PriceModel
 from sneaker_assets.vision.store import FeatureStore, StoreError
 
@@ -57,6 +58,13 @@ class Contender:
             known &= hashes.isin(self.store.index(view)["sha256"])
         return known
 
+    def costs(self) -> dict[str, float]:
+        """How large it is, and what its training took, as ``tables.Leaderboard`` calls them."""
+        history = self.model.history()
+        seconds = float(history["seconds"].sum()) if "seconds" in history else float("nan")
+        own = sum(tensor.numel() for tensor in self.model.head.state_dict().values())
+        return {"parameters": float(own + count_parameters(self.model.backbone)), "training_seconds": seconds}
+
     def scores(self, rows: pd.DataFrame) -> dict[str, float]:
         """Its errors on these rows of ``tables.Splits``, as ``tables.Leaderboard`` calls them."""
         features = np.stack([self.store.gather(rows["sha256"].tolist(), view) for view in self.model.views])
@@ -65,7 +73,8 @@ class Contender:
         scores = {"validation_rmse": regression_metrics(price[validation], predicted[validation])["rmse"]}
         if test.any():
             on_test = regression_metrics(price[test], predicted[test])
-            scores |= {f"test_{name}": on_test[name] for name in ("rmse", "mae", "mape", "r2")}
+            on_test |= bootstrap_intervals(price[test], predicted[test])
+            scores |= {f"test_{name}": on_test[name] for name in ("rmse", "rmse_low", "rmse_high", "mae", "mape", "r2")}
         return scores
 
 
@@ -125,7 +134,7 @@ def score(contenders: Sequence[Contender], splits: pd.DataFrame) -> pd.DataFrame
     mean = float(splits.loc[splits["split"] == "train", "price"].mean())
     test = rows.loc[rows["split"] == "test", "price"]
     common = {"rows": n, "mean_test_rmse": float(((test - mean) ** 2).mean() ** 0.5)}
-    scored = pd.DataFrame([{**one.identity, **one.scores(rows), **common} for one in contenders])
+    scored = pd.DataFrame([{**one.identity, **one.scores(rows), **one.costs(), **common} for one in contenders])
     return scored.sort_values("validation_rmse", kind="stable", ignore_index=True)
 
 
@@ -172,7 +181,7 @@ def _standings(
     scored: pd.DataFrame, before: pd.DataFrame | None, champion: str, *, by_hand: bool, now: datetime
 ) -> pd.DataFrame:
     columns = list(Leaderboard.to_schema().columns)
-    known = pd.DataFrame(columns=columns) if before is None else before
+    known = pd.DataFrame(columns=columns) if before is None else before.reindex(columns=columns)
     was = dict(zip(known["model"], known["standing"], strict=True))
     since = dict(zip(known["model"], known["since"], strict=True))
 

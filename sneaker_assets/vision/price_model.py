@@ -2,14 +2,14 @@
 
 A model is a folder: ``model.safetensors`` (the head), ``config.json`` (backbone, weights, settings),
 ``history.parquet`` (one row an epoch, or a point of the regularisation path), ``metrics.json`` (the row that was kept)
-and ``card.md``. Its name is a hash of everything that shaped it, so the same inputs lead to the same folder and are not
-trained twice.
+and ``card.md``; one that was fine-tuned brings its part of the backbone along (``backbone.safetensors``). Its name is a
+hash of everything that shaped it, so the same inputs lead to the same folder and are not trained twice.
 """
 
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load, save_file
+from torch import Tensor
 from upath import UPath
 
 from sneaker_assets import lake
 from sneaker_assets.vision.backbones import Backbone, load_backbone
+from sneaker_assets.vision.blocks import with_weights
 from sneaker_assets.vision.features import extract
 from sneaker_assets.vision.heads import PriceHead, TrainingError, build_head
 from sneaker_assets.vision.images import Frame, read_batches
@@ -36,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 CODE_VERSION = "3"
 """Raise it when the same inputs would give another model."""
+
+BACKBONE_FILE = "backbone.safetensors"
+"""What of the backbone was trained with the head, in a model that was fine-tuned."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ def train_price_model(
     """
     if config.kind == "article" and store.manifest.get("keep") != "map":
         raise TrainingError("the article's head takes whole feature maps: materialize image_features with keep: map")
-    folder = models_folder / _fingerprint(store, splits, config)
+    folder = models_folder / fingerprint(store, splits, config.as_dict())
     if folder.exists():
         logger.info("model %s is already there", folder.name)
         return PriceModel.load(folder), False
@@ -130,20 +135,21 @@ def train_price_model(
     trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished, blocks=store.blocks)
     validation = (splits["split"] == "validation").to_numpy()
     factor = conformal_factor(prices[validation], price_rows(trained.head, features[:, validation]))
-    _save(folder, trained, store, splits, config, factor=factor)
+    save_price_model(folder, trained, store, splits, config, factor=factor)
     unfinished.unlink(missing_ok=True)
     return PriceModel.load(folder), True
 
 
-def _fingerprint(store: FeatureStore, splits: pd.DataFrame, config: HeadConfig) -> str:
+def fingerprint(store: FeatureStore, splits: pd.DataFrame, settings: Mapping[str, Any]) -> str:
+    """Twelve hex digits that name these features, rows and settings."""
     rows = splits.sort_values(["site", "product_id"], ignore_index=True)
-    shaped_by = [CODE_VERSION, store.folder.name, store.views, config.as_dict()]
+    shaped_by = [CODE_VERSION, store.folder.name, store.views, dict(settings)]
     digest = hashlib.sha256(json.dumps(shaped_by).encode())
     digest.update(pd.util.hash_pandas_object(rows[["sha256", "price", "split"]]).to_numpy().tobytes())
     return digest.hexdigest()[:12]
 
 
-def _save(
+def save_price_model(
     folder: UPath,
     trained: TrainedHead,
     store: FeatureStore,
@@ -151,7 +157,19 @@ def _save(
     config: HeadConfig,
     *,
     factor: float,
+    backbone: Mapping[str, Tensor] | None = None,
 ) -> None:
+    """Write a model folder.
+
+    Args:
+        folder: Where.
+        trained: The head and how it was trained.
+        store: The features that it takes.
+        splits: ``tables.Splits``.
+        config: The head's settings.
+        factor: Of its 90 % interval.
+        backbone: What of the backbone was trained with it, by the names of its state dict: ``backbone.safetensors``.
+    """
     kept = {str(name): float(value) for name, value in trained.history.iloc[trained.best].items()}
     settings = {
         "features": {**store.manifest, "store": store.folder.name},
@@ -169,6 +187,8 @@ def _save(
     }
     with lake.new_folder(folder) as scratch:
         save_file(trained.head.state_dict(), scratch / "model.safetensors")
+        if backbone:
+            save_file({name: tensor.contiguous() for name, tensor in backbone.items()}, scratch / BACKBONE_FILE)
         trained.history.to_parquet(scratch / "history.parquet", index=False)
         (scratch / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
         (scratch / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
@@ -221,6 +241,9 @@ def same_backbone(model: PriceModel, weights_folder: Path | None) -> Backbone:
         WeightsError: its weights cannot be had any more.
     """
     backbone = load_backbone(model.backbone, "none" if model.weights.startswith("random") else "auto", weights_folder)
+    trained = model.folder / BACKBONE_FILE
+    if trained.exists():
+        backbone = with_weights(backbone, load(trained.read_bytes()), model.weights)
     if backbone.fingerprint != model.config["features"]["fingerprint"]:
         raise WeightsError(
             f"the model {model.folder} was trained on {model.backbone} with weights {model.weights}, and these are "

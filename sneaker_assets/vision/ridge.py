@@ -5,6 +5,8 @@ Learning", 2nd edition, sections 3.4.1 and 5.8.
 """
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -61,33 +63,57 @@ def fit_ridge(head: PriceHead, features: Tensor, rows: Rows) -> tuple[pd.DataFra
     return history, best
 
 
-def fit_kernel_ridge(head: PriceHead, features: Tensor, rows: Rows) -> tuple[pd.DataFrame, int]:
-    """Fill a kernel head with the best solution of the grid; as :func:`fit_ridge`, with a column ``gamma``.
+@dataclass(frozen=True)
+class KernelRidge:
+    """The equations of a kernel ridge, whose distances are computed once for all widths and penalties.
 
     Rows of the same picture are solved for as one row of their mean and number: the same solution, much sooner.
+    ``group`` says for each training row which of the n pictures it shows; ``near`` and ``far`` are squared distances a
+    feature, float64 [n, n] and [validation rows, n].
     """
-    body = cast("KernelBody", head.body)
-    y = head.scaled(rows.prices[rows.train]).double()
-    x, group, count = torch.unique(
-        torch.from_numpy(_standardised(head, features[rows.train])), dim=0, return_inverse=True, return_counts=True
-    )
-    mean = torch.zeros(len(x), dtype=torch.float64).index_add(0, group, y) / count
-    near, far = _distances(x, x), _distances(torch.from_numpy(_standardised(head, features[rows.validation])), x)
-    points: list[dict[str, float]] = []
-    for gamma in KERNEL_GAMMAS:
-        kernel, across = torch.exp(-gamma * near), torch.exp(-gamma * far)
-        for alpha in KERNEL_ALPHAS:
-            factor = torch.linalg.cholesky(kernel + torch.diag(alpha / count))
-            coefficients = torch.cholesky_solve(mean[:, None], factor)[:, 0]
-            errors = _errors(head, rows, (kernel @ coefficients)[group], across @ coefficients)
-            if not points or errors["validation_mse"] < min(point["validation_mse"] for point in points):
-                body.gamma.fill_(gamma)
-                body.coefficients, smearing = coefficients.float(), head.smearing.clone()
-            points.append({"gamma": gamma, "alpha": alpha, **errors})
-    body.support = x.float()
-    head.smearing.copy_(smearing)
-    history = pd.DataFrame(points)
-    return history, _best(history)
+
+    rows: Rows
+    pictures: Tensor
+    group: Tensor
+    count: Tensor
+    near: Tensor
+    far: Tensor
+
+    @classmethod
+    def of(cls, head: PriceHead, features: Tensor, rows: Rows) -> "KernelRidge":
+        """The equations of these rows.
+
+        Args:
+            head: A kernel head whose scales are fitted.
+            features: float32 [N, D], raw.
+            rows: Which of them to train and validate on.
+        """
+        x, group, count = torch.unique(
+            torch.from_numpy(_standardised(head, features[rows.train])), dim=0, return_inverse=True, return_counts=True
+        )
+        held_out = torch.from_numpy(_standardised(head, features[rows.validation]))
+        return cls(rows, x.float(), group, count, _distances(x, x), _distances(held_out, x))
+
+    def fit(self, head: PriceHead, gammas: Sequence[float], alphas: Sequence[float]) -> tuple[pd.DataFrame, int]:
+        """Fill a kernel head with the best solution of the grid; as :func:`fit_ridge`, with a column ``gamma``."""
+        body = cast("KernelBody", head.body)
+        y = head.scaled(self.rows.prices[self.rows.train]).double()
+        mean = torch.zeros(len(self.count), dtype=torch.float64).index_add(0, self.group, y) / self.count
+        points: list[dict[str, float]] = []
+        for gamma in gammas:
+            kernel, across = torch.exp(-gamma * self.near), torch.exp(-gamma * self.far)
+            for alpha in alphas:
+                factor = torch.linalg.cholesky(kernel + torch.diag(alpha / self.count))
+                coefficients = torch.cholesky_solve(mean[:, None], factor)[:, 0]
+                errors = _errors(head, self.rows, (kernel @ coefficients)[self.group], across @ coefficients)
+                if not points or errors["validation_mse"] < min(point["validation_mse"] for point in points):
+                    body.gamma.fill_(gamma)
+                    body.coefficients, smearing = coefficients.float(), head.smearing.clone()
+                points.append({"gamma": gamma, "alpha": alpha, **errors})
+        body.support = self.pictures
+        head.smearing.copy_(smearing)
+        history = pd.DataFrame(points)
+        return history, _best(history)
 
 
 def _standardised(head: PriceHead, features: Tensor) -> Matrix:

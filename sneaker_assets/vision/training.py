@@ -7,7 +7,7 @@ import io
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,13 +21,16 @@ from upath import UPath
 
 from sneaker_assets import lake
 from sneaker_assets.vision.heads import PriceHead, TrainingError, build_head
-from sneaker_assets.vision.ridge import fit_kernel_ridge, fit_ridge
+from sneaker_assets.vision.ridge import KERNEL_ALPHAS, KERNEL_GAMMAS, KernelRidge, fit_ridge
 from sneaker_assets.vision.rows import FeatureSource, KeptFeatures, Rows, split_rows
 from sneaker_assets.vision.settings import HeadConfig
 
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
+
+AfterEpoch = Callable[[dict[str, float]], None]
+"""Told the history's newest row; an error that it raises ends the training."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def train_head(
     checkpoint: UPath | None = None,
     *,
     blocks: Sequence[int] = (),
+    after_epoch: AfterEpoch | None = None,
 ) -> TrainedHead:
     """Fit a head to the training rows and keep what is best on the validation rows.
 
@@ -61,6 +65,7 @@ def train_head(
         config: What to fit, and how.
         checkpoint: Where a network's training is written down, so that a killed one goes on.
         blocks: Widths of the groups of features that are to count alike, D in all; none: each feature counts alike.
+        after_epoch: Called after each epoch of a network.
 
     Raises:
         TrainingError: there are too few rows, or the loss is no longer a number.
@@ -74,8 +79,10 @@ def train_head(
         if config.kind == "ridge":
             return TrainedHead(head.eval(), *fit_ridge(head, x.mean(0), rows))
         if config.kind == "kernel_ridge":
-            return TrainedHead(head.eval(), *fit_kernel_ridge(head, x.mean(0), rows))
-        return train_network(head, KeptFeatures(x), rows, config, checkpoint)
+            gammas = KERNEL_GAMMAS if config.gamma is None else (config.gamma,)
+            alphas = KERNEL_ALPHAS if config.alpha is None else (config.alpha,)
+            return TrainedHead(head.eval(), *KernelRidge.of(head, x.mean(0), rows).fit(head, gammas, alphas))
+        return train_network(head, KeptFeatures(x), rows, config, checkpoint, after_epoch=after_epoch)
 
 
 @dataclass
@@ -115,13 +122,21 @@ class _Run:
 
 
 def train_network(
-    head: PriceHead, source: FeatureSource, rows: Rows, config: HeadConfig, checkpoint: UPath | None = None
+    head: PriceHead,
+    source: FeatureSource,
+    rows: Rows,
+    config: HeadConfig,
+    checkpoint: UPath | None = None,
+    *,
+    after_epoch: AfterEpoch | None = None,
 ) -> TrainedHead:
     """Train a head whose scales are fitted; draws from torch's own random numbers.
 
     Each epoch sees each training row once, in a view drawn for it; validation averages over the views.
     """
-    optimiser = torch.optim.Adam(head.parameters(), lr=config.learning_rate, fused=True)
+    optimiser = torch.optim.AdamW(
+        head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimiser, patience=config.plateau_patience, factor=config.plateau_factor
     )
@@ -132,6 +147,8 @@ def train_network(
     saved = time.monotonic()
     while len(run.history) < config.epochs and len(run.history) - run.best <= config.patience:
         _one_epoch(run, source, rows, config)
+        if after_epoch is not None:
+            after_epoch(run.history[-1])
         if checkpoint is not None and time.monotonic() - saved >= SECONDS_BETWEEN_CHECKPOINTS:
             run.save(checkpoint)
             saved = time.monotonic()

@@ -9,13 +9,18 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+import torch
+from PIL import Image
+from upath import UPath
 
 from sneaker_assets import tables
 from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.definitions import build_definitions
-from sneaker_assets.lake import Lake, read_table, write_table
+from sneaker_assets.lake import Lake, read_json, read_table, write_table
 from sneaker_assets.market.releases import announcements
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
+from sneaker_assets.vision.price_model import PriceModel, price_images
+from sneaker_assets.vision.store import FeatureStore
 
 BACKBONE = "resnet18"
 RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
@@ -235,3 +240,56 @@ def test_a_stage_without_its_input_says_what_to_materialize(tmp_path: Path) -> N
             dg.Failure, match=r"raw_scrapes \[farfetch, stockx\] is not in the lake yet: materialize it"
         ):
             project.run("build_data_set")
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_with_the_settings_that_were_searched_for(project: Project) -> None:
+    few = {"tuned_hyperparameters": {"config": {"network_trials": 3, "kernel_trials": 2, "epochs": 2}}}
+    said = metadata(project.run("tune_price_model", BACKBONE, few))["tuned_hyperparameters"]
+    trials = project.table("tuned_hyperparameters", BACKBONE)
+    assert len(trials) == said["trials"] == 5
+    tuned = metadata(project.run("train_price_model", BACKBONE, {"price_model": {"config": {"tuned": True}}}))
+    head = read_json(UPath(tuned["price_model"]["folder"]) / "config.json")["head"]
+    chosen = trials[trials["chosen"]].iloc[0]
+    assert head["kind"] == chosen["kind"]
+    assert head["learning_rate" if head["kind"] == "pooled" else "alpha"] == pytest.approx(
+        chosen["learning_rate" if head["kind"] == "pooled" else "alpha"]
+    )
+
+
+@pytest.mark.slow
+def test_a_backbone_is_trained_further_by_two_processes_into_a_model_like_any_other(project: Project) -> None:
+    config = {
+        "unfreeze_from": "layer4.1", "height": 64, "width": 96, "copies": 1, "epochs": 1, "hidden": 16, "processes": 2,
+    }  # fmt: skip
+    said = metadata(project.run("finetune_price_model", BACKBONE, {"finetuned_price_model": {"config": config}}))
+    model = PriceModel.load(UPath(said["finetuned_price_model"]["folder"]))
+    assert said["finetuned_price_model"]["trained_now"]
+    assert model.weights.startswith("random")
+    assert model.weights.endswith("fine-tuned from layer4.1 on")
+    splits = project.table("splits")
+    store = FeatureStore.open(project.lake.folder("features", BACKBONE, model.config["features"]["store"]))
+    hashes = splits["sha256"].head(3).tolist()
+    kept = model.price(store.gather_views(hashes))
+    fresh = price_images(model, [project.lake.image(sha256) for sha256 in hashes], None, torch.device("cpu"))
+    assert fresh == pytest.approx(kept, rel=0.02)
+    again = metadata(project.run("finetune_price_model", BACKBONE, {"finetuned_price_model": {"config": config}}))
+    assert not again["finetuned_price_model"]["trained_now"]
+    ranked = metadata(project.run("rank_models"))["model_leaderboard"]
+    board = project.table("model_leaderboard")
+    assert board["weights"].str.contains("fine-tuned").sum() == 1
+    finetuned = board[board["weights"].str.contains("fine-tuned")].iloc[0]
+    assert finetuned["test_rmse_low"] <= finetuned["test_rmse"] <= finetuned["test_rmse_high"]
+    assert finetuned["training_seconds"] > 0
+    assert finetuned["parameters"] > 11e6
+    assert "fine-tuned from layer4.1" in Path(ranked["page"]).read_text()
+
+
+@pytest.mark.slow
+def test_what_a_model_leaves_unexplained_is_looked_at(project: Project) -> None:
+    config = {"residual_attributes": {"config": {"averaged": 2}}}
+    said = metadata(project.run("explain_price_model", BACKBONE, config))["residual_attributes"]
+    table = project.table("residual_attributes", BACKBONE)
+    assert set(table["backbone"]) <= {BACKBONE}
+    with Image.open(said["typical_heat_maps_file"]) as drawn:
+        assert len(drawn.convert("RGB").getcolors(1 << 24) or []) > 100

@@ -21,7 +21,7 @@ from sneaker_assets.demo_shop.catalogue import generate_releases
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
 
-pytestmark = [pytest.mark.daemon, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -1,0 +1,59 @@
+"""What a backbone's price model leaves unexplained, and what that goes with."""
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+from upath import UPath
+
+from sneaker_assets import figures
+from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets.assets.partitions import backbone_partitions
+from sneaker_assets.resources import ComputeResource, LakeResource
+
+
+class ExplanationConfig(dg.Config):
+    """How many shoes are looked at."""
+
+    averaged: int = Field(
+        default=24, ge=0, description="Of the cheapest and of the dearest test shoes, whose heat maps are averaged."
+    )
+
+
+@dg.asset(
+    partitions_def=backbone_partitions,
+    group_name="price_model",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    metadata=column_schema("residual_attributes"),
+)
+def residual_attributes(
+    context: dg.AssetExecutionContext,
+    price_model: UPath,
+    image_features: UPath,
+    splits: pd.DataFrame,
+    clean_listings: pd.DataFrame,
+    *,
+    config: ExplanationConfig,
+    compute: ComputeResource,
+    lake: LakeResource,
+) -> dg.Output[pd.DataFrame]:
+    """Colour, brightness, height and brand beside the residuals of test rows; heat maps of cheap and of dear shoes."""
+    from sneaker_assets.vision import attributes
+    from sneaker_assets.vision.evaluation import predict_listings
+    from sneaker_assets.vision.pricing import Pricer
+    from sneaker_assets.vision.store import FeatureStore
+    from sneaker_assets.vision.typical import typical_heat_maps
+
+    here, backbone = lake.open(), context.partition_key
+    pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
+    predictions = predict_listings(pricer.model, FeatureStore.open(image_features), splits)
+    table = attributes.residual_attributes(backbone, predictions, clean_listings)
+    shown = here.folder("figures", "residual_attributes", backbone)
+    drawn = show_figure(shown, "residuals_by_attribute", figures.residuals_by_attribute(table)) if len(table) else {}
+    typical = typical_heat_maps(pricer, predictions[predictions["split"] == "test"], here, config.averaged)
+    if typical:
+        drawn |= show_figure(shown, "typical_heat_maps", figures.explained_predictions(typical))
+    whole = table[table["member"] == "all"]
+    return dg.Output(
+        table, metadata={"attributes": preview(whole, ["attribute", "measure", "n", "value", "p_value"]), **drawn}
+    )

@@ -1,0 +1,47 @@
+"""A price model for programs that know nothing of this project: ONNX and a torch.export program, checked."""
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+from upath import UPath
+
+from sneaker_assets.assets.metadata import OWNERS
+from sneaker_assets.assets.partitions import backbone_partitions
+from sneaker_assets.resources import ComputeResource, LakeResource
+
+
+class ExportConfig(dg.Config):
+    """Which model is exported, and how it is checked."""
+
+    model: str = Field(
+        default="", description="Its folder relative to the lake, of a fine-tuned one say; default: price_model's."
+    )
+    pictures: int = Field(default=64, gt=0, description="Test pictures that it is checked on.")
+
+
+@dg.asset(partitions_def=backbone_partitions, group_name="price_model", kinds={"onnx", "pytorch"}, owners=OWNERS)
+def exported_model(
+    price_model: UPath,
+    splits: pd.DataFrame,
+    config: ExportConfig,
+    compute: ComputeResource,
+    lake: LakeResource,
+) -> dg.Output[UPath]:
+    """From pixels to US dollars in one file; kept only where it prices real pictures as the original does."""
+    from sneaker_assets.vision.export import export
+    from sneaker_assets.vision.price_model import PriceModel, same_backbone
+
+    here = lake.open()
+    model = PriceModel.load(here.root / config.model if config.model else price_model)
+    hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.pictures)
+    folder = here.folder("exported", model.backbone, model.folder.name)
+    backbone = same_backbone(model, compute.weights_folder)
+    done = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])
+    return dg.Output(
+        done.folder,
+        metadata={
+            "pictures": len(hashes),
+            "input": f"uint8 [n, {', '.join(map(str, model.config['features']['frame']))}, 3], RGB",
+            **{f"greatest_relative_difference_{name}": value for name, value in done.differences.items()},
+        },
+    )

@@ -1,0 +1,80 @@
+"""The settings of a backbone's head, searched for on its cached features."""
+
+import tempfile
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+from upath import UPath
+
+from sneaker_assets import figures
+from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets.assets.partitions import backbone_partitions
+from sneaker_assets.lake import local_path
+from sneaker_assets.resources import LakeResource
+from sneaker_assets.vision.settings import TuningSettings
+
+
+class TuningConfig(dg.Config):
+    """How long settings are looked for; a later, longer search goes on from an earlier one."""
+
+    network_trials: int = Field(
+        default=TuningSettings.network_trials, gt=0, description="Networks, those of earlier runs counted in."
+    )
+    kernel_trials: int = Field(
+        default=TuningSettings.kernel_trials, gt=0, description="Kernel ridges, those of earlier runs counted in."
+    )
+    minutes: float = Field(default=TuningSettings.minutes, gt=0, description="When the search ends at the latest.")
+    epochs: int = Field(default=TuningSettings.epochs, gt=0, description="A network's epochs at most.")
+    patience: int = Field(default=TuningSettings.patience, gt=0, description="Epochs without progress that end it.")
+    seed: int = Field(default=TuningSettings.seed, description="Another seed is another search.")
+
+
+@dg.asset(
+    partitions_def=backbone_partitions,
+    group_name="price_model",
+    kinds={"optuna", "pytorch"},
+    owners=OWNERS,
+    pool="gpu",
+    metadata=column_schema("tuned_hyperparameters"),
+)
+def tuned_hyperparameters(
+    context: dg.AssetExecutionContext,
+    image_features: UPath,
+    splits: pd.DataFrame,
+    config: TuningConfig,
+    lake: LakeResource,
+) -> dg.Output[pd.DataFrame]:
+    """Every trial of the search for a head's settings, and which one is best on validation rows."""
+    from sneaker_assets.vision.price_model import fingerprint
+    from sneaker_assets.vision.store import FeatureStore
+    from sneaker_assets.vision.tuning import TuningRows, tune
+
+    store = FeatureStore.open(image_features)
+    settings = TuningSettings(**config.model_dump())
+    shaped_by = {"epochs": settings.epochs, "patience": settings.patience, "seed": settings.seed}
+    study = f"{fingerprint(store, splits, shaped_by)}.journal"
+    here = lake.open()
+    journal = local_path(here.folder("studies", context.partition_key) / study)
+    known = TuningRows(
+        store.gather_views(splits["sha256"].tolist()),
+        splits["price"].to_numpy(dtype=float),
+        splits["split"].to_numpy(dtype=str),
+        store.blocks,
+    )
+    trials = tune(known, settings, journal or Path(tempfile.gettempdir(), "sneaker-assets-studies", study))
+    trials.insert(0, "backbone", context.partition_key)
+    chosen = trials[trials["chosen"]].iloc[0]
+    shown = here.folder("figures", "tuned_hyperparameters", context.partition_key)
+    return dg.Output(
+        trials,
+        metadata={
+            "trials": len(trials),
+            "given_up_early": int((trials["state"] == "pruned").sum()),
+            "kind": str(chosen["kind"]),
+            "validation_rmse": float(chosen["validation_rmse"]),
+            "best": preview(trials.sort_values("validation_rmse")),
+            **show_figure(shown, "search", figures.tuning_progress(trials)),
+        },
+    )

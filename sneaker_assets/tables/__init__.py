@@ -1,0 +1,112 @@
+"""The schema of every table in the lake, one pandera model each.
+
+Validation before a write, the column schema that Dagster shows and the README's data dictionary all come from here.
+How a table is stored is ``lake``'s concern; how its rows come about is the domain's.
+
+pandera: https://pandera.readthedocs.io/en/stable/dataframe_models.html
+"""
+
+from sneaker_assets.tables.base import (
+    DEAREST,
+    FENCE_METHODS,
+    LABEL_KINDS,
+    REMOVAL_REASONS,
+    RESOLUTIONS,
+    SPLITS,
+    LabelKind,
+    Table,
+    Timestamp,
+)
+from sneaker_assets.tables.data_set import (
+    CleanListings,
+    Listings,
+    PriceFences,
+    PriceStatistics,
+    RemovedListings,
+    Splits,
+    TrainedRows,
+    TwinConflicts,
+)
+from sneaker_assets.tables.generators import GanColourComparison, GanEvaluation
+from sneaker_assets.tables.models import (
+    PREDICTORS,
+    STANDINGS,
+    EvaluationMetrics,
+    Leaderboard,
+    LeakReport,
+    OutlierAblation,
+    ResidualAttributes,
+    TunedHyperparameters,
+)
+from sneaker_assets.tables.releases import Backtest, ReleasePredictions, ReleaseReplay, Releases
+from sneaker_assets.tables.scrapes import FxRates, ImageProperties, Images, Observations, PriceObservations
+
+SCHEMAS: dict[str, type[Table]] = {
+    "raw_scrapes": Observations,
+    "scraped_images": Images,
+    "fx_rates": FxRates,
+    "price_observations": PriceObservations,
+    "image_properties": ImageProperties,
+    "listings": Listings,
+    "clean_listings": CleanListings,
+    "removed_listings": RemovedListings,
+    "price_fences": PriceFences,
+    "twin_conflicts": TwinConflicts,
+    "splits": Splits,
+    "trained_rows": TrainedRows,
+    "price_statistics": PriceStatistics,
+    "tuned_hyperparameters": TunedHyperparameters,
+    "evaluation_metrics": EvaluationMetrics,
+    "residual_attributes": ResidualAttributes,
+    "finetuned_evaluation": EvaluationMetrics,
+    "leak_report": LeakReport,
+    "outlier_ablation": OutlierAblation,
+    "model_leaderboard": Leaderboard,
+    "gan_evaluation": GanEvaluation,
+    "gan_colour_comparison": GanColourComparison,
+    "releases": Releases,
+    "release_predictions": ReleasePredictions,
+    "prediction_backtest": Backtest,
+    "release_replay": ReleaseReplay,
+}
+"""Asset name to the schema of the table it writes."""
+
+__all__ = [
+    "DEAREST",
+    "FENCE_METHODS",
+    "LABEL_KINDS",
+    "PREDICTORS",
+    "REMOVAL_REASONS",
+    "RESOLUTIONS",
+    "SCHEMAS",
+    "SPLITS",
+    "STANDINGS",
+    "Backtest",
+    "CleanListings",
+    "EvaluationMetrics",
+    "FxRates",
+    "GanColourComparison",
+    "GanEvaluation",
+    "ImageProperties",
+    "Images",
+    "LabelKind",
+    "Leaderboard",
+    "LeakReport",
+    "Listings",
+    "Observations",
+    "OutlierAblation",
+    "PriceFences",
+    "PriceObservations",
+    "PriceStatistics",
+    "ReleasePredictions",
+    "ReleaseReplay",
+    "Releases",
+    "RemovedListings",
+    "ResidualAttributes",
+    "Splits",
+    "Table",
+    "Timestamp",
+    "TrainedRows",
+    "TunedHyperparameters",
+    "TwinConflicts",
+]
