@@ -31,7 +31,7 @@ from sneaker_assets.vision.frames import keep_frames
 from sneaker_assets.vision.images import Frame
 from sneaker_assets.vision.settings import FinetuneSettings
 
-WORKER = "sneaker_assets.vision.finetune_worker"
+WORKER = "sneaker_assets.assets.finetune_worker"
 MOST_DIFFERENCE = 1e-6
 LIMIT = 600.0
 

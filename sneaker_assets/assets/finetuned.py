@@ -120,7 +120,7 @@ def _launcher(context: dg.AssetExecutionContext, scratch: Path, processes: int) 
     def launch(job: "FinetuneJob") -> None:
         path = scratch / "job.json"
         job.write(path)
-        module = "sneaker_assets.vision.finetune_worker"
+        module = "sneaker_assets.assets.finetune_worker"
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         with warnings.catch_warnings():
             # Of a default of its own that this client uses.

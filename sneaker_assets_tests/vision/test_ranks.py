@@ -26,7 +26,7 @@ SETTINGS = FinetuneSettings(
     unfreeze_from="features.18", height=32, width=48, copies=1, hidden=16, epochs=12, batch_size=13, learning_rate=1e-4,
     head_learning_rate=3e-4, bfloat16=False,
 )  # fmt: skip
-WORKER = "sneaker_assets.vision.finetune_worker"
+WORKER = "sneaker_assets.assets.finetune_worker"
 ENVIRONMENT = os.environ | {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", "OMP_NUM_THREADS": "1"}
 
 

@@ -1,6 +1,6 @@
 """One rank of a fine-tuning that several processes share: what ``python -m torch.distributed.run`` starts.
 
-    python -m torch.distributed.run --nproc-per-node 2 -m sneaker_assets.vision.finetune_worker JOB.json
+    python -m torch.distributed.run --nproc-per-node 2 -m sneaker_assets.assets.finetune_worker JOB.json
 
 The job is ``finetuned.FinetuneJob``. What was trained is in its checkpoints, from which it also goes on. Run from a
 Dagster asset, the first rank reports through Dagster Pipes.
@@ -14,7 +14,6 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-import torch
 from dagster_pipes import PipesContext, open_dagster_pipes
 from upath import UPath
 
@@ -25,6 +24,8 @@ from sneaker_assets.vision.ranks import RankError, joined
 
 def main(path: Path) -> None:
     """Train to the end together with the other ranks."""
+    import torch
+
     job = FinetuneJob.read(path)
     with joined(torch.device(job.device), job.patience) as ranks:
         training, name = job.begin(ranks)
