@@ -3,6 +3,7 @@
 How pictures are read is ``images``' and ``photos``' concern, what is done with a price the caller's.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,15 +68,19 @@ class Pricer:
 
     def price(self, pixels: Pixels) -> list[PricedPicture]:
         """Price pictures in the model's frame, uint8 [n, height, width, 3], RGB."""
-        kept = self.model.config["features"]["keep"]
-        by_view = next(extract(self.backbone, iter([pixels]), self.device, kept, self.model.views))
-        features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
-        prices, factor = self.model.price(features), self.model.metrics()["interval_factor"]
-        similar = self.known.nearest(looks(self.model, features)) if self.known else [pd.DataFrame()] * len(pixels)
-        return [
-            PricedPicture(price, max(price, LEAST_PRICE) / factor, max(price, LEAST_PRICE) * factor, of_one)
-            for price, of_one in zip(prices.tolist(), similar, strict=True)
-        ]
+        return next(self.price_all(iter([pixels])))
+
+    def price_all(self, batches: Iterator[Pixels]) -> Iterator[list[PricedPicture]]:
+        """The same batch by batch, as they come: the network is made ready once."""
+        kept, factor = self.model.config["features"]["keep"], self.model.metrics()["interval_factor"]
+        for by_view in extract(self.backbone, batches, self.device, kept, self.model.views):
+            features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
+            prices = self.model.price(features).tolist()
+            similar = self.known.nearest(looks(self.model, features)) if self.known else [pd.DataFrame()] * len(prices)
+            yield [
+                PricedPicture(price, max(price, LEAST_PRICE) / factor, max(price, LEAST_PRICE) * factor, of_one)
+                for price, of_one in zip(prices, similar, strict=True)
+            ]
 
 
 def champion_folder(lake: Lake) -> UPath:
