@@ -69,6 +69,8 @@ def main(arguments: Sequence[str] | None = None, settings: FetchSettings = QUICK
                 answers.append(answer)
         if answers:
             draw(options.figure, answers, pricer, lake)
+    except BrokenPipeError:  # whoever reads the answers has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (LookupError, ValueError, RuntimeError, OSError) as error:
         complain(error)
         return BAD_INPUT
@@ -187,7 +189,7 @@ def read_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> "Pi
 def price_all(
     pictures: Iterable[str], pricer: "Pricer", settings: FetchSettings, failed: list[str]
 ) -> Iterator[tuple[str, "Pixels", "PricedPicture"]]:
-    """Each picture's name, pixels and price, one by one; what cannot be read is told and goes to ``failed``."""
+    """Each picture's name, pixels and price, one by one; what cannot be priced is told and goes to ``failed``."""
     read: list[tuple[str, Pixels]] = []
 
     def readable() -> Iterator["Pixels"]:
@@ -201,7 +203,12 @@ def price_all(
                 yield read[-1][1][None]
 
     for (priced,) in pricer.price_all(readable()):
-        yield *read.pop(), priced
+        picture, pixels = read.pop()
+        if priced.makes_sense:
+            yield picture, pixels, priced
+        else:
+            complain(InputError(f"{picture} is unlike all that the model has learned from: it has no price for it"))
+            failed.append(picture)
 
 
 def _fetched(url: str, settings: FetchSettings) -> bytes:

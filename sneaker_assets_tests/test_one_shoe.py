@@ -1,5 +1,7 @@
 """``sneaker-price`` as a person uses it: real files, real addresses on loopback, and every mistake in one line."""
 
+import copy
+import dataclasses
 import io
 import json
 import os
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from sneaker_assets import one_shoe
@@ -85,6 +88,31 @@ def test_a_folder_is_priced_file_by_file_and_what_is_broken_is_named(run: Run, t
     assert status == 2
     assert err.count("\n") == 1
     assert "broken.jpg does not decode" in err
+
+
+def test_what_the_model_has_no_price_for_is_one_line(
+    champion: Champion, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = copy.deepcopy(champion.model.head)
+    with torch.no_grad():
+        head.get_submodule("body.0").get_parameter("bias").fill_(-1000.0)
+    pricer = dataclasses.replace(champion.pricer, model=dataclasses.replace(champion.model, head=head))
+    failed: list[str] = []
+    picture = str(shade(tmp_path / "shoe.png"))
+    assert not list(one_shoe.price_all([picture], pricer, LOOPBACK, failed))
+    assert failed == [picture]
+    assert "shoe.png is unlike all that the model has learned from" in capsys.readouterr().err
+
+
+def test_whoever_closes_the_pipe_has_seen_enough(champion: Champion, tmp_path: Path) -> None:
+    shade(tmp_path / "a.png")
+    command = [str(Path(sys.executable).with_name("sneaker-price")), str(tmp_path)]
+    environment = os.environ | {"SNEAKER_LAKE": str(champion.lake.root), "SNEAKER_DEVICE": "cpu", "SNEAKER_WEIGHTS": ""}
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        result = subprocess.run(command, check=False, stdout=closed, stderr=subprocess.PIPE, env=environment)
+    assert (result.returncode, result.stderr) == (0, b"")
 
 
 def test_fees_are_those_of_the_site(run: Run, tmp_path: Path) -> None:

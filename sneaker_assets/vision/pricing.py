@@ -29,6 +29,7 @@ class NoChampionError(LookupError):
 class PricedPicture:
     """What a picture's shoe is expected to sell for, US dollars: in 90 % of cases between ``low`` and ``high``.
 
+    A price is at least ``LEAST_PRICE``: a model that was shown what it cannot know may say less than nothing.
     ``similar`` holds the most similar shoes, as :meth:`similar.SimilarShoes.nearest` gives them; no rows where no index
     was kept beside the model.
     """
@@ -37,6 +38,11 @@ class PricedPicture:
     low: float
     high: float
     similar: pd.DataFrame
+
+    @property
+    def makes_sense(self) -> bool:
+        """Whether the model had a price to give."""
+        return self.price > LEAST_PRICE
 
 
 @dataclass(frozen=True)
@@ -75,10 +81,10 @@ class Pricer:
         kept, factor = self.model.config["features"]["keep"], self.model.metrics()["interval_factor"]
         for by_view in extract(self.backbone, batches, self.device, kept, self.model.views):
             features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
-            prices = self.model.price(features).tolist()
+            prices = np.maximum(self.model.price(features), LEAST_PRICE).tolist()
             similar = self.known.nearest(looks(self.model, features)) if self.known else [pd.DataFrame()] * len(prices)
             yield [
-                PricedPicture(price, max(price, LEAST_PRICE) / factor, max(price, LEAST_PRICE) * factor, of_one)
+                PricedPicture(price, price / factor, price * factor, of_one)
                 for price, of_one in zip(prices, similar, strict=True)
             ]
 

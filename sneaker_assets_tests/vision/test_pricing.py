@@ -79,7 +79,7 @@ def test_the_shares_of_a_linear_model_are_its_own_weights() -> None:
     """A network that only averages and a head that only adds up: what each pixel is worth can be said beforehand."""
     network = nn.Conv2d(3, 1, 8, stride=8, bias=False).requires_grad_(requires_grad=False)
     network.weight.fill_(1 / 192)
-    plain = Architecture("plain", mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0))
+    plain = Architecture("plain", mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0), stands_bfloat16=False)
     head = build_head(HeadConfig(kind="ridge"), n_features=2).eval()
     linear = head.get_submodule("body.0")
     linear.load_state_dict({"weight": torch.tensor([[500.0, 0.0]]), "bias": torch.tensor([20.0])})
