@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.market.fees import Fees, fees_at
+from sneaker_assets.market.fees import Fees, FeesError, known_fees, parse_fees
 
 if TYPE_CHECKING:
     from sneaker_assets.lake import Lake
@@ -56,22 +56,21 @@ def main(arguments: Sequence[str] | None = None, settings: FetchSettings = QUICK
     """
     options = parse(arguments)
     settings = replace(settings, contact=os.environ.get("SNEAKER_CONTACT") or settings.contact)
-    fees, answers, failed = fees_at(options.site), [], False
+    answers: list[Answer] = []
+    failed: list[str] = []
     try:
+        fees = options.fees or fees_of(options.site)
         pictures = [picture for named in options.picture for picture in find_pictures(named)]
         lake, pricer = load_champion()
-        for picture in pictures:
-            try:
-                pixels = read_picture(picture, pricer, settings)
-            except InputError as error:
-                complain(error)
-                failed = True
-                continue
-            answer = Answer(picture, pricer.price(pixels[None])[0], pixels, options.retail, fees)
+        for picture, pixels, priced in price_all(pictures, pricer, settings, failed):
+            answer = Answer(picture, priced, pixels, options.retail, fees)
             print(json.dumps(as_record(answer, pricer)) if options.json else as_text(answer, pricer), flush=True)
-            answers.append(answer)
-        if options.figure and answers:
-            draw(options.figure, answers[:MOST_DRAWN], pricer, lake)
+            if options.figure and len(answers) < MOST_DRAWN:
+                answers.append(answer)
+        if answers:
+            draw(options.figure, answers, pricer, lake)
+    except BrokenPipeError:  # whoever reads the answers has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (LookupError, ValueError, RuntimeError, OSError) as error:
         complain(error)
         return BAD_INPUT
@@ -87,7 +86,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("picture", nargs="+", help="a photo, its address (http or https), or a folder of photos")
     parser.add_argument("--retail", type=_dollars, help="retail price in US dollars, for premium and profit")
-    parser.add_argument("--site", default="stockx", help="where it would be sold, for the fees; default: stockx")
+    parser.add_argument("--site", default="stockx", help="where it would be sold, for its fees; default: stockx")
+    parser.add_argument(
+        "--fees",
+        type=_fees,
+        metavar="COMMISSION,PAYMENT,SHIPPING",
+        help="other fees: shares of the price and US dollars, such as 0.09,0.03,4; SNEAKER_FEES keeps them by site",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, one line a picture")
     parser.add_argument("--figure", type=_png, metavar="FILE.png", help=f"draw them, at most {MOST_DRAWN}")
     return parser.parse_args(arguments)
@@ -98,6 +103,27 @@ def _dollars(text: str) -> float:
     if not 0 < amount < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is no price: name US dollars above 0")
     return amount
+
+
+def _fees(text: str) -> Fees:
+    try:
+        return parse_fees(text)
+    except FeesError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def fees_of(site: str) -> Fees:
+    """What selling costs there.
+
+    Raises:
+        InputError: that is not known.
+    """
+    known = known_fees()
+    if site not in known:
+        raise InputError(
+            f"the fees of {site} are not known, only those of {', '.join(known)}: set SNEAKER_FEES or --fees"
+        )
+    return known[site]
 
 
 def _png(text: str) -> Path:
@@ -158,6 +184,31 @@ def read_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> "Pi
         return read_photo(_fetched(picture, settings) if is_address(picture) else Path(picture), pricer.frame)
     except UnreadableImageError as error:
         raise InputError(f"{picture} {error}") from error
+
+
+def price_all(
+    pictures: Iterable[str], pricer: "Pricer", settings: FetchSettings, failed: list[str]
+) -> Iterator[tuple[str, "Pixels", "PricedPicture"]]:
+    """Each picture's name, pixels and price, one by one; what cannot be priced is told and goes to ``failed``."""
+    read: list[tuple[str, Pixels]] = []
+
+    def readable() -> Iterator["Pixels"]:
+        for picture in pictures:
+            try:
+                read.append((picture, read_picture(picture, pricer, settings)))
+            except InputError as error:
+                complain(error)
+                failed.append(picture)
+            else:
+                yield read[-1][1][None]
+
+    for (priced,) in pricer.price_all(readable()):
+        picture, pixels = read.pop()
+        if priced.makes_sense:
+            yield picture, pixels, priced
+        else:
+            complain(InputError(f"{picture} is unlike all that the model has learned from: it has no price for it"))
+            failed.append(picture)
 
 
 def _fetched(url: str, settings: FetchSettings) -> bytes:

@@ -1,5 +1,7 @@
 """``sneaker-price`` as a person uses it: real files, real addresses on loopback, and every mistake in one line."""
 
+import copy
+import dataclasses
 import io
 import json
 import os
@@ -10,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from sneaker_assets import one_shoe
+from sneaker_assets.assets.releases import PredictionConfig, SellingCosts
 from sneaker_assets.crawl.settings import FetchSettings
+from sneaker_assets.market.fees import Fees
 from sneaker_assets_tests.champion import Champion
 from sneaker_assets_tests.crawl.answers import endless, jpeg, reply
 from sneaker_assets_tests.crawl.shop import Shop, open_shop
@@ -27,7 +32,7 @@ def run(champion: Champion, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     """Runs the command on the shared lake; gives exit status, stdout and stderr."""
     monkeypatch.setenv("SNEAKER_LAKE", str(champion.lake.root))
     monkeypatch.setenv("SNEAKER_DEVICE", "cpu")
-    for name in ("SNEAKER_WEIGHTS", "SNEAKER_CONTACT"):
+    for name in ("SNEAKER_WEIGHTS", "SNEAKER_CONTACT", "SNEAKER_FEES"):
         monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: str | Path, settings: FetchSettings = one_shoe.QUICK) -> tuple[int, str, str]:
@@ -85,6 +90,31 @@ def test_a_folder_is_priced_file_by_file_and_what_is_broken_is_named(run: Run, t
     assert "broken.jpg does not decode" in err
 
 
+def test_what_the_model_has_no_price_for_is_one_line(
+    champion: Champion, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = copy.deepcopy(champion.model.head)
+    with torch.no_grad():
+        head.get_submodule("body.0").get_parameter("bias").fill_(-1000.0)
+    pricer = dataclasses.replace(champion.pricer, model=dataclasses.replace(champion.model, head=head))
+    failed: list[str] = []
+    picture = str(shade(tmp_path / "shoe.png"))
+    assert not list(one_shoe.price_all([picture], pricer, LOOPBACK, failed))
+    assert failed == [picture]
+    assert "shoe.png is unlike all that the model has learned from" in capsys.readouterr().err
+
+
+def test_whoever_closes_the_pipe_has_seen_enough(champion: Champion, tmp_path: Path) -> None:
+    shade(tmp_path / "a.png")
+    command = [str(Path(sys.executable).with_name("sneaker-price")), str(tmp_path)]
+    environment = os.environ | {"SNEAKER_LAKE": str(champion.lake.root), "SNEAKER_DEVICE": "cpu", "SNEAKER_WEIGHTS": ""}
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        result = subprocess.run(command, check=False, stdout=closed, stderr=subprocess.PIPE, env=environment)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
 def test_fees_are_those_of_the_site(run: Run, tmp_path: Path) -> None:
     _, out, _ = run(shade(tmp_path / "shoe.png"), "--retail", "100", "--site", "stockx", "--json")
     record = json.loads(out)
@@ -101,6 +131,46 @@ def test_the_figure_is_drawn(run: Run, tmp_path: Path) -> None:
         assert drawn.format == "PNG"
         assert drawn.width > 1000
         assert drawn.height > 600
+
+
+@pytest.mark.parametrize(
+    ("setting", "options"),
+    [
+        ("", ["--fees", "0.2,0.05,10"]),
+        ("stockx=0.2,0.05,10", []),
+        ("stockx = 0.1,0,0; ebay = 0.2,0.05,10;", ["--site", "ebay"]),
+        ("stockx=0.1,0,0", ["--fees", "0.2, 0.05, 10"]),
+    ],
+)
+def test_a_person_sets_the_fees(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, options: list[str]
+) -> None:
+    monkeypatch.setenv("SNEAKER_FEES", setting)
+    record = json.loads(run(shade(tmp_path / "shoe.png"), "--retail", "100", "--json", *options)[1])
+    assert record["selling_costs"] == pytest.approx(0.25 * record["predicted_price"] + 10)
+
+
+def test_the_asset_takes_the_same_fees_unless_its_own_config_names_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNEAKER_FEES", "ebay=0.1,0,9")
+    own = PredictionConfig(selling_costs={"stockx": SellingCosts(commission=0.2, payment=0.05, shipping=10)})
+    assert own.fees("stockx") == Fees(0.2, 0.05, 10)
+    assert own.fees("ebay") == Fees(0.1, 0.0, 9)
+    assert PredictionConfig().fees("stockx") == PredictionConfig().fees("farfetch") == Fees()
+
+
+@pytest.mark.parametrize(
+    "setting", ["0.1,0,4", "stockx=0.1,0", "stockx=9,3,4", "stockx=0.1,-0.1,0", "stockx=0.1,0,nan"]
+)
+def test_senseless_fees_are_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    monkeypatch.setenv("SNEAKER_FEES", setting)
+    line = complaint(run, shade(tmp_path / "shoe.png"))
+    assert "SNEAKER_FEES" in line
+    assert "0.09,0.03,4" in line
+
+
+def test_a_site_without_known_fees_is_one_line(run: Run, tmp_path: Path) -> None:
+    line = complaint(run, shade(tmp_path / "shoe.png"), "--site", "stokx")
+    assert "the fees of stokx are not known, only those of stockx: set SNEAKER_FEES" in line
 
 
 @pytest.fixture
@@ -162,7 +232,14 @@ def test_a_lake_without_a_champion_is_one_line(run: Run, tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--retail", "-5"], ["--retail", "x"], ["--figure", "shoe.jpg"], ["--figure", "/nowhere/shoe.png"]]
+    "arguments",
+    [
+        ["--retail", "-5"],
+        ["--retail", "x"],
+        ["--figure", "shoe.jpg"],
+        ["--figure", "/nowhere/shoe.png"],
+        ["--fees", "9"],
+    ],
 )
 def test_a_senseless_option_ends_with_status_2(run: Run, tmp_path: Path, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -173,7 +250,7 @@ def test_a_senseless_option_ends_with_status_2(run: Run, tmp_path: Path, argumen
 def test_the_command_itself_prices_a_photo_and_never_loads_dagster(champion: Champion, tmp_path: Path) -> None:
     code = (
         "import sys; from sneaker_assets.one_shoe import main; status = main(sys.argv[1:]); "
-        "assert 'dagster' not in sys.modules and 'matplotlib' not in sys.modules; sys.exit(status)"
+        "assert not {'dagster', 'matplotlib', 'captum', 'scipy', 'torch._dynamo'} & set(sys.modules); sys.exit(status)"
     )
     environment = os.environ | {"SNEAKER_LAKE": str(champion.lake.root), "SNEAKER_DEVICE": "cpu"}
     environment.pop("SNEAKER_WEIGHTS", None)

@@ -11,7 +11,7 @@ from pydantic import Field
 from sneaker_assets import figures
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import release_partitions
-from sneaker_assets.market.fees import DEFAULT_FEES, Fees, fees_at
+from sneaker_assets.market.fees import Fees, fees_at, known_fees
 from sneaker_assets.market.releases import announcements, describe_release, parse_release_key
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
 
@@ -28,13 +28,13 @@ class PredictionConfig(dg.Config):
     """What a sale is assumed to cost."""
 
     selling_costs: dict[str, SellingCosts] = Field(
-        default={}, description="By site; a site that is not named costs what market.fees assumes."
+        default={}, description="By site; one that is not named costs what SNEAKER_FEES says, else what is assumed."
     )
 
     def fees(self, site: str) -> Fees:
         """The fees at a site, as the domain has them."""
         own = {name: Fees(**costs.model_dump()) for name, costs in self.selling_costs.items()}
-        return fees_at(site, {**DEFAULT_FEES, **own})
+        return fees_at(site, {**known_fees(), **own})
 
 
 @dg.asset(

@@ -40,7 +40,10 @@ def conditions(settings: AutomationSettings) -> dict[str, Condition]:
         **dict.fromkeys(DATA_SET, _when_crawls_are_done(settings)),
         "image_features": _when_there_are_new_images(settings),
         **dict.fromkeys(MODEL, _when_retraining_is_due(settings)),
-        "evaluation_metrics": (_in_use() & _updated("price_model") & _quiet()).with_label("model_was_trained"),
+        # New listings are judged too, and join the shoes that a picture is compared with.
+        "evaluation_metrics": (_in_use() & _updated("price_model", "clean_listings") & _quiet()).with_label(
+            "model_was_trained_or_listings_came"
+        ),
         "model_leaderboard": (_updated("evaluation_metrics", "finetuned_evaluation") & _quiet()).with_label(
             "model_was_evaluated"
         ),

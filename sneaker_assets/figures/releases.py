@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -13,6 +14,8 @@ from sneaker_assets.figures.style import BLUE, GREY, ORANGE, dollars, styled
 
 Picture = NDArray[np.uint8]
 Heat = NDArray[np.float32]
+
+_UP_AND_DOWN = LinearSegmentedColormap.from_list("up_and_down", [BLUE, "white", ORANGE])
 
 
 @dataclass(frozen=True)
@@ -37,22 +40,26 @@ class ShoeOnPaper:
 @styled
 def priced_shoes(shoes: Sequence[ShoeOnPaper]) -> Figure:
     """Each shoe with its price, what the model looked at, and below it the shoes that it resembles most."""
-    height, width = shoes[0].pixels.shape[:2]
-    picture_height = min(2.6, 3.2 * height / width)
-    figure = Figure(figsize=(10, (picture_height + 1.9) * len(shoes)), layout="constrained")
-    blocks = figure.subfigures(len(shoes), 1, squeeze=False)[:, 0]
-    for block, shoe in zip(blocks, shoes, strict=True):
-        columns = max(1, len(shoe.similar))
+    rows = [_rows_in_use(shoe.pixels) for shoe in shoes]
+    pictures = [
+        max(1.1, 3.2 * (used.stop - used.start) / shoe.pixels.shape[1]) for shoe, used in zip(shoes, rows, strict=True)
+    ]
+    heights = [picture + (2.2 if shoe.similar else 0.8) for shoe, picture in zip(shoes, pictures, strict=True)]
+    figure = Figure(figsize=(10, sum(heights)), layout="constrained")
+    blocks = figure.subfigures(len(shoes), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for block, shoe, used, picture_height in zip(blocks, shoes, rows, pictures, strict=True):
         block.suptitle(shoe.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         above, below = (
-            block.subfigures(2, 1, height_ratios=(picture_height + 0.3, 1.2)) if shoe.similar else (block, None)
+            block.subfigures(2, 1, height_ratios=(picture_height + 0.4, 1.5)) if shoe.similar else (block, None)
         )
         picture, heat, words = above.subplots(1, 3)
-        picture.imshow(shoe.pixels)
-        draw_heat(heat, shoe.pixels, shoe.heat)
+        picture.imshow(shoe.pixels[used])
+        draw_heat(heat, shoe.pixels[used], shoe.heat[used])
         heat.set_title("orange raises the price, blue lowers it", loc="center", fontsize=8, fontweight="normal")
         words.text(0, 0.95, "\n".join(shoe.lines), va="top", linespacing=1.5, fontsize=10, transform=words.transAxes)
-        alike = below.subplots(1, columns, squeeze=False)[0] if below else []
+        if below:
+            below.suptitle("The known shoes that look most alike, and their prices", x=0.01, ha="left", fontsize=9)
+        alike = below.subplots(1, len(shoe.similar), squeeze=False)[0] if below else []
         for axes, (pixels, caption) in zip(alike, shoe.similar, strict=True):
             axes.imshow(pixels)
             axes.set_title(caption, loc="center", fontsize=7, fontweight="normal")
@@ -61,12 +68,21 @@ def priced_shoes(shoes: Sequence[ShoeOnPaper]) -> Figure:
     return figure
 
 
+def _rows_in_use(pixels: Picture) -> slice:
+    """The rows that show something, and a little white around them: a wide shoe leaves half of a square frame empty."""
+    inked = np.flatnonzero((pixels < 250).any(axis=(1, 2)))
+    if not len(inked):
+        return slice(0, len(pixels))
+    margin = len(pixels) // 16
+    return slice(max(0, int(inked[0]) - margin), min(len(pixels), int(inked[-1]) + 1 + margin))
+
+
 def draw_heat(axes: Axes, pixels: Picture, heat: Heat) -> None:
     """The picture in grey under what each part of it adds to the price: orange above nothing, blue below."""
     grey = pixels.mean(axis=2)
     most = float(np.abs(heat).max()) or 1.0
     axes.imshow(255 - (255 - grey) * 0.6, cmap="gray", vmin=0, vmax=255)
-    axes.imshow(heat, cmap="PuOr_r", vmin=-most, vmax=most, alpha=np.abs(heat) / most * 0.8)
+    axes.imshow(heat, cmap=_UP_AND_DOWN, vmin=-most, vmax=most, alpha=np.abs(heat) / most * 0.8)
     axes.set_axis_off()
 
 

@@ -6,18 +6,20 @@ of their output is that of ``features``.
 
 import copy
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
+from torch.overrides import TorchFunctionMode
 
 from sneaker_assets.vision.architectures import Architecture, get_architecture
 from sneaker_assets.vision.settings import WeightsChoice
+from sneaker_assets.vision.torchvision_models import torchvision_models
 from sneaker_assets.vision.weights import download_weights, find_weights, read_weights, take_weights
 
 RANDOM_WEIGHTS_SEED = 0
@@ -82,9 +84,7 @@ def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Pat
     """
     architecture = get_architecture(name)
     file = find_weights(name, weights_folder) if choice == "auto" else None
-    # On no device yet: a classifier that is thrown away need not be drawn at random first.
-    with torch.device("meta"):
-        model = _build(architecture)
+    model = _build(architecture)
     if file is not None:
         take_weights(model, read_weights(file), file.name)
         weights = f"file {file.name}"
@@ -100,14 +100,32 @@ def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Pat
     return Backbone(architecture, network, weights, _fingerprint(name, network))
 
 
+class _Undrawn(TorchFunctionMode):
+    """Draws no weights: where there is no device torch would do so through its compiler, which is slow to import."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if function in (Tensor.normal_, Tensor.uniform_) or getattr(function, "__module__", "") == nn.init.__name__:
+            return given["tensor"] if "tensor" in given else args[0]
+        return function(*args, **given)
+
+
 def _build(architecture: Architecture) -> nn.Module:
+    """The network on no device yet: weights that are replaced or thrown away need not be drawn at random first."""
+    with torch.device("meta"), _Undrawn():
+        return _published(architecture)
+
+
+def _published(architecture: Architecture) -> nn.Module:
     if architecture.library == "timm":
         import timm  # noqa: PLC0415 - a second to import, for one backbone
 
         model: nn.Module = timm.create_model(architecture.library_name, pretrained=False)
         return model
     quiet = {"init_weights": False} if architecture.name == "inception_v3" else {}
-    built: nn.Module = torchvision.models.get_model(architecture.library_name, weights=None, **quiet)
+    built: nn.Module = torchvision_models().get_model(architecture.library_name, weights=None, **quiet)
     return built
 
 
@@ -118,8 +136,7 @@ def _feature_map(model: nn.Module, architecture: Architecture) -> nn.Module:
 
 def child_names(architecture: Architecture) -> list[str]:
     """What its library calls the parts of ``Backbone.network``, in order."""
-    with torch.device("meta"):
-        model = _build(architecture)
+    model = _build(architecture)
     return [name for name, _ in model.named_children() if name not in architecture.head]
 
 
@@ -135,8 +152,8 @@ def _blocks(network: nn.Module) -> Iterator[nn.Module]:
 @cache
 def count_parameters(name: str) -> int:
     """Parameters of the part of this backbone that is kept."""
-    with torch.device("meta"):
-        network = _feature_map(_build(get_architecture(name)), get_architecture(name))
+    architecture = get_architecture(name)
+    network = _feature_map(_build(architecture), architecture)
     return sum(parameter.numel() for parameter in network.parameters())
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sneaker_assets.vision.backbones import Backbone
-from sneaker_assets.vision.features import maps_of, summarise
+from sneaker_assets.vision.features import maps_of, precision_of, summarise
 from sneaker_assets.vision.images import WHITE, Pixels
 from sneaker_assets.vision.price_model import PriceModel
 
@@ -55,7 +55,8 @@ def contributions(model: PriceModel, backbone: Backbone, pixels: Pixels, device:
 
     The plain view alone is explained.
     """
-    stages = backbone.ready(device, torch.float32)
+    precision = precision_of(backbone, device)
+    stages = backbone.ready(device, precision)
     head = copy.deepcopy(model.head).to(device)
     mean, deviation = (
         torch.tensor(colour, device=device).reshape(1, 3, 1, 1) * 255
@@ -63,7 +64,9 @@ def contributions(model: PriceModel, backbone: Backbone, pixels: Pixels, device:
     )
 
     def price(images: Tensor) -> Tensor:
-        prices: Tensor = head(summarise(maps_of(stages, (images - mean) / deviation), model.config["features"]["keep"]))
+        prices: Tensor = head(
+            summarise(maps_of(stages, ((images - mean) / deviation).to(precision)), model.config["features"]["keep"])
+        )
         return prices
 
     gradients = IntegratedGradients(price)

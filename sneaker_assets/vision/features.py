@@ -56,6 +56,11 @@ def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]
     }
 
 
+def precision_of(backbone: Backbone, device: torch.device) -> torch.dtype:
+    """What this frozen network computes in: bfloat16 where both device and network are made for it."""
+    return fast_precision(device) if backbone.architecture.stands_bfloat16 else torch.float32
+
+
 @torch.inference_mode()
 def extract(
     backbone: Backbone,
@@ -79,7 +84,7 @@ def extract(
     Returns:
         By view, float32 a batch, on the device: [n, 2C], [n, 49C], or [n, 3C + 3C' + 3C''] for three scales.
     """
-    precision = fast_precision(device) if backbone.architecture.stands_bfloat16 else torch.float32
+    precision = precision_of(backbone, device)
     stages = backbone.ready(device, precision)
     normalise = Normalise(backbone).to(device)
     for batch in batches:

@@ -13,11 +13,14 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sneaker_assets.errors import one_line
-from sneaker_assets.market.borders import on_white
+from sneaker_assets.market.borders import TOLERANCE, on_white
 from sneaker_assets.vision.images import Frame, Pixels, UnreadableImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _ORIENTATION = 0x0112
+LEAST_SIDE = 16
+"""Pixels; below it nobody could tell a shoe."""
+
 MOST_PIXELS = 60_000_000
 """Above it a picture is refused before it is decoded: twice a good camera's, and 240 MB in memory."""
 
@@ -33,7 +36,7 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
         uint8 [height, width, 3], RGB.
 
     Raises:
-        UnreadableImageError: it is no picture, broken, or too large; the message does not name the file.
+        UnreadableImageError: it is no picture, broken, blank, too large or too small; the message names no file.
     """
     try:
         with warnings.catch_warnings():
@@ -42,7 +45,7 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
         with opened as image:
             _check_size(image)
             image.draft("RGB", _least_size(image, frame))
-            return np.array(frame.around(on_white(_eight_bits(ImageOps.exif_transpose(image)))))
+            pixels = np.array(frame.around(on_white(_eight_bits(ImageOps.exif_transpose(image)))))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImageError(f"has more than {MOST_PIXELS:,} pixels: make it smaller") from error
     except UnidentifiedImageError as error:
@@ -51,8 +54,13 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
         raise UnreadableImageError("is a folder") from error
     except FileNotFoundError as error:
         raise UnreadableImageError("is not there") from error
+    except UnreadableImageError:
+        raise
     except Exception as error:  # a decoder may fail on hostile bytes in any way
         raise UnreadableImageError(f"does not decode: {one_line(error, most=200)}") from error
+    if (pixels >= 255 - TOLERANCE).all():
+        raise UnreadableImageError("is blank: there is no shoe on it")
+    return pixels
 
 
 def _least_size(image: Image.Image, frame: Frame) -> tuple[int, int]:
@@ -64,6 +72,8 @@ def _least_size(image: Image.Image, frame: Frame) -> tuple[int, int]:
 def _check_size(image: Image.Image) -> None:
     if image.width * image.height > MOST_PIXELS:
         raise Image.DecompressionBombError
+    if min(image.size) < LEAST_SIDE:
+        raise UnreadableImageError(f"has {image.width}x{image.height} pixels: too few to show a shoe")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

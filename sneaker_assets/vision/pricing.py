@@ -3,6 +3,7 @@
 How pictures are read is ``images``' and ``photos``' concern, what is done with a price the caller's.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class NoChampionError(LookupError):
 class PricedPicture:
     """What a picture's shoe is expected to sell for, US dollars: in 90 % of cases between ``low`` and ``high``.
 
+    A price is at least ``LEAST_PRICE``: a model that was shown what it cannot know may say less than nothing.
     ``similar`` holds the most similar shoes, as :meth:`similar.SimilarShoes.nearest` gives them; no rows where no index
     was kept beside the model.
     """
@@ -36,6 +38,11 @@ class PricedPicture:
     low: float
     high: float
     similar: pd.DataFrame
+
+    @property
+    def makes_sense(self) -> bool:
+        """Whether the model had a price to give."""
+        return self.price > LEAST_PRICE
 
 
 @dataclass(frozen=True)
@@ -67,15 +74,19 @@ class Pricer:
 
     def price(self, pixels: Pixels) -> list[PricedPicture]:
         """Price pictures in the model's frame, uint8 [n, height, width, 3], RGB."""
-        kept = self.model.config["features"]["keep"]
-        by_view = next(extract(self.backbone, iter([pixels]), self.device, kept, self.model.views))
-        features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
-        prices, factor = self.model.price(features), self.model.metrics()["interval_factor"]
-        similar = self.known.nearest(looks(self.model, features)) if self.known else [pd.DataFrame()] * len(pixels)
-        return [
-            PricedPicture(price, max(price, LEAST_PRICE) / factor, max(price, LEAST_PRICE) * factor, of_one)
-            for price, of_one in zip(prices.tolist(), similar, strict=True)
-        ]
+        return next(self.price_all(iter([pixels])))
+
+    def price_all(self, batches: Iterator[Pixels]) -> Iterator[list[PricedPicture]]:
+        """The same batch by batch, as they come: the network is made ready once."""
+        kept, factor = self.model.config["features"]["keep"], self.model.metrics()["interval_factor"]
+        for by_view in extract(self.backbone, batches, self.device, kept, self.model.views):
+            features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
+            prices = np.maximum(self.model.price(features), LEAST_PRICE).tolist()
+            similar = self.known.nearest(looks(self.model, features)) if self.known else [pd.DataFrame()] * len(prices)
+            yield [
+                PricedPicture(price, price / factor, price * factor, of_one)
+                for price, of_one in zip(prices, similar, strict=True)
+            ]
 
 
 def champion_folder(lake: Lake) -> UPath:

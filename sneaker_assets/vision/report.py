@@ -40,6 +40,6 @@ def sentences(priced: PricedPicture, retail: float | None, fees: Fees) -> list[s
         profit, costs = net_profit(priced.price, retail, fees), fees.of(priced.price)
         said += [
             f"retail ${retail:,.0f}, premium {priced.price / retail - 1:+.0%}",
-            f"{'-' if profit < 0 else ''}${abs(profit):,.0f} left of a sale after ${costs:,.0f} of costs",
+            f"${abs(profit):,.0f} {'lost on' if profit < 0 else 'left of'} a sale after ${costs:,.0f} of costs",
         ]
     return said

@@ -11,7 +11,6 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-import scipy.linalg
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -44,6 +43,8 @@ def fit_ridge(head: PriceHead, features: Tensor, rows: Rows) -> tuple[pd.DataFra
     x = _standardised(head, features[rows.train])
     y = head.scaled(rows.prices[rows.train]).double().numpy()
     tall = x.shape[0] >= x.shape[1]
+    import scipy.linalg  # noqa: PLC0415 - only training needs it, and a price need not wait for it
+
     values, vectors = scipy.linalg.eigh(x.T @ x if tall else x @ x.T)
     values = np.clip(values, 0, None)[:, None]
     inner = (vectors.T @ (x.T @ y if tall else y))[:, None] / (values + ALPHAS)

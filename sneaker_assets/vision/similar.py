@@ -72,16 +72,16 @@ def _without_place(standardised: Tensor, model: PriceModel) -> Tensor:
 
 
 def keep_similar(model: PriceModel, store: FeatureStore, listings: pd.DataFrame) -> SimilarShoes:
-    """The index of these listings beside the model, built unless it is there: one vector a picture, not a listing.
+    """The index of these listings beside the model, one vector a shoe; built anew where the listings have changed.
 
     Args:
         model: The model.
         store: Features of all images of ``listings``.
         listings: ``tables.CleanListings``; twins are represented by the first of them.
     """
-    if (known := load_similar(model)) is not None:
-        return known
     shoes = listings.drop_duplicates("twin_group", ignore_index=True)[_COLUMNS]
+    if (known := load_similar(model)) is not None and known.shoes.astype(object).equals(shoes.astype(object)):
+        return known
     vectors = looks(model, store.gather_views(shoes["sha256"].tolist()))
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)

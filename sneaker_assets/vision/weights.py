@@ -6,15 +6,16 @@ Which networks there are is ``architectures``' concern; ``backbones`` makes feat
 import re
 from pathlib import Path
 from pickle import UnpicklingError
+from zipfile import is_zipfile
 
 import torch
-import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sneaker_assets.errors import one_line
 from sneaker_assets.vision.architectures import Architecture
+from sneaker_assets.vision.torchvision_models import torchvision_models
 
 _LEGACY_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """The published DenseNet weights call a layer ``norm.1`` that torchvision's network calls ``norm1``."""
@@ -43,7 +44,8 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        # Mapped where the file's format allows it: nine tenths of VGG16's are a classifier that is thrown away.
+        state = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zipfile(file))
     except (RuntimeError, SafetensorError, EOFError, OSError, UnpicklingError) as error:
         raise WeightsError(f"{file} is no state dict that can be read ({one_line(error, most=200)})") from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
@@ -95,7 +97,7 @@ def download_weights(architecture: Architecture, folder: Path | None) -> dict[st
 
 def _published_at(architecture: Architecture) -> str:
     if architecture.library == "torchvision":
-        return str(torchvision.models.get_model_weights(architecture.library_name).DEFAULT.url)
+        return str(torchvision_models().get_model_weights(architecture.library_name).DEFAULT.url)
     import timm  # noqa: PLC0415 - a second to import, for one backbone
 
     published = timm.get_pretrained_cfg(architecture.library_name)

@@ -29,6 +29,7 @@ MODEL = {
     (name, "resnet18")
     for name in ("price_model", "trained_rows", "evaluation_metrics", "leak_report", "outlier_ablation")
 }
+EVALUATED: set[tuple[str, str | None]] = {("evaluation_metrics", "resnet18")}
 BUILT = {(name, None) for name in DATA_SET}
 Asked = set[tuple[str, str | None]]
 
@@ -224,6 +225,10 @@ def test_rates_alone_rebuild_nothing(world: World) -> None:
 
 def test_a_model_is_trained_again_when_enough_rows_have_changed(world: World) -> None:
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=105.0))
+    assert world.asked() == EVALUATED
+    world.made("evaluation_metrics", "resnet18")
+    assert world.asked() == {("model_leaderboard", None)}
+    world.made("model_leaderboard")
     assert world.asked() == set()
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=300.0, p3=300.0, p4=300.0))
     assert world.asked() == MODEL
@@ -232,6 +237,7 @@ def test_a_model_is_trained_again_when_enough_rows_have_changed(world: World) ->
 
 def test_small_changes_add_up_since_the_last_training(world: World) -> None:
     world.built(training_rows(103))
+    assert world.asked() == EVALUATED
     assert world.asked() == set()
     world.built(training_rows(106))
     assert world.asked() == MODEL
@@ -260,7 +266,7 @@ def test_a_model_is_trained_again_when_its_freshness_lapses(world: World) -> Non
 
 def test_a_trained_model_is_evaluated_and_ranked(world: World) -> None:
     world.made("price_model", "resnet18")
-    assert world.asked() == {("evaluation_metrics", "resnet18")}
+    assert world.asked() == EVALUATED
     world.made("evaluation_metrics", "resnet18")
     assert world.asked() == {("model_leaderboard", None)}
 

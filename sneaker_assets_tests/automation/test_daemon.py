@@ -27,16 +27,37 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PRODUCTS = 40
 SMALL_SHOP = f"""
+import os
+import time
+
+import dagster as dg
+
 from sneaker_assets.definitions import build_definitions
 from sneaker_assets.resources import ListingSourceResource
 
-defs = build_definitions({{"listing_source": ListingSourceResource(source="demo", demo_products={PRODUCTS})}})
+
+@dg.op(pool="gpu")
+def hold():
+    with open(os.path.join(os.environ["DAGSTER_HOME"], "holder"), "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(600)
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def hold_the_pool():
+    hold()
+
+
+defs = dg.Definitions.merge(
+    build_definitions({{"listing_source": ListingSourceResource(source="demo", demo_products={PRODUCTS})}}),
+    dg.Definitions(jobs=[hold_the_pool]),
+)
 """
 WITHIN = 120.0
 """Seconds from the moment that a release is announced to its prediction."""
 
 MODEL = ("image_features", "price_model", "evaluation_metrics")
-FIRST, SECOND = generate_releases()[:2]
+FIRST, SECOND, THIRD = generate_releases()[:3]
 
 
 def key(product: Any) -> str:
@@ -170,6 +191,18 @@ def test_a_daemon_killed_between_the_tick_and_its_run_leaves_nothing_out_and_not
 def test_the_shops_clock_moves_and_the_new_release_is_priced_once(deployment: Deployment) -> None:
     deployment.set_today(SECOND.announced)
     deployment.price_once(key(SECOND))
+
+
+def test_a_run_that_is_killed_gives_its_place_in_the_pool_back(deployment: Deployment) -> None:
+    launch = ("job", "launch", "-j", "hold_the_pool", "-w", str(deployment.workspace))
+    deployment.command(str(BIN / "dagster"), *launch)
+    holder = deployment.home / "holder"
+    deployment.until("a run in the pool", lambda: holder.exists() and holder.read_text())
+    deployment.set_today(THIRD.announced)
+    deployment.until("a run that waits", lambda: deployment.materialized("releases", key(THIRD)))
+    assert deployment.materialized("release_predictions", key(THIRD)) == 0
+    os.kill(int(holder.read_text()), signal.SIGKILL)
+    deployment.price_once(key(THIRD))
 
 
 def test_once_both_sites_are_crawled_the_listings_follow_by_themselves(deployment: Deployment) -> None:

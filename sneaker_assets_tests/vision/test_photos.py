@@ -87,8 +87,11 @@ def test_a_product_shot_is_read_as_the_crawled_one_is(tmp_path: Path) -> None:
         (encoded(half_black(), "PNG")[:-60], "does not decode"),
         (encoded(Image.new("1", (16_000, 16_000)), "PNG"), f"more than {MOST_PIXELS:,} pixels"),
         (encoded(Image.new("1", (8_000, 8_000)), "PNG"), f"more than {MOST_PIXELS:,} pixels"),
+        (encoded(half_black().resize((64, 15)), "PNG"), "has 64x15 pixels: too few"),
+        (encoded(Image.new("RGB", (64, 64), "white"), "PNG"), "is blank"),
+        (encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "PNG"), "is blank"),
     ],
-    ids=["text", "nothing", "cut", "bomb", "large"],
+    ids=["text", "nothing", "cut", "bomb", "large", "small", "white", "clear"],
 )
 def test_what_is_no_picture_is_said_in_one_line(content: bytes, message: str) -> None:
     with pytest.raises(UnreadableImageError, match=message) as raised:

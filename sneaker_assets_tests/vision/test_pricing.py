@@ -59,8 +59,19 @@ def test_twins_are_one_shoe_and_a_few_shoes_are_few(champion: Champion) -> None:
     known = keep_similar(model, champion.store, twins)
     (found,) = known.nearest(looks(model, champion.store.gather_views(few["sha256"].head(1).tolist())))
     assert sorted(found["title"]) == ["first", "fourth", "third"]
-    again = keep_similar(model, champion.store, champion.listings)
-    assert len(again.shoes) == 3, "built once"
+    built = (model.folder / "similar" / "index.faiss").stat().st_mtime_ns
+    keep_similar(model, champion.store, twins)
+    assert (model.folder / "similar" / "index.faiss").stat().st_mtime_ns == built, "nothing has changed"
+
+
+def test_new_listings_join_the_known_shoes(champion: Champion) -> None:
+    model = dataclasses.replace(champion.model, folder=champion.lake.root / "growing")
+    keep_similar(model, champion.store, champion.listings.head(4))
+    keep_similar(model, champion.store, champion.listings.head(9))
+    known = load_similar(model)
+    assert known is not None
+    assert known.shoes["sha256"].tolist() == champion.listings["sha256"].head(9).tolist()
+    assert known.index.ntotal == 9
 
 
 def test_faiss_and_torch_live_in_one_process(champion: Champion) -> None:
@@ -79,7 +90,7 @@ def test_the_shares_of_a_linear_model_are_its_own_weights() -> None:
     """A network that only averages and a head that only adds up: what each pixel is worth can be said beforehand."""
     network = nn.Conv2d(3, 1, 8, stride=8, bias=False).requires_grad_(requires_grad=False)
     network.weight.fill_(1 / 192)
-    plain = Architecture("plain", mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0))
+    plain = Architecture("plain", mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0), stands_bfloat16=False)
     head = build_head(HeadConfig(kind="ridge"), n_features=2).eval()
     linear = head.get_submodule("body.0")
     linear.load_state_dict({"weight": torch.tensor([[500.0, 0.0]]), "bias": torch.tensor([20.0])})

@@ -1,0 +1,143 @@
+"""The price of one shoe: the command from start to end, against torch and the same network alone.
+
+Ours: ``sneaker-price`` on one picture, and on a folder of a hundred, each a process of its own. The floor: a process
+that imports torch, builds the same network and sends as many blank pictures through it, one by one: it decodes
+nothing, prices nothing and knows no similar shoes. The lake is made here: drawn shoes, and VGG16 with random weights
+(or those of --weights) under a ridge. Of each side the first process, and the median of those that follow. Asked for:
+one picture in less than 5 seconds.
+
+    python benchmarks/one_shoe.py [--backbone vgg16]
+"""
+
+import hashlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import torch
+from report import command_line, conclude, table
+
+from sneaker_assets.demo_shop.catalogue import generate_catalogue
+from sneaker_assets.demo_shop.shoes import draw_shoe, encode_jpeg
+from sneaker_assets.lake import Lake, write_bytes, write_table
+from sneaker_assets.market.splits import assign_splits
+from sneaker_assets.vision.backbones import load_backbone
+from sneaker_assets.vision.evaluation import evaluate, predict_listings
+from sneaker_assets.vision.features import open_store, update_store
+from sneaker_assets.vision.leaderboard import rank_models
+from sneaker_assets.vision.price_model import train_price_model
+from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.similar import keep_similar
+
+MOST_SECONDS = 5.0
+KNOWN, FOLDER = 60, 100
+PROCESSES = 5
+FLOOR = """
+import sys
+from pathlib import Path
+import torch
+from sneaker_assets.vision.backbones import load_backbone
+from sneaker_assets.vision.device import fast_precision
+
+name, weights, pictures = sys.argv[1], Path(sys.argv[2]) if sys.argv[2] else None, int(sys.argv[3])
+backbone, cpu = load_backbone(name, "auto" if weights else "none", weights), torch.device("cpu")
+precision = fast_precision(cpu) if backbone.architecture.stands_bfloat16 else torch.float32
+network = backbone.ready(cpu, precision)
+size = backbone.architecture.height, backbone.architecture.width
+with torch.inference_mode():
+    for _ in range(pictures):
+        network(torch.zeros(1, 3, *size, dtype=precision).to(memory_format=torch.channels_last))
+"""
+
+
+def main() -> None:
+    """Make a lake, time both sides, and report."""
+    options = command_line(__doc__)
+    options.add_argument("--backbone", default="vgg16", help="default: %(default)s")
+    given = options.parse_args()
+    weights = str(given.weights or "")
+    with tempfile.TemporaryDirectory() as scratch:
+        lake, photos = Lake.at(Path(scratch) / "lake"), Path(scratch) / "photos"
+        make_lake(lake, given.backbone, given.weights)
+        draw_photos(photos)
+        settings = {"SNEAKER_LAKE": str(lake.root), "SNEAKER_DEVICE": "cpu", "SNEAKER_WEIGHTS": weights}
+        environment = os.environ | settings | {"OMP_WAIT_POLICY": "passive"}
+        command = str(Path(sys.executable).with_name("sneaker-price"))
+        floor = [sys.executable, "-c", FLOOR, given.backbone, weights]
+        one = time_both([command, str(photos / "000.jpg")], [*floor, "1"], environment, PROCESSES)
+        many = time_both([command, str(photos)], [*floor, str(FOLDER)], environment, 1)
+    sides = {"one picture, first": 0, "one picture, then": 1}
+    rows = [{"what": what, "ours, s": one[0][i], "floor, s": one[1][i]} for what, i in sides.items()]
+    rows.append({"what": f"a folder of {FOLDER}", "ours, s": many[0][1], "floor, s": many[1][1]})
+    table([row | {"ratio": row["ours, s"] / row["floor, s"]} for row in rows])
+    print()
+    conclude(
+        "one_shoe",
+        ours=one[0][1],
+        theirs=one[1][1],
+        unit="seconds for one picture, the whole process",
+        asked=f"less than {MOST_SECONDS:g} seconds",
+        holds=one[0][1] < MOST_SECONDS,
+        first=round(one[0][0], 2),
+        folder=round(many[0][1], 2),
+        backbone=given.backbone,
+    )
+
+
+def make_lake(lake: Lake, name: str, weights: Path | None) -> None:
+    """A lake whose champion is a ridge on this backbone's features of drawn shoes."""
+    backbone = load_backbone(name, "auto" if weights else "none", weights)
+    products = [product for product in generate_catalogue(4 * KNOWN) if product.price and not product.image_of][:KNOWN]
+    rows = []
+    for product in products:
+        picture = encode_jpeg(draw_shoe(product.design))
+        sha256 = hashlib.sha256(picture).hexdigest()
+        write_bytes(lake.image(sha256), picture)
+        rows.append({"product_id": product.product_id, "sha256": sha256, "price": float(product.price or 0)})
+    shoes = pd.DataFrame(rows).drop_duplicates("sha256")
+    shoes = shoes.assign(site="stockx", title="Shoe", url="", label_kind="list", release_date=pd.NaT)
+    shoes = shoes.assign(twin_group=shoes["sha256"])
+    store = open_store(lake.folder("features"), backbone)
+    update_store(store, backbone, {sha256: lake.image(sha256) for sha256 in shoes["sha256"]}, torch.device("cpu"))
+    splits = assign_splits(shoes)
+    model, _ = train_price_model(lake.folder("models", name), store, splits, HeadConfig(kind="ridge"))
+    folder = model.folder.relative_to(lake.root).as_posix()
+    scores = evaluate(model, predict_listings(model, store, splits), folder)
+    keep_similar(model, store, shoes)
+    board = rank_models(lake, scores, splits, before=None, margin=0.02, now=datetime.now(UTC))
+    write_table(lake.table("model_leaderboard"), board)
+
+
+def draw_photos(folder: Path) -> None:
+    """A folder of drawn shoes as a camera would size them."""
+    folder.mkdir()
+    shoes = [product for product in generate_catalogue(2 * FOLDER, seed=7) if not product.image_of][:FOLDER]
+    for number, product in enumerate(shoes):
+        draw_shoe(product.design, (1400, 1000)).save(folder / f"{number:03d}.jpg", quality=90)
+    assert len(shoes) == FOLDER
+
+
+def time_both(
+    ours: list[str], floor: list[str], environment: dict[str, str], repeats: int
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Seconds of the first process and the median of ``repeats`` later ones, by turns; of ours, and of the floor."""
+    seconds = [(run(ours, environment), run(floor, environment)) for _ in range(1 + repeats)]
+    first, later = seconds[0], [statistics.median(side) for side in zip(*seconds[1:], strict=True)]
+    return (first[0], later[0]), (first[1], later[1])
+
+
+def run(command: list[str], environment: dict[str, str]) -> float:
+    """Seconds that it takes from start to end."""
+    began = time.monotonic()
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()

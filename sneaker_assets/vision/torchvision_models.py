@@ -1,0 +1,41 @@
+"""torchvision's networks, imported when they are asked for and without torch's compiler.
+
+``torchvision.ops`` imports one function of the compiler, which only its ``roi_align`` calls, and the compiler takes as
+long to import as torch itself: 1.7 s of every price and every run. While torchvision is imported, a stand-in lies in
+its place that goes to the compiler when, and if, it is called.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from types import ModuleType
+
+_COMPILER = "torch._dynamo.utils"
+
+
+@cache
+def torchvision_models() -> ModuleType:
+    """``torchvision.models``."""
+    with _compiler_on_demand():
+        return importlib.import_module("torchvision.models")
+
+
+@contextmanager
+def _compiler_on_demand() -> Iterator[None]:
+    if _COMPILER in sys.modules:
+        yield
+        return
+    stand_in = ModuleType(_COMPILER)
+    stand_in.__dict__["is_compile_supported"] = _is_compile_supported
+    sys.modules[_COMPILER] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules[_COMPILER]
+
+
+def _is_compile_supported(device_type: str) -> bool:
+    supported: bool = importlib.import_module(_COMPILER).is_compile_supported(device_type)
+    return supported
