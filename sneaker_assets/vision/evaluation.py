@@ -7,7 +7,6 @@ import pandas as pd
 import torch
 
 from sneaker_assets.tables import EvaluationMetrics
-from sneaker_assets.vision.intervals import covered
 from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
 from sneaker_assets.vision.price_model import PriceModel
 from sneaker_assets.vision.store import Features, FeatureStore
@@ -39,8 +38,8 @@ def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFram
         site_median=held_out["site"].map(site_medians).fillna(train["price"].median()),
         nearest_neighbour=_nearest_price(store.gather(train["sha256"].tolist()), train["price"], features[0]),
     )
-    factor = model.metrics()["interval_factor"]
-    return predicted.assign(covered=covered(predicted["price"].to_numpy(), predicted["model"].to_numpy(), factor))
+    inside = model.interval.covers(predicted["price"].to_numpy(), predicted["model"].to_numpy())
+    return predicted.assign(covered=inside)
 
 
 def _nearest_price(known: Features, prices: pd.Series, asked: Features) -> "pd.Series[float]":

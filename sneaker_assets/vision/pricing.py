@@ -15,7 +15,6 @@ from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.vision.backbones import Backbone
 from sneaker_assets.vision.features import extract
 from sneaker_assets.vision.images import Frame, Pixels
-from sneaker_assets.vision.intervals import LEAST_PRICE
 from sneaker_assets.vision.price_model import PriceModel, same_backbone
 from sneaker_assets.vision.similar import SimilarShoes, load_similar, looks
 
@@ -70,11 +69,12 @@ class Pricer:
         kept = self.model.config["features"]["keep"]
         by_view = next(extract(self.backbone, iter([pixels]), self.device, kept, self.model.views))
         features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
-        prices, factor = self.model.price(features), self.model.metrics()["interval_factor"]
+        prices = self.model.price(features)
+        ends = self.model.interval.around(prices)
         similar = self.known.nearest(looks(self.model, features)) if self.known else [pd.DataFrame()] * len(pixels)
         return [
-            PricedPicture(price, max(price, LEAST_PRICE) / factor, max(price, LEAST_PRICE) * factor, of_one)
-            for price, of_one in zip(prices.tolist(), similar, strict=True)
+            PricedPicture(price, low, high, of_one)
+            for price, low, high, of_one in zip(prices.tolist(), *(end.tolist() for end in ends), similar, strict=True)
         ]
 
 

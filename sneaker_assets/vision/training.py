@@ -23,7 +23,7 @@ from sneaker_assets import lake
 from sneaker_assets.vision.heads import PriceHead, TrainingError, build_head
 from sneaker_assets.vision.ridge import KERNEL_ALPHAS, KERNEL_GAMMAS, KernelRidge, fit_ridge
 from sneaker_assets.vision.rows import FeatureSource, KeptFeatures, Rows, split_rows
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.settings import CLOSED_FORMS, HeadConfig
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def train_head(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         head = build_head(config, n_features=x.shape[2], n_support=len(rows.train))
-        if config.kind in ("ridge", "kernel_ridge"):
+        if config.kind in CLOSED_FORMS:
             return _in_closed_form(head, x.mean(0), rows, config, blocks)
         head.fit_scales(x.mean(0)[rows.train], rows.prices[rows.train], blocks)
         return train_network(head, KeptFeatures(x), rows, config, checkpoint, after_epoch=after_epoch)
