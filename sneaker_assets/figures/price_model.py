@@ -20,13 +20,31 @@ def learning_curve(history: pd.DataFrame, best_epoch: int) -> Figure:
         best_epoch: The epoch whose weights were kept.
     """
     figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes: Axes = figure.subplots()
+    _draw_curve(figure.subplots(), "Learning curve", history, best_epoch)
+    return figure
+
+
+@styled
+def learning_curves(curves: Sequence[tuple[str, pd.DataFrame, int]]) -> Figure:
+    """The same for several trainings beside each other, each on a scale of its own.
+
+    Args:
+        curves: Title, history and epoch that was kept, as :func:`learning_curve` takes them.
+    """
+    figure = Figure(figsize=(5 * len(curves), 3.6), layout="constrained")
+    for axes, (title, history, best_epoch) in zip(
+        figure.subplots(1, len(curves), squeeze=False)[0], curves, strict=True
+    ):
+        _draw_curve(axes, title, history, best_epoch)
+    return figure
+
+
+def _draw_curve(axes: Axes, title: str, history: pd.DataFrame, best_epoch: int) -> None:
     axes.plot(history["epoch"], np.sqrt(history["train_mse"]), color=GREY, label="training")
     axes.plot(history["epoch"], np.sqrt(history["validation_mse"]), color=BLUE, label="validation")
     axes.axvline(best_epoch, color=ORANGE, linestyle="--", label=f"kept: epoch {best_epoch}")
-    axes.set(title="Learning curve", xlabel="Epoch", ylabel="RMSE (US dollars)", ylim=(0, None))
+    axes.set(title=title, xlabel="Epoch", ylabel="RMSE (US dollars)", ylim=(0, None))
     axes.legend()
-    return figure
 
 
 @styled

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from sneaker_assets.market.bands import band_of
 from sneaker_assets.tables import EvaluationMetrics
 from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
 from sneaker_assets.vision.price_model import PriceModel
 from sneaker_assets.vision.store import Features, FeatureStore
 
-GROUPS = ("site", "price", "label_kind")
+GROUPS = ("site", "price", "price_band", "label_kind")
 BASELINES = ("mean", "median", "site_median", "nearest_neighbour")
 
 
@@ -73,11 +74,12 @@ def _overall(predictions: pd.DataFrame) -> Iterator[dict[str, object]]:
 def _by_group(predictions: pd.DataFrame) -> Iterator[dict[str, object]]:
     test = predictions[predictions["split"] == "test"]
     # Dear and cheap are measured from the training prices, which a re-crawl hardly moves.
-    bands = np.where(test["price"] < test["median"], "below the median", "from the median on")
+    halves = np.where(test["price"] < test["median"], "below the median", "from the median on")
+    test = test.assign(price_half=halves, price_band=test["price"].map(band_of))
     for group in GROUPS:
-        members = pd.Series(bands, test.index) if group == "price" else test.get(group)
-        if members is not None:
-            for member, held_out in test.groupby(members):
+        column = "price_half" if group == "price" else group
+        if column in test:
+            for member, held_out in test.groupby(column):
                 yield {"split": "test", "group": group, "member": str(member), **_scores(held_out, "model")}
 
 
@@ -90,6 +92,12 @@ def _scores(held_out: pd.DataFrame, predictor: str) -> dict[str, object]:
         **regression_metrics(actual, predicted),
         **bootstrap_intervals(actual, predicted),
     }
+
+
+def twins_in_train(splits: pd.DataFrame) -> int:
+    """How many test rows of ``tables.Splits`` have a twin in train."""
+    train, test = (splits.loc[splits["split"] == side, "twin_group"] for side in ("train", "test"))
+    return int(test.isin(train).sum())
 
 
 def rmse_by_split(metrics: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -86,8 +86,8 @@ def read_image(path: UPath, frame: Frame) -> Pixels:
         ) from error
 
 
-def read_batches(paths: Sequence[UPath], batch_size: int, frame: Frame, threads: int = 2) -> Iterator[Pixels]:
-    """Decode images in order, the next batch while the last one is in use.
+def read_batches(paths: Sequence[UPath], batch_size: int, frame: Frame) -> Iterator[Pixels]:
+    """Decode images in order, on all cores, the next batch while the last one is in use.
 
     Returns:
         uint8 [n, height, width, 3] a batch, n at most ``batch_size``.
@@ -96,7 +96,7 @@ def read_batches(paths: Sequence[UPath], batch_size: int, frame: Frame, threads:
     def decoded(pool: ThreadPoolExecutor, start: int) -> Iterable[Pixels]:
         return pool.map(lambda path: read_image(path, frame), paths[start : start + batch_size])
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(max(2, torch.get_num_threads())) as pool:
         coming = decoded(pool, 0)
         for start in range(0, len(paths), batch_size):
             batch, coming = coming, decoded(pool, start + batch_size)

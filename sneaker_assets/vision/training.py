@@ -70,10 +70,12 @@ def train_head(
         after_epoch: Called after each epoch of a network.
 
     Raises:
-        TrainingError: there are too few rows, or the loss is no longer a number.
+        TrainingError: there are too few rows, a feature is no number, or the loss is no longer one.
     """
     rows = split_rows(prices, splits)
     x = torch.from_numpy(features)
+    if not torch.isfinite(x).all():
+        raise TrainingError("some features are no numbers: materialize image_features again")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         head = build_head(config, n_features=x.shape[2], n_support=len(rows.train))

@@ -7,6 +7,7 @@ from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.tables import LeakReport, OutlierAblation
 from sneaker_assets.vision.intervals import conformal_interval
 from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
+from sneaker_assets.vision.settings import HeadConfig
 from sneaker_assets.vision.store import FeatureStore
 from sneaker_assets.vision.studies import leak_report, outlier_ablation
 from sneaker_assets_tests.builders import listings
@@ -74,7 +75,9 @@ def test_the_ablation_scores_both_models_on_both_populations(known: tuple[Featur
     store, table = known
     dear = table.assign(price=table["price"].where(table.index % 30 > 2, 9000.0))
     clean = dear[dear["price"] < 1000].reset_index(drop=True)
-    scores = OutlierAblation.validate(outlier_ablation("resnet18", store, dear, clean))
+    ablation = outlier_ablation("resnet18", store, dear, clean, HeadConfig(epochs=5, hidden=8))
+    assert {name: len(trained.history) for name, trained in ablation.trained.items()} == {"all": 5, "clean": 5}
+    scores = OutlierAblation.validate(ablation.scores)
     assert len(scores) == 4
     by_population = scores.groupby("scored_on")["mse"].min()
     assert by_population["all"] > 5 * by_population["clean"]
