@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from sneaker_assets.figures.releases import Heat, Picture, draw_heat
 from sneaker_assets.figures.style import BLUE, GREY, ORANGE, dollars, styled
@@ -44,6 +45,7 @@ def _draw_curve(axes: Axes, title: str, history: pd.DataFrame, best_epoch: int) 
     axes.plot(history["epoch"], np.sqrt(history["validation_mse"]), color=BLUE, label="validation")
     axes.axvline(best_epoch, color=ORANGE, linestyle="--", label=f"kept: epoch {best_epoch}")
     axes.set(title=title, xlabel="Epoch", ylabel="RMSE (US dollars)", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
 
 
@@ -62,7 +64,8 @@ def regularisation_path(history: pd.DataFrame, best: int) -> Figure:
     axes.plot(path["alpha"], np.sqrt(path["train_mse"]), color=GREY, label="training")
     axes.plot(path["alpha"], np.sqrt(path["validation_mse"]), color=BLUE, label="validation")
     axes.axvline(kept["alpha"], color=ORANGE, linestyle="--", label=f"kept: {kept['alpha']:.3g}")
-    axes.set(title="Regularisation path", xlabel="Penalty", ylabel="RMSE (US dollars)", xscale="log", ylim=(0, None))
+    title = f"Regularisation path at gamma {kept['gamma']:g}" if "gamma" in history else "Regularisation path"
+    axes.set(title=title, xlabel="Penalty alpha", ylabel="RMSE (US dollars)", xscale="log", ylim=(0, None))
     axes.legend()
     return figure
 
