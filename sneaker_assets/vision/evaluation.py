@@ -8,7 +8,7 @@ import torch
 
 from sneaker_assets.market.bands import band_of
 from sneaker_assets.tables import EvaluationMetrics
-from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
+from sneaker_assets.vision.metrics import bootstrap_intervals, check_test_rows, regression_metrics
 from sneaker_assets.vision.price_model import PriceModel
 from sneaker_assets.vision.store import Features, FeatureStore
 
@@ -27,7 +27,11 @@ def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFram
     Returns:
         The held-out rows with a column a predictor (US dollars), and ``covered``: whether the price lies in the
         model's 90 % interval.
+
+    Raises:
+        NoTestRowsError: none of the rows is for testing.
     """
+    check_test_rows(splits)
     train = splits[splits["split"] == "train"]
     held_out = splits[splits["split"] != "train"].reset_index(drop=True)
     features = store.gather_views(held_out["sha256"].tolist(), model.views)

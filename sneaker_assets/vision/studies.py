@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.tables import LeakReport, OutlierAblation
 from sneaker_assets.vision.heads import PriceHead
-from sneaker_assets.vision.metrics import regression_metrics
+from sneaker_assets.vision.metrics import check_test_rows, regression_metrics
 from sneaker_assets.vision.price_model import price_rows
 from sneaker_assets.vision.settings import HeadConfig
 from sneaker_assets.vision.store import FeatureStore
@@ -45,7 +45,12 @@ def leak_report(backbone: str, store: FeatureStore, splits: pd.DataFrame) -> pd.
 
 
 def score_split(store: FeatureStore, splits: pd.DataFrame) -> list[dict[str, object]]:
-    """Ridge on all test rows, on those without a twin in train, and with the twins' prices looked up."""
+    """Ridge on all test rows, on those without a twin in train, and with the twins' prices looked up.
+
+    Raises:
+        NoTestRowsError: there is no test row.
+    """
+    check_test_rows(splits)
     train, test = splits[splits["split"] == "train"], splits[splits["split"] == "test"]
     predicted = _priced(store, _train(store, splits, RIDGE).head, test)
     twins = test["twin_group"].map(train.groupby("twin_group")["price"].mean())

@@ -6,7 +6,7 @@ from sneaker_assets.lake import Lake
 from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.tables import LeakReport, OutlierAblation
 from sneaker_assets.vision.intervals import conformal_interval
-from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
+from sneaker_assets.vision.metrics import NoTestRowsError, bootstrap_intervals, regression_metrics
 from sneaker_assets.vision.settings import HeadConfig
 from sneaker_assets.vision.store import FeatureStore
 from sneaker_assets.vision.studies import leak_report, outlier_ablation
@@ -69,6 +69,13 @@ def test_the_leak_report_tells_memory_from_learning(known: tuple[FeatureStore, p
     assert everywhere["with_twin"].gt(0).all()
     assert everywhere["mse"].idxmin() == "twin's price, else ridge"
     assert len(set(ours["mse"])) == 1
+
+
+def test_without_a_test_row_nothing_is_scored(known: tuple[FeatureStore, pd.DataFrame]) -> None:
+    store, table = known
+    splits = assign_splits(table)
+    with pytest.raises(NoTestRowsError, match=r"none of the 300 listings is for testing.*: crawl more pages"):
+        leak_report("resnet18", store, splits.assign(split=splits["split"].replace("test", "train")))
 
 
 def test_the_ablation_scores_both_models_on_both_populations(known: tuple[FeatureStore, pd.DataFrame]) -> None:

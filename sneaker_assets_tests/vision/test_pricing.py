@@ -17,7 +17,7 @@ from sneaker_assets.vision.images import Pixels, read_image
 from sneaker_assets.vision.on_paper import explain_predictions
 from sneaker_assets.vision.price_model import PriceModel, price_images
 from sneaker_assets.vision.pricing import NoChampionError, Pricer, champion_folder
-from sneaker_assets.vision.settings import HeadConfig, HeadKind
+from sneaker_assets.vision.settings import HeadConfig, HeadKind, Keep
 from sneaker_assets.vision.similar import keep_similar, load_similar, looks
 from sneaker_assets_tests.builders import drawn_shoe
 from sneaker_assets_tests.champion import CPU, Champion
@@ -50,6 +50,15 @@ def test_the_nearest_are_those_that_a_plain_product_finds(champion: Champion) ->
         expected = np.argsort(-(vectors @ vectors[row]))[:5]
         assert found["sha256"].tolist() == champion.listings["sha256"].iloc[expected].tolist()
         assert found["price"].tolist() == champion.listings["price"].iloc[expected].tolist()
+
+
+@pytest.mark.parametrize(("keep", "width"), [("pooled", 98), ("scales", 98), ("map", 2)])
+def test_places_of_a_whole_map_do_not_count_and_of_what_was_pooled_there_are_none(keep: Keep, width: int) -> None:
+    head = build_head(HeadConfig(kind="ridge"), 98)
+    model = PriceModel(UPath("nowhere"), head, {"features": {"keep": keep}})
+    vectors = looks(model, np.random.default_rng(0).normal(size=(2, 3, 98)).astype(np.float32))
+    assert vectors.shape == (3, width)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1)
 
 
 def test_twins_are_one_shoe_and_a_few_shoes_are_few(champion: Champion) -> None:
