@@ -90,7 +90,8 @@ def _errors_of_ridge(alpha: float, pictures: _Pictures) -> Tensor:
     def unexplained(rows: Tensor) -> Tensor:
         return torch.eye(len(rows), dtype=x.dtype) - half[:, rows].T @ half[:, rows]
 
-    return _by_group(unexplained, y - half.T @ (half @ y), pictures.group) / weight
+    errors: Tensor = _by_group(unexplained, y - half.T @ (half @ y), pictures.group) / weight
+    return errors
 
 
 def _by_group(block: Callable[[Tensor], Tensor], right: Tensor, group: Tensor) -> Tensor:
