@@ -88,10 +88,10 @@ def _errors_of_ridge(alpha: float, pictures: _Pictures) -> Tensor:
     half = torch.linalg.solve_triangular(factor, x.T, upper=False)
 
     def unexplained(rows: Tensor) -> Tensor:
-        return torch.eye(len(rows), dtype=x.dtype) - half[:, rows].T @ half[:, rows]
+        rest: Tensor = torch.eye(len(rows), dtype=x.dtype) - half[:, rows].T @ half[:, rows]
+        return rest
 
-    errors: Tensor = _by_group(unexplained, y - half.T @ (half @ y), pictures.group) / weight
-    return errors
+    return _by_group(unexplained, y - half.T @ (half @ y), pictures.group) / weight
 
 
 def _by_group(block: Callable[[Tensor], Tensor], right: Tensor, group: Tensor) -> Tensor:
