@@ -22,7 +22,7 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.vision.heads import PriceHead, TrainingError, build_head
 from sneaker_assets.vision.ridge import KERNEL_ALPHAS, KERNEL_GAMMAS, KernelRidge, fit_ridge
-from sneaker_assets.vision.rows import FeatureSource, KeptFeatures, Rows, split_rows
+from sneaker_assets.vision.rows import FeatureSource, KeptFeatures, Rows, check_numbers, split_rows
 from sneaker_assets.vision.settings import CLOSED_FORMS, HeadConfig
 
 logger = logging.getLogger(__name__)
@@ -74,8 +74,7 @@ def train_head(
     """
     rows = split_rows(prices, splits)
     x = torch.from_numpy(features)
-    if not torch.isfinite(x).all():
-        raise TrainingError("some features are no numbers: materialize image_features again")
+    check_numbers(x)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         head = build_head(config, n_features=x.shape[2], n_support=len(rows.train))
