@@ -90,9 +90,16 @@ def report(lake: Lake, backbone: Backbone, archive: Path, began: float) -> None:
     table([{"features and head": name, "validation MSE": error} for name, error in errors.items()])
     store, model = candidates[chosen]
     print(f"\nchosen on validation: {chosen}; on the {(splits['split'] == 'test').sum():,} test rows")
-    scores = evaluate(model, predict_listings(model, store, splits), chosen)
-    scores = scores[(scores["split"] == "test") & (scores["group"] == "all")].set_index("predictor")
+    evaluated = evaluate(model, predict_listings(model, store, splits), chosen)
+    evaluated = evaluated[evaluated["split"] == "test"]
+    scores = evaluated[evaluated["group"] == "all"].set_index("predictor")
     table([{"predictor": name, **row} for name, row in scores[list(COLUMNS)].astype(float).to_dict("index").items()])
+    halves = evaluated[evaluated["group"] == "price"].set_index("member")["coverage"].astype(float).to_dict()
+    interval = model.interval
+    print(f"\n90 % intervals, {interval.low:.2f} to {interval.high:.2f} times the prediction, hold of the test prices")
+    table(
+        [{"all": 100 * float(scores.loc["model", "coverage"]), **{half: 100 * held for half, held in halves.items()}}]
+    )
     print("\nthe author's split, unchanged")
     authors = score_split(store, authors_split(lake, archive))
     table(authors)
@@ -108,6 +115,8 @@ def report(lake: Lake, backbone: Backbone, archive: Path, began: float) -> None:
         chosen=chosen,
         mse_interval=[round(ours["mse_low"]), round(ours["mse_high"])],
         r2=round(float(ours["r2"]), 3),
+        coverage=round(float(ours["coverage"]), 4),
+        coverage_by_price={half: round(held, 4) for half, held in halves.items()},
         rows=splits["split"].value_counts().to_dict(),
         authors_split=authors,
         seconds=round(time.monotonic() - began),

@@ -44,7 +44,7 @@ from sneaker_assets.demo_shop.shoes import draw_shoe, encode_jpeg
 from sneaker_assets.vision.backbones import Backbone, load_backbone, pool
 from sneaker_assets.vision.features import Normalise
 from sneaker_assets.vision.images import Frame
-from sneaker_assets.vision.intervals import conformal_factor, covered
+from sneaker_assets.vision.intervals import Interval, conformal_interval
 from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
 from sneaker_assets.vision.settings import HeadConfig
 from sneaker_assets.vision.training import train_head
@@ -126,7 +126,7 @@ def decode(jpegs: Sequence[bytes]) -> np.ndarray:
 
     def one(number: int) -> None:
         with Image.open(io.BytesIO(jpegs[number])) as image:
-            frames[number] = np.asarray(frame.around(image.convert("RGB")))
+            frames[number] = frame.around(image.convert("RGB"))
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(one, range(len(jpegs))))
@@ -166,7 +166,7 @@ def extract(network: nn.Module, frames: Tensor, batch: int) -> np.ndarray:
     return torch.cat([network(part) for part in frames.split(batch)]).cpu().numpy()
 
 
-def fit(features: np.ndarray, products: Sequence[Product]) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
+def fit(features: np.ndarray, products: Sequence[Product]) -> tuple[np.ndarray, Interval, np.ndarray, np.ndarray]:
     """The default head on a split that keeps products of one picture together; prices of all rows, and its interval."""
     sold = np.array([product.price is not None for product in products])
     prices = np.array([float(product.price or 0) for product in products])[sold]
@@ -177,17 +177,17 @@ def fit(features: np.ndarray, products: Sequence[Product]) -> tuple[np.ndarray, 
     with torch.inference_mode():
         predicted = head(torch.from_numpy(features[sold])).double().numpy()
     held_out = sides == "validation"
-    return predicted, conformal_factor(prices[held_out], predicted[held_out]), prices, sides
+    return predicted, conformal_interval(prices[held_out], predicted[held_out]), prices, sides
 
 
-def evaluate(predicted: np.ndarray, factor: float, prices: np.ndarray, sides: np.ndarray) -> dict[str, float]:
+def evaluate(predicted: np.ndarray, interval: Interval, prices: np.ndarray, sides: np.ndarray) -> dict[str, float]:
     """Errors on test rows with their bootstrap intervals, beside the mean's."""
     test = sides == "test"
     mean = np.full(test.sum(), prices[sides == "train"].mean())
     return {
         **regression_metrics(prices[test], predicted[test]),
         **bootstrap_intervals(prices[test], predicted[test]),
-        "coverage": float(covered(prices[test], predicted[test], factor).mean()),
+        "coverage": float(interval.covers(prices[test], predicted[test]).mean()),
         "mean_rmse": regression_metrics(prices[test], mean)["rmse"],
     }
 

@@ -69,7 +69,7 @@ def evaluation_metrics(
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Errors in dollars beside the baselines, with intervals, on all held-out rows and by group."""
     from sneaker_assets.vision.card import model_card
-    from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split
+    from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split, twins_in_train
     from sneaker_assets.vision.on_paper import explain_predictions
     from sneaker_assets.vision.pricing import Pricer
     from sneaker_assets.vision.similar import keep_similar
@@ -86,7 +86,7 @@ def evaluation_metrics(
     drawn = predictions.rename(columns={"model": "predicted"})
     folder = here.folder("figures", "evaluation_metrics", context.partition_key)
     title = f"{context.partition_key}: held-out listings"
-    overall = table[table["group"] == "all"]
+    overall, leaks = table[table["group"] == "all"], twins_in_train(splits)
     test = predictions[predictions["split"] == "test"]
     explained = explain_predictions(pricer, test, here, config.explained)
     yield dg.Output(
@@ -95,13 +95,13 @@ def evaluation_metrics(
             "weights": model.weights,
             "rmse": rmse_by_split(table),
             "metrics": preview(overall, ["predictor", "split", "n", "rmse", "mae", "median_ape", "r2"]),
-            "card": dg.MetadataValue.md(model_card((model.folder / "card.md").read_text(), table)),
+            "card": dg.MetadataValue.md(model_card((model.folder / "card.md").read_text(), table, leaks)),
             **show_figure(folder, "predictions", figures.predicted_against_actual(drawn, title)),
             **show_figure(folder, "residuals", figures.residuals_and_calibration(drawn[drawn["split"] == "test"])),
             **(show_figure(folder, "explained", figures.explained_predictions(explained)) if explained else {}),
         },
     )
-    yield from _judge(overall, splits, _champion_rmse(lake, context.partition_key), config.champion_margin)
+    yield from _judge(overall, leaks, _champion_rmse(lake, context.partition_key), config.champion_margin)
 
 
 def _champion_rmse(lake: LakeResource, backbone: str) -> float | None:
@@ -114,13 +114,9 @@ def _champion_rmse(lake: LakeResource, backbone: str) -> float | None:
     return None if champion["backbone"] == backbone else float(champion["validation_rmse"])
 
 
-def _judge(
-    overall: pd.DataFrame, splits: pd.DataFrame, champion: float | None, margin: float
-) -> Iterator[dg.AssetCheckResult]:
+def _judge(overall: pd.DataFrame, leaks: int, champion: float | None, margin: float) -> Iterator[dg.AssetCheckResult]:
     models = overall[overall["predictor"] == "model"].set_index("split")
     mses = overall[overall["split"] == "test"].set_index("predictor")["mse"].astype(float)
-    sides = splits.groupby("split")["twin_group"].unique()
-    leaks = int(splits.loc[splits["split"] == "test", "twin_group"].isin(sides["train"]).sum())
     rmse = float(models["rmse"].astype(float)["validation"])
     coverage = float(models["coverage"].astype(float)["test"])
     verdicts: dict[str, tuple[bool, dict[str, float | int]]] = {
@@ -168,15 +164,23 @@ def leak_report(
     metadata=column_schema("outlier_ablation"),
 )
 def outlier_ablation(
-    context: dg.AssetExecutionContext, image_features: UPath, listings: pd.DataFrame, clean_listings: pd.DataFrame
+    context: dg.AssetExecutionContext,
+    image_features: UPath,
+    listings: pd.DataFrame,
+    clean_listings: pd.DataFrame,
+    lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """Models trained with and without the outliers, each scored on test rows with and without them."""
     from sneaker_assets.vision import studies
     from sneaker_assets.vision.store import FeatureStore
 
-    store = FeatureStore.open(image_features)
-    table = studies.outlier_ablation(context.partition_key, store, listings, clean_listings)
-    return dg.Output(table, metadata={"scores": preview(table)})
+    backbone, store = context.partition_key, FeatureStore.open(image_features)
+    ablation = studies.outlier_ablation(backbone, store, listings, clean_listings)
+    words = {"all": "Trained with the outliers", "clean": "Trained without them"}
+    curves = [(words[name], trained.history, trained.best + 1) for name, trained in ablation.trained.items()]
+    folder = lake.open().folder("figures", "outlier_ablation", backbone)
+    drawn = show_figure(folder, "learning_curves", figures.learning_curves(curves))
+    return dg.Output(ablation.scores, metadata={"scores": preview(ablation.scores), **drawn})
 
 
 @dg.asset(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from sneaker_assets.figures.releases import Heat, Picture, draw_heat
 from sneaker_assets.figures.style import BLUE, GREY, ORANGE, dollars, styled
@@ -20,13 +21,32 @@ def learning_curve(history: pd.DataFrame, best_epoch: int) -> Figure:
         best_epoch: The epoch whose weights were kept.
     """
     figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes: Axes = figure.subplots()
+    _draw_curve(figure.subplots(), "Learning curve", history, best_epoch)
+    return figure
+
+
+@styled
+def learning_curves(curves: Sequence[tuple[str, pd.DataFrame, int]]) -> Figure:
+    """The same for several trainings beside each other, each on a scale of its own.
+
+    Args:
+        curves: Title, history and epoch that was kept, as :func:`learning_curve` takes them.
+    """
+    figure = Figure(figsize=(5 * len(curves), 3.6), layout="constrained")
+    for axes, (title, history, best_epoch) in zip(
+        figure.subplots(1, len(curves), squeeze=False)[0], curves, strict=True
+    ):
+        _draw_curve(axes, title, history, best_epoch)
+    return figure
+
+
+def _draw_curve(axes: Axes, title: str, history: pd.DataFrame, best_epoch: int) -> None:
     axes.plot(history["epoch"], np.sqrt(history["train_mse"]), color=GREY, label="training")
     axes.plot(history["epoch"], np.sqrt(history["validation_mse"]), color=BLUE, label="validation")
     axes.axvline(best_epoch, color=ORANGE, linestyle="--", label=f"kept: epoch {best_epoch}")
-    axes.set(title="Learning curve", xlabel="Epoch", ylabel="RMSE (US dollars)", ylim=(0, None))
+    axes.set(title=title, xlabel="Epoch", ylabel="RMSE (US dollars)", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
-    return figure
 
 
 @styled
@@ -44,7 +64,8 @@ def regularisation_path(history: pd.DataFrame, best: int) -> Figure:
     axes.plot(path["alpha"], np.sqrt(path["train_mse"]), color=GREY, label="training")
     axes.plot(path["alpha"], np.sqrt(path["validation_mse"]), color=BLUE, label="validation")
     axes.axvline(kept["alpha"], color=ORANGE, linestyle="--", label=f"kept: {kept['alpha']:.3g}")
-    axes.set(title="Regularisation path", xlabel="Penalty", ylabel="RMSE (US dollars)", xscale="log", ylim=(0, None))
+    title = f"Regularisation path at gamma {kept['gamma']:g}" if "gamma" in history else "Regularisation path"
+    axes.set(title=title, xlabel="Penalty alpha", ylabel="RMSE (US dollars)", xscale="log", ylim=(0, None))
     axes.legend()
     return figure
 

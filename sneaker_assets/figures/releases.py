@@ -6,16 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sneaker_assets.figures.style import BLUE, GREY, ORANGE, dollars, styled
+from sneaker_assets.figures.style import BLUE, GREY, HEAT, ORANGE, dollars, styled
 
 Picture = NDArray[np.uint8]
 Heat = NDArray[np.float32]
-
-_UP_AND_DOWN = LinearSegmentedColormap.from_list("up_and_down", [BLUE, "white", ORANGE])
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def draw_heat(axes: Axes, pixels: Picture, heat: Heat) -> None:
     grey = pixels.mean(axis=2)
     most = float(np.abs(heat).max()) or 1.0
     axes.imshow(255 - (255 - grey) * 0.6, cmap="gray", vmin=0, vmax=255)
-    axes.imshow(heat, cmap=_UP_AND_DOWN, vmin=-most, vmax=most, alpha=np.abs(heat) / most * 0.8)
+    axes.imshow(heat, cmap=HEAT, vmin=-most, vmax=most, alpha=np.abs(heat) / most * 0.8)
     axes.set_axis_off()
 
 

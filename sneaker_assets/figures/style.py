@@ -6,10 +6,12 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
 BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#718096"
+HEAT = LinearSegmentedColormap.from_list("heat", [BLUE, "white", ORANGE])
 
 _STYLE: Any = {
     "axes.spines.top": False,

@@ -17,7 +17,10 @@ class EvaluationMetrics(Table):
     model: str = pa.Field(description="The model's folder, relative to the lake.")
     predictor: str = pa.Field(isin=PREDICTORS, description="The model, or a baseline of the training prices.")
     split: str = pa.Field(isin=("validation", "test"), description="Rows it was scored on.")
-    group: str = pa.Field(isin=("all", "site", "price", "label_kind"), description="What the rows are grouped by.")
+    group: str = pa.Field(
+        isin=("all", "site", "price", "price_band", "label_kind"),
+        description="What the rows are grouped by; price: below the median of the training prices, or from it on.",
+    )
     member: str = pa.Field(description="Which of these groups.")
     n: int = pa.Field(ge=1, description="Rows.")
     mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")

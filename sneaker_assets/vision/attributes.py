@@ -61,7 +61,7 @@ def _numbers(rows: pd.DataFrame) -> dict[str, "pd.Series[float]"]:
 
 def _of_number(rows: pd.DataFrame, name: str) -> Iterator[dict[str, object]]:
     known = rows[np.isfinite(rows[name])]
-    if len(known) < FEWEST * FIFTHS or known[name].nunique() < FIFTHS:
+    if len(known) < FEWEST * FIFTHS or known[name].nunique() < FIFTHS or known["residual"].nunique() < 2:
         return
     value, p_value = spearmanr(known[name], known["residual"])
     yield _line(name, "all", "spearman", len(known), float(value), p_value=float(p_value))

@@ -5,12 +5,13 @@ import pandas as pd
 from sneaker_assets.vision.evaluation import BASELINES
 
 
-def model_card(training_card: str, metrics: pd.DataFrame) -> str:
+def model_card(training_card: str, metrics: pd.DataFrame, leaks: int) -> str:
     """The card of the training with the evaluation's figures below it.
 
     Args:
         training_card: ``card.md`` of the model.
         metrics: ``tables.EvaluationMetrics`` of the model.
+        leaks: Test rows with a twin in train.
     """
     test = metrics[metrics["split"] == "test"]
     overall, groups = test[test["group"] == "all"], test[test["group"] != "all"]
@@ -22,6 +23,7 @@ def model_card(training_card: str, metrics: pd.DataFrame) -> str:
             _table(overall, ["predictor"]),
             "",
             f"The baselines ({', '.join(BASELINES)}) know the training prices, and the last one the pictures.",
+            f"Test rows with a twin in train: {leaks}.",
             "",
             "## By group",
             "",
@@ -33,11 +35,13 @@ def model_card(training_card: str, metrics: pd.DataFrame) -> str:
 
 def _table(metrics: pd.DataFrame, names: list[str]) -> str:
     shown = metrics[[*names, "n"]].assign(
+        MSE=_bounded(metrics, "mse", "{:,.0f}"),
         RMSE=_bounded(metrics, "rmse", "${:,.0f}"),
         MAE=_bounded(metrics, "mae", "${:,.0f}"),
+        MAPE=_bounded(metrics, "mape", "{:.0f} %"),
         median_APE=_bounded(metrics, "median_ape", "{:.0f} %"),
         R2=_bounded(metrics, "r2", "{:.2f}"),
-        coverage=metrics["coverage"].map("{:.1%}".format),
+        coverage=metrics["coverage"].map("{:.1%}".format, na_action="ignore").fillna(""),
     )
     return str(shown.to_markdown(index=False))
 

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from sneaker_assets.market.bands import band_of
 from sneaker_assets.tables import EvaluationMetrics
-from sneaker_assets.vision.intervals import covered
-from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
+from sneaker_assets.vision.metrics import bootstrap_intervals, check_test_rows, regression_metrics
 from sneaker_assets.vision.price_model import PriceModel
 from sneaker_assets.vision.store import Features, FeatureStore
 
-GROUPS = ("site", "price", "label_kind")
+GROUPS = ("site", "price", "price_band", "label_kind")
 BASELINES = ("mean", "median", "site_median", "nearest_neighbour")
 
 
@@ -27,7 +27,11 @@ def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFram
     Returns:
         The held-out rows with a column a predictor (US dollars), and ``covered``: whether the price lies in the
         model's 90 % interval.
+
+    Raises:
+        NoTestRowsError: none of the rows is for testing.
     """
+    check_test_rows(splits)
     train = splits[splits["split"] == "train"]
     held_out = splits[splits["split"] != "train"].reset_index(drop=True)
     features = store.gather_views(held_out["sha256"].tolist(), model.views)
@@ -39,8 +43,8 @@ def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFram
         site_median=held_out["site"].map(site_medians).fillna(train["price"].median()),
         nearest_neighbour=_nearest_price(store.gather(train["sha256"].tolist()), train["price"], features[0]),
     )
-    factor = model.metrics()["interval_factor"]
-    return predicted.assign(covered=covered(predicted["price"].to_numpy(), predicted["model"].to_numpy(), factor))
+    inside = model.interval.covers(predicted["price"].to_numpy(), predicted["model"].to_numpy())
+    return predicted.assign(covered=inside)
 
 
 def _nearest_price(known: Features, prices: pd.Series, asked: Features) -> "pd.Series[float]":
@@ -74,11 +78,12 @@ def _overall(predictions: pd.DataFrame) -> Iterator[dict[str, object]]:
 def _by_group(predictions: pd.DataFrame) -> Iterator[dict[str, object]]:
     test = predictions[predictions["split"] == "test"]
     # Dear and cheap are measured from the training prices, which a re-crawl hardly moves.
-    bands = np.where(test["price"] < test["median"], "below the median", "from the median on")
+    halves = np.where(test["price"] < test["median"], "below the median", "from the median on")
+    test = test.assign(price_half=halves, price_band=test["price"].map(band_of))
     for group in GROUPS:
-        members = pd.Series(bands, test.index) if group == "price" else test.get(group)
-        if members is not None:
-            for member, held_out in test.groupby(members):
+        column = "price_half" if group == "price" else group
+        if column in test:
+            for member, held_out in test.groupby(column):
                 yield {"split": "test", "group": group, "member": str(member), **_scores(held_out, "model")}
 
 
@@ -91,6 +96,12 @@ def _scores(held_out: pd.DataFrame, predictor: str) -> dict[str, object]:
         **regression_metrics(actual, predicted),
         **bootstrap_intervals(actual, predicted),
     }
+
+
+def twins_in_train(splits: pd.DataFrame) -> int:
+    """How many test rows of ``tables.Splits`` have a twin in train."""
+    train, test = (splits.loc[splits["split"] == side, "twin_group"] for side in ("train", "test"))
+    return int(test.isin(train).sum())
 
 
 def rmse_by_split(metrics: pd.DataFrame) -> dict[str, dict[str, float]]:

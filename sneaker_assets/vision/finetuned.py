@@ -28,7 +28,7 @@ from sneaker_assets.vision.finetune import Finetuning, autocast, begin_network, 
 from sneaker_assets.vision.finetune_state import PriceNetwork
 from sneaker_assets.vision.frames import keep_frames, open_frames
 from sneaker_assets.vision.heads import PriceHead, build_head
-from sneaker_assets.vision.intervals import conformal_factor
+from sneaker_assets.vision.intervals import conformal_interval
 from sneaker_assets.vision.price_model import PriceModel, fingerprint, price_rows, save_price_model
 from sneaker_assets.vision.ranks import Ranks
 from sneaker_assets.vision.rows import Rows, split_rows
@@ -182,11 +182,11 @@ def finetune_price_model(
     prices = price_rows(head, store.gather_views(validation["sha256"].tolist()))
     save_price_model(
         folder,
-        TrainedHead(head, done.history, done.best),
+        TrainedHead(head, done.history, done.best, float(done.history["seconds"].sum())),
         store,
         splits,
         head_config(job.settings),
-        factor=conformal_factor(validation["price"].to_numpy(), prices),
+        interval=conformal_interval(validation["price"].to_numpy(), prices),
         backbone=trained,
     )
     return PriceModel.load(folder), True

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.settings import CLOSED_FORMS, HeadConfig
 
 
 class TrainingError(RuntimeError):
@@ -119,7 +119,7 @@ def build_head(config: HeadConfig, n_features: int, n_support: int = 0) -> Price
         _body(config, n_features, n_support),
         n_features,
         logarithmic=config.target == "log",
-        means_views=config.kind in ("ridge", "kernel_ridge"),
+        means_views=config.kind in CLOSED_FORMS,
     )
 
 

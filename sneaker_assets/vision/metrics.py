@@ -1,11 +1,29 @@
 """Errors of predicted prices, and how sure one can be of them. Whose prices they are is ``evaluation``'s concern."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Prices = NDArray[np.float64]
 
 RESAMPLES = 500
+
+
+class NoTestRowsError(ValueError):
+    """There is no row to judge a model by; the message says what to do."""
+
+
+def check_test_rows(splits: pd.DataFrame) -> None:
+    """Refuse ``tables.Splits`` without test rows.
+
+    Raises:
+        NoTestRowsError: there are none.
+    """
+    if not (splits["split"] == "test").any():
+        raise NoTestRowsError(
+            f"none of the {len(splits)} listings is for testing, so nothing can be said of a model: crawl more pages, "
+            "or change the proportions of the splits"
+        )
 
 
 def regression_metrics(actual: Prices, predicted: Prices) -> dict[str, float]:

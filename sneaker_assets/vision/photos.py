@@ -45,7 +45,7 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
         with opened as image:
             _check_size(image)
             image.draft("RGB", _least_size(image, frame))
-            pixels = np.array(frame.around(on_white(_eight_bits(ImageOps.exif_transpose(image)))))
+            pixels = frame.around(on_white(_eight_bits(ImageOps.exif_transpose(image))))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImageError(f"has more than {MOST_PIXELS:,} pixels: make it smaller") from error
     except UnidentifiedImageError as error:

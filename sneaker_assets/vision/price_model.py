@@ -9,6 +9,7 @@ hash of everything that shaped it, so the same inputs lead to the same folder an
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +29,17 @@ from sneaker_assets.vision.blocks import with_weights
 from sneaker_assets.vision.features import extract
 from sneaker_assets.vision.heads import PriceHead, TrainingError, build_head
 from sneaker_assets.vision.images import Frame, read_batches
-from sneaker_assets.vision.intervals import conformal_factor
-from sneaker_assets.vision.settings import HeadConfig, View
-from sneaker_assets.vision.store import FeatureStore
+from sneaker_assets.vision.intervals import Interval, conformal_interval
+from sneaker_assets.vision.left_out import prices_left_out
+from sneaker_assets.vision.rows import split_rows
+from sneaker_assets.vision.settings import CLOSED_FORMS, HeadConfig, View
+from sneaker_assets.vision.store import Features, FeatureStore
 from sneaker_assets.vision.training import TrainedHead, train_head
 from sneaker_assets.vision.weights import WeightsError
 
 logger = logging.getLogger(__name__)
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 """Raise it when the same inputs would give another model."""
 
 BACKBONE_FILE = "backbone.safetensors"
@@ -89,9 +92,21 @@ class PriceModel:
     def metrics(self) -> dict[str, float]:
         """What was kept: ``best`` (row of the history), ``train_rmse`` and ``validation_rmse`` in US dollars, and more.
 
-        ``interval_factor``: a price lies between the prediction divided and multiplied by it in 90 % of cases.
+        ``interval_low`` and ``interval_high``: a price lies between the prediction times the one and times the other
+        in 90 % of cases.
+        ``training_seconds``: what fitting the head took, and of a model that was fine-tuned all its epochs.
+        ``images_per_second``: of the pass that computed its features, decoding and all views included; absent where
+        that was not measured. Both say how fast the machine was on which they were measured.
         """
         return lake.read_json(self.folder / "metrics.json")
+
+    @property
+    def interval(self) -> Interval:
+        """In which prices lie in 90 % of cases."""
+        metrics = self.metrics()
+        if "interval_factor" in metrics:  # a model of an earlier version, which may still be the champion
+            return Interval(1 / metrics["interval_factor"], metrics["interval_factor"])
+        return Interval(metrics["interval_low"], metrics["interval_high"])
 
     def price(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Features float32 [views, N, D] to prices float64 [N], US dollars."""
@@ -133,11 +148,25 @@ def train_price_model(
     features = store.gather_views(splits["sha256"].tolist())
     prices = splits["price"].to_numpy()
     trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished, blocks=store.blocks)
-    validation = (splits["split"] == "validation").to_numpy()
-    factor = conformal_factor(prices[validation], price_rows(trained.head, features[:, validation]))
-    save_price_model(folder, trained, store, splits, config, factor=factor)
+    interval = _measure_interval(trained, features, splits, config)
+    save_price_model(folder, trained, store, splits, config, interval=interval)
     unfinished.unlink(missing_ok=True)
     return PriceModel.load(folder), True
+
+
+def _measure_interval(trained: TrainedHead, features: Features, splits: pd.DataFrame, config: HeadConfig) -> Interval:
+    """The interval that holds 90 % of prices, by rows that had no part in their predictions.
+
+    Of a head in closed form these are the training rows, each priced without its twins. A network would have to be
+    trained again for that: of one they are the validation rows, which have chosen no more than its epoch.
+    """
+    prices, sides = splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str)
+    if config.kind in CLOSED_FORMS:
+        alpha, groups = trained.history["alpha"].iloc[trained.best], splits["twin_group"].to_numpy(dtype=str)
+        x, rows = torch.from_numpy(features).mean(0), split_rows(prices, sides)
+        return conformal_interval(prices[sides == "train"], prices_left_out(trained.head, alpha, x, rows, groups))
+    held_out = sides == "validation"
+    return conformal_interval(prices[held_out], price_rows(trained.head, features[:, held_out]))
 
 
 def fingerprint(store: FeatureStore, splits: pd.DataFrame, settings: Mapping[str, Any]) -> str:
@@ -156,7 +185,7 @@ def save_price_model(
     splits: pd.DataFrame,
     config: HeadConfig,
     *,
-    factor: float,
+    interval: Interval,
     backbone: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model folder.
@@ -167,7 +196,7 @@ def save_price_model(
         store: The features that it takes.
         splits: ``tables.Splits``.
         config: The head's settings.
-        factor: Of its 90 % interval.
+        interval: In which prices lie in 90 % of cases.
         backbone: What of the backbone was trained with it, by the names of its state dict: ``backbone.safetensors``.
     """
     kept = {str(name): float(value) for name, value in trained.history.iloc[trained.best].items()}
@@ -179,12 +208,16 @@ def save_price_model(
         "rows": {str(split): int(n) for split, n in splits["split"].value_counts().items()},
     }
     metrics = {
-        **{name: value for name, value in kept.items() if not name.endswith("_mse")},
+        **{name: value for name, value in kept.items() if not name.endswith(("_mse", "seconds"))},
         "best": trained.best,
         "train_rmse": kept["train_mse"] ** 0.5,
         "validation_rmse": kept["validation_mse"] ** 0.5,
-        "interval_factor": factor,
+        "interval_low": interval.low,
+        "interval_high": interval.high,
+        "training_seconds": trained.seconds,
     }
+    if math.isfinite(store.images_per_second):
+        metrics["images_per_second"] = store.images_per_second
     with lake.new_folder(folder) as scratch:
         save_file(trained.head.state_dict(), scratch / "model.safetensors")
         if backbone:
@@ -198,14 +231,16 @@ def save_price_model(
 def _card(settings: dict[str, Any], metrics: dict[str, float]) -> str:
     features, head, rows = settings["features"], settings["head"], settings["rows"]
     height, width = features["frame"]
+    in_closed_form = head["kind"] in CLOSED_FORMS
+    measured_on = "training rows, each priced without its twins" if in_closed_form else "validation rows"
     return (
         f"# Price model on {features['backbone']}\n\n"
         f"Weights of the backbone: {features['weights']}.\n\n"
         f"Prices a shoe in US dollars from one product picture ({height}x{width} pixels, {features['fit']}; views: "
         f"{', '.join(settings['views'])}). Head: {head['kind']}, target in {head['target']}. Rows: {rows}. "
         f"Validation RMSE ${metrics['validation_rmse']:.0f}, training RMSE ${metrics['train_rmse']:.0f}.\n\n"
-        f"In 90 % of cases the price lies between the prediction divided and multiplied by "
-        f"{metrics['interval_factor']:.2f}, as measured on validation rows.\n\n"
+        f"In 90 % of cases the price lies between {metrics['interval_low']:.2f} and {metrics['interval_high']:.2f} "
+        f"times the prediction, as measured on {measured_on}.\n\n"
         "It has seen product shots on white and knows nothing of size, condition or demand.\n"
     )
 

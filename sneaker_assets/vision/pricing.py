@@ -78,14 +78,15 @@ class Pricer:
 
     def price_all(self, batches: Iterator[Pixels]) -> Iterator[list[PricedPicture]]:
         """The same batch by batch, as they come: the network is made ready once."""
-        kept, factor = self.model.config["features"]["keep"], self.model.metrics()["interval_factor"]
+        kept, interval = self.model.config["features"]["keep"], self.model.interval
         for by_view in extract(self.backbone, batches, self.device, kept, self.model.views):
             features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
-            prices = np.maximum(self.model.price(features), LEAST_PRICE).tolist()
+            prices = np.maximum(self.model.price(features), LEAST_PRICE)
+            low, high = interval.around(prices)
             similar = self.known.nearest(looks(self.model, features)) if self.known else [pd.DataFrame()] * len(prices)
             yield [
-                PricedPicture(price, price / factor, price * factor, of_one)
-                for price, of_one in zip(prices, similar, strict=True)
+                PricedPicture(*of_one)
+                for of_one in zip(prices.tolist(), low.tolist(), high.tolist(), similar, strict=True)
             ]
 
 

@@ -18,7 +18,7 @@ from sneaker_assets.market.backtest import with_verdict
 from sneaker_assets.tables import ReleaseReplay
 from sneaker_assets.vision.backbones import load_backbone
 from sneaker_assets.vision.features import update_store
-from sneaker_assets.vision.intervals import LEAST_PRICE, conformal_factor
+from sneaker_assets.vision.intervals import LEAST_PRICE, conformal_interval
 from sneaker_assets.vision.price_model import price_rows
 from sneaker_assets.vision.settings import FeatureSettings, HeadConfig
 from sneaker_assets.vision.store import Features, FeatureStore
@@ -85,15 +85,16 @@ def _predict(
     seen = np.ascontiguousarray(features[:, known])
     head = train_head(seen, prices, sides, HEAD).head
     validation = sides == "validation"
-    factor = conformal_factor(prices[validation], price_rows(head, seen[:, validation]))
+    interval = conformal_interval(prices[validation], price_rows(head, seen[:, validation]))
     predicted = np.maximum(price_rows(head, np.ascontiguousarray(features[:, asked])), LEAST_PRICE)
+    low, high = interval.around(predicted)
     paired = shoes[asked].assign(
         model=f"ridge as of {fitted_at:%Y-%m-%d}",
         predicted_at=shoes["asked_at"],
         observed_at=shoes["known_at"],
         predicted_price=predicted,
-        price_low=predicted / factor,
-        price_high=predicted * factor,
+        price_low=low,
+        price_high=high,
         known=int(known.sum()),
     )
     return with_verdict(paired, ["known"])

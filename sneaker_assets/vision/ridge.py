@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sneaker_assets.vision.heads import KernelBody, PriceHead, TrainingError
+from sneaker_assets.vision.heads import KernelBody, PriceHead
 from sneaker_assets.vision.rows import Rows
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def fit_ridge(head: PriceHead, features: Tensor, rows: Rows) -> tuple[pd.DataFra
     Returns:
         The path (columns ``alpha``, ``train_mse``, ``validation_mse``) and the row that was kept.
     """
-    x = _standardised(head, features[rows.train])
+    x = standardised(head, features[rows.train])
     y = head.scaled(rows.prices[rows.train]).double().numpy()
     tall = x.shape[0] >= x.shape[1]
     import scipy.linalg  # noqa: PLC0415 - only training needs it, and a price need not wait for it
@@ -49,7 +49,7 @@ def fit_ridge(head: PriceHead, features: Tensor, rows: Rows) -> tuple[pd.DataFra
     values = np.clip(values, 0, None)[:, None]
     inner = (vectors.T @ (x.T @ y if tall else y))[:, None] / (values + ALPHAS)
     weights = vectors @ inner if tall else x.T @ (vectors @ inner)
-    held_out = _standardised(head, features[rows.validation])
+    held_out = standardised(head, features[rows.validation])
     path = [
         {"alpha": alpha, **_errors(head, rows, torch.from_numpy(x @ weight), torch.from_numpy(held_out @ weight))}
         for alpha, weight in zip(ALPHAS, weights.T, strict=True)
@@ -90,10 +90,10 @@ class KernelRidge:
             rows: Which of them to train and validate on.
         """
         x, group, count = torch.unique(
-            torch.from_numpy(_standardised(head, features[rows.train])), dim=0, return_inverse=True, return_counts=True
+            torch.from_numpy(standardised(head, features[rows.train])), dim=0, return_inverse=True, return_counts=True
         )
-        held_out = torch.from_numpy(_standardised(head, features[rows.validation]))
-        return cls(rows, x.float(), group, count, _distances(x, x), _distances(held_out, x))
+        held_out = torch.from_numpy(standardised(head, features[rows.validation]))
+        return cls(rows, x.float(), group, count, squared_distances(x, x), squared_distances(held_out, x))
 
     def fit(self, head: PriceHead, gammas: Sequence[float], alphas: Sequence[float]) -> tuple[pd.DataFrame, int]:
         """Fill a kernel head with the best solution of the grid; as :func:`fit_ridge`, with a column ``gamma``."""
@@ -117,14 +117,13 @@ class KernelRidge:
         return history, _best(history)
 
 
-def _standardised(head: PriceHead, features: Tensor) -> Matrix:
-    standardised: Matrix = ((features - head.feature_mean) / head.feature_deviation).double().numpy()
-    if not np.isfinite(standardised).all():
-        raise TrainingError("some features are no numbers: materialize image_features again")
-    return standardised
+def standardised(head: PriceHead, features: Tensor) -> Matrix:
+    """Features float32 [N, D] as the head's body takes them, float64."""
+    scaled: Matrix = ((features - head.feature_mean) / head.feature_deviation).double().numpy()
+    return scaled
 
 
-def _distances(rows: Tensor, others: Tensor) -> Tensor:
+def squared_distances(rows: Tensor, others: Tensor) -> Tensor:
     """Squared distances a feature, float64 [n, m]."""
     squared = rows.square().sum(1)[:, None] + others.square().sum(1) - 2 * rows @ others.T
     return squared.clamp(min=0) / rows.shape[1]

@@ -64,3 +64,13 @@ def split_rows(prices: NDArray[np.float64], splits: NDArray[np.str_]) -> Rows:
             "crawl more pages, or change the proportions of the splits"
         )
     return Rows(torch.tensor(prices, dtype=torch.float32), torch.from_numpy(train), torch.from_numpy(validation))
+
+
+def check_numbers(features: Tensor) -> None:
+    """Refuse features that are no numbers, which a network that overflows gives.
+
+    Raises:
+        TrainingError: there are some.
+    """
+    if not torch.isfinite(features).all():
+        raise TrainingError("some features are no numbers: materialize image_features again")

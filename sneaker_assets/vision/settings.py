@@ -19,6 +19,7 @@ of three sizes; ``map``: the last one itself (7x7, as VGG's classifier takes it)
 View = Literal["plain", "mirrored"]
 VIEWS: tuple[View, ...] = ("plain", "mirrored")
 HeadKind = Literal["pooled", "article", "ridge", "kernel_ridge"]
+CLOSED_FORMS: tuple[HeadKind, ...] = ("ridge", "kernel_ridge")
 Target = Literal["dollars", "log"]
 
 

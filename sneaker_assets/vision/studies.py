@@ -1,7 +1,11 @@
 """Two questions about the article's numbers: what its leaking split was worth, and what dropping outliers changes.
 
-Both are answered with ridge on the same features, in seconds. How a model is evaluated is ``evaluation``'s concern.
+The first is answered with ridge on the same features, the second with the network that the article drew its learning
+curve of. How a model is evaluated is ``evaluation``'s concern.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,11 +13,12 @@ from numpy.typing import NDArray
 
 from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.tables import LeakReport, OutlierAblation
-from sneaker_assets.vision.metrics import regression_metrics
+from sneaker_assets.vision.heads import PriceHead
+from sneaker_assets.vision.metrics import check_test_rows, regression_metrics
 from sneaker_assets.vision.price_model import price_rows
 from sneaker_assets.vision.settings import HeadConfig
 from sneaker_assets.vision.store import FeatureStore
-from sneaker_assets.vision.training import train_head
+from sneaker_assets.vision.training import TrainedHead, train_head
 
 RIDGE = HeadConfig(kind="ridge")
 LISTING_SPLIT_SEED = 0
@@ -40,9 +45,14 @@ def leak_report(backbone: str, store: FeatureStore, splits: pd.DataFrame) -> pd.
 
 
 def score_split(store: FeatureStore, splits: pd.DataFrame) -> list[dict[str, object]]:
-    """Ridge on all test rows, on those without a twin in train, and with the twins' prices looked up."""
+    """Ridge on all test rows, on those without a twin in train, and with the twins' prices looked up.
+
+    Raises:
+        NoTestRowsError: there is no test row.
+    """
+    check_test_rows(splits)
     train, test = splits[splits["split"] == "train"], splits[splits["split"] == "test"]
-    predicted = _ridge(store, splits, test)
+    predicted = _priced(store, _train(store, splits, RIDGE).head, test)
     twins = test["twin_group"].map(train.groupby("twin_group")["price"].mean())
     has_twin = twins.notna().to_numpy()
     looked_up = twins.fillna(pd.Series(predicted, test.index)).to_numpy()
@@ -61,9 +71,21 @@ def score_split(store: FeatureStore, splits: pd.DataFrame) -> list[dict[str, obj
     return scored
 
 
+@dataclass(frozen=True)
+class Ablation:
+    """``scores`` are ``tables.OutlierAblation``; ``trained`` are the heads with their curves, ``all`` and ``clean``."""
+
+    scores: pd.DataFrame
+    trained: Mapping[str, TrainedHead]
+
+
 def outlier_ablation(
-    backbone: str, store: FeatureStore, listings: pd.DataFrame, clean_listings: pd.DataFrame
-) -> pd.DataFrame:
+    backbone: str,
+    store: FeatureStore,
+    listings: pd.DataFrame,
+    clean_listings: pd.DataFrame,
+    config: HeadConfig | None = None,
+) -> Ablation:
     """Train with and without the outliers and score both models on both test populations.
 
     Args:
@@ -71,25 +93,26 @@ def outlier_ablation(
         store: Features of all images of ``listings``.
         listings: ``tables.Listings``.
         clean_listings: ``tables.CleanListings``.
-
-    Returns:
-        ``tables.OutlierAblation``.
+        config: The head; None is the default network.
     """
     priced = listings[listings["price"].notna()]
     populations = {"all": assign_splits(priced), "clean": assign_splits(clean_listings)}
     tests = {name: rows[rows["split"] == "test"] for name, rows in populations.items()}
-    rows = []
-    for trained_on, splits in populations.items():
-        for scored_on, test in tests.items():
-            metrics = regression_metrics(test["price"].to_numpy(), _ridge(store, splits, test))
-            rows.append({"backbone": backbone, "trained_on": trained_on, "scored_on": scored_on, **metrics})
-    return pd.DataFrame(rows, columns=list(OutlierAblation.to_schema().columns))
+    trained = {name: _train(store, splits, config or HeadConfig()) for name, splits in populations.items()}
+    rows = [
+        {"backbone": backbone, "trained_on": trained_on, "scored_on": scored_on}
+        | regression_metrics(test["price"].to_numpy(), _priced(store, by.head, test))
+        for trained_on, by in trained.items()
+        for scored_on, test in tests.items()
+        if len(test)
+    ]
+    return Ablation(pd.DataFrame(rows, columns=list(OutlierAblation.to_schema().columns)), trained)
 
 
-def _ridge(store: FeatureStore, splits: pd.DataFrame, asked: pd.DataFrame) -> NDArray[np.float64]:
-    """Prices of ``asked`` by ridge on the training rows of ``splits``, US dollars."""
-    features = store.gather_views(splits["sha256"].tolist())
-    trained = train_head(
-        features, splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str), RIDGE, blocks=store.blocks
-    )
-    return price_rows(trained.head, store.gather_views(asked["sha256"].tolist()))
+def _train(store: FeatureStore, splits: pd.DataFrame, config: HeadConfig) -> TrainedHead:
+    features, prices = store.gather_views(splits["sha256"].tolist()), splits["price"].to_numpy()
+    return train_head(features, prices, splits["split"].to_numpy(dtype=str), config, blocks=store.blocks)
+
+
+def _priced(store: FeatureStore, head: PriceHead, asked: pd.DataFrame) -> NDArray[np.float64]:
+    return price_rows(head, store.gather_views(asked["sha256"].tolist()))

@@ -30,7 +30,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sneaker_assets.progress import Progress
 from sneaker_assets.vision.heads import TrainingError, build_head
 from sneaker_assets.vision.ridge import KernelRidge
-from sneaker_assets.vision.rows import split_rows
+from sneaker_assets.vision.rows import check_numbers, split_rows
 from sneaker_assets.vision.settings import HeadConfig, TunedKind, TuningSettings
 from sneaker_assets.vision.store import Features
 from sneaker_assets.vision.training import train_head
@@ -200,6 +200,7 @@ class _KernelTrial:
         head = build_head(config, self._features.shape[1], len(self._rows.train))
         head.fit_scales(self._features[self._rows.train], self._rows.prices[self._rows.train], self._blocks)
         if self._equations is None:
+            check_numbers(self._features)
             self._equations = KernelRidge.of(head, self._features, self._rows)
         history, best = self._equations.fit(head, [gamma], [alpha])
         return math.sqrt(history["validation_mse"].iloc[best])

@@ -84,13 +84,13 @@ def download_weights(architecture: Architecture, folder: Path | None) -> dict[st
         state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", check_hash=True, weights_only=True
         )
-    except OSError as error:
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
         wanted = folder or "a folder of your own, named by SNEAKER_WEIGHTS"
         name, file = architecture.name, url.rsplit("/", 1)[-1]
         rename = "" if file.startswith(f"{name}-") else f" as {name}-imagenet.pth"
         raise WeightsError(
-            f"the ImageNet weights of {name} cannot be downloaded ({error}): put {file} from {url} into "
-            f"{wanted}{rename}, or train without them with the setting weights: none"
+            f"the ImageNet weights of {name} cannot be downloaded ({one_line(error, most=200)}): put {file} from {url} "
+            f"into {wanted}{rename}, or train without them with the setting weights: none"
         ) from error
     return state
 

@@ -45,3 +45,11 @@ def test_only_test_rows_count() -> None:
     halves = predictions.assign(split=np.where(np.arange(len(predictions)) < 150, "validation", "test"))
     found = residual_attributes("vgg16", halves, table)
     assert found.loc[found["attribute"] == "brightness", "n"].iloc[0] == 150
+
+
+@pytest.mark.filterwarnings("ignore:Each of the input arrays is constant")
+def test_where_nothing_is_left_unexplained_nothing_goes_with_it() -> None:
+    predictions, table = known()
+    found = ResidualAttributes.validate(residual_attributes("vgg16", predictions.assign(model=table["price"]), table))
+    assert "spearman" not in set(found["measure"])
+    assert (found["value"] == 0).all()

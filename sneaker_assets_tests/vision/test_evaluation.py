@@ -5,8 +5,9 @@ import pytest
 from sneaker_assets.lake import Lake
 from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.tables import LeakReport, OutlierAblation
-from sneaker_assets.vision.intervals import conformal_factor, covered
-from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
+from sneaker_assets.vision.intervals import conformal_interval
+from sneaker_assets.vision.metrics import NoTestRowsError, bootstrap_intervals, regression_metrics
+from sneaker_assets.vision.settings import HeadConfig
 from sneaker_assets.vision.store import FeatureStore
 from sneaker_assets.vision.studies import leak_report, outlier_ablation
 from sneaker_assets_tests.builders import listings
@@ -28,12 +29,23 @@ def test_bootstrap_intervals_cover_the_truth_as_often_as_they_say() -> None:
     assert 0.85 <= inside / 60 <= 1
 
 
-def test_conformal_intervals_cover_nine_tenths_of_new_prices() -> None:
+def test_conformal_intervals_cover_nine_tenths_of_new_prices_and_miss_on_both_sides_alike() -> None:
     rng = np.random.default_rng(0)
     predicted = rng.uniform(100, 900, 4000)
-    actual = predicted * np.exp(rng.normal(0, 0.4, 4000))
-    factor = conformal_factor(actual[:2000], predicted[:2000])
-    assert covered(actual[2000:], predicted[2000:], factor).mean() == pytest.approx(0.9, abs=0.025)
+    actual = predicted * np.exp(rng.normal(0, 0.4, 4000) - rng.exponential(0.4, 4000))
+    interval = conformal_interval(actual[:2000], predicted[:2000])
+    assert interval.covers(actual[2000:], predicted[2000:]).mean() == pytest.approx(0.9, abs=0.025)
+    low, high = interval.around(predicted[2000:])
+    assert (actual[2000:] < low).mean() == pytest.approx(0.05, abs=0.015)
+    assert (actual[2000:] > high).mean() == pytest.approx(0.05, abs=0.015)
+
+
+def test_few_rows_give_an_interval_as_wide_as_they_are_and_never_beside_the_prediction() -> None:
+    interval = conformal_interval(np.array([80.0, 150.0]), np.array([100.0, 100.0]))
+    assert (interval.low, interval.high) == pytest.approx((0.8, 1.5))
+    below = conformal_interval(np.array([50.0, 80.0]), np.array([100.0, 100.0]))
+    assert (below.low, below.high) == pytest.approx((0.5, 1.0))
+    assert below.covers(np.array([100.0, 0.4]), np.array([100.0, -5.0])).tolist() == [True, False]
 
 
 @pytest.fixture
@@ -59,11 +71,20 @@ def test_the_leak_report_tells_memory_from_learning(known: tuple[FeatureStore, p
     assert len(set(ours["mse"])) == 1
 
 
+def test_without_a_test_row_nothing_is_scored(known: tuple[FeatureStore, pd.DataFrame]) -> None:
+    store, table = known
+    splits = assign_splits(table)
+    with pytest.raises(NoTestRowsError, match=r"none of the 300 listings is for testing.*: crawl more pages"):
+        leak_report("resnet18", store, splits.assign(split=splits["split"].replace("test", "train")))
+
+
 def test_the_ablation_scores_both_models_on_both_populations(known: tuple[FeatureStore, pd.DataFrame]) -> None:
     store, table = known
     dear = table.assign(price=table["price"].where(table.index % 30 > 2, 9000.0))
     clean = dear[dear["price"] < 1000].reset_index(drop=True)
-    scores = OutlierAblation.validate(outlier_ablation("resnet18", store, dear, clean))
+    ablation = outlier_ablation("resnet18", store, dear, clean, HeadConfig(epochs=5, hidden=8))
+    assert {name: len(trained.history) for name, trained in ablation.trained.items()} == {"all": 5, "clean": 5}
+    scores = OutlierAblation.validate(ablation.scores)
     assert len(scores) == 4
     by_population = scores.groupby("scored_on")["mse"].min()
     assert by_population["all"] > 5 * by_population["clean"]

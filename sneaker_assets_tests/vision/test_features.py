@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from upath import UPath
 
-from sneaker_assets.lake import Lake, write_json
+from sneaker_assets.lake import Lake, read_table, write_json, write_table
 from sneaker_assets.market.pictures import describe_images
 from sneaker_assets.vision import features
 from sneaker_assets.vision.backbones import Backbone, load_backbone, pool
@@ -48,6 +48,15 @@ def test_a_picture_is_squashed_or_trimmed_where_that_is_asked_for(tmp_path: Path
     assert (read_image(path, Frame(50, 100)) < 128).mean() > 0.8
     assert (read_image(path, Frame(50, 50, "squash")) < 128).mean() == pytest.approx(0.04, abs=0.01)
     assert (read_image(path, Frame(50, 50, "pad")) < 128).mean() == pytest.approx(0.02, abs=0.01)
+
+
+@pytest.mark.parametrize(("height", "width"), [(37, 64), (90, 40)])
+def test_a_picture_is_resized_as_pillow_does(height: int, width: int) -> None:
+    picture = drawn_shoe().convert("RGB")
+    padded = ImageOps.pad(picture, (width, height), Image.Resampling.BILINEAR, (255, 255, 255))
+    squashed = picture.resize((width, height), Image.Resampling.BILINEAR)
+    assert np.abs(Frame(height, width, "pad").around(picture).astype(int) - np.asarray(padded)).max() <= 1
+    assert np.abs(Frame(height, width, "squash").around(picture).astype(int) - np.asarray(squashed)).max() <= 1
 
 
 def test_the_network_sees_the_box_that_the_listings_carry(lake: Lake) -> None:
@@ -95,6 +104,19 @@ def test_features_are_computed_once(lake: Lake, backbone: Backbone, pictures: di
     assert update_store(store, backbone, pictures, CPU) == 2
     assert update_store(store, backbone, pictures, CPU) == 0
     assert store.gather(list(pictures)).shape == (6, 2 * 1280)
+
+
+def test_the_pace_is_that_of_all_views_and_unknown_where_it_was_not_kept(lake: Lake) -> None:
+    store = FeatureStore.create(lake.folder("features"), {"backbone": "resnet18"})
+    store.append(["a", "b"], np.ones((2, 4), np.float32), "plain", seconds=1.0)
+    assert store.images_per_second == pytest.approx(2)
+    store.append(["a", "b"], np.ones((2, 4), np.float32), "mirrored", seconds=3.0)
+    store.append(["c"], np.ones((1, 4), np.float32), "plain")
+    assert store.images_per_second == pytest.approx(0.5)
+    earlier = store.folder / "plain" / "index.parquet"
+    write_table(earlier, read_table(earlier).drop(columns="seconds"))
+    assert np.isnan(store.images_per_second)
+    assert store.gather(["b"]).tolist() == [[1, 1, 1, 1]]
 
 
 def test_gathering_follows_the_order_asked_for(lake: Lake, backbone: Backbone, pictures: dict[str, UPath]) -> None:

@@ -53,6 +53,8 @@ def test_a_model_learns_a_price_that_can_be_seen_and_is_kept(
     assert {path.name for path in model.folder.iterdir()} == {
         "model.safetensors", "config.json", "history.parquet", "metrics.json", "card.md",
     }  # fmt: skip
+    assert model.metrics()["training_seconds"] > 0
+    assert model.metrics()["images_per_second"] == pytest.approx(store.images_per_second)
     table = EvaluationMetrics.validate(evaluate(model, predict_listings(model, store, splits), "models/x"))
     rmse = rmse_by_split(table)["test"]
     assert rmse["model"] < 0.5 * rmse["mean"]
@@ -72,11 +74,11 @@ def test_every_head_beats_the_baselines_that_do_not_look_and_is_the_same_when_lo
     assert test["rmse"].drop("nearest_neighbour").idxmin() == "model"
     assert (test["rmse_low"] <= test["rmse"]).all()
     assert (test["rmse"] <= test["rmse_high"]).all()
-    assert set(table["group"]) == {"all", "site", "price"}
+    assert set(table["group"]) == {"all", "site", "price", "price_band"}
     again = PriceModel.load(model.folder)
     features = store.gather_views(splits["sha256"].tolist())
     assert np.array_equal(again.price(features), model.price(features))
-    assert "95 % intervals" in model_card("# card", table)
+    assert "95 % intervals" in model_card("# card", table, 0)
 
 
 def test_the_same_inputs_are_not_trained_twice_and_others_are(

@@ -17,7 +17,7 @@ from sneaker_assets.vision.images import Pixels, read_image
 from sneaker_assets.vision.on_paper import explain_predictions
 from sneaker_assets.vision.price_model import PriceModel, price_images
 from sneaker_assets.vision.pricing import NoChampionError, Pricer, champion_folder
-from sneaker_assets.vision.settings import HeadConfig, HeadKind
+from sneaker_assets.vision.settings import HeadConfig, HeadKind, Keep
 from sneaker_assets.vision.similar import keep_similar, load_similar, looks
 from sneaker_assets_tests.builders import drawn_shoe
 from sneaker_assets_tests.champion import CPU, Champion
@@ -34,8 +34,8 @@ def test_a_picture_is_priced_with_its_interval_and_the_shoes_it_resembles(champi
     files = [champion.lake.image(sha256) for sha256 in shoes["sha256"]]
     assert [one.price for one in priced] == pytest.approx(price_images(champion.model, files, None, CPU), rel=1e-3)
     for one, sha256 in zip(priced, shoes["sha256"], strict=True):
-        assert one.high / one.price == pytest.approx(champion.model.metrics()["interval_factor"])
-        assert one.price / one.low == pytest.approx(one.high / one.price)
+        assert one.high / one.price == pytest.approx(champion.model.metrics()["interval_high"])
+        assert one.low / one.price == pytest.approx(champion.model.metrics()["interval_low"])
         assert one.similar["sha256"].iloc[0] == sha256
         assert one.similar["similarity"].iloc[0] == pytest.approx(1, abs=1e-2)
         assert one.similar["similarity"].is_monotonic_decreasing
@@ -50,6 +50,15 @@ def test_the_nearest_are_those_that_a_plain_product_finds(champion: Champion) ->
         expected = np.argsort(-(vectors @ vectors[row]))[:5]
         assert found["sha256"].tolist() == champion.listings["sha256"].iloc[expected].tolist()
         assert found["price"].tolist() == champion.listings["price"].iloc[expected].tolist()
+
+
+@pytest.mark.parametrize(("keep", "width"), [("pooled", 98), ("scales", 98), ("map", 2)])
+def test_places_of_a_whole_map_do_not_count_and_of_what_was_pooled_there_are_none(keep: Keep, width: int) -> None:
+    head = build_head(HeadConfig(kind="ridge"), 98)
+    model = PriceModel(UPath("nowhere"), head, {"features": {"keep": keep}})
+    vectors = looks(model, np.random.default_rng(0).normal(size=(2, 3, 98)).astype(np.float32))
+    assert vectors.shape == (3, width)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1)
 
 
 def test_twins_are_one_shoe_and_a_few_shoes_are_few(champion: Champion) -> None:
@@ -117,7 +126,7 @@ def test_every_head_is_explained_and_an_empty_page_is_nothing(champion: Champion
 
 def test_the_heat_lies_on_the_shoe(champion: Champion) -> None:
     frame = champion.model.frame
-    pixels = np.stack([np.asarray(frame.around(drawn_shoe().convert("RGB")))])
+    pixels = np.stack([frame.around(drawn_shoe().convert("RGB"))])
     heat = np.abs(heat_maps(champion.model, champion.backbone, pixels, CPU))[0]
     shoe = (pixels[0] < 250).any(axis=2)
     assert heat.shape == shoe.shape

@@ -134,7 +134,14 @@ def test_too_few_rows_are_an_error_that_says_so(sides: list[str], message: str) 
 def test_features_that_are_no_numbers_stop_the_training() -> None:
     features = np.full((1, 10, 2), np.nan, np.float32)
     sides = np.array(["train", "validation"] * 5)
-    with pytest.raises(TrainingError, match="no longer a number in epoch 1"):
-        train_head(features, np.ones(10), sides, HeadConfig())
-    with pytest.raises(TrainingError, match="some features are no numbers"):
-        train_head(features, np.ones(10), sides, HeadConfig(kind="ridge"))
+    for kind in get_args(HeadKind):
+        with pytest.raises(TrainingError, match="some features are no numbers: materialize image_features again"):
+            train_head(features, np.ones(10), sides, HeadConfig(kind=kind))
+
+
+def test_a_loss_that_is_no_longer_a_number_stops_the_training() -> None:
+    features, prices = rows()
+    with pytest.raises(
+        TrainingError, match=r"no longer a number in epoch \d+: lower the learning rate \(it is 1e\+30\)"
+    ):
+        train_head(features, prices, SIDES, HeadConfig(learning_rate=1e30))
