@@ -1,6 +1,7 @@
 """A frozen backbone's features of each image, computed once. How they lie on disk is ``store``'s concern."""
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -162,12 +163,14 @@ def update_store(
             part = hashes[start : start + PART_SIZE]
             batches = read_batches([images[sha256] for sha256 in part], batch_size, frame_of(backbone, settings))
             features: dict[View, list[Tensor]] = {view: [] for view in views}
+            began = time.monotonic()
             for batch in extract(backbone, batches, device, settings.keep, views):
                 for view in views:
                     features[view].append(batch[view].cpu())
                 progress.add(len(batch[views[0]]))
+            seconds = (time.monotonic() - began) / len(views)
             for view in views:
-                store.append(part, np.asarray(torch.cat(features[view])), view)
+                store.append(part, np.asarray(torch.cat(features[view])), view, seconds=seconds)
     return new
 
 

@@ -182,7 +182,7 @@ def finetune_price_model(
     prices = price_rows(head, store.gather_views(validation["sha256"].tolist()))
     save_price_model(
         folder,
-        TrainedHead(head, done.history, done.best),
+        TrainedHead(head, done.history, done.best, float(done.history["seconds"].sum())),
         store,
         splits,
         head_config(job.settings),

@@ -9,6 +9,7 @@ hash of everything that shaped it, so the same inputs lead to the same folder an
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,9 @@ class PriceModel:
         """What was kept: ``best`` (row of the history), ``train_rmse`` and ``validation_rmse`` in US dollars, and more.
 
         ``interval_factor``: a price lies between the prediction divided and multiplied by it in 90 % of cases.
+        ``training_seconds``: what fitting the head took, and of a model that was fine-tuned all its epochs.
+        ``images_per_second``: of the pass that computed its features, decoding and all views included; absent where
+        that was not measured. Both say how fast the machine was on which they were measured.
         """
         return lake.read_json(self.folder / "metrics.json")
 
@@ -179,12 +183,15 @@ def save_price_model(
         "rows": {str(split): int(n) for split, n in splits["split"].value_counts().items()},
     }
     metrics = {
-        **{name: value for name, value in kept.items() if not name.endswith("_mse")},
+        **{name: value for name, value in kept.items() if not name.endswith(("_mse", "seconds"))},
         "best": trained.best,
         "train_rmse": kept["train_mse"] ** 0.5,
         "validation_rmse": kept["validation_mse"] ** 0.5,
         "interval_factor": factor,
+        "training_seconds": trained.seconds,
     }
+    if math.isfinite(store.images_per_second):
+        metrics["images_per_second"] = store.images_per_second
     with lake.new_folder(folder) as scratch:
         save_file(trained.head.state_dict(), scratch / "model.safetensors")
         if backbone:

@@ -8,6 +8,7 @@ goes on where it was, and a re-crawl costs only its new images. How features are
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from sneaker_assets.vision.settings import VIEWS, View
 
 CODE_VERSION = "3"
 """Raise it when the same image, weights and settings would give other features."""
+
+_INDEX = ["sha256", "part", "row", "seconds"]
 
 Features = NDArray[np.float32]
 
@@ -93,20 +96,38 @@ class FeatureStore:
         """Widths of the groups of features that lie side by side and are to count alike; none where all are one."""
         return tuple(self.manifest.get("blocks", ()))
 
-    def index(self, view: View = "plain") -> pd.DataFrame:
-        """Columns ``sha256``, ``part`` and ``row``; no rows where nothing was computed yet."""
-        path = self._index_path(view)
-        return lake.read_table(path) if path.exists() else pd.DataFrame(columns=["sha256", "part", "row"])
+    @property
+    def images_per_second(self) -> float:
+        """Of the passes that made it, decoding and all views included; not a number where that was not kept."""
+        seconds = sum(float(self.index(view)["seconds"].mean()) for view in self.views)
+        return 1 / seconds if seconds else math.nan
 
-    def append(self, hashes: Sequence[str], features: Features, view: View = "plain") -> None:
+    def index(self, view: View = "plain") -> pd.DataFrame:
+        """Columns ``sha256``, ``part``, ``row`` and ``seconds`` that it took; no rows where nothing was computed yet.
+
+        A store of an earlier version has no seconds.
+        """
+        path = self._index_path(view)
+        return (lake.read_table(path) if path.exists() else pd.DataFrame()).reindex(columns=_INDEX)
+
+    def append(
+        self, hashes: Sequence[str], features: Features, view: View = "plain", *, seconds: float = math.nan
+    ) -> None:
         """Add a part; the index is written last, so a half-written part is never read.
+
+        Args:
+            hashes: The images, by sha256.
+            features: float32 [n, D] of them.
+            view: Which view they are of.
+            seconds: What computing them took, where it was measured.
 
         Raises:
             StoreError: the disk is full or fails; what was kept before stays valid.
         """
         index = self.index(view)
         part = int(index["part"].max()) + 1 if len(index) else 0
-        rows = pd.DataFrame({"sha256": hashes, "part": part, "row": range(len(hashes))})
+        of_each = seconds / max(1, len(hashes))
+        rows = pd.DataFrame({"sha256": hashes, "part": part, "row": range(len(hashes)), "seconds": of_each})
         try:
             with lake.new_file(self._part(view, part)) as file, file.open("wb") as opened:
                 np.save(opened, features)

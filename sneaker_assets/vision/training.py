@@ -38,12 +38,14 @@ class TrainedHead:
     """A head with the weights of its best epoch, or of the best point of its regularisation path.
 
     ``history`` has one row an epoch or point with ``train_mse`` and ``validation_mse`` (US dollars squared), ``epoch``
-    and ``learning_rate`` or ``alpha`` (and ``gamma``); ``best`` is the row that was kept.
+    and ``learning_rate`` or ``alpha`` (and ``gamma``); ``best`` is the row that was kept. ``seconds`` is what the
+    training took, before a kill too.
     """
 
     head: PriceHead
     history: pd.DataFrame
     best: int
+    seconds: float
 
 
 def train_head(
@@ -75,14 +77,24 @@ def train_head(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         head = build_head(config, n_features=x.shape[2], n_support=len(rows.train))
+        if config.kind in ("ridge", "kernel_ridge"):
+            return _in_closed_form(head, x.mean(0), rows, config, blocks)
         head.fit_scales(x.mean(0)[rows.train], rows.prices[rows.train], blocks)
-        if config.kind == "ridge":
-            return TrainedHead(head.eval(), *fit_ridge(head, x.mean(0), rows))
-        if config.kind == "kernel_ridge":
-            gammas = KERNEL_GAMMAS if config.gamma is None else (config.gamma,)
-            alphas = KERNEL_ALPHAS if config.alpha is None else (config.alpha,)
-            return TrainedHead(head.eval(), *KernelRidge.of(head, x.mean(0), rows).fit(head, gammas, alphas))
         return train_network(head, KeptFeatures(x), rows, config, checkpoint, after_epoch=after_epoch)
+
+
+def _in_closed_form(
+    head: PriceHead, features: Tensor, rows: Rows, config: HeadConfig, blocks: Sequence[int]
+) -> TrainedHead:
+    began = time.monotonic()
+    head.fit_scales(features[rows.train], rows.prices[rows.train], blocks)
+    if config.kind == "ridge":
+        history, best = fit_ridge(head, features, rows)
+    else:
+        gammas = KERNEL_GAMMAS if config.gamma is None else (config.gamma,)
+        alphas = KERNEL_ALPHAS if config.alpha is None else (config.alpha,)
+        history, best = KernelRidge.of(head, features, rows).fit(head, gammas, alphas)
+    return TrainedHead(head.eval(), history, best, time.monotonic() - began)
 
 
 @dataclass
@@ -94,6 +106,7 @@ class _Run:
     scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau
     history: list[dict[str, float]] = field(default_factory=list)
     best: int = 0
+    seconds: float = 0.0
     best_state: dict[str, Tensor] = field(default_factory=dict)
 
     def save(self, path: UPath) -> None:
@@ -105,6 +118,7 @@ class _Run:
                 "scheduler": self.scheduler.state_dict(),
                 "history": self.history,
                 "best": self.best,
+                "seconds": self.seconds,
                 "best_state": self.best_state,
                 "rng": torch.get_rng_state(),
             },
@@ -118,6 +132,7 @@ class _Run:
         self.optimiser.load_state_dict(saved["optimiser"])
         self.scheduler.load_state_dict(saved["scheduler"])
         self.history, self.best, self.best_state = saved["history"], saved["best"], saved["best_state"]
+        self.seconds = saved["seconds"]
         torch.set_rng_state(saved["rng"])
 
 
@@ -146,7 +161,9 @@ def train_network(
         logger.info("head: going on after epoch %d", len(run.history))
     saved = time.monotonic()
     while len(run.history) < config.epochs and len(run.history) - run.best <= config.patience:
+        began = time.monotonic()
         _one_epoch(run, source, rows, config)
+        run.seconds += time.monotonic() - began
         if after_epoch is not None:
             after_epoch(run.history[-1])
         if checkpoint is not None and time.monotonic() - saved >= SECONDS_BETWEEN_CHECKPOINTS:
@@ -157,7 +174,7 @@ def train_network(
     best = int(history["validation_mse"].argmin())
     rmse = math.sqrt(history["validation_mse"].iloc[best])
     logger.info("head: %d epochs, best %d, validation RMSE $%.0f", len(history), best + 1, rmse)
-    return TrainedHead(head.eval(), history, best)
+    return TrainedHead(head.eval(), history, best, run.seconds)
 
 
 def _one_epoch(run: _Run, source: FeatureSource, rows: Rows, config: HeadConfig) -> None:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from upath import UPath
 
-from sneaker_assets.lake import Lake, write_json
+from sneaker_assets.lake import Lake, read_table, write_json, write_table
 from sneaker_assets.market.pictures import describe_images
 from sneaker_assets.vision import features
 from sneaker_assets.vision.backbones import Backbone, load_backbone, pool
@@ -95,6 +95,19 @@ def test_features_are_computed_once(lake: Lake, backbone: Backbone, pictures: di
     assert update_store(store, backbone, pictures, CPU) == 2
     assert update_store(store, backbone, pictures, CPU) == 0
     assert store.gather(list(pictures)).shape == (6, 2 * 1280)
+
+
+def test_the_pace_is_that_of_all_views_and_unknown_where_it_was_not_kept(lake: Lake) -> None:
+    store = FeatureStore.create(lake.folder("features"), {"backbone": "resnet18"})
+    store.append(["a", "b"], np.ones((2, 4), np.float32), "plain", seconds=1.0)
+    assert store.images_per_second == pytest.approx(2)
+    store.append(["a", "b"], np.ones((2, 4), np.float32), "mirrored", seconds=3.0)
+    store.append(["c"], np.ones((1, 4), np.float32), "plain")
+    assert store.images_per_second == pytest.approx(0.5)
+    earlier = store.folder / "plain" / "index.parquet"
+    write_table(earlier, read_table(earlier).drop(columns="seconds"))
+    assert np.isnan(store.images_per_second)
+    assert store.gather(["b"]).tolist() == [[1, 1, 1, 1]]
 
 
 def test_gathering_follows_the_order_asked_for(lake: Lake, backbone: Backbone, pictures: dict[str, UPath]) -> None:

@@ -53,6 +53,8 @@ def test_a_model_learns_a_price_that_can_be_seen_and_is_kept(
     assert {path.name for path in model.folder.iterdir()} == {
         "model.safetensors", "config.json", "history.parquet", "metrics.json", "card.md",
     }  # fmt: skip
+    assert model.metrics()["training_seconds"] > 0
+    assert model.metrics()["images_per_second"] == pytest.approx(store.images_per_second)
     table = EvaluationMetrics.validate(evaluate(model, predict_listings(model, store, splits), "models/x"))
     rmse = rmse_by_split(table)["test"]
     assert rmse["model"] < 0.5 * rmse["mean"]
