@@ -30,6 +30,7 @@ from sneaker_assets.vision.heads import PriceHead, TrainingError
 from sneaker_assets.vision.ranks import Ranks
 from sneaker_assets.vision.rows import Rows
 from sneaker_assets.vision.settings import FinetuneSettings
+from sneaker_assets.vision.training import TrainedHead
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,11 @@ class Finetuned:
     history: pd.DataFrame
     best: int
     micro_batch: int
+
+    @property
+    def head(self) -> TrainedHead:
+        """The head that was trained along, on the CPU."""
+        return TrainedHead(self.network.head.cpu(), self.history, self.best, float(self.history["seconds"].sum()))
 
 
 class Finetuning:
@@ -227,8 +233,8 @@ def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
 
 
 def run_name(inputs: Inputs, rows: Rows, settings: FinetuneSettings, known: Mapping[str, str]) -> str:
-    """Twelve hex digits that name a training: the same inputs, rows, prices and settings."""
-    shaped = {name: value for name, value in asdict(settings).items() if name != "micro_batch"}
+    """Twelve hex digits that name a training: the same inputs, rows, prices and settings that matter to it."""
+    shaped = {name: value for name, value in asdict(settings).items() if name not in ("micro_batch", "mixed")}
     digest = hashlib.sha256(json.dumps([inputs.name, shaped, dict(known)], sort_keys=True).encode())
     for tensor in (rows.prices, rows.train, rows.validation):
         digest.update(tensor.numpy().tobytes())

@@ -66,7 +66,7 @@ def looks(model: PriceModel, features: Features) -> NDArray[np.float32]:
 
 def _without_place(standardised: Tensor, model: PriceModel) -> Tensor:
     """A whole map is averaged over its places: small, and the same shoe further left is the same shoe."""
-    if model.config["features"]["keep"] == "pooled":
+    if model.config["features"]["keep"] != "map":
         return standardised
     return standardised.reshape(len(standardised), -1, MAP_SIDE**2).mean(2)
 

@@ -24,7 +24,7 @@ SETTINGS = FeatureSettings(height=48, width=64, keep="scales", mirrored=True)
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[PriceModel, Backbone, list[UPath]]:
-    """A kernel ridge on maps of three sizes in both views: the model with most to export."""
+    """A network and a kernel ridge on maps of three sizes in both views: the model with most to export."""
     lake, backbone = Lake.at(tmp_path_factory.mktemp("lake")), load_backbone("resnet18", "none")
     brightness = store_pictures(lake, 60)
     store = open_store(lake.folder("features"), backbone, SETTINGS)
@@ -32,7 +32,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[PriceModel, Backb
     update_store(store, backbone, images, torch.device("cpu"), settings=SETTINGS)
     table = listings([1000 * value for value in brightness.values()])
     splits = assign_splits(table.assign(sha256=list(brightness), twin_group=list(brightness)))
-    model, _ = train_price_model(lake.folder("models"), store, splits, HeadConfig(kind="kernel_ridge"))
+    model, _ = train_price_model(lake.folder("models"), store, splits, HeadConfig(kind="mixed", epochs=5, hidden=16))
+    assert 0 < model.metrics()["network_share"] < 1
     return model, backbone, list(images.values())
 
 
