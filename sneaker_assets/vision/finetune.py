@@ -34,8 +34,6 @@ from sneaker_assets.vision.training import TrainedHead
 
 logger = logging.getLogger(__name__)
 
-_VALIDATION_BATCH = 128
-
 
 @dataclass(frozen=True)
 class Finetuned:
@@ -222,7 +220,8 @@ class Finetuning:
     @torch.inference_mode()
     def expect(self, network: PriceNetwork, rows: Indices) -> Tensor:
         """What a network gives for rows as they are: float32 [n], on the CPU."""
-        batches = [rows[start : start + _VALIDATION_BATCH] for start in range(0, len(rows), _VALIDATION_BATCH)]
+        # Where so many fit with their gradients, they fit without.
+        batches = [rows[start : start + self.micro_batch] for start in range(0, len(rows), self.micro_batch)]
         with autocast(self.device, self.precision):
             return torch.cat([network(self.inputs.plain(batch)).float().cpu() for batch in batches])
 
