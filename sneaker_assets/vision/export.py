@@ -12,6 +12,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ class PixelPricer(nn.Module):
         if isinstance(body, KernelBody):
             self.head.body = _PlainKernel(body)
         elif isinstance(body, MixedBody):
-            body.kernel = _PlainKernel(body.kernel)
+            body.kernel = _PlainKernel(cast("KernelBody", body.kernel))
         self.views = model.views
         self.keep: Keep = model.config["features"]["keep"]
 
