@@ -1,7 +1,8 @@
 """From an image file to pixels: decoded once, small enough for a network, fitted into its frame.
 
-JPEGs are decoded at the smallest of their eight scales that still fills the frame (Pillow's draft mode): several
-times faster than a plain decode. Normalisation is the backbone's concern and happens on its device.
+JPEGs are decoded at the smallest of their eight scales that still fills the frame (Pillow's draft mode), and resized by
+torch, whose bilinear filter gives Pillow's pixels in less than half the time. Normalisation is the backbone's concern
+and happens on its device.
 """
 
 import math
@@ -10,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
+from torch.nn import functional
 from upath import UPath
 
 from sneaker_assets.market.borders import on_white, trim
@@ -41,12 +44,23 @@ class Frame:
         scale = 2 * min(self.width / image.width, self.height / image.height)
         return math.ceil(image.width * scale), math.ceil(image.height * scale)
 
-    def around(self, image: Image.Image) -> Image.Image:
-        """The picture in this frame."""
-        size = (self.width, self.height)
+    def around(self, image: Image.Image) -> Pixels:
+        """An RGB picture in this frame, uint8 [height, width, 3]."""
         if self.fit == "squash":
-            return image.resize(size, Image.Resampling.BILINEAR)
-        return ImageOps.pad(trim(image) if self.fit == "trim" else image, size, Image.Resampling.BILINEAR, WHITE)
+            return _resized(image, self.height, self.width)
+        shoe = trim(image) if self.fit == "trim" else image
+        scale = min(self.width / shoe.width, self.height / shoe.height)
+        height, width = max(1, round(shoe.height * scale)), max(1, round(shoe.width * scale))
+        framed = np.full((self.height, self.width, 3), 255, dtype=np.uint8)
+        top, left = round((self.height - height) / 2), round((self.width - width) / 2)
+        framed[top : top + height, left : left + width] = _resized(shoe, height, width)
+        return framed
+
+
+def _resized(image: Image.Image, height: int, width: int) -> Pixels:
+    pixels = torch.from_numpy(np.array(image)).unsqueeze(0).permute(0, 3, 1, 2)
+    resized = functional.interpolate(pixels, (height, width), mode="bilinear", antialias=True)
+    return np.asarray(resized[0].permute(1, 2, 0))
 
 
 def read_image(path: UPath, frame: Frame) -> Pixels:
@@ -65,12 +79,11 @@ def read_image(path: UPath, frame: Frame) -> Pixels:
     try:
         with path.open("rb") as file, Image.open(file) as image:
             image.draft("RGB", frame.least_size(image))
-            framed = frame.around(on_white(image))
+            return frame.around(on_white(image))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnreadableImageError(
             f"{path} cannot be read ({error}): remove the file and materialize scraped_images again"
         ) from error
-    return np.asarray(framed)
 
 
 def read_batches(paths: Sequence[UPath], batch_size: int, frame: Frame, threads: int = 2) -> Iterator[Pixels]:

@@ -42,7 +42,7 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
         with opened as image:
             _check_size(image)
             image.draft("RGB", _least_size(image, frame))
-            return np.array(frame.around(on_white(_eight_bits(ImageOps.exif_transpose(image)))))
+            return frame.around(on_white(_eight_bits(ImageOps.exif_transpose(image))))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImageError(f"has more than {MOST_PIXELS:,} pixels: make it smaller") from error
     except UnidentifiedImageError as error:

@@ -21,7 +21,7 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.vision.settings import VIEWS, View
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 """Raise it when the same image, weights and settings would give other features."""
 
 _INDEX = ["sha256", "part", "row", "seconds"]

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from upath import UPath
 
 from sneaker_assets.lake import Lake, read_table, write_json, write_table
@@ -48,6 +48,15 @@ def test_a_picture_is_squashed_or_trimmed_where_that_is_asked_for(tmp_path: Path
     assert (read_image(path, Frame(50, 100)) < 128).mean() > 0.8
     assert (read_image(path, Frame(50, 50, "squash")) < 128).mean() == pytest.approx(0.04, abs=0.01)
     assert (read_image(path, Frame(50, 50, "pad")) < 128).mean() == pytest.approx(0.02, abs=0.01)
+
+
+@pytest.mark.parametrize(("height", "width"), [(37, 64), (90, 40)])
+def test_a_picture_is_resized_as_pillow_does(height: int, width: int) -> None:
+    picture = drawn_shoe().convert("RGB")
+    padded = ImageOps.pad(picture, (width, height), Image.Resampling.BILINEAR, (255, 255, 255))
+    squashed = picture.resize((width, height), Image.Resampling.BILINEAR)
+    assert np.abs(Frame(height, width, "pad").around(picture).astype(int) - np.asarray(padded)).max() <= 1
+    assert np.abs(Frame(height, width, "squash").around(picture).astype(int) - np.asarray(squashed)).max() <= 1
 
 
 def test_the_network_sees_the_box_that_the_listings_carry(lake: Lake) -> None:

@@ -106,7 +106,7 @@ def test_every_head_is_explained_and_an_empty_page_is_nothing(champion: Champion
 
 def test_the_heat_lies_on_the_shoe(champion: Champion) -> None:
     frame = champion.model.frame
-    pixels = np.stack([np.asarray(frame.around(drawn_shoe().convert("RGB")))])
+    pixels = np.stack([frame.around(drawn_shoe().convert("RGB"))])
     heat = np.abs(heat_maps(champion.model, champion.backbone, pixels, CPU))[0]
     shoe = (pixels[0] < 250).any(axis=2)
     assert heat.shape == shoe.shape
