@@ -51,7 +51,7 @@ def main() -> None:
     parser = command_line(__doc__, archive=True)
     parser.add_argument("--scratch", type=Path, help="folder for what is kept; default: one of its own, removed")
     parser.add_argument("--rows", type=int, help="fewer while trying; default: all")
-    parser.add_argument("--epochs", type=int, default=8, help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--copies", type=int, default=2, help="augmented copies; default: %(default)s")
     parser.add_argument("--unfreeze-from", default="features.14", help="default: %(default)s")
     parser.add_argument(
