@@ -244,10 +244,11 @@ def model_leaderboard(
     champion = board[board["champion"]].iloc[0]
     shown = [
         "rank", "backbone", "standing", "weights", "validation_rmse", "test_rmse", "test_rmse_low", "test_rmse_high",
-        "test_r2", "parameters", "training_seconds", "model",
+        "test_r2", "parameters", "training_seconds", "images_per_second", "model",
     ]  # fmt: skip
     folder = here.folder("figures", "model_leaderboard")
-    page = board[shown].to_markdown(index=False, floatfmt=",.2f")
+    named = board[shown].assign(parameters=board["parameters"].map("{:,.0f}".format))
+    page = named.to_markdown(index=False, floatfmt=",.2f")
     write_bytes(folder / "leaderboard.md", f"# Price models, best validation error first\n\n{page}\n".encode())
     return dg.Output(
         board,

@@ -32,7 +32,13 @@ def exported_model(
     from sneaker_assets.vision.price_model import PriceModel, same_backbone
 
     here = lake.open()
-    model = PriceModel.load(here.root / config.model if config.model else price_model)
+    chosen = here.root / config.model if config.model else price_model
+    if not (chosen / "config.json").exists():
+        raise dg.Failure(
+            f"there is no model {chosen}: name one as model_leaderboard does, or none for price_model's",
+            allow_retries=False,
+        )
+    model = PriceModel.load(chosen)
     hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.pictures)
     folder = here.folder("exported", model.backbone, model.folder.name)
     backbone = same_backbone(model, compute.weights_folder)

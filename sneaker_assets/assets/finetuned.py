@@ -60,6 +60,11 @@ class FinetuneConfig(dg.Config):
     ema_decay: float = Field(default=DEFAULT.ema_decay, ge=0, lt=1, description="Of the average of the weights.")
     clip: float = Field(default=DEFAULT.clip, gt=0, description="Greatest norm of the gradients.")
     bfloat16: bool = Field(default=DEFAULT.bfloat16, description="Where the device is made for it.")
+    mixed: bool = Field(
+        default=DEFAULT.mixed,
+        description="Mix the head with a kernel ridge on the trained network's features, by what does best on "
+        "validation.",
+    )
     seed: int = Field(default=DEFAULT.seed, description="Another seed is another model.")
     processes: int = Field(
         default=1, gt=0, description="Ranks that share each batch (torch.distributed), one a GPU where there are any."

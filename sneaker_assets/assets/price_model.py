@@ -18,7 +18,8 @@ class PriceModelConfig(dg.Config):
 
     kind: HeadKind = Field(
         default=HeadConfig.kind,
-        description="pooled (a small network), article (25088-4096-4096-1, on whole maps), ridge or kernel_ridge.",
+        description="pooled (a small network), article (25088-4096-4096-1, on whole maps), ridge, kernel_ridge, or "
+        "mixed (a pooled network and a kernel ridge).",
     )
     target: Target = Field(
         default=HeadConfig.target, description="dollars, or log: their logarithm, with a smearing correction."

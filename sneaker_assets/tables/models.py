@@ -69,7 +69,14 @@ class Leaderboard(Table):
     )
     parameters: float = pa.Field(nullable=True, gt=0, description="Numbers in backbone and head.")
     training_seconds: float = pa.Field(
-        nullable=True, ge=0, description="What its epochs took where it was trained; missing where that was not kept."
+        nullable=True,
+        ge=0,
+        description="What fitting the head took, or all epochs of a fine-tuning; missing where that was not kept.",
+    )
+    images_per_second: float = pa.Field(
+        nullable=True,
+        gt=0,
+        description="Of the pass that made its features, from the file on and in all its views; missing likewise.",
     )
 
 

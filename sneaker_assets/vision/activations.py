@@ -23,7 +23,7 @@ from sneaker_assets.progress import Progress
 from sneaker_assets.vision.augment import augment, draw
 from sneaker_assets.vision.backbones import Backbone
 from sneaker_assets.vision.blocks import SplitBackbone
-from sneaker_assets.vision.device import fast_precision
+from sneaker_assets.vision.device import fast_precision, keep_freed_memory
 from sneaker_assets.vision.features import Normalise
 from sneaker_assets.vision.frames import Frames
 from sneaker_assets.vision.settings import FinetuneSettings
@@ -146,6 +146,7 @@ def prepare_inputs(
         folder: A local folder for them.
         device: Where to compute.
     """
+    keep_freed_memory()
     picture = np.array([frames.row[sha256] for sha256 in hashes], dtype=np.int64)
     precision = precision_of(device, backbone, settings)
     lower = split.lower.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload]

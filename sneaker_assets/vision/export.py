@@ -12,6 +12,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.vision.backbones import Backbone
 from sneaker_assets.vision.features import Normalise, maps_of, summarise
-from sneaker_assets.vision.heads import KernelBody
+from sneaker_assets.vision.heads import KernelBody, MixedBody
 from sneaker_assets.vision.images import Frame, read_batches
 from sneaker_assets.vision.price_model import PriceModel
 from sneaker_assets.vision.settings import Keep
@@ -53,8 +54,11 @@ class PixelPricer(nn.Module):
         self.normalise = Normalise(backbone)
         self.stages = backbone.ready(torch.device("cpu"), torch.float32)
         self.head = copy.deepcopy(model.head)
-        if isinstance(self.head.body, KernelBody):
-            self.head.body = _PlainKernel(self.head.body)
+        body = self.head.body
+        if isinstance(body, KernelBody):
+            self.head.body = _PlainKernel(body)
+        elif isinstance(body, MixedBody):
+            body.kernel = _PlainKernel(cast("KernelBody", body.kernel))
         self.views = model.views
         self.keep: Keep = model.config["features"]["keep"]
 

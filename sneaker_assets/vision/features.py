@@ -13,7 +13,7 @@ from upath import UPath
 from sneaker_assets.market.borders import MARGIN, TOLERANCE
 from sneaker_assets.progress import Progress
 from sneaker_assets.vision.backbones import Backbone, pool, pool_with_deviation
-from sneaker_assets.vision.device import fast_precision
+from sneaker_assets.vision.device import fast_precision, keep_freed_memory
 from sneaker_assets.vision.images import Frame, Pixels, read_batches
 from sneaker_assets.vision.settings import FeatureSettings, Keep, View
 from sneaker_assets.vision.store import FeatureStore
@@ -85,6 +85,7 @@ def extract(
     Returns:
         By view, float32 a batch, on the device: [n, 2C], [n, 49C], or [n, 3C + 3C' + 3C''] for three scales.
     """
+    keep_freed_memory()
     precision = precision_of(backbone, device)
     stages = backbone.ready(device, precision)
     normalise = Normalise(backbone).to(device)

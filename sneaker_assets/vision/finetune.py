@@ -30,10 +30,9 @@ from sneaker_assets.vision.heads import PriceHead, TrainingError
 from sneaker_assets.vision.ranks import Ranks
 from sneaker_assets.vision.rows import Rows
 from sneaker_assets.vision.settings import FinetuneSettings
+from sneaker_assets.vision.training import TrainedHead
 
 logger = logging.getLogger(__name__)
-
-_VALIDATION_BATCH = 128
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,11 @@ class Finetuned:
     history: pd.DataFrame
     best: int
     micro_batch: int
+
+    @property
+    def head(self) -> TrainedHead:
+        """The head that was trained along, on the CPU."""
+        return TrainedHead(self.network.head.cpu(), self.history, self.best, float(self.history["seconds"].sum()))
 
 
 class Finetuning:
@@ -216,7 +220,8 @@ class Finetuning:
     @torch.inference_mode()
     def expect(self, network: PriceNetwork, rows: Indices) -> Tensor:
         """What a network gives for rows as they are: float32 [n], on the CPU."""
-        batches = [rows[start : start + _VALIDATION_BATCH] for start in range(0, len(rows), _VALIDATION_BATCH)]
+        # Where so many fit with their gradients, they fit without.
+        batches = [rows[start : start + self.micro_batch] for start in range(0, len(rows), self.micro_batch)]
         with autocast(self.device, self.precision):
             return torch.cat([network(self.inputs.plain(batch)).float().cpu() for batch in batches])
 
@@ -227,8 +232,8 @@ def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
 
 
 def run_name(inputs: Inputs, rows: Rows, settings: FinetuneSettings, known: Mapping[str, str]) -> str:
-    """Twelve hex digits that name a training: the same inputs, rows, prices and settings."""
-    shaped = {name: value for name, value in asdict(settings).items() if name != "micro_batch"}
+    """Twelve hex digits that name a training: the same inputs, rows, prices and settings that matter to it."""
+    shaped = {name: value for name, value in asdict(settings).items() if name not in ("micro_batch", "mixed")}
     digest = hashlib.sha256(json.dumps([inputs.name, shaped, dict(known)], sort_keys=True).encode())
     for tensor in (rows.prices, rows.train, rows.validation):
         digest.update(tensor.numpy().tobytes())

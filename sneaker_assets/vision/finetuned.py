@@ -34,7 +34,7 @@ from sneaker_assets.vision.ranks import Ranks
 from sneaker_assets.vision.rows import Rows, split_rows
 from sneaker_assets.vision.settings import FinetuneSettings, HeadConfig, WeightsChoice
 from sneaker_assets.vision.store import FeatureStore
-from sneaker_assets.vision.training import TrainedHead, train_head
+from sneaker_assets.vision.training import TrainedHead, train_head, with_kernel
 
 logger = logging.getLogger(__name__)
 
@@ -174,22 +174,31 @@ def finetune_price_model(
         launch(job)
     # What other processes trained is in their last checkpoint, and goes on from there: it is at its end.
     done = training.run(UPath(job.checkpoints) / name, name)
-    tuned, trained = _tuned_backbone(backbone, job.settings, done.network)
+    tuned, weights = _tuned_backbone(backbone, job.settings, done.network)
     store = open_store(frozen.folder.parent.parent, tuned, job.settings.features)
     update_store(store, tuned, images, device, settings=job.settings.features)
-    head = done.network.head.cpu()
+    trained, config = done.head, head_config(job.settings)
+    if job.settings.mixed:
+        config = replace(config, kind="mixed")
+        trained = _with_its_kernel(trained, store, splits, config)
     validation = splits[splits["split"] == "validation"]
-    prices = price_rows(head, store.gather_views(validation["sha256"].tolist()))
-    save_price_model(
-        folder,
-        TrainedHead(head, done.history, done.best, float(done.history["seconds"].sum())),
-        store,
-        splits,
-        head_config(job.settings),
-        interval=conformal_interval(validation["price"].to_numpy(), prices),
-        backbone=trained,
-    )
+    priced = price_rows(trained.head, store.gather_views(validation["sha256"].tolist()))
+    interval = conformal_interval(validation["price"].to_numpy(), priced)
+    save_price_model(folder, trained, store, splits, config, interval=interval, backbone=weights)
     return PriceModel.load(folder), True
+
+
+def _with_its_kernel(
+    network: TrainedHead, store: FeatureStore, splits: pd.DataFrame, config: HeadConfig
+) -> TrainedHead:
+    """The head that was trained along, mixed with a kernel ridge on the trained network's maps of three sizes."""
+    features = store.gather_views(splits["sha256"].tolist())
+    *earlier, last = store.blocks
+    start = sum(earlier)
+    # Average and maximum of the last map, as it was trained on; the deviation lies behind them.
+    columns = slice(start, start + 2 * last // 3)
+    prices, sides = splits["price"].to_numpy(dtype=float), splits["split"].to_numpy(dtype=str)
+    return with_kernel(network, features, prices, sides, config, blocks=store.blocks, columns=columns)
 
 
 def _tuned_backbone(

@@ -5,6 +5,7 @@ it takes raw features and gives US dollars. How heads are fitted is the concern 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -113,19 +114,39 @@ class KernelBody(nn.Module):
         return (-self.gamma * distances).exp() @ self.coefficients
 
 
+class MixedBody(nn.Module):
+    """A network and a kernel side by side: ``share`` of what the one gives and the rest of what the other gives."""
+
+    share: Tensor
+
+    def __init__(self, network: nn.Module, kernel: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.kernel = kernel
+        self.register_buffer("share", torch.ones(()))
+
+    def forward(self, standardised: Tensor) -> Tensor:
+        """Standardised features [N, D] to the standardised target [N]."""
+        mixed: Tensor = self.share * self.network(standardised) + (1 - self.share) * self.kernel(standardised)
+        return mixed
+
+
 def build_head(config: HeadConfig, n_features: int, n_support: int = 0) -> PriceHead:
     """The head that this configuration asks for, with random or empty weights; ``n_support`` is a kernel's rows."""
     return PriceHead(
         _body(config, n_features, n_support),
         n_features,
         logarithmic=config.target == "log",
-        means_views=config.kind in CLOSED_FORMS,
+        means_views=config.kind in (*CLOSED_FORMS, "mixed"),
     )
 
 
 def _body(config: HeadConfig, n_features: int, n_support: int) -> nn.Module:
     if config.kind == "kernel_ridge":
         return KernelBody(n_support, n_features)
+    if config.kind == "mixed":
+        network = _body(replace(config, kind="pooled"), n_features, n_support)
+        return MixedBody(network, KernelBody(n_support, n_features))
     widths = {"article": [4096, 4096], "pooled": [config.hidden], "ridge": []}[config.kind]
     layers: list[nn.Module] = []
     for fan_in, fan_out in zip([n_features, *widths[:-1]], widths, strict=False):

@@ -7,6 +7,7 @@ kept, and can be restored. How models are evaluated otherwise is ``evaluation``'
 """
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,11 +60,14 @@ class Contender:
         return known
 
     def costs(self) -> dict[str, float]:
-        """How large it is, and what its training took, as ``tables.Leaderboard`` calls them."""
-        history = self.model.history()
-        seconds = float(history["seconds"].sum()) if "seconds" in history else float("nan")
+        """How large it is, what its training took and how fast it looks, as ``tables.Leaderboard`` calls them."""
+        metrics = self.model.metrics()
         own = sum(tensor.numel() for tensor in self.model.head.state_dict().values())
-        return {"parameters": float(own + count_parameters(self.model.backbone)), "training_seconds": seconds}
+        return {
+            "parameters": float(own + count_parameters(self.model.backbone)),
+            "training_seconds": metrics.get("training_seconds", math.nan),
+            "images_per_second": metrics.get("images_per_second", math.nan),
+        }
 
     def scores(self, rows: pd.DataFrame) -> dict[str, float]:
         """Its errors on these rows of ``tables.Splits``, as ``tables.Leaderboard`` calls them."""

@@ -59,7 +59,7 @@ class PriceModel:
         """Read a model folder."""
         config = lake.read_json(folder / "config.json")
         state = load((folder / "model.safetensors").read_bytes())
-        n_support = len(state["body.support"]) if "body.support" in state else 0
+        n_support = next((len(tensor) for name, tensor in state.items() if name.endswith(".support")), 0)
         head = build_head(HeadConfig(**config["head"]), config["n_features"], n_support)
         head.load_state_dict(state)
         return cls(folder, head.eval(), config)
@@ -199,7 +199,7 @@ def save_price_model(
         interval: In which prices lie in 90 % of cases.
         backbone: What of the backbone was trained with it, by the names of its state dict: ``backbone.safetensors``.
     """
-    kept = {str(name): float(value) for name, value in trained.history.iloc[trained.best].items()}
+    kept = {str(name): float(value) for name, value in trained.history.iloc[trained.best].items()} | trained.scores
     settings = {
         "features": {**store.manifest, "store": store.folder.name},
         "views": store.views,
@@ -237,12 +237,19 @@ def _card(settings: dict[str, Any], metrics: dict[str, float]) -> str:
         f"# Price model on {features['backbone']}\n\n"
         f"Weights of the backbone: {features['weights']}.\n\n"
         f"Prices a shoe in US dollars from one product picture ({height}x{width} pixels, {features['fit']}; views: "
-        f"{', '.join(settings['views'])}). Head: {head['kind']}, target in {head['target']}. Rows: {rows}. "
+        f"{', '.join(settings['views'])}). Head: {head['kind']}{_shares(metrics)}, target in {head['target']}. "
+        f"Rows: {rows}. "
         f"Validation RMSE ${metrics['validation_rmse']:.0f}, training RMSE ${metrics['train_rmse']:.0f}.\n\n"
         f"In 90 % of cases the price lies between {metrics['interval_low']:.2f} and {metrics['interval_high']:.2f} "
         f"times the prediction, as measured on {measured_on}.\n\n"
         "It has seen product shots on white and knows nothing of size, condition or demand.\n"
     )
+
+
+def _shares(metrics: dict[str, float]) -> str:
+    if "network_share" not in metrics:
+        return ""
+    return f" ({metrics['network_share']:.0%} of the network's price, the rest of the kernel ridge's)"
 
 
 def price_images(

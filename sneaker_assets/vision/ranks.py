@@ -62,13 +62,15 @@ def joined(device: torch.device, seconds: float) -> Iterator[Ranks]:
         seconds: How long to wait for the others.
 
     Raises:
-        RankError: they did not come in that time.
+        RankError: they did not come in that time, or there is no GPU for us.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Ranks()
         return
     rank = int(os.environ["RANK"])
+    if device.type == "cuda":
+        _take_gpu(int(os.environ["LOCAL_RANK"]))
     try:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=seconds))
     except (dist.DistError, RuntimeError, ValueError) as error:
@@ -80,3 +82,11 @@ def joined(device: torch.device, seconds: float) -> Iterator[Ranks]:
         yield Ranks(rank, size)
     finally:
         dist.destroy_process_group()
+
+
+def _take_gpu(number: int) -> None:
+    """Compute on the GPU of this number: without it all ranks would on the first."""
+    found = torch.cuda.device_count()
+    if number >= found:
+        raise RankError(f"each process wants a GPU of its own, and there are {found}: ask for fewer processes")
+    torch.cuda.set_device(number)

@@ -18,7 +18,9 @@ of three sizes; ``map``: the last one itself (7x7, as VGG's classifier takes it)
 
 View = Literal["plain", "mirrored"]
 VIEWS: tuple[View, ...] = ("plain", "mirrored")
-HeadKind = Literal["pooled", "article", "ridge", "kernel_ridge"]
+HeadKind = Literal["pooled", "article", "ridge", "kernel_ridge", "mixed"]
+"""``mixed`` is a pooled network and a kernel ridge, a share of each."""
+
 CLOSED_FORMS: tuple[HeadKind, ...] = ("ridge", "kernel_ridge")
 Target = Literal["dollars", "log"]
 
@@ -99,7 +101,8 @@ class FinetuneSettings:
     augmented copies of each picture once, and the copies are kept. ``rotation`` is in degrees; ``colour`` is a share of
     brightness, contrast and saturation. ``warm_up`` is a share of all steps. ``micro_batch`` is what goes through the
     network at once; ``batch_size`` is what a step counts, over all processes. ``bfloat16`` is taken where the device is
-    made for it.
+    made for it. Where it is ``mixed``, a kernel ridge is fitted to the trained network's features afterwards, and its
+    prices are mixed with those of the head that was trained along.
     """
 
     unfreeze_from: str = "features.14"
@@ -124,12 +127,14 @@ class FinetuneSettings:
     ema_decay: float = 0.99
     clip: float = 1.0
     bfloat16: bool = True
+    mixed: bool = True
     seed: int = 0
 
     @property
     def features(self) -> FeatureSettings:
-        """How pictures are framed for it."""
-        return FeatureSettings(fit=self.fit, height=self.height, width=self.width)
+        """What is kept of the trained network; a kernel does better with more of it."""
+        keep: Keep = "scales" if self.mixed else "pooled"
+        return FeatureSettings(fit=self.fit, height=self.height, width=self.width, keep=keep, mirrored=self.mixed)
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain values."""

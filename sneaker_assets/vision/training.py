@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from upath import UPath
 
 from sneaker_assets import lake
 from sneaker_assets.vision.heads import PriceHead, TrainingError, build_head
+from sneaker_assets.vision.mixing import mix
 from sneaker_assets.vision.ridge import KERNEL_ALPHAS, KERNEL_GAMMAS, KernelRidge, fit_ridge
 from sneaker_assets.vision.rows import FeatureSource, KeptFeatures, Rows, check_numbers, split_rows
 from sneaker_assets.vision.settings import CLOSED_FORMS, HeadConfig
@@ -39,13 +40,15 @@ class TrainedHead:
 
     ``history`` has one row an epoch or point with ``train_mse`` and ``validation_mse`` (US dollars squared), ``epoch``
     and ``learning_rate`` or ``alpha`` (and ``gamma``); ``best`` is the row that was kept. ``seconds`` is what the
-    training took, before a kill too.
+    training took, before a kill too. ``scores`` are a mixed head's, as ``mixing.mix`` gives them, where the history is
+    its network's alone.
     """
 
     head: PriceHead
     history: pd.DataFrame
     best: int
     seconds: float
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 def train_head(
@@ -75,6 +78,11 @@ def train_head(
     rows = split_rows(prices, splits)
     x = torch.from_numpy(features)
     check_numbers(x)
+    if config.kind == "mixed":
+        network = train_head(
+            features, prices, splits, replace(config, kind="pooled"), checkpoint, blocks=blocks, after_epoch=after_epoch
+        )
+        return with_kernel(network, features, prices, splits, config, blocks=blocks)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         head = build_head(config, n_features=x.shape[2], n_support=len(rows.train))
@@ -82,6 +90,26 @@ def train_head(
             return _in_closed_form(head, x.mean(0), rows, config, blocks)
         head.fit_scales(x.mean(0)[rows.train], rows.prices[rows.train], blocks)
         return train_network(head, KeptFeatures(x), rows, config, checkpoint, after_epoch=after_epoch)
+
+
+def with_kernel(
+    network: TrainedHead,
+    features: NDArray[np.float32],
+    prices: NDArray[np.float64],
+    splits: NDArray[np.str_],
+    config: HeadConfig,
+    *,
+    blocks: Sequence[int] = (),
+    columns: slice = slice(None),
+) -> TrainedHead:
+    """The network mixed with a kernel ridge that is fitted now; as :func:`train_head`.
+
+    ``columns`` are those of the features that the network takes.
+    """
+    kernel = train_head(features, prices, splits, replace(config, kind="kernel_ridge"), blocks=blocks)
+    means, rows = torch.from_numpy(features).mean(0), split_rows(prices, splits)
+    head, scores = mix(network.head, kernel.head, means, rows, columns)
+    return replace(network, head=head, scores=scores, seconds=network.seconds + kernel.seconds)
 
 
 def _in_closed_form(

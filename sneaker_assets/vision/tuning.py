@@ -220,7 +220,8 @@ def _search(study: optuna.Study, trial: _NetworkTrial | _KernelTrial, wanted: in
         study.optimize(
             trial,
             n_trials=wanted - ended,
-            timeout=max(seconds, 0.0),
+            # The first trial, of the default settings, is made even where the time is up.
+            timeout=max(seconds, 1.0),
             catch=(TrainingError,),
             callbacks=[lambda _study, _trial: progress.add()],
         )

@@ -265,6 +265,7 @@ def test_a_backbone_is_trained_further_by_two_processes_into_a_model_like_any_ot
     said = metadata(project.run("finetune_price_model", BACKBONE, {"finetuned_price_model": {"config": config}}))
     model = PriceModel.load(UPath(said["finetuned_price_model"]["folder"]))
     assert said["finetuned_price_model"]["trained_now"]
+    assert 0 <= said["finetuned_price_model"]["network_share"] <= 1
     assert model.weights.startswith("random")
     assert model.weights.endswith("fine-tuned from layer4.1 on")
     splits = project.table("splits")
@@ -280,9 +281,14 @@ def test_a_backbone_is_trained_further_by_two_processes_into_a_model_like_any_ot
     assert board["weights"].str.contains("fine-tuned").sum() == 1
     finetuned = board[board["weights"].str.contains("fine-tuned")].iloc[0]
     assert finetuned["test_rmse_low"] <= finetuned["test_rmse"] <= finetuned["test_rmse_high"]
-    assert finetuned["training_seconds"] > 0
+    assert board[["training_seconds", "images_per_second"]].gt(0).all(axis=None)
     assert finetuned["parameters"] > 11e6
     assert "fine-tuned from layer4.1" in Path(ranked["page"]).read_text()
+    chosen = {"exported_model": {"config": {"model": finetuned["model"], "pictures": 2}}}
+    exported = metadata(project.run("export_model", BACKBONE, chosen))["exported_model"]
+    assert exported["greatest_relative_difference_model.onnx"] < 1e-3
+    with pytest.raises(dg.Failure, match=r"there is no model \S+models/none: name one as model_leaderboard does"):
+        project.run("export_model", BACKBONE, {"exported_model": {"config": {"model": "models/none"}}})
 
 
 @pytest.mark.slow

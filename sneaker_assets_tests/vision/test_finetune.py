@@ -12,19 +12,25 @@ import torch
 from torch import Tensor, nn
 from upath import UPath
 
-from sneaker_assets.lake import Lake
+from sneaker_assets.lake import Lake, write_table
+from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.vision.activations import Inputs, prepare_inputs
 from sneaker_assets.vision.augment import augment, draw
 from sneaker_assets.vision.backbones import Backbone, load_backbone, pool
 from sneaker_assets.vision.blocks import named_blocks, split_at, trained_names, with_weights
+from sneaker_assets.vision.features import open_store
 from sneaker_assets.vision.finetune import Finetuned, Finetuning, begin_network, run_name
 from sneaker_assets.vision.finetune_state import PriceNetwork
+from sneaker_assets.vision.finetuned import FinetuneJob, finetune_price_model
 from sneaker_assets.vision.frames import Frames, keep_frames
 from sneaker_assets.vision.heads import TrainingError, build_head
 from sneaker_assets.vision.images import Frame
+from sneaker_assets.vision.price_model import price_images
 from sneaker_assets.vision.rows import Rows, split_rows
 from sneaker_assets.vision.settings import FinetuneSettings, HeadConfig
-from sneaker_assets_tests.builders import store_pictures
+from sneaker_assets.vision.similar import keep_similar, looks
+from sneaker_assets.vision.store import FeatureStore
+from sneaker_assets_tests.builders import listings, store_pictures
 
 pytestmark = pytest.mark.slow
 
@@ -230,3 +236,35 @@ def test_out_of_memory_halves_what_goes_through_at_once_and_says_so(
     squeeze(training, 0)
     with pytest.raises(TrainingError, match="1 rows at once do not fit into the device's memory"):
         training.run(trying.folder / "none", "none")
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_what_comes_of_it_is_a_price_model_like_any_other(backbone: Backbone, tmp_path: Path, *, mixed: bool) -> None:
+    lake, settings = Lake.at(tmp_path), dataclasses.replace(SETTINGS, mixed=mixed)
+    brightness = store_pictures(lake, 60)
+    images = {sha256: lake.image(sha256) for sha256 in brightness}
+    table = listings([1000 * value for value in brightness.values()])
+    splits = assign_splits(table.assign(sha256=list(brightness), twin_group=list(brightness)))
+    write_table(UPath(tmp_path / "splits.parquet"), splits)
+    frozen = open_store(lake.folder("features"), backbone)
+    job = FinetuneJob(
+        "mobilenet_v2", "none", None, "cpu", str(tmp_path / "splits.parquet"), str(tmp_path), str(tmp_path), settings
+    )
+    model, trained_now = finetune_price_model(lake.folder("models"), frozen, splits, images, job)
+    assert trained_now
+    assert not finetune_price_model(lake.folder("models"), frozen, splits, images, job)[1]
+    assert model.history()["epoch"].tolist() == [1, 2, 3]
+    store = FeatureStore.open(lake.folder("features", "mobilenet_v2", model.config["features"]["store"]))
+    held_out = splits[splits["split"] == "validation"]
+    priced = model.price(store.gather_views(held_out["sha256"].tolist(), model.views))
+    rmse = float(np.sqrt(np.mean((priced - held_out["price"]) ** 2)))
+    assert rmse == pytest.approx(model.metrics()["validation_rmse"], rel=1e-3)
+    if mixed:
+        assert rmse <= min(model.metrics()["network_rmse"], model.metrics()["kernel_rmse"]) * 1.001
+        assert "of the network's price" in (model.folder / "card.md").read_text()
+    fresh = price_images(model, list(images.values())[:3], None, CPU)
+    assert fresh == pytest.approx(model.price(store.gather_views(list(images)[:3], model.views)), rel=0.02)
+    nearest = keep_similar(model, store, splits.assign(title="t", url="u", label_kind="last")).nearest(
+        looks(model, store.gather_views(list(images)[:1], model.views))
+    )
+    assert nearest[0]["sha256"].iloc[0] == next(iter(images))

@@ -8,6 +8,7 @@ import pytest
 
 from sneaker_assets.tables import Leaderboard
 from sneaker_assets.vision.leaderboard import ChampionError, Contender, rank_models, score
+from sneaker_assets.vision.price_model import PriceModel
 from sneaker_assets.vision.settings import HeadConfig
 from sneaker_assets_tests.builders import NOON
 from sneaker_assets_tests.champion import Champion
@@ -52,6 +53,11 @@ def test_the_first_champion_has_the_least_validation_error(
     assert board["validation_rmse"].iloc[0] == pytest.approx(evaluated["rmse"]["validation"])
     assert board["test_rmse"].iloc[0] == pytest.approx(evaluated["rmse"]["test"])
     assert (board["rows"] == (champion.splits["split"] == "validation").sum()).all()
+    assert board["parameters"].iloc[0] > 2.2e6
+    assert board["training_seconds"].tolist() == [
+        PriceModel.load(champion.lake.root / model).metrics()["training_seconds"] for model in names
+    ]
+    assert board["images_per_second"].tolist() == pytest.approx([champion.store.images_per_second] * 2)
 
 
 def test_a_challenger_replaces_it_only_by_the_margin(

@@ -60,7 +60,7 @@ def test_a_model_learns_a_price_that_can_be_seen_and_is_kept(
     assert rmse["model"] < 0.5 * rmse["mean"]
 
 
-@pytest.mark.parametrize("kind", ["pooled", "ridge", "kernel_ridge"])
+@pytest.mark.parametrize("kind", ["pooled", "ridge", "kernel_ridge", "mixed"])
 @pytest.mark.parametrize("target", ["dollars", "log"])
 def test_every_head_beats_the_baselines_that_do_not_look_and_is_the_same_when_loaded(
     lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame], kind: HeadKind, target: Target

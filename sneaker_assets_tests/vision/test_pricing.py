@@ -112,7 +112,7 @@ def test_the_shares_of_a_linear_model_are_its_own_weights() -> None:
     assert not shares[0, :, 4:].any()
 
 
-@pytest.mark.parametrize("kind", ["ridge", "kernel_ridge", "pooled"])
+@pytest.mark.parametrize("kind", ["ridge", "kernel_ridge", "pooled", "mixed"])
 def test_every_head_is_explained_and_an_empty_page_is_nothing(champion: Champion, kind: HeadKind) -> None:
     model, _ = champion.train(HeadConfig(kind=kind, epochs=5))
     pixels = pixels_of(champion, champion.listings["sha256"].head(1).tolist())

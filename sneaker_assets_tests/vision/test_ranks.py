@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from upath import UPath
 
 from sneaker_assets.lake import Lake, write_table
@@ -17,6 +18,7 @@ from sneaker_assets.vision.finetune import Finetuned
 from sneaker_assets.vision.finetuned import FinetuneJob
 from sneaker_assets.vision.frames import keep_frames
 from sneaker_assets.vision.images import Frame
+from sneaker_assets.vision.ranks import RankError, joined
 from sneaker_assets.vision.settings import FinetuneSettings
 from sneaker_assets_tests.builders import listings, store_pictures
 
@@ -104,3 +106,13 @@ def test_a_rank_that_never_starts_is_waited_for_no_longer_than_asked(job: Finetu
     )  # fmt: skip
     assert result.returncode == 1
     assert "rank 0 waited 2 s for 2 ranks and not all of them came" in result.stderr.splitlines()[-1]
+
+
+def test_a_rank_without_a_gpu_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"WORLD_SIZE": "100", "RANK": "99", "LOCAL_RANK": "99"}.items():
+        monkeypatch.setenv(name, value)
+    with (
+        pytest.raises(RankError, match=r"each process wants a GPU of its own, and there are \d+: ask for fewer"),
+        joined(torch.device("cuda"), 1.0),
+    ):
+        pass

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,13 @@ def test_a_killed_search_goes_on_with_what_it_knows(searched: tuple[Path, pd.Dat
     assert not resumed.duplicated(["kind", "trial"]).any()
     again = tune(known(), FEW, journal)
     assert settings_of(again).equals(resumed)
+
+
+def test_where_the_time_is_up_the_default_settings_are_what_is_chosen_from(tmp_path: Path) -> None:
+    trials = tune(known(), dataclasses.replace(FEW, minutes=0.0), tmp_path / "short.journal")
+    assert trials.groupby("kind").size().min() >= 1
+    assert trials["trial"].eq(0).sum() == 2
+    assert trials["chosen"].sum() == 1
 
 
 def test_a_study_that_another_process_works_on_is_one_clear_line(tmp_path: Path) -> None:
