@@ -28,7 +28,7 @@ from sneaker_assets.crawl.messages import NO_VALIDATORS, Response, Validators
 from sneaker_assets.crawl.refusals import Breaker, is_html, is_refusal
 from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import AGENT, FetchSettings
-from sneaker_assets.crawl.transport import Exchange, PrivateAddress, TookTooLong, guarded_session
+from sneaker_assets.crawl.transport import Client, Exchange, PrivateAddress, TookTooLong
 from sneaker_assets.errors import one_line
 from sneaker_assets.sites.base import Site
 
@@ -191,16 +191,14 @@ class Fetcher:
 
     def _attempt(self, url: str, max_bytes: int, headers: dict[str, str], pause: float) -> Response:
         """One request and its whole answer; a host that is overloaded is held before its turn ends."""
-        host = urlsplit(url).netloc.lower()
-        session = self._session()
-        request = session.prepare_request(requests.Request("GET", url, headers=headers))
-        way = session.merge_environment_settings(url, {}, True, None, None)
+        host, client = urlsplit(url).netloc.lower(), self._client()
+        request = client.prepare(url, headers)
         with self._gate.turn(host):
             self._breaker.check()
             with self._lock:
                 self._requests += 1
             self._exchange.begin()
-            answer = session.send(request, allow_redirects=False, timeout=self.settings.timeout, **way)
+            answer = client.send(request, self.settings.timeout)
             asked = retry_after_seconds(answer.headers.get("Retry-After"))
             if answer.status_code in OVERLOADED or (answer.status_code in RETRIED and asked is not None):
                 self._gate.hold(host, pause if asked is None else asked)
@@ -219,12 +217,11 @@ class Fetcher:
             self._bytes += len(body)
         return bytes(body)
 
-    def _session(self) -> requests.Session:
-        """This thread's session; loopback needs no proxy."""
-        if not hasattr(self._threads, "session"):
-            settings = self.settings
-            self._threads.session = guarded_session(settings.user_agent, proxies=not settings.allow_loopback)
-        kept: requests.Session = self._threads.session
+    def _client(self) -> Client:
+        """This thread's client; loopback needs no proxy."""
+        if not hasattr(self._threads, "client"):
+            self._threads.client = Client(self.settings.user_agent, proxies=not self.settings.allow_loopback)
+        kept: Client = self._threads.client
         return kept
 
 
