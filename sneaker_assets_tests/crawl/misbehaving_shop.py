@@ -167,6 +167,7 @@ class Handler(BaseHTTPRequestHandler):
     catalogue: Catalogue
     robots: Answer
     log: TextIO
+    raw_requestline: bytes
     came_at: float
     logged: bool
     busy_at: int
