@@ -11,7 +11,7 @@ its 429 and the end of the two seconds that its Retry-After names.
     python benchmarks/crawler.py --folder /dev/shm
 
 Scrapy may live elsewhere: ``--scrapy-python PATH`` names an interpreter that has it and Pillow. ``--folder`` is where
-both sides store: on a disk with ext4 a new file takes up to fifteen times as long for some minutes after thousands were
+both sides store: on a disk with ext4 a new file takes several times as long for some minutes after thousands were
 deleted, which says nothing about crawlers.
 """
 
