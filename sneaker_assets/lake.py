@@ -44,7 +44,7 @@ class Lake:
 
     def image(self, sha256: str) -> UPath:
         """The image whose bytes have this sha256; it is named by nothing else."""
-        return self.root / "images" / sha256[:2] / sha256
+        return self.root.joinpath("images", sha256[:2], sha256)
 
     def folder(self, kind: str, *names: str) -> UPath:
         """The folder of a store that is no table: features, models, generators, crawls, figures."""
@@ -153,8 +153,8 @@ def new_folder(path: UPath) -> Iterator[Path]:
 
 def write_bytes(path: UPath, data: bytes) -> None:
     """Write a file whole."""
-    with new_file(path) as file:
-        file.write_bytes(data)
+    with new_file(path) as file, file.open("ab") as opened:  # a truncated file, even an empty one, ext4 flushes at once
+        opened.write(data)
 
 
 def write_json(path: UPath, value: Mapping[str, Any]) -> None:

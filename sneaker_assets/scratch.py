@@ -81,19 +81,29 @@ def _claim(target: Path, *, folder: bool) -> tuple[Path, int | None]:
     """A new scratch and the descriptor that holds its lock."""
     while True:
         path = target.with_name(f".{target.name}.{uuid4().hex}.scratch")
-        if folder:
-            path.mkdir()
-        else:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o666))
+        lock = _make(path, folder=folder)
         if sys.platform == "win32":
-            return path, None
-        with contextlib.suppress(FileNotFoundError):  # somebody swept it before it was locked: make another
-            lock = os.open(path, os.O_RDONLY)
+            return path, lock
+        if lock is not None:
             with contextlib.suppress(OSError):  # no locks on this file system: nobody sweeps there either
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if path.exists():
                 return path, lock
             os.close(lock)
+        # somebody swept it before it was locked: make another
+
+
+def _make(path: Path, *, folder: bool) -> int | None:
+    """Make a scratch and open it, where that is possible."""
+    if sys.platform == "win32":  # a file that is open cannot be renamed there, and a folder not be opened
+        path.mkdir() if folder else path.touch(exist_ok=False)
+        return None
+    if not folder:
+        return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    path.mkdir()
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(path, os.O_RDONLY)
+    return None
 
 
 def _remove(path: Path, *, folder: bool) -> None:

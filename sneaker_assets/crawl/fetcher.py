@@ -23,12 +23,12 @@ from sneaker_assets.crawl.errors import (
     ForeignAddressError,
     UnreachableError,
 )
-from sneaker_assets.crawl.gate import Gate, retry_after_seconds
+from sneaker_assets.crawl.gate import LONGEST_HOLD, Gate, retry_after_seconds
 from sneaker_assets.crawl.messages import NO_VALIDATORS, Response, Validators
 from sneaker_assets.crawl.refusals import Breaker, is_html, is_refusal
 from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import AGENT, FetchSettings
-from sneaker_assets.crawl.transport import Exchange, PrivateAddress, TookTooLong, guarded_session
+from sneaker_assets.crawl.transport import Client, Exchange, PrivateAddress, TookTooLong
 from sneaker_assets.errors import one_line
 from sneaker_assets.sites.base import Site
 
@@ -72,6 +72,8 @@ class Fetcher:
         self._breaker = Breaker(site.name)
         self._lock = threading.Lock()
         self._requests = self._bytes = 0
+        self.on_hold: Callable[[str, datetime], None] = lambda *_: None
+        """Told each host that asks for rest, and until when, before anything else happens."""
 
     def page(self, url: str, known: Validators = NO_VALIDATORS) -> Response:
         """Fetch a page; one that did not change since ``known`` has status 304.
@@ -153,8 +155,7 @@ class Fetcher:
         Each address has headers of its own, so that none goes where it does not belong.
         """
         for _ in range(MAX_REDIRECTS + 1):
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or parts.netloc.lower() not in hosts:
+            if not _leads_to(url, hosts):
                 only = ", ".join(sorted(hosts))
                 raise ForeignAddressError(f"{url} lies outside {self._site.name}: only {only} may be asked")
             if not allows(url):
@@ -162,7 +163,7 @@ class Fetcher:
             response = self._retrying(url, max_bytes, headers(url))
             if response.status not in REDIRECTS:
                 return response
-            url = urljoin(url, response.headers.get("Location", ""))
+            url = _redirected(url, response.headers.get("Location", ""))
         raise FetchError(f"{url}: more than {MAX_REDIRECTS} redirects")
 
     def _retrying(self, url: str, max_bytes: int, headers: dict[str, str]) -> Response:
@@ -191,22 +192,24 @@ class Fetcher:
 
     def _attempt(self, url: str, max_bytes: int, headers: dict[str, str], pause: float) -> Response:
         """One request and its whole answer; a host that is overloaded is held before its turn ends."""
-        host = urlsplit(url).netloc.lower()
-        session = self._session()
-        request = session.prepare_request(requests.Request("GET", url, headers=headers))
-        way = session.merge_environment_settings(url, {}, True, None, None)
+        host, client = urlsplit(url).netloc.lower(), self._client()
+        request = client.prepare(url, headers)
         with self._gate.turn(host):
             self._breaker.check()
             with self._lock:
                 self._requests += 1
             self._exchange.begin()
-            answer = session.send(request, allow_redirects=False, timeout=self.settings.timeout, **way)
+            answer = client.send(request, self.settings.timeout)
             asked = retry_after_seconds(answer.headers.get("Retry-After"))
             if answer.status_code in OVERLOADED or (answer.status_code in RETRIED and asked is not None):
-                self._gate.hold(host, pause if asked is None else asked)
+                self._hold(host, pause if asked is None else asked)
         with answer:
             body = self._body(answer, max_bytes)
         return Response(url, answer.status_code, answer.headers, body, datetime.now(UTC))
+
+    def _hold(self, host: str, seconds: float) -> None:
+        self._gate.hold(host, seconds)
+        self.on_hold(host, datetime.now(UTC) + timedelta(seconds=min(seconds, LONGEST_HOLD)))
 
     def _body(self, answer: requests.Response, max_bytes: int) -> bytes:
         """The whole body, read as it arrives."""
@@ -219,13 +222,29 @@ class Fetcher:
             self._bytes += len(body)
         return bytes(body)
 
-    def _session(self) -> requests.Session:
-        """This thread's session; loopback needs no proxy."""
-        if not hasattr(self._threads, "session"):
-            settings = self.settings
-            self._threads.session = guarded_session(settings.user_agent, proxies=not settings.allow_loopback)
-        kept: requests.Session = self._threads.session
+    def _client(self) -> Client:
+        """This thread's client; loopback needs no proxy."""
+        if not hasattr(self._threads, "client"):
+            self._threads.client = Client(self.settings.user_agent, proxies=not self.settings.allow_loopback)
+        kept: Client = self._threads.client
         return kept
+
+
+def _leads_to(url: str, hosts: frozenset[str]) -> bool:
+    """Whether an address is one of the web's, and of these hosts."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as http://[::1
+        return False
+    return parts.scheme in ("http", "https") and parts.netloc.lower() in hosts
+
+
+def _redirected(url: str, location: str) -> str:
+    """Where a redirect leads; an address that cannot be resolved stays as it is, and leads nowhere."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location
 
 
 def _usable(response: Response, known: Validators) -> Response:

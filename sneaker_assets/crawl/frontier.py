@@ -80,8 +80,12 @@ class Frontier:
         return walk
 
     def hold(self, host: str, until: datetime) -> None:
-        """Remember that a host asked not to be asked before that moment."""
-        self._database.rows("INSERT OR REPLACE INTO holds VALUES (?, ?)", host, until.isoformat())
+        """Remember that a host asked not to be asked before that moment; a shorter hold never ends a longer one."""
+        self._database.rows(
+            "INSERT INTO holds VALUES (?, ?) ON CONFLICT (host) DO UPDATE SET until = max(until, excluded.until)",
+            host,
+            until.astimezone(UTC).isoformat(timespec="microseconds"),
+        )
 
     def holds(self) -> dict[str, datetime]:
         """What :meth:`hold` was told, by host."""

@@ -8,9 +8,10 @@ Pillow on hostile images: https://pillow.readthedocs.io/en/stable/handbook/secur
 import hashlib
 import io
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
@@ -62,20 +63,26 @@ def collect_images(
         A table valid under :class:`~sneaker_assets.tables.Images`.
     """
     wanted = list(dict.fromkeys(url for url in urls if url))
+    waiting, records = deque(wanted), dict[str, ImageRecord]()
     progress = Progress(logger, f"{site} images", of=len(wanted), more=more)
 
-    def collect_and_count(url: str) -> ImageRecord:
-        record = collect(url)
-        progress.add()
-        return record
+    def work() -> None:
+        while True:
+            try:
+                url = waiting.popleft()
+            except IndexError:
+                return
+            records[url] = collect(url)
+            progress.add()
 
     with ThreadPoolExecutor(threads, thread_name_prefix="images") as pool:
         try:
-            records = list(pool.map(collect_and_count, wanted))
+            for worker in as_completed([pool.submit(work) for _ in range(threads)]):
+                worker.result()
         finally:
-            pool.shutdown(cancel_futures=True)
+            waiting.clear()  # where one thread failed, the others end with what they have in hand
     progress.finish()
-    return images_table(records)
+    return images_table(records[url] for url in wanted)
 
 
 def store_image(data: bytes, lake: Lake, site: str, url: str) -> ImageRecord:
@@ -104,7 +111,8 @@ def stored_images(table: pd.DataFrame | None, lake: Lake, site: str) -> dict[str
 def images_table(records: Iterable[ImageRecord]) -> pd.DataFrame:
     """The records as a table valid under :class:`~sneaker_assets.tables.Images`."""
     columns = list(Images.to_schema().columns)
-    return Images.validate(pd.DataFrame([asdict(record) for record in records], columns=columns))
+    rows = [[getattr(record, name) for name in columns] for record in records]
+    return Images.validate(pd.DataFrame(rows, columns=columns))
 
 
 def image_size(data: bytes) -> tuple[int, int]:

@@ -67,11 +67,11 @@ class Robots:
 
     def _rules(self, url: str) -> Rules:
         parts = urlsplit(url)
-        root = f"{parts.scheme}://{parts.netloc}"
+        root = f"{parts.scheme}://{parts.netloc.lower()}"
         with self._lock:
             rules, until = self._kept.get(root, (None, 0.0))
             if rules is None or time.monotonic() >= until:
                 rules = judge(*self._read(f"{root}/robots.txt"), self._agent)
                 self._kept[root] = (rules, time.monotonic() + (UNREADABLE_FOR if rules.parsed is None else DAY))
-                self._on_read(parts.netloc, rules.delay)
+                self._on_read(parts.netloc.lower(), rules.delay)
             return rules

@@ -131,6 +131,7 @@ class WebSource:
             frontier = Frontier(database)
             for host, until in frontier.holds().items():
                 fetcher.hold(host, until)
+            fetcher.on_hold = frontier.hold
             try:
                 yield fetcher, database
             except CrawlPaused as pause:

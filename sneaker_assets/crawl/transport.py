@@ -21,6 +21,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import default_headers
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -84,14 +85,46 @@ class GuardedAdapter(HTTPAdapter):
         return manager
 
 
-def guarded_session(user_agent: str, *, proxies: bool) -> requests.Session:
-    """A session whose every connection is guarded; ``proxies`` says whether the environment's are used."""
-    session = requests.Session()
-    session.headers["User-Agent"] = user_agent
-    session.trust_env = proxies
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, GuardedAdapter())
-    return session
+class Client:
+    """Sends requests over guarded connections; each thread has one of its own.
+
+    Of what a session of requests does besides, a crawl wants nothing: no cookies are kept, no redirects followed, no
+    passwords looked up. Proxies and certificates named in the environment count, and are read once for each host.
+
+    Args:
+        user_agent: who asks.
+        proxies: whether the environment is listened to.
+    """
+
+    def __init__(self, user_agent: str, *, proxies: bool) -> None:
+        self._headers = {**default_headers(), "User-Agent": user_agent}
+        self._adapter = GuardedAdapter()
+        self._environment = requests.Session()
+        self._environment.trust_env = proxies
+        self._ways: dict[str, dict[str, Any]] = {}
+
+    def prepare(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
+        """A request for this address, ready to be sent.
+
+        Raises:
+            requests.RequestException: the address or a header cannot be sent.
+        """
+        request = requests.PreparedRequest()
+        request.prepare_method("GET")
+        request.prepare_url(url, None)
+        request.prepare_headers({**self._headers, **headers})
+        return request
+
+    def send(self, request: requests.PreparedRequest, timeout: float) -> requests.Response:
+        """The answer, of which status and headers have come and the body has not been read."""
+        return self._adapter.send(request, timeout=timeout, **self._way(request.url or ""))
+
+    def _way(self, url: str) -> dict[str, Any]:
+        """Proxies and certificates for this address."""
+        origin = url[: url.find("/", url.find("//") + 2)]
+        if origin not in self._ways:
+            self._ways[origin] = dict(self._environment.merge_environment_settings(url, {}, True, None, None))
+        return self._ways[origin]
 
 
 class _Guarded(HTTPConnection):

@@ -179,12 +179,14 @@ def test_redirects_stay_on_allowed_hosts(shop: Shop, fetcher: MakeFetcher) -> No
         "/old": reply(301, Location="/new"),
         "/new": reply(body=b"new"),
         "/away": reply(302, Location="http://127.0.0.1:9/elsewhere"),
+        "/nowhere": reply(302, Location="http://[::1/"),
         "/round": reply(302, Location="/round"),
     }
     client = fetcher()
     assert client.page(f"{shop.base}/old").url == f"{shop.base}/new"
-    with pytest.raises(FetchError, match="lies outside shop"):
-        client.page(f"{shop.base}/away")
+    for path in ("/away", "/nowhere"):
+        with pytest.raises(FetchError, match="lies outside shop"):
+            client.page(shop.base + path)
     with pytest.raises(FetchError, match="more than 5 redirects"):
         client.page(f"{shop.base}/round")
 
@@ -229,7 +231,15 @@ def test_a_name_is_looked_up_once_and_judged_before_it_is_connected_to(monkeypat
 
 
 @pytest.mark.parametrize(
-    "url", ["https://elsewhere.example/a.jpg", "file:///etc/passwd", "https://stockx.com@x.example/", ""]
+    "url",
+    [
+        "https://elsewhere.example/a.jpg",
+        "file:///etc/passwd",
+        "https://stockx.com@x.example/",
+        "https://[::1/a.jpg",
+        "https://stockx.com:x/a.jpg",
+        "",
+    ],
 )
 def test_only_the_site_itself_is_asked(url: str) -> None:
     with pytest.raises(FetchError, match="lies outside stockx"):

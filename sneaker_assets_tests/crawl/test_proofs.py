@@ -214,3 +214,22 @@ def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
     assert listings["product_id"].is_unique
     pd.testing.assert_frame_equal(listings.drop(columns="observed_at"), expected_listings.drop(columns="observed_at"))
     pd.testing.assert_frame_equal(images, expected_images)
+
+
+def test_a_rest_outlives_a_kill(tmp_path: Path, lake: Lake) -> None:
+    """A crawl killed while the shop rests, and begun again at once, lets it rest."""
+    processes = multiprocessing.get_context("forkserver")
+    with running_shop(tmp_path / "log.jsonl", busy_at=3, busy_for=2) as shop:
+        process = processes.Process(target=crawl_shop, args=(shop.base, str(lake.root), 0.0))
+        process.start()
+        while not (refused := [entry for entry in shop.log("/images") if entry["status"] == 429]):
+            time.sleep(0.02)
+        time.sleep(0.2)
+        process.kill()
+        process.join()
+        _, images = crawl_shop(shop.base, str(lake.root), 0.0)
+        log = shop.log()
+    assert images["problem"].isna().all()
+    begun = refused[0]["answered_at"]
+    assert not [entry for entry in log if begun <= entry["at"] < begun + 2]
+    assert [entry for entry in log if entry["at"] >= begun + 2]
