@@ -37,7 +37,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from upath import UPath
 
 from sneaker_assets.gan.images import UInt8Array, load_square_images, to_network
-from sneaker_assets.gan.quality import embedding, kernel_distance
+from sneaker_assets.gan.quality import Embed, embedding, kernel_distance
 from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.sampling import image_grid, load_generator, sample
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanConfig, Recipe, from_recipe
@@ -198,6 +198,8 @@ def quality(options: argparse.Namespace, scratch: Path) -> None:
     """Train every recipe, band and seed, and compare; what already lies in ``scratch`` is not trained again."""
     scratch.mkdir(parents=True, exist_ok=True)
     bands, on_gpu = save_bands(options.archive, options.images, scratch), choose_device("auto").type == "cuda"
+    for file in bands.values():
+        save_features(file, options.weights)
     steps_an_epoch = len(np.load(next(iter(bands.values())), mmap_mode="r")) // options.batch
     epochs = math.ceil(options.steps / steps_an_epoch) if options.steps else 220 if on_gpu else EPOCHS_ON_CPU
     width = options.width or (64 if on_gpu else 16)
@@ -261,6 +263,23 @@ def save_bands(archive: Path, most: int, folder: Path) -> dict[str, Path]:
     return files
 
 
+def save_features(images: Path, weights: Path) -> None:
+    """What samples are compared with: features of some of a band's training images, computed once for all runs."""
+    band: UInt8Array = np.load(images)
+    order = np.random.default_rng(0).permutation(len(band))[:JUDGED]
+    np.save(features_of(images), judging(weights)(band[order]).numpy())
+
+
+def features_of(images: Path) -> Path:
+    """Where the features of a file of images lie."""
+    return images.with_name(f"{images.stem}-features.npy")
+
+
+def judging(weights: Path) -> Embed:
+    """Images to the features that they are judged on."""
+    return embedding(load_backbone("mobilenet_v2", "auto", weights), choose_device("auto"))
+
+
 def train_and_judge(run: Run) -> dict[str, Any]:
     """Train one generator as the project does, and measure how far its samples are from the training images."""
     torch.set_num_threads(1)
@@ -269,9 +288,8 @@ def train_and_judge(run: Run) -> dict[str, Any]:
     trained = train_gan(images, run.config, UPath(run.scratch / run_name(images, run.config)), device)
     samples = sample(load_generator(trained.generator), JUDGED, seed=1, device=device)
     image_grid(samples[:64], columns=8).save(run.scratch / f"{run.band}-{run.recipe}-{run.config.seed}.png")
-    embed = embedding(load_backbone("mobilenet_v2", "auto", run.weights), device)
-    order = np.random.default_rng(0).permutation(len(images))[:JUDGED]
-    kid, deviation = kernel_distance(embed(images[order]), embed(samples))
+    real = torch.from_numpy(np.load(features_of(run.images)))
+    kid, deviation = kernel_distance(real, judging(run.weights)(samples))
     return {
         "band": run.band,
         "recipe": run.recipe,
