@@ -244,7 +244,7 @@ def settings(recipe: Recipe, epochs: int, width: int, batch: int, seed: int) -> 
 
 def mean_kid(rows: Sequence[Mapping[str, Any]], band: str, recipe: Recipe) -> float:
     """Over the seeds."""
-    return mean(row["KID"] for row in rows if (row["band"], row["recipe"]) == (band, recipe))
+    return float(mean(row["KID"] for row in rows if (row["band"], row["recipe"]) == (band, recipe)))
 
 
 def save_bands(archive: Path, most: int, folder: Path) -> dict[str, Path]:
