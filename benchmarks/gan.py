@@ -20,11 +20,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,9 +37,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from upath import UPath
 
 from sneaker_assets.gan.images import UInt8Array, load_square_images, to_network
-from sneaker_assets.gan.quality import embedding, kernel_distance
+from sneaker_assets.gan.quality import Embed, embedding, kernel_distance
+from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.sampling import image_grid, load_generator, sample
-from sneaker_assets.gan.settings import RECIPE_NAMES, Recipe, from_recipe
+from sneaker_assets.gan.settings import RECIPE_NAMES, GanConfig, Recipe, from_recipe
 from sneaker_assets.gan.state import GanState, fast_in_bfloat16
 from sneaker_assets.gan.training import train_gan, train_step
 from sneaker_assets.market.bands import price_bands
@@ -48,6 +51,7 @@ from sneaker_assets.vision.device import choose_device
 SIZE, LATENT = 64, 100
 FASTER_ON_CPU, FASTER_ON_GPU = 1.5, 3.0
 MOST_KID = 0.5
+EPOCHS_ON_CPU = 20
 JUDGED = 1000
 
 
@@ -57,22 +61,25 @@ def main() -> None:
     parser.add_argument("--quality", action="store_true", help="compare the recipes instead of the speed")
     parser.add_argument("--archive", type=Path, help="folder with listings.csv and images/")
     parser.add_argument("--weights", type=Path, help="folder of weight files, named after their backbone")
-    parser.add_argument("--width", type=int, help="channels of the narrowest layers; default: 64, for quality 16")
+    parser.add_argument(
+        "--width", type=int, help="channels of the narrowest layers; default: 64, for quality on a CPU 16"
+    )
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3, help="of the speed")
     parser.add_argument("--timed", type=int, default=6, help="steps timed in each repeat")
-    parser.add_argument("--steps", type=int, default=3000, help="of each run of the quality")
+    parser.add_argument("--steps", type=int, help="of each run of the quality; default: 220 epochs on a GPU, else 20")
     parser.add_argument("--images", type=int, default=3000, help="of each band")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--grids", type=Path, help="folder to keep a grid of each run's samples in")
+    parser.add_argument("--scratch", type=Path, help="folder to keep the runs and their grids in; a killed one goes on")
     options = parser.parse_args()
     if not options.quality:
         speed(options.width or 64, options.batch, options.repeats, options.timed)
     if not options.archive or not options.weights:
         print("--quality needs --archive FOLDER and --weights FOLDER with a file for mobilenet_v2")
         sys.exit(2)
-    quality(options)
+    with nullcontext(options.scratch) if options.scratch else tempfile.TemporaryDirectory() as scratch:
+        quality(options, Path(scratch))
 
 
 def speed(width: int, batch: int, repeats: int, timed: int) -> None:
@@ -177,70 +184,67 @@ def tutorial_networks(width: int) -> tuple[nn.Module, nn.Module]:
 
 @dataclass(frozen=True)
 class Run:
-    """One training to compare, and where its images lie."""
+    """One training to compare: its settings, its images, and where it goes on."""
 
     recipe: Recipe
     band: str
-    seed: int
-    steps: int
-    width: int
-    batch: int
     images: Path
+    config: GanConfig
     weights: Path
-    grids: Path | None
+    scratch: Path
 
 
-def quality(options: argparse.Namespace) -> None:
-    """Train every recipe, band and seed, and compare."""
-    with tempfile.TemporaryDirectory() as scratch:
-        bands = save_bands(options.archive, options.images, Path(scratch))
-        runs = [
-            Run(
-                recipe,
-                band,
-                seed,
-                options.steps,
-                options.width or 16,
-                options.batch,
-                file,
-                options.weights,
-                options.grids,
-            )
-            for seed in range(options.seeds)
-            for band, file in bands.items()
-            for recipe in RECIPE_NAMES
-        ]
-        # A thread each, and none that spins while it waits.
-        os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(options.processes, mp_context=spawn) as pool:
-            rows = []
-            for row in pool.map(train_and_judge, runs):
-                print(row, flush=True)
-                rows.append(row)
+def quality(options: argparse.Namespace, scratch: Path) -> None:
+    """Train every recipe, band and seed, and compare; what already lies in ``scratch`` is not trained again."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    bands, on_gpu = save_bands(options.archive, options.images, scratch), choose_device("auto").type == "cuda"
+    for file in bands.values():
+        save_features(file, options.weights)
+    steps_an_epoch = len(np.load(next(iter(bands.values())), mmap_mode="r")) // options.batch
+    epochs = math.ceil(options.steps / steps_an_epoch) if options.steps else 220 if on_gpu else EPOCHS_ON_CPU
+    width = options.width or (64 if on_gpu else 16)
+    runs = [
+        Run(recipe, band, file, settings(recipe, epochs, width, options.batch, seed), options.weights, scratch)
+        for seed in range(options.seeds)
+        for band, file in bands.items()
+        for recipe in RECIPE_NAMES
+    ]
+    # A thread each, and none that spins while it waits.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    rows = []
+    with ProcessPoolExecutor(options.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for row in pool.map(train_and_judge, runs):
+            print(row, flush=True)
+            rows.append(row)
     print()
     table(rows)
     print()
-    by_recipe = {
-        band: {
-            recipe: mean(r["KID"] for r in rows if (r["recipe"], r["band"]) == (recipe, band))
-            for recipe in RECIPE_NAMES
-        }
-        for band in bands
-    }
+    by_band = {band: {recipe: mean_kid(rows, band, recipe) for recipe in RECIPE_NAMES} for band in bands}
     conclude(
         "gan_quality",
-        ours=mean(kids["default"] for kids in by_recipe.values()),
-        theirs=mean(kids["article"] for kids in by_recipe.values()),
+        ours=mean(kids["default"] for kids in by_band.values()),
+        theirs=mean(kids["article"] for kids in by_band.values()),
         unit="KID, mean over seeds and bands",
         asked=f"on each band at most {MOST_KID} of the article's",
-        holds=all(kids["default"] <= MOST_KID * kids["article"] for kids in by_recipe.values()),
-        by_band=by_recipe,
+        holds=all(kids["default"] <= MOST_KID * kids["article"] for kids in by_band.values()),
+        by_band=by_band,
         steps=rows[0]["steps"],
-        width=runs[0].width,
+        width=width,
         batch=options.batch,
         features="mobilenet_v2, weights of the given folder",
     )
+
+
+def settings(recipe: Recipe, epochs: int, width: int, batch: int, seed: int) -> GanConfig:
+    """A recipe at the same length, widths and batch as the other."""
+    return from_recipe(
+        recipe, epochs=epochs, batch_size=batch, generator_width=width, discriminator_width=width, seed=seed
+    )
+
+
+def mean_kid(rows: Sequence[Mapping[str, Any]], band: str, recipe: Recipe) -> float:
+    """Over the seeds."""
+    return float(mean(row["KID"] for row in rows if (row["band"], row["recipe"]) == (band, recipe)))
 
 
 def save_bands(archive: Path, most: int, folder: Path) -> dict[str, Path]:
@@ -259,39 +263,41 @@ def save_bands(archive: Path, most: int, folder: Path) -> dict[str, Path]:
     return files
 
 
-def train_and_judge(run: Run) -> dict[str, str | int | float]:
+def save_features(images: Path, weights: Path) -> None:
+    """What samples are compared with: features of some of a band's training images, computed once for all runs."""
+    band: UInt8Array = np.load(images)
+    order = np.random.default_rng(0).permutation(len(band))[:JUDGED]
+    np.save(features_of(images), judging(weights)(band[order]).numpy())
+
+
+def features_of(images: Path) -> Path:
+    """Where the features of a file of images lie."""
+    return images.with_name(f"{images.stem}-features.npy")
+
+
+def judging(weights: Path) -> Embed:
+    """Images to the features that they are judged on."""
+    return embedding(load_backbone("mobilenet_v2", "auto", weights), choose_device("auto"))
+
+
+def train_and_judge(run: Run) -> dict[str, Any]:
     """Train one generator as the project does, and measure how far its samples are from the training images."""
     torch.set_num_threads(1)
     images: UInt8Array = np.load(run.images)
-    epochs = math.ceil(run.steps / (len(images) // run.batch))
-    config = from_recipe(
-        run.recipe,
-        epochs=epochs,
-        batch_size=run.batch,
-        generator_width=run.width,
-        discriminator_width=run.width,
-        seed=run.seed,
-        checkpoint_every=epochs,
-    )
-    device, begun = choose_device("auto"), time.perf_counter()
-    with tempfile.TemporaryDirectory() as scratch:
-        trained = train_gan(images, config, UPath(scratch), device)
-        samples = sample(load_generator(trained.generator), JUDGED, seed=1, device=device)
-    seconds = time.perf_counter() - begun
-    if run.grids:
-        run.grids.mkdir(parents=True, exist_ok=True)
-        image_grid(samples[:64], columns=8).save(run.grids / f"{run.band}-{run.recipe}-{run.seed}.png")
-    embed = embedding(load_backbone("mobilenet_v2", "auto", run.weights), device)
-    order = np.random.default_rng(0).permutation(len(images))[:JUDGED]
-    kid, deviation = kernel_distance(embed(images[order]), embed(samples))
+    device = choose_device("auto")
+    trained = train_gan(images, run.config, UPath(run.scratch / run_name(images, run.config)), device)
+    samples = sample(load_generator(trained.generator), JUDGED, seed=1, device=device)
+    image_grid(samples[:64], columns=8).save(run.scratch / f"{run.band}-{run.recipe}-{run.config.seed}.png")
+    real = torch.from_numpy(np.load(features_of(run.images)))
+    kid, deviation = kernel_distance(real, judging(run.weights)(samples))
     return {
         "band": run.band,
         "recipe": run.recipe,
-        "seed": run.seed,
+        "seed": run.config.seed,
         "steps": int(trained.history["step"].iloc[-1]),
         "KID": kid,
         "deviation": deviation,
-        "seconds": seconds,
+        "seconds": float(trained.history["seconds"].sum()),
     }
 
 
