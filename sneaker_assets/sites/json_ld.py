@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sneaker_assets.sites.base import Listing
+from sneaker_assets.sites.money import amount_as_written
 from sneaker_assets.sites.reading import Document, attribute, day, dig, first_text, objects, parsed_json, prices, text
 from sneaker_assets.tables import LabelKind
 
@@ -61,7 +62,9 @@ def _listing(node: dict[str, Any], document: Document, dialect: Dialect) -> List
         colourway=text(node.get("color")),
         release_date=day(node.get("releaseDate")) or day(dig(offer, "availabilityStarts")),
         prices=prices(
-            dig(offer, "priceCurrency"), {dialect.price_kind: first_text(dig(offer, "price"), dig(offer, "lowPrice"))}
+            dig(offer, "priceCurrency"),
+            {dialect.price_kind: first_text(dig(offer, "price"), dig(offer, "lowPrice"))},
+            read=amount_as_written,
         ),
     )
 

@@ -37,6 +37,18 @@ def amount_in_text(text: str, decimal_separator: str = ".", currency: str | None
     return amount(PriceText.fromstring(text, currency_hint=currency, decimal_separator=decimal_separator).amount)
 
 
+def amount_as_written(value: Any) -> float | None:
+    """A price in structured data: a number, or text with a point before the cents, as schema.org asks for.
+
+    Shops write it with a currency sign and commas between thousands all the same: ``$1,190.00``.
+
+    https://schema.org/price
+    """
+    if isinstance(value, str) and not value.lstrip().startswith("-"):
+        return amount_in_text(value)
+    return amount(value)
+
+
 def currency_code(value: Any) -> str | None:
     """The ISO 4217 code in a field, None where it holds something else."""
     code = value.strip().upper() if isinstance(value, str) else ""

@@ -185,11 +185,16 @@ def day(value: Any) -> datetime | None:
         return None
 
 
-def prices(currency: Any, found: Mapping[LabelKind, Any], size: str | None = None) -> tuple[Price, ...]:
+def prices(
+    currency: Any,
+    found: Mapping[LabelKind, Any],
+    size: str | None = None,
+    read: Callable[[Any], float | None] = amount,
+) -> tuple[Price, ...]:
     """The prices that are there, of those that could be, in the currency that a field of the page names."""
     code = currency_code(currency)
     return tuple(
-        Price(value, code, kind, size, text(raw)) for kind, raw in found.items() if (value := amount(raw)) is not None
+        Price(value, code, kind, size, text(raw)) for kind, raw in found.items() if (value := read(raw)) is not None
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sneaker_assets.sites.money import amount, amount_in_text, currency_code
+from sneaker_assets.sites.money import amount, amount_as_written, amount_in_text, currency_code
 
 
 @pytest.mark.parametrize(("value", "expected"), [(120, 120.0), ("85.5", 85.5), (574.03, 574.03)])
@@ -34,6 +34,14 @@ def test_no_amount(value: object) -> None:
 )
 def test_amount_in_text(text: str, separator: str, currency: str | None, expected: float | None) -> None:
     assert amount_in_text(text, separator, currency) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1250, 1250.0), ("1250", 1250.0), ("1,190.00", 1190.0), ("$1,190.00", 1190.0), ("999999", None), ("-5", None)],
+)
+def test_amount_as_written(value: object, expected: float | None) -> None:
+    assert amount_as_written(value) == expected
 
 
 def test_currency_code() -> None:
