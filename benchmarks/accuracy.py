@@ -18,16 +18,16 @@ import pandas as pd
 import torch
 from report import command_line, conclude, show_progress, table
 
+from sneaker_assets.cli.pipeline import Stage, run_stage
 from sneaker_assets.lake import Lake, read_table
-from sneaker_assets.market.twins import group_twins
-from sneaker_assets.pipeline import Stage, run_stage
-from sneaker_assets.vision.backbones import Backbone, load_backbone
-from sneaker_assets.vision.evaluation import evaluate, predict_listings
-from sneaker_assets.vision.features import open_store, update_store
-from sneaker_assets.vision.price_model import PriceModel, train_price_model
+from sneaker_assets.near_duplicates.grouping import group_near_duplicates
+from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
+from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings
+from sneaker_assets.vision.evaluation.studies import score_split
+from sneaker_assets.vision.features.extractor import open_store, update_store
+from sneaker_assets.vision.features.store import FeatureStore
+from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
 from sneaker_assets.vision.settings import FeatureSettings, HeadConfig
-from sneaker_assets.vision.store import FeatureStore
-from sneaker_assets.vision.studies import score_split
 
 MOST_MSE = 50_000.0
 # A shoe is wide: cut to its outline it fills this frame, and a square one of as many pixels by less than half.
@@ -148,7 +148,7 @@ def train(lake: Lake, store: FeatureStore, splits: pd.DataFrame, config: HeadCon
 def authors_split(lake: Lake, archive: Path) -> pd.DataFrame:
     """The published rows; a sixth of the training pictures is set aside to choose the penalty by."""
     pictures = read_table(lake.table("image_properties"))
-    groups = dict(zip(pictures["sha256"], group_twins(pictures), strict=True))
+    groups = dict(zip(pictures["sha256"], group_near_duplicates(pictures), strict=True))
     rows = pd.concat(
         [pd.read_csv(archive / f"{side}_clean.csv").assign(split=side) for side in ("train", "test")],
         ignore_index=True,

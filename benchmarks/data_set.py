@@ -17,10 +17,10 @@ import dagster as dg
 import pandas as pd
 from report import arguments, conclude, table
 
+from sneaker_assets.cli.pipeline import Outcome, Stage, run_stage
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.market.leaks import leak_report
-from sneaker_assets.market.twins import group_twins
-from sneaker_assets.pipeline import Outcome, Stage, run_stage
+from sneaker_assets.near_duplicates.grouping import group_near_duplicates
 
 SIZES = (1_000, 4_000, None)
 SITES = ("farfetch", "stockx")
@@ -154,7 +154,7 @@ def article(archive: Path, lake: Lake) -> None:
 def leaks(archive: Path, lake: Lake) -> tuple[int, int]:
     """How many test rows have a twin in train: in our splits, and in the author's."""
     pictures = read_table(lake.table("image_properties"))
-    groups = dict(zip(pictures["sha256"], group_twins(pictures), strict=True))
+    groups = dict(zip(pictures["sha256"], group_near_duplicates(pictures), strict=True))
     theirs = pd.concat(
         [pd.read_csv(archive / f"{side}_clean.csv").assign(split=side) for side in ("train", "test")]
     ).rename(columns={"sale_price": "price"})

@@ -25,10 +25,10 @@ from report import command_line, conclude, table
 from upath import UPath
 
 from sneaker_assets.lake import write_table
-from sneaker_assets.vision.finetune import Finetuned
-from sneaker_assets.vision.finetuned import FinetuneJob
-from sneaker_assets.vision.frames import keep_frames
-from sneaker_assets.vision.images import Frame
+from sneaker_assets.vision.finetuning.decoded_cache import keep_frames
+from sneaker_assets.vision.finetuning.finetune import Finetuned
+from sneaker_assets.vision.finetuning.model import FinetuneJob
+from sneaker_assets.vision.imaging.decoding import Frame
 from sneaker_assets.vision.settings import FinetuneSettings
 
 WORKER = "sneaker_assets.assets.finetune_worker"

@@ -22,7 +22,7 @@ from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms.v2 import functional
 from upath import UPath
 
-from sneaker_assets.vision.images import WHITE, Frame, read_image
+from sneaker_assets.vision.imaging.decoding import WHITE, Frame, read_image
 
 LEAST_RATIO = 3.0
 PICTURES = 150

@@ -32,14 +32,14 @@ from torchvision.transforms import v2
 from upath import UPath
 
 from sneaker_assets.lake import write_table
-from sneaker_assets.vision.backbones import Backbone, load_backbone, pool
-from sneaker_assets.vision.features import open_store, update_store
-from sneaker_assets.vision.finetuned import FinetuneJob, finetune_price_model
-from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
-from sneaker_assets.vision.price_model import PriceModel, train_price_model
+from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
+from sneaker_assets.vision.backbones.weights import find_weights, read_weights
+from sneaker_assets.vision.evaluation.metrics import bootstrap_intervals, regression_metrics
+from sneaker_assets.vision.features.extractor import open_store, update_store
+from sneaker_assets.vision.features.store import FeatureStore
+from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_model
+from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
 from sneaker_assets.vision.settings import FeatureSettings, FinetuneSettings, HeadConfig
-from sneaker_assets.vision.store import FeatureStore
-from sneaker_assets.vision.weights import find_weights, read_weights
 
 MOST_MSE, LEAST_RATIO = 45_000.0, 2.0
 HEIGHT, WIDTH, BATCH = 160, 384, 64

@@ -45,8 +45,8 @@ from sneaker_assets.gan.state import GanState, fast_in_bfloat16
 from sneaker_assets.gan.training import train_gan, train_step
 from sneaker_assets.market.bands import price_bands
 from sneaker_assets.market.outliers import iqr_fence
-from sneaker_assets.vision.backbones import load_backbone
-from sneaker_assets.vision.device import choose_device
+from sneaker_assets.torch_utils.device import choose_device
+from sneaker_assets.vision.backbones.backbone import load_backbone
 
 SIZE, LATENT = 64, 100
 FASTER_ON_CPU, FASTER_ON_GPU = 1.5, 3.0

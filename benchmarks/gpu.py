@@ -41,13 +41,13 @@ except ModuleNotFoundError:
 
 from sneaker_assets.demo_shop.catalogue import Product, generate_catalogue
 from sneaker_assets.demo_shop.shoes import draw_shoe, encode_jpeg
-from sneaker_assets.vision.backbones import Backbone, load_backbone, pool
-from sneaker_assets.vision.features import Normalise
-from sneaker_assets.vision.images import Frame
-from sneaker_assets.vision.intervals import Interval, conformal_interval
-from sneaker_assets.vision.metrics import bootstrap_intervals, regression_metrics
+from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
+from sneaker_assets.vision.evaluation.metrics import bootstrap_intervals, regression_metrics
+from sneaker_assets.vision.features.extractor import Normalise
+from sneaker_assets.vision.heads.conformal import Interval, conformal_interval
+from sneaker_assets.vision.heads.training import train_head
+from sneaker_assets.vision.imaging.decoding import Frame
 from sneaker_assets.vision.settings import HeadConfig
-from sneaker_assets.vision.training import train_head
 
 IMAGES, HEIGHT, WIDTH = 12_897, 224, 336
 MOST_SECONDS, LEAST_SHARE = 60.0, 0.5

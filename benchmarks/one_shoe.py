@@ -27,13 +27,13 @@ from sneaker_assets.demo_shop.catalogue import generate_catalogue
 from sneaker_assets.demo_shop.shoes import draw_shoe, encode_jpeg
 from sneaker_assets.lake import Lake, write_bytes, write_table
 from sneaker_assets.market.splits import assign_splits
-from sneaker_assets.vision.backbones import load_backbone
-from sneaker_assets.vision.evaluation import evaluate, predict_listings
-from sneaker_assets.vision.features import open_store, update_store
-from sneaker_assets.vision.leaderboard import rank_models
-from sneaker_assets.vision.price_model import train_price_model
+from sneaker_assets.vision.backbones.backbone import load_backbone
+from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings
+from sneaker_assets.vision.evaluation.leaderboard import rank_models
+from sneaker_assets.vision.features.extractor import open_store, update_store
+from sneaker_assets.vision.pricing.price_model import train_price_model
+from sneaker_assets.vision.pricing.similarity_index import keep_similar
 from sneaker_assets.vision.settings import HeadConfig
-from sneaker_assets.vision.similar import keep_similar
 
 MOST_SECONDS = 5.0
 KNOWN, FOLDER = 60, 100
@@ -42,8 +42,8 @@ FLOOR = """
 import sys
 from pathlib import Path
 import torch
-from sneaker_assets.vision.backbones import load_backbone
-from sneaker_assets.vision.device import fast_precision
+from sneaker_assets.vision.backbones.backbone import load_backbone
+from sneaker_assets.torch_utils.device import fast_precision
 
 name, weights, pictures = sys.argv[1], Path(sys.argv[2]) if sys.argv[2] else None, int(sys.argv[3])
 backbone, cpu = load_backbone(name, "auto" if weights else "none", weights), torch.device("cpu")

@@ -17,8 +17,8 @@ import dagster as dg
 import pandas as pd
 from report import arguments, conclude, table
 
+from sneaker_assets.cli.pipeline import Outcome, Stage, run_stage
 from sneaker_assets.lake import Lake, read_table
-from sneaker_assets.pipeline import Outcome, Stage, run_stage
 
 MOST_GIGABYTES = 4.0
 BACKBONES = {"vgg16": "none", "mobilenet_v2": "auto"}

@@ -15,9 +15,9 @@ from report import command_line, conclude, show_progress, table
 from upath import UPath
 
 from sneaker_assets.market.splits import assign_splits
-from sneaker_assets.vision.backbones import Backbone, load_backbone
-from sneaker_assets.vision.features import open_store, update_store
-from sneaker_assets.vision.price_model import train_price_model
+from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
+from sneaker_assets.vision.features.extractor import open_store, update_store
+from sneaker_assets.vision.pricing.price_model import train_price_model
 from sneaker_assets.vision.settings import HeadConfig
 
 NEW_SHARE = 0.01

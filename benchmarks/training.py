@@ -21,10 +21,10 @@ from torch import nn
 from torchvision.transforms import v2
 from upath import UPath
 
-from sneaker_assets.vision.backbones import load_backbone
-from sneaker_assets.vision.features import open_store, update_store
+from sneaker_assets.vision.backbones.backbone import load_backbone
+from sneaker_assets.vision.features.extractor import open_store, update_store
+from sneaker_assets.vision.heads.training import train_head
 from sneaker_assets.vision.settings import HeadConfig
-from sneaker_assets.vision.training import train_head
 
 EPOCHS, BATCH = 60, 64
 TIMED_EPOCHS = 2

@@ -20,10 +20,10 @@ from published import published_splits
 from report import command_line, conclude, show_progress, table
 from upath import UPath
 
-from sneaker_assets.vision.backbones import load_backbone
-from sneaker_assets.vision.features import open_store, update_store
+from sneaker_assets.vision.backbones.backbone import load_backbone
+from sneaker_assets.vision.features.extractor import open_store, update_store
+from sneaker_assets.vision.heads.tuning import TUNED, TuningRows, tune
 from sneaker_assets.vision.settings import FeatureSettings, TuningSettings
-from sneaker_assets.vision.tuning import TUNED, TuningRows, tune
 
 LEAST_TRIALS = 100
 FEATURES = FeatureSettings(height=160, width=384, keep="scales", mirrored=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from report import arguments, conclude, table
 
-from sneaker_assets.market.twins import near_pairs
+from sneaker_assets.near_duplicates.grouping import near_pairs
 
 DISTANCE = 16
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)

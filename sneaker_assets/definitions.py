@@ -19,8 +19,8 @@ from sneaker_assets.assets import (
     price_model,
     prices,
     releases,
-    retraining,
     scrapes,
+    training_snapshot,
     tuning,
 )
 from sneaker_assets.automation.alerts import alert_sensors
@@ -38,7 +38,7 @@ STAGES = [
     data_set,
     features,
     price_model,
-    retraining,
+    training_snapshot,
     tuning,
     finetuned,
     evaluation,

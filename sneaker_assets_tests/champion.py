@@ -8,15 +8,15 @@ import torch
 
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets.market.splits import assign_splits
-from sneaker_assets.vision.backbones import Backbone, load_backbone
-from sneaker_assets.vision.evaluation import evaluate, predict_listings
-from sneaker_assets.vision.features import open_store, update_store
-from sneaker_assets.vision.leaderboard import rank_models
-from sneaker_assets.vision.price_model import PriceModel, train_price_model
-from sneaker_assets.vision.pricing import Pricer
+from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
+from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings
+from sneaker_assets.vision.evaluation.leaderboard import rank_models
+from sneaker_assets.vision.features.extractor import open_store, update_store
+from sneaker_assets.vision.features.store import FeatureStore
+from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
+from sneaker_assets.vision.pricing.pricer import Pricer
+from sneaker_assets.vision.pricing.similarity_index import keep_similar
 from sneaker_assets.vision.settings import HeadConfig
-from sneaker_assets.vision.similar import keep_similar
-from sneaker_assets.vision.store import FeatureStore
 from sneaker_assets_tests.builders import NOON, listings, store_pictures
 
 CPU = torch.device("cpu")

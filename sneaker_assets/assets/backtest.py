@@ -8,7 +8,7 @@ from pydantic import Field
 from upath import UPath
 
 from sneaker_assets import figures
-from sneaker_assets.assets.checks import judge, telling
+from sneaker_assets.assets.checks import check_result, warning_check
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import Lake, write_bytes
@@ -38,8 +38,8 @@ class ReplayConfig(BacktestConfig):
 
 def _checks(asset: str) -> tuple[dg.AssetCheckSpec, dg.AssetCheckSpec]:
     return (
-        telling(asset, "intervals_hold", "90 % intervals hold the prices that were seen later often enough."),
-        telling(asset, "no_drift", "Later residuals are distributed as earlier ones (Kolmogorov-Smirnov)."),
+        warning_check(asset, "intervals_hold", "90 % intervals hold the prices that were seen later often enough."),
+        warning_check(asset, "no_drift", "Later residuals are distributed as earlier ones (Kolmogorov-Smirnov)."),
     )
 
 
@@ -83,8 +83,8 @@ def release_replay(
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Past releases priced with what was known on the day they were announced; of the offline shop, a whole year."""
-    from sneaker_assets.vision.replay import complete, replay
-    from sneaker_assets.vision.store import FeatureStore
+    from sneaker_assets.vision.evaluation.replay import complete, replay
+    from sneaker_assets.vision.features.store import FeatureStore
 
     here, store = lake.open(), FeatureStore.open(image_features)
     if listing_source.name == "demo":
@@ -144,6 +144,6 @@ def _told(
     coverage = float(paired["covered"].mean()) if len(paired) else 1.0
     statistic, p_value = backtest.residual_drift(paired)
     holds, steady = checks
-    yield judge(holds, not enough or coverage >= config.least_coverage, coverage=coverage, rows=len(paired))
+    yield check_result(holds, not enough or coverage >= config.least_coverage, coverage=coverage, rows=len(paired))
     alike = p_value >= config.least_p_value
-    yield judge(steady, not enough or alike, ks_statistic=statistic, ks_p_value=p_value, rows=len(paired))
+    yield check_result(steady, not enough or alike, ks_statistic=statistic, ks_p_value=p_value, rows=len(paired))

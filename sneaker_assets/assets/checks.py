@@ -15,17 +15,17 @@ import pandas as pd
 Events = Iterator[dg.AssetCheckResult | dg.Output[pd.DataFrame]]
 
 
-def stopping(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
+def blocking_check(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
     """A check that stops the step where it fails."""
     return dg.AssetCheckSpec(name, asset=asset, description=description, blocking=True)
 
 
-def telling(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
+def warning_check(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
     """A check that only warns where it fails."""
     return dg.AssetCheckSpec(name, asset=asset, description=description)
 
 
-def judge(spec: dg.AssetCheckSpec, passed: bool, *, warn: bool = False, **metadata: Any) -> dg.AssetCheckResult:
+def check_result(spec: dg.AssetCheckSpec, passed: bool, *, warn: bool = False, **metadata: Any) -> dg.AssetCheckResult:
     """What came of a check; ``warn`` softens the failure of one that stops."""
     severity = dg.AssetCheckSeverity.ERROR if spec.blocking and not warn else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(

@@ -7,11 +7,11 @@ import pandas as pd
 from pydantic import Field
 
 from sneaker_assets import figures
-from sneaker_assets.assets.checks import Events, judge, publish, stopping, telling
+from sneaker_assets.assets.checks import Events, blocking_check, check_result, publish, warning_check
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
 from sneaker_assets.market import drift
-from sneaker_assets.market.agreement import Resolution
 from sneaker_assets.market.cleaning import Cleaned, CleaningSettings, clean
+from sneaker_assets.market.label_conflicts import Resolution
 from sneaker_assets.market.leaks import leak_report
 from sneaker_assets.market.outliers import FenceMethod, FenceSettings
 from sneaker_assets.market.splits import (
@@ -65,14 +65,16 @@ class SplitConfig(dg.Config):
         )
 
 
-_COMPLETE = stopping("clean_listings", "nothing_disappears", "Every listing is kept, or removed with a reason.")
-_REMOVED = stopping("clean_listings", "removes_few", "Few listings that have a price are removed.")
-_FENCE = telling("clean_listings", "fence_is_steady", "No fence has moved far since the last run.")
-_PRICES = telling("clean_listings", "prices_are_steady", "Prices are distributed as in the last run.")
-_LEAKS = stopping("splits", "no_group_on_two_sides", "No picture is trained and tested on.")
-_SIDES = stopping("splits", "every_side_has_rows", "Train, validation and test all have rows.")
-_SHARES = telling("splits", "proportions_hold", "Each side's share of the rows is the one asked for, within chance.")
-_ALIKE = telling("splits", "prices_are_alike", "Validation and test are priced as train is (Kolmogorov-Smirnov).")
+_COMPLETE = blocking_check("clean_listings", "nothing_disappears", "Every listing is kept, or removed with a reason.")
+_REMOVED = blocking_check("clean_listings", "removes_few", "Few listings that have a price are removed.")
+_FENCE = warning_check("clean_listings", "fence_is_steady", "No fence has moved far since the last run.")
+_PRICES = warning_check("clean_listings", "prices_are_steady", "Prices are distributed as in the last run.")
+_LEAKS = blocking_check("splits", "no_group_on_two_sides", "No picture is trained and tested on.")
+_SIDES = blocking_check("splits", "every_side_has_rows", "Train, validation and test all have rows.")
+_SHARES = warning_check(
+    "splits", "proportions_hold", "Each side's share of the rows is the one asked for, within chance."
+)
+_ALIKE = warning_check("splits", "prices_are_alike", "Validation and test are priced as train is (Kolmogorov-Smirnov).")
 
 
 def _table(asset: str, description: str) -> dg.AssetOut:
@@ -142,10 +144,10 @@ def _judge_cleaning(
     stability = drift.population_stability(*prices) if prices else 0.0
     distance, p_value = drift.distribution_distance(*prices) if prices else (0.0, 1.0)
     return [
-        judge(_COMPLETE, unaccounted == 0, unaccounted=unaccounted),
-        judge(_REMOVED, removed <= config.most_removed, share_removed=removed, most_removed=config.most_removed),
-        judge(_FENCE, moved <= config.most_fence_drift, fence_drift=moved),
-        judge(
+        check_result(_COMPLETE, unaccounted == 0, unaccounted=unaccounted),
+        check_result(_REMOVED, removed <= config.most_removed, share_removed=removed, most_removed=config.most_removed),
+        check_result(_FENCE, moved <= config.most_fence_drift, fence_drift=moved),
+        check_result(
             _PRICES,
             stability <= config.most_price_drift,
             population_stability_index=stability,
@@ -208,15 +210,15 @@ def splits(clean_listings: pd.DataFrame, config: SplitConfig, lake: LakeResource
     yield from publish(
         [output],
         [
-            judge(_LEAKS, leaks == 0, groups_on_two_sides=leaks),
-            judge(_SIDES, all(sizes.values()), sizes=sizes),
-            judge(
+            check_result(_LEAKS, leaks == 0, groups_on_two_sides=leaks),
+            check_result(_SIDES, all(sizes.values()), sizes=sizes),
+            check_result(
                 _SHARES,
                 all(error <= allowed for error, allowed in errors.values()),
                 errors={side: error for side, (error, _) in errors.items()},
                 allowed={side: allowed for side, (_, allowed) in errors.items()},
             ),
-            judge(
+            check_result(
                 _ALIKE,
                 all(p_value >= config.least_p_value for _, p_value in differences.values()),
                 statistics={side: statistic for side, (statistic, _) in differences.items()},

@@ -68,12 +68,12 @@ def evaluation_metrics(
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Errors in dollars beside the baselines, with intervals, on all held-out rows and by group."""
-    from sneaker_assets.vision.card import model_card
-    from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split, twins_in_train
-    from sneaker_assets.vision.on_paper import explain_predictions
-    from sneaker_assets.vision.pricing import Pricer
-    from sneaker_assets.vision.similar import keep_similar
-    from sneaker_assets.vision.store import FeatureStore
+    from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings, rmse_by_split, twins_in_train
+    from sneaker_assets.vision.evaluation.model_card import model_card
+    from sneaker_assets.vision.explain.report_figures import explain_predictions
+    from sneaker_assets.vision.features.store import FeatureStore
+    from sneaker_assets.vision.pricing.pricer import Pricer
+    from sneaker_assets.vision.pricing.similarity_index import keep_similar
 
     here = lake.open()
     pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
@@ -149,8 +149,8 @@ def leak_report(
     context: dg.AssetExecutionContext, image_features: UPath, splits: pd.DataFrame
 ) -> dg.Output[pd.DataFrame]:
     """What the article's own kind of split would have scored, beside ours: how much of it is memory."""
-    from sneaker_assets.vision import studies
-    from sneaker_assets.vision.store import FeatureStore
+    from sneaker_assets.vision.evaluation import studies
+    from sneaker_assets.vision.features.store import FeatureStore
 
     table = studies.leak_report(context.partition_key, FeatureStore.open(image_features), splits)
     return dg.Output(table, metadata={"report": preview(table)})
@@ -171,8 +171,8 @@ def outlier_ablation(
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """Models trained with and without the outliers, each scored on test rows with and without them."""
-    from sneaker_assets.vision import studies
-    from sneaker_assets.vision.store import FeatureStore
+    from sneaker_assets.vision.evaluation import studies
+    from sneaker_assets.vision.features.store import FeatureStore
 
     backbone, store = context.partition_key, FeatureStore.open(image_features)
     ablation = studies.outlier_ablation(backbone, store, listings, clean_listings)
@@ -194,10 +194,10 @@ def finetuned_evaluation(
     finetuned_price_model: UPath, splits: pd.DataFrame, clean_listings: pd.DataFrame, *, lake: LakeResource
 ) -> dg.Output[pd.DataFrame]:
     """The same errors of the backbone that was trained further."""
-    from sneaker_assets.vision.evaluation import evaluate, predict_listings, rmse_by_split
-    from sneaker_assets.vision.price_model import PriceModel
-    from sneaker_assets.vision.similar import keep_similar
-    from sneaker_assets.vision.store import FeatureStore
+    from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings, rmse_by_split
+    from sneaker_assets.vision.features.store import FeatureStore
+    from sneaker_assets.vision.pricing.price_model import PriceModel
+    from sneaker_assets.vision.pricing.similarity_index import keep_similar
 
     here = lake.open()
     model = PriceModel.load(finetuned_price_model)
@@ -227,7 +227,7 @@ def model_leaderboard(
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """Every evaluated model on the same rows; the champion, which prices releases, gives way only to a better one."""
-    from sneaker_assets.vision.leaderboard import rank_models
+    from sneaker_assets.vision.evaluation.leaderboard import rank_models
 
     here, before = lake.open(), lake.previous(context)
     paths = [here.table("finetuned_evaluation", backbone) for backbone in backbone_partitions.get_partition_keys()]

@@ -38,11 +38,11 @@ def residual_attributes(
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """Colour, brightness, height and brand beside the residuals of test rows; heat maps of cheap and of dear shoes."""
-    from sneaker_assets.vision import attributes
-    from sneaker_assets.vision.evaluation import predict_listings
-    from sneaker_assets.vision.pricing import Pricer
-    from sneaker_assets.vision.store import FeatureStore
-    from sneaker_assets.vision.typical import typical_heat_maps
+    from sneaker_assets.vision.evaluation import residual_analysis as attributes
+    from sneaker_assets.vision.evaluation.evaluate import predict_listings
+    from sneaker_assets.vision.explain.mean_attribution import typical_heat_maps
+    from sneaker_assets.vision.features.store import FeatureStore
+    from sneaker_assets.vision.pricing.pricer import Pricer
 
     here, backbone = lake.open(), context.partition_key
     pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())

@@ -28,8 +28,8 @@ def exported_model(
     lake: LakeResource,
 ) -> dg.Output[UPath]:
     """From pixels to US dollars in one file; kept only where it prices real pictures as the original does."""
-    from sneaker_assets.vision.export import export
-    from sneaker_assets.vision.price_model import PriceModel, same_backbone
+    from sneaker_assets.vision.pricing.export import export
+    from sneaker_assets.vision.pricing.price_model import PriceModel, same_backbone
 
     here = lake.open()
     chosen = here.root / config.model if config.model else price_model

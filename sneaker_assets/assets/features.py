@@ -52,8 +52,8 @@ def image_features(
     lake: LakeResource,
 ) -> dg.Output[UPath]:
     """Features of every image of every site; a re-crawl computes those of its new images."""
-    from sneaker_assets.vision.backbones import load_backbone
-    from sneaker_assets.vision.features import open_store, update_store
+    from sneaker_assets.vision.backbones.backbone import load_backbone
+    from sneaker_assets.vision.features.extractor import open_store, update_store
 
     offline = config.weights == "auto" and listing_source.name == "demo" and compute.weights_folder is None
     backbone = load_backbone(context.partition_key, "none" if offline else config.weights, compute.weights_folder)

@@ -17,9 +17,9 @@ from pathlib import Path
 from dagster_pipes import PipesContext, open_dagster_pipes
 from upath import UPath
 
-from sneaker_assets.vision.finetuned import FinetuneJob
-from sneaker_assets.vision.heads import TrainingError
-from sneaker_assets.vision.ranks import RankError, joined
+from sneaker_assets.torch_utils.distributed import RankError, joined
+from sneaker_assets.vision.errors import TrainingError
+from sneaker_assets.vision.finetuning.model import FinetuneJob
 
 
 def main(path: Path) -> None:

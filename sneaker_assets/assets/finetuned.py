@@ -20,7 +20,7 @@ from sneaker_assets.resources import ComputeResource, LakeResource
 from sneaker_assets.vision.settings import FinetuneSettings, Fit, Target
 
 if TYPE_CHECKING:
-    from sneaker_assets.vision.finetuned import FinetuneJob
+    from sneaker_assets.vision.finetuning.model import FinetuneJob
 
 DEFAULT = FinetuneSettings()
 
@@ -83,8 +83,8 @@ def finetuned_price_model(
     lake: LakeResource,
 ) -> dg.Output[UPath]:
     """The upper blocks of the backbone and its head, trained together; a run that was killed goes on."""
-    from sneaker_assets.vision.finetuned import FinetuneJob, finetune_price_model
-    from sneaker_assets.vision.store import FeatureStore
+    from sneaker_assets.vision.features.store import FeatureStore
+    from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_model
 
     here, backbone = lake.open(), context.partition_key
     frozen = FeatureStore.open(image_features)

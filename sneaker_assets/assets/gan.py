@@ -9,8 +9,7 @@ from pydantic import Field
 from upath import UPath
 
 from sneaker_assets import figures
-from sneaker_assets.assets.checks import judge as verdict
-from sneaker_assets.assets.checks import telling
+from sneaker_assets.assets.checks import check_result, warning_check
 from sneaker_assets.assets.metadata import OWNERS, show_figure, show_png
 from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
 from sneaker_assets.gan.settings import GanConfig, Recipe, from_recipe
@@ -20,7 +19,7 @@ from sneaker_assets.vision.settings import WeightsChoice
 
 if TYPE_CHECKING:
     from sneaker_assets.gan.images import UInt8Array
-    from sneaker_assets.vision.backbones import Backbone
+    from sneaker_assets.vision.backbones.backbone import Backbone
 
 
 class JudgingConfig(dg.Config):
@@ -59,7 +58,7 @@ class GanTrainingConfig(JudgingConfig):
         return from_recipe(**self.model_dump(exclude={"backbone", "weights", "judged"}))
 
 
-_ENOUGH = telling("gan_checkpoints", "enough_images", "The band has a batch of images to learn from.")
+_ENOUGH = warning_check("gan_checkpoints", "enough_images", "The band has a batch of images to learn from.")
 
 
 @dg.asset(
@@ -93,7 +92,7 @@ def gan_checkpoints(
     images = band_images(here, splits[splits["split"] != "test"], context.partition_key, settings.size)
     folder = here.folder("gan", context.partition_key, run_name(images, settings))
     device, said = compute.torch_device(), {}
-    yield verdict(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
+    yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
     judge = None
     if config.judged and len(images) >= LEAST:
         backbone = load_judging_backbone(config, compute, listing_source)
@@ -130,7 +129,7 @@ def load_judging_backbone(
     config: JudgingConfig, compute: ComputeResource, listing_source: ListingSourceResource
 ) -> "Backbone":
     """The backbone whose features samples are judged on; the offline shop downloads no weights."""
-    from sneaker_assets.vision.backbones import load_backbone
+    from sneaker_assets.vision.backbones.backbone import load_backbone
 
     offline = config.weights == "auto" and listing_source.name == "demo" and compute.weights_folder is None
     return load_backbone(config.backbone, "none" if offline else config.weights, compute.weights_folder)

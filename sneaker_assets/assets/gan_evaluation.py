@@ -12,7 +12,7 @@ from pydantic import Field
 from upath import UPath
 
 from sneaker_assets import figures
-from sneaker_assets.assets.checks import judge, skipped, telling
+from sneaker_assets.assets.checks import check_result, skipped, warning_check
 from sneaker_assets.assets.gan import JudgingConfig, band_images, load_judging_backbone
 from sneaker_assets.assets.metadata import OWNERS, Metadata, column_names, column_schema, preview, show_figure, show_png
 from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
@@ -45,9 +45,11 @@ class GanEvaluationConfig(JudgingConfig):
     )
 
 
-_COLLAPSE = telling("gan_evaluation", "no_mode_collapse", "Samples are not all the same few pictures.")
-_COPIES = telling("gan_evaluation", "no_copies", "Samples are not closer to training images than other shoes are.")
-_DIVERGENCE = telling("gan_evaluation", "no_divergence", "The samples did not get worse again in the end.")
+_COLLAPSE = warning_check("gan_evaluation", "no_mode_collapse", "Samples are not all the same few pictures.")
+_COPIES = warning_check(
+    "gan_evaluation", "no_copies", "Samples are not closer to training images than other shoes are."
+)
+_DIVERGENCE = warning_check("gan_evaluation", "no_divergence", "The samples did not get worse again in the end.")
 
 
 @dg.asset(
@@ -142,17 +144,19 @@ def _judge(scores: Scores, history: pd.DataFrame, config: GanEvaluationConfig) -
     """What the figures mean; what cannot be told is skipped."""
     drawn, judged = scores["generated"], history.dropna(subset=["kid"]) if "kid" in history else history[:0]
     diversity, close = float(drawn["diversity"]), float(drawn["close"])
-    yield judge(_COLLAPSE, diversity >= config.least_diversity, diversity=diversity, recall=float(drawn["recall"]))
+    yield check_result(
+        _COLLAPSE, diversity >= config.least_diversity, diversity=diversity, recall=float(drawn["recall"])
+    )
     if math.isnan(close):
         yield skipped(_COPIES, "the band has too few held-out images to measure closeness by")
     else:
-        yield judge(_COPIES, close <= config.most_close, close=close)
+        yield check_result(_COPIES, close <= config.most_close, close=close)
     if judged.empty:
         yield skipped(_DIVERGENCE, "no samples were judged during the training")
     else:
         last, best, noise = float(judged["kid"].iloc[-1]), float(judged["kid"].min()), judged["kid_deviation"].iloc[-1]
         bearable = config.worst_rise * max(best, 0.0) + float(noise)
-        yield judge(_DIVERGENCE, last <= bearable, last_kid=last, best_kid=best)
+        yield check_result(_DIVERGENCE, last <= bearable, last_kid=last, best_kid=best)
 
 
 def _png(image: Image.Image) -> bytes:

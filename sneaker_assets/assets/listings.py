@@ -5,12 +5,12 @@ import pandas as pd
 from pydantic import Field
 
 from sneaker_assets import figures
-from sneaker_assets.assets.checks import Events, judge, publish, stopping, telling
+from sneaker_assets.assets.checks import Events, blocking_check, check_result, publish, warning_check
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
 from sneaker_assets.market.drift import greatest_shift, share_lost
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT, first_seen, label_listings, label_shares
-from sneaker_assets.market.pictures import PictureSettings, describe_images
-from sneaker_assets.market.twins import TwinSettings, group_twins
+from sneaker_assets.near_duplicates.grouping import NearDuplicateSettings, group_near_duplicates
+from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, describe_images
 from sneaker_assets.resources import LakeResource
 
 _SAMPLE = 20
@@ -39,10 +39,10 @@ class ListingConfig(dg.Config):
     most_shift: float = Field(default=0.2, ge=0, le=1, description="How far a label kind's share of a site may move.")
 
 
-_ROWS = stopping("listings", "keeps_its_rows", "Few listings of the last run are gone.")
-_MISSING = stopping("listings", "prices_are_there", "Few listings are without a price.")
-_TWINS = telling("listings", "pictures_are_distinct", "Few listings repeat another one's picture.")
-_KINDS = telling("listings", "label_kinds_are_steady", "Each site's labels mean what they meant in the last run.")
+_ROWS = blocking_check("listings", "keeps_its_rows", "Few listings of the last run are gone.")
+_MISSING = blocking_check("listings", "prices_are_there", "Few listings are without a price.")
+_TWINS = warning_check("listings", "pictures_are_distinct", "Few listings repeat another one's picture.")
+_KINDS = warning_check("listings", "label_kinds_are_steady", "Each site's labels mean what they meant in the last run.")
 
 
 @dg.asset(group_name="listings", kinds={"pillow", "parquet"}, owners=OWNERS, metadata=column_schema("image_properties"))
@@ -57,7 +57,7 @@ def image_properties(
     """White border, mean colour and perceptual hash of every image ever seen; a re-crawl costs only new ones."""
     known = lake.previous(context)
     seen = first_seen(raw_scrapes, scraped_images)
-    settings = PictureSettings(tolerance=config.tolerance, margin=config.margin)
+    settings = ImagePropertySettings(tolerance=config.tolerance, margin=config.margin)
     table = describe_images(lake.open(), seen, known, settings, config.threads)
     there = pd.Series(dtype=str) if known is None else known.loc[known["recipe"] == settings.recipe, "sha256"]
     return dg.Output(
@@ -89,8 +89,8 @@ def listings(
     lake: LakeResource,
 ) -> Events:
     """The latest price of each product of every site in US dollars, joined to its decodable image and its twins."""
-    twins = TwinSettings(config.twin_distance, config.twin_shape, config.twin_colour)
-    pictures = image_properties.assign(twin_group=group_twins(image_properties, twins))
+    twins = NearDuplicateSettings(config.twin_distance, config.twin_shape, config.twin_colour)
+    pictures = image_properties.assign(twin_group=group_near_duplicates(image_properties, twins))
     table = label_listings(raw_scrapes, price_observations, scraped_images, pictures, config.label_order)
     before = lake.previous(context)
     products = len(raw_scrapes[PRODUCT].drop_duplicates())
@@ -120,9 +120,13 @@ def listings(
     yield from publish(
         [output],
         [
-            judge(_ROWS, lost <= config.most_lost, share_lost=lost, most_lost=config.most_lost),
-            judge(_MISSING, missing <= config.most_missing, share_missing=missing, most_missing=config.most_missing),
-            judge(_TWINS, repeated <= config.most_twins, share_repeated=repeated, most_twins=config.most_twins),
-            judge(_KINDS, shift <= config.most_shift, greatest_shift=shift, label_shares=preview(shares, rows=50)),
+            check_result(_ROWS, lost <= config.most_lost, share_lost=lost, most_lost=config.most_lost),
+            check_result(
+                _MISSING, missing <= config.most_missing, share_missing=missing, most_missing=config.most_missing
+            ),
+            check_result(_TWINS, repeated <= config.most_twins, share_repeated=repeated, most_twins=config.most_twins),
+            check_result(
+                _KINDS, shift <= config.most_shift, greatest_shift=shift, label_shares=preview(shares, rows=50)
+            ),
         ],
     )

@@ -12,7 +12,7 @@ import dagster as dg
 
 from sneaker_assets.market.bands import price_bands, read_edges
 from sneaker_assets.sites import SITES
-from sneaker_assets.vision.architectures import BACKBONES
+from sneaker_assets.vision.backbones.architectures import BACKBONES
 
 PRICE_BANDS = price_bands(read_edges(os.environ.get("SNEAKER_BANDS", "")))
 

@@ -63,8 +63,8 @@ def price_model(
     lake: LakeResource,
 ) -> dg.Output[UPath]:
     """A head trained on the frozen backbone's features; the same rows and settings are not trained twice."""
-    from sneaker_assets.vision.price_model import train_price_model
-    from sneaker_assets.vision.store import FeatureStore
+    from sneaker_assets.vision.features.store import FeatureStore
+    from sneaker_assets.vision.pricing.price_model import train_price_model
 
     settings = HeadConfig(**config.model_dump(exclude={"tuned"}))
     if config.tuned:
@@ -91,7 +91,7 @@ def price_model(
 
 def _tuned(lake: LakeResource, backbone: str, settings: HeadConfig) -> HeadConfig:
     """The settings that the last search chose."""
-    from sneaker_assets.vision.tuning import tuned_config
+    from sneaker_assets.vision.heads.tuning import tuned_config
 
     table = lake.open().table("tuned_hyperparameters", backbone)
     if not table.exists():

@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from sneaker_assets.assets.checks import Events, judge, publish, stopping, telling
+from sneaker_assets.assets.checks import Events, blocking_check, check_result, publish, warning_check
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview
 from sneaker_assets.market.currency import DOLLAR, ECB_HISTORY, bundled_rates, fetch_rates
 from sneaker_assets.market.observations import price_history
@@ -30,8 +30,10 @@ class PriceHistoryConfig(dg.Config):
     oldest_rate_days: float = Field(default=45, gt=0, description="How much older than a price its rate may be.")
 
 
-_ERRORS = stopping("price_observations", "amounts_are_converted", "Few amounts are misread or of no known currency.")
-_RATE_AGE = telling("price_observations", "rates_are_recent", "No price is converted at an old rate.")
+_ERRORS = blocking_check(
+    "price_observations", "amounts_are_converted", "Few amounts are misread or of no known currency."
+)
+_RATE_AGE = warning_check("price_observations", "rates_are_recent", "No price is converted at an old rate.")
 
 
 @dg.asset(
@@ -86,7 +88,7 @@ def price_observations(raw_scrapes: pd.DataFrame, fx_rates: pd.DataFrame, config
     yield from publish(
         [output],
         [
-            judge(
+            check_result(
                 _ERRORS,
                 not wrong.any(),
                 warn=errors <= config.most_errors,
@@ -95,6 +97,6 @@ def price_observations(raw_scrapes: pd.DataFrame, fx_rates: pd.DataFrame, config
                 most_errors=config.most_errors,
                 problems=problems,
             ),
-            judge(_RATE_AGE, days <= config.oldest_rate_days, oldest_rate_days=float(days)),
+            check_result(_RATE_AGE, days <= config.oldest_rate_days, oldest_rate_days=float(days)),
         ],
     )

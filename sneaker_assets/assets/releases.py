@@ -79,11 +79,11 @@ def release_predictions(
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """What the champion expects the announced shoe to sell for, what it resembles, and what a sale leaves."""
-    from sneaker_assets.vision.explanation import heat_maps
-    from sneaker_assets.vision.images import read_image
-    from sneaker_assets.vision.on_paper import on_paper
-    from sneaker_assets.vision.pricing import Pricer
-    from sneaker_assets.vision.report import outlook, similar_records
+    from sneaker_assets.vision.explain.attribution import heat_maps
+    from sneaker_assets.vision.explain.report import outlook, similar_records
+    from sneaker_assets.vision.explain.report_figures import on_paper
+    from sneaker_assets.vision.imaging.decoding import read_image
+    from sneaker_assets.vision.pricing.pricer import Pricer
 
     here = lake.open()
     champion = model_leaderboard[model_leaderboard["champion"]].iloc[0]

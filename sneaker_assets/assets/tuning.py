@@ -47,9 +47,9 @@ def tuned_hyperparameters(
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """Every trial of the search for a head's settings, and which one is best on validation rows."""
-    from sneaker_assets.vision.price_model import fingerprint
-    from sneaker_assets.vision.store import FeatureStore
-    from sneaker_assets.vision.tuning import TuningRows, tune
+    from sneaker_assets.vision.features.store import FeatureStore
+    from sneaker_assets.vision.heads.tuning import TuningRows, tune
+    from sneaker_assets.vision.pricing.price_model import fingerprint
 
     store = FeatureStore.open(image_features)
     settings = TuningSettings(**config.model_dump())

@@ -14,8 +14,8 @@ from typing import Any
 
 import dagster as dg
 
+from sneaker_assets.automation.custom_conditions import CrawlPending, NewImages, TrainingRowsChanged
 from sneaker_assets.automation.settings import AutomationSettings
-from sneaker_assets.automation.waiting import CrawlPending, NewImages, TrainingRowsChanged
 
 Condition = dg.AutomationCondition[Any]
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from sneaker_assets.crawl.errors import FetchError, UnreachableError
 from sneaker_assets.crawl.fetcher import Fetcher
+from sneaker_assets.crawl.http import NO_VALIDATORS
+from sneaker_assets.crawl.image_cache import CachedImage, ImageCache
 from sneaker_assets.crawl.images import ImageRecord, collect_images, store_image, stored_images
-from sneaker_assets.crawl.known_images import KnownImage, KnownImages
-from sneaker_assets.crawl.messages import NO_VALIDATORS
 from sneaker_assets.errors import one_line
 from sneaker_assets.lake import Lake
 
@@ -20,7 +20,7 @@ def download_images(
     urls: Iterable[str],
     fetcher: Fetcher,
     lake: Lake,
-    known_images: KnownImages,
+    known_images: ImageCache,
     *,
     known: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def download_images(
             return before.record
         return fetched(url, ours)
 
-    def fetched(url: str, ours: KnownImage | None) -> ImageRecord:
+    def fetched(url: str, ours: CachedImage | None) -> ImageRecord:
         """The image as the site has it now; what we have stands where nothing better comes."""
         try:
             response = fetcher.image(url, NO_VALIDATORS if ours is None else ours.validators)
@@ -71,5 +71,5 @@ def download_images(
     return collect_images(urls, collect, site, threads=fetcher.settings.threads, more=fetcher.summary)
 
 
-def _is_stored(known: KnownImage, lake: Lake) -> bool:
+def _is_stored(known: CachedImage, lake: Lake) -> bool:
     return known.record.sha256 is not None and lake.image(known.record.sha256).exists()

@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
+from sneaker_assets.crawl.circuit_breaker import CircuitBreaker, is_html, is_refusal
 from sneaker_assets.crawl.errors import (
     CrawlPaused,
     CredentialsRefused,
@@ -24,8 +25,7 @@ from sneaker_assets.crawl.errors import (
     UnreachableError,
 )
 from sneaker_assets.crawl.gate import LONGEST_HOLD, Gate, retry_after_seconds
-from sneaker_assets.crawl.messages import NO_VALIDATORS, Response, Validators
-from sneaker_assets.crawl.refusals import Breaker, is_html, is_refusal
+from sneaker_assets.crawl.http import NO_VALIDATORS, Response, Validators
 from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import AGENT, FetchSettings
 from sneaker_assets.crawl.transport import Client, Exchange, PrivateAddress, TookTooLong
@@ -69,7 +69,7 @@ class Fetcher:
         self._gate = Gate(max(settings.delay, site.delay), settings.hold_cap)
         self._robots = Robots(AGENT, self._read_robots, self._gate.slow_down)
         self._threads = threading.local()
-        self._breaker = Breaker(site.name)
+        self._breaker = CircuitBreaker(site.name)
         self._lock = threading.Lock()
         self._requests = self._bytes = 0
         self.on_hold: Callable[[str, datetime], None] = lambda *_: None

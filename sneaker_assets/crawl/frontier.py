@@ -17,7 +17,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from sneaker_assets.crawl.database import Database
-from sneaker_assets.crawl.messages import Response, Validators
+from sneaker_assets.crawl.http import Response, Validators
 from sneaker_assets.crawl.observations import details_from_json, listing_from_json, to_json
 from sneaker_assets.sites.base import Details, Listing, Page, completed
 

@@ -20,7 +20,7 @@ from sneaker_assets.crawl.downloads import download_images
 from sneaker_assets.crawl.errors import CrawlPaused
 from sneaker_assets.crawl.fetcher import Fetcher
 from sneaker_assets.crawl.frontier import Frontier, PageKind
-from sneaker_assets.crawl.known_images import KnownImages
+from sneaker_assets.crawl.image_cache import ImageCache
 from sneaker_assets.crawl.listings import walk_listings
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.report import CrawlReport
@@ -96,7 +96,7 @@ class WebSource:
             CrawlStopped: as for :meth:`observe`.
         """
         with self._crawl(site) as (fetcher, database):
-            known_images = KnownImages(database, site, self.settings.recheck)
+            known_images = ImageCache(database, site, self.settings.recheck)
             return download_images(image_urls, fetcher, self.lake, known_images, known=known)
 
     def releases(self, site: str) -> pd.DataFrame:

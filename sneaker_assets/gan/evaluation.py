@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sneaker_assets.gan import manifold
+from sneaker_assets.gan import precision_recall as manifold
 from sneaker_assets.gan.colours import mean_colours
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.networks import Generator

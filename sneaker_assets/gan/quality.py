@@ -18,10 +18,10 @@ from torch.nn import functional
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from sneaker_assets.gan import manifold
+from sneaker_assets.gan import precision_recall as manifold
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array
-from sneaker_assets.vision.backbones import Backbone
-from sneaker_assets.vision.features import extract
+from sneaker_assets.vision.backbones.backbone import Backbone
+from sneaker_assets.vision.features.extractor import extract
 
 SIDE = 128
 """Pixels a side at which the backbone sees real images and samples alike."""

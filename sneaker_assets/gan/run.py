@@ -19,13 +19,13 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 from upath import UPath
 
-from sneaker_assets.gan import checkpoint
-from sneaker_assets.gan.checkpoint import Checkpoint, CheckpointError
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.sampling import image_grid, sample
 from sneaker_assets.gan.settings import GanConfig
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.lake import LakeError, read_json, write_bytes, write_json, write_table
+from sneaker_assets.torch_utils import checkpoint
+from sneaker_assets.torch_utils.checkpoint import Checkpoint, CheckpointError
 
 if TYPE_CHECKING:
     from sneaker_assets.gan.quality import Judge

@@ -19,15 +19,16 @@ from torch import Tensor
 from torch.nn.functional import softplus
 from upath import UPath
 
-from sneaker_assets.gan import checkpoint, run
+from sneaker_assets.gan import run
 from sneaker_assets.gan.augment import shifted
-from sneaker_assets.gan.checkpoint import Checkpoint
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array, to_network
 from sneaker_assets.gan.run import GanRun, run_name
 from sneaker_assets.gan.settings import GanConfig
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.lake import read_json
 from sneaker_assets.progress import Progress
+from sneaker_assets.torch_utils import checkpoint
+from sneaker_assets.torch_utils.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from sneaker_assets.gan.quality import Judge

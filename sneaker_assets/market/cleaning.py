@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sneaker_assets.market.agreement import Resolution, agreed_prices, find_conflicts
+from sneaker_assets.market.label_conflicts import Resolution, agreed_prices, find_conflicts
 from sneaker_assets.market.outliers import FenceSettings, price_fences
 from sneaker_assets.tables import CleanListings, RemovedListings
 

@@ -24,7 +24,7 @@ class ComputeResource(dg.ConfigurableResource["ComputeResource"]):
 
     def torch_device(self) -> "torch.device":
         """The device, as torch knows it."""
-        from sneaker_assets.vision.device import choose_device
+        from sneaker_assets.torch_utils.device import choose_device
 
         return choose_device(self.device or os.environ.get("SNEAKER_DEVICE") or "auto")
 

@@ -13,7 +13,7 @@ from bs4 import Tag
 from sneaker_assets.sites import json_ld
 from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount, amount_in_text, currency_code
-from sneaker_assets.sites.reading import (
+from sneaker_assets.sites.parsing import (
     Document,
     Reader,
     assigned_json,

@@ -11,7 +11,7 @@ from typing import Any
 
 from sneaker_assets.sites.base import Listing
 from sneaker_assets.sites.money import amount_as_written
-from sneaker_assets.sites.reading import Document, attribute, day, dig, first_text, objects, parsed_json, prices, text
+from sneaker_assets.sites.parsing import Document, attribute, day, dig, first_text, objects, parsed_json, prices, text
 from sneaker_assets.tables import LabelKind
 
 GENERATION = "json_ld"

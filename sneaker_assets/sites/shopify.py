@@ -18,7 +18,7 @@ from typing import Any
 
 from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount, currency_code
-from sneaker_assets.sites.reading import (
+from sneaker_assets.sites.parsing import (
     Document,
     dig,
     first_text,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sneaker_assets.sites import json_ld
 from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount, currency_code
-from sneaker_assets.sites.reading import (
+from sneaker_assets.sites.parsing import (
     Document,
     Reader,
     attribute,

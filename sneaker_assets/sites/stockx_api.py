@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote, urlencode
 from sneaker_assets.sites import stockx
 from sneaker_assets.sites.base import Credentials, Details, Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount
-from sneaker_assets.sites.reading import (
+from sneaker_assets.sites.parsing import (
     MOST_PAGES,
     Document,
     Reader,

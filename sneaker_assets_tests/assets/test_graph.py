@@ -19,8 +19,8 @@ from sneaker_assets.definitions import build_definitions
 from sneaker_assets.lake import Lake, read_json, read_table, write_table
 from sneaker_assets.market.releases import announcements
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
-from sneaker_assets.vision.price_model import PriceModel, price_images
-from sneaker_assets.vision.store import FeatureStore
+from sneaker_assets.vision.features.store import FeatureStore
+from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
 
 BACKBONE = "resnet18"
 RUNS: list[tuple[str, str | None, dict[str, Any]]] = [

@@ -15,7 +15,7 @@ import trustme
 
 from sneaker_assets.crawl.errors import CrawlPaused, FetchError, SiteBlocked
 from sneaker_assets.crawl.fetcher import Fetcher
-from sneaker_assets.crawl.messages import Validators
+from sneaker_assets.crawl.http import Validators
 from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.sites import get_site

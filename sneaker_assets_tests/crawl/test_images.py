@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from sneaker_assets.crawl.circuit_breaker import MAX_REFUSED_IMAGES
 from sneaker_assets.crawl.database import Database
 from sneaker_assets.crawl.downloads import download_images
 from sneaker_assets.crawl.errors import SiteBlocked
 from sneaker_assets.crawl.fetcher import Fetcher
+from sneaker_assets.crawl.image_cache import ImageCache
 from sneaker_assets.crawl.images import ImageRecord, collect_images, image_size
-from sneaker_assets.crawl.known_images import KnownImages
-from sneaker_assets.crawl.refusals import MAX_REFUSED_IMAGES
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import Images
 from sneaker_assets_tests.crawl.answers import by_validator, in_turn, jpeg, raw, reply
@@ -37,7 +37,7 @@ def download(shop: Shop, fetcher: Callable[..., Fetcher], lake: Lake, database: 
 
     def run(*names: str, known: pd.DataFrame | None = None, **settings: Any) -> pd.DataFrame:
         client = fetcher(**settings)
-        known_images = KnownImages(database, "shop", client.settings.recheck)
+        known_images = ImageCache(database, "shop", client.settings.recheck)
         table = download_images([f"{shop.base}/{name}" for name in names], client, lake, known_images, known=known)
         return table.set_index(table["image_url"].str.removeprefix(f"{shop.base}/"), drop=False)
 

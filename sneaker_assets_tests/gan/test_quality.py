@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sneaker_assets.gan import manifold
+from sneaker_assets.gan import precision_recall as manifold
 from sneaker_assets.gan.colours import mean_colours, shoe_colours
 from sneaker_assets.gan.evaluation import Evaluation, evaluate
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array
@@ -14,7 +14,7 @@ from sneaker_assets.gan.networks import Generator
 from sneaker_assets.gan.quality import Embed, Judge, Quality, compare, embedding, frechet_distance
 from sneaker_assets.gan.quality import kernel_distance as kid
 from sneaker_assets.tables import GanEvaluation
-from sneaker_assets.vision.backbones import load_backbone
+from sneaker_assets.vision.backbones.backbone import load_backbone
 from sneaker_assets_tests.gan.conftest import CPU, draw_images
 
 

@@ -20,7 +20,6 @@ from torch import Tensor
 from upath import UPath
 
 from sneaker_assets.gan import run, training
-from sneaker_assets.gan.checkpoint import latest, load
 from sneaker_assets.gan.images import UInt8Array, to_network
 from sneaker_assets.gan.quality import Judge
 from sneaker_assets.gan.run import run_name
@@ -29,6 +28,7 @@ from sneaker_assets.gan.settings import GanConfig, from_recipe
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.gan.training import GanDiverged, train_gan
 from sneaker_assets.lake import LakeError
+from sneaker_assets.torch_utils.checkpoint import latest, load
 from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
 
 IMAGES = draw_images()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sneaker_assets.market.agreement import find_conflicts
 from sneaker_assets.market.cleaning import CleaningSettings, clean
+from sneaker_assets.market.label_conflicts import find_conflicts
 from sneaker_assets.market.outliers import FenceSettings, iqr_fence, modified_z_fence, price_fences
 from sneaker_assets.tables import CleanListings, PriceFences, RemovedListings, TwinConflicts
 from sneaker_assets_tests.builders import digest, raw_listings

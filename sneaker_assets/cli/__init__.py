@@ -1,0 +1,1 @@
+"""Command-line tools: ``sneaker-assets``, ``sneaker-price``, ``sneaker-generate``, ``sneaker-shop``."""

@@ -1,0 +1,293 @@
+"""One command for the whole graph: runs every job in order on the instance of DAGSTER_HOME and says what came of it.
+
+The same as materializing everything in the UI, where the runs and assets it makes are to be seen afterwards. What each
+stage does is the assets' concern.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import dagster as dg
+from rich.console import Console
+from rich.table import Table
+
+from sneaker_assets.assets.partitions import band_partitions, release_partitions, site_partitions
+from sneaker_assets.automation.sensors import RUN_KEY_TAG, run_key
+from sneaker_assets.definitions import defs
+from sneaker_assets.gan.settings import RECIPE_NAMES
+from sneaker_assets.market.releases import announced_content
+from sneaker_assets.resources import LakeResource, ListingSourceResource
+from sneaker_assets.vision.backbones.architectures import BACKBONES, get_architecture
+from sneaker_assets.vision.settings import FeatureSettings, HeadConfig, HeadKind
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class StageError(RuntimeError):
+    """A stage failed; the message is the failure's own."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run: a job on a partition, with the config of its assets and the tags of the run."""
+
+    job: str
+    partition: str | None = None
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.job if self.partition is None else f"{self.job} {self.partition}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage took and what its assets said of themselves: asset name to metadata."""
+
+    stage: Stage
+    seconds: float
+    metadata: Mapping[str, Mapping[str, Any]]
+
+
+def run_stage(stage: Stage, instance: dg.DagsterInstance) -> Outcome:
+    """Run one stage on the instance.
+
+    Raises:
+        StageError: it failed.
+    """
+    ops = {asset: {"config": dict(config)} for asset, config in stage.config.items()}
+    started = time.monotonic()
+    result = defs.resolve_job_def(stage.job).execute_in_process(
+        run_config={**_QUIET, "ops": ops},
+        partition_key=stage.partition,
+        tags=dict(stage.tags),
+        instance=instance,
+        raise_on_error=False,
+    )
+    if not result.success:
+        raise StageError(f"{stage}: {_reason(result)}")
+    metadata = {
+        event.asset_key.to_user_string(): {name: value.value for name, value in event.materialization.metadata.items()}
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
+    return Outcome(stage, time.monotonic() - started, metadata)
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    """What the asset that failed first raised, without Dagster's own words around it."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            if failure.user_failure_data and failure.user_failure_data.description:
+                return f"{event.step_key}: {failure.user_failure_data.description}"
+            raised = failure.error and (failure.error.cause or failure.error)
+            return f"{event.step_key}: {raised.message.strip() if raised else 'no reason was given'}"
+    return "the run failed before its first step"
+
+
+def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
+    """Every stage up to the releases, in order."""
+    for site in site_partitions.get_partition_keys():
+        yield Stage("crawl_site", site)
+    yield Stage("build_data_set")
+    for backbone in arguments.backbone:
+        # The article's head is made for whole feature maps.
+        keep = "map" if arguments.head == "article" else FeatureSettings.keep
+        config = {
+            "image_features": {"weights": arguments.weights, "keep": keep},
+            "price_model": {"kind": arguments.head, "epochs": arguments.epochs},
+        }
+        yield Stage("train_price_model", backbone, config)
+    yield Stage("rank_models")
+    gan = {
+        "epochs": arguments.gan_epochs,
+        "generator_width": arguments.gan_width,
+        "discriminator_width": arguments.gan_width,
+        "batch_size": arguments.gan_batch_size,
+        "generator_lr": arguments.gan_learning_rate,
+        "discriminator_lr": arguments.gan_learning_rate,
+        "recipe": arguments.gan_recipe,
+        "weights": arguments.weights,
+    }
+    bands = band_partitions.get_partition_keys()
+    for band in bands:
+        yield Stage("train_gan", band, {"gan_checkpoints": gan, "gan_evaluation": {"weights": arguments.weights}})
+    lake = LakeResource().open()
+    if any(lake.table("gan_evaluation", band).exists() for band in bands):
+        yield Stage("compare_bands")
+
+
+def release_stages(instance: dg.DagsterInstance) -> Iterator[Stage]:
+    """A stage for each shoe that a site announces now; new ones become partitions.
+
+    Its run is tagged as the sensor's would be, so that the sensor, once it is on, does not price the shoe again.
+    """
+    with ListingSourceResource().open(LakeResource().open()) as source:
+        seen = [announced_content(source.releases(site)) for site in site_partitions.get_partition_keys()]
+    content = {release: digest for announced in seen for release, digest in announced.items()}
+    instance.add_dynamic_partitions(release_partitions.name or "", list(content))
+    for release, digest in content.items():
+        yield Stage("price_release", release, tags={RUN_KEY_TAG: run_key(release, digest)})
+
+
+def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
+    """Run every stage, saying what happens while it does."""
+    outcomes = []
+
+    def follow(coming: Iterator[Stage]) -> None:
+        for stage in coming:
+            console.print(f"[bold]{stage}[/bold]")
+            outcomes.append(run_stage(stage, instance))
+            console.print(f"  [green]done[/green] in {outcomes[-1].seconds:.1f} s")
+
+    LakeResource().open().check_writable()
+    with dg.DagsterInstance.get() as instance:
+        follow(stages(arguments))
+        follow(release_stages(instance))
+    return outcomes
+
+
+def summary(outcomes: Sequence[Outcome]) -> Table:
+    """The whole run in one short table."""
+    table = Table(title="\nWhat came of it", title_justify="left", title_style="bold", show_header=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for outcome in outcomes:
+        for line, words in _facts(outcome):
+            table.add_row(line, words)
+    for job, seconds in _seconds_per_job(outcomes).items():
+        table.add_row(f"seconds {job}", f"{seconds:.1f}")
+    return table
+
+
+def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    for asset, said in outcome.metadata.items():
+        if asset in _LINES:
+            name, words = _LINES[asset]
+            yield said.get("title") or f"{name} {outcome.stage.partition or ''}".strip(), words(said)
+
+
+def _errors(rmse: Mapping[str, Mapping[str, float]]) -> str:
+    return "; ".join(f"{split} ${by['model']:,.0f} (mean predictor ${by['mean']:,.0f})" for split, by in rmse.items())
+
+
+def _kept(said: Mapping[str, Any]) -> str:
+    return f"best epoch {said['epoch']:.0f}" if "epoch" in said else f"best penalty {said['alpha']:.3g}"
+
+
+def _expected(said: Mapping[str, Any]) -> str:
+    retail = f" (retail ${said['retail_price']:,.0f})" if said["retail_price"] else ""
+    return f"${said['predicted_price']:,.0f} expected{retail}"
+
+
+_LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
+    "raw_scrapes": ("listings", lambda said: f"{said['products']:,} products, {said['new_products']:,} new"),
+    "scraped_images": (
+        "images",
+        lambda said: f"{said['images']:,}, {said['new_images']:,} new, {said['unusable']:,} unusable",
+    ),
+    "clean_listings": (
+        "outliers",
+        lambda said: (
+            f"{said['outliers_removed']:,} above the fence of ${said['upper_fence']:,.2f} removed, "
+            f"{said['without_price']:,} without a price left out"
+        ),
+    ),
+    "splits": ("split sizes", lambda said: ", ".join(f"{split} {n:,}" for split, n in said["sizes"].items())),
+    "image_features": (
+        "features",
+        lambda said: f"{said['images']:,} images, {said['new_images']:,} new; weights: {said['weights']}",
+    ),
+    "price_model": (
+        "model",
+        lambda said: f"{'trained now' if said['trained_now'] else 'already there'}, {_kept(said)}",
+    ),
+    "evaluation_metrics": ("RMSE", lambda said: _errors(said["rmse"])),
+    "model_leaderboard": ("champion", lambda said: str(said["champion"])),
+    "gan_checkpoints": (
+        "GAN",
+        lambda said: f"{said['images']:,} images, {said['epochs']} epochs, {said['epochs_trained_now']} trained now",
+    ),
+    "gan_evaluation": ("GAN quality", lambda said: f"KID {said['kid']:.3g} on features of weights: {said['weights']}"),
+    "release_predictions": ("release", _expected),
+}
+"""What the summary says of an asset: the line's name, and its words from the asset's metadata."""
+
+
+def _seconds_per_job(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for outcome in outcomes:
+        seconds[outcome.stage.job] = seconds.get(outcome.stage.job, 0.0) + outcome.seconds
+    return seconds
+
+
+def figure_paths(outcomes: Sequence[Outcome]) -> list[str]:
+    """Where the figures lie."""
+    said = [entry for outcome in outcomes for metadata in outcome.metadata.values() for entry in metadata.items()]
+    return [str(path) for name, path in said if name.endswith("_file")]
+
+
+def _show_progress() -> None:
+    """Print what the domain logs, before Dagster's own handler adds its prefix to it."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("  %(message)s"))
+    logger = logging.getLogger("sneaker_assets")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    logger.propagate = False
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line.
+
+    Raises:
+        UnknownBackboneError: a backbone is asked for that there is not.
+    """
+    parser = argparse.ArgumentParser(
+        prog="sneaker-assets",
+        description="Materialize the whole graph: crawl, clean, split, train, evaluate, draw shoes, price releases. "
+        "Where listings come from and where they go is set by SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE.",
+    )
+    parser.add_argument("--backbone", action="append", help=f"of {', '.join(BACKBONES)}; default: vgg16; repeatable")
+    parser.add_argument("--weights", default="auto", choices=("auto", "imagenet", "none"), help="default: auto")
+    parser.add_argument("--head", default=HeadConfig.kind, choices=get_args(HeadKind), help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=60, help="of the price model; default: 60")
+    parser.add_argument("--gan-epochs", type=int, default=220, help="default: 220, for which you want a GPU")
+    parser.add_argument("--gan-width", type=int, default=64, help="channels of the networks; default: 64")
+    parser.add_argument("--gan-batch-size", type=int, default=64, help="default: 64")
+    parser.add_argument("--gan-learning-rate", type=float, help="of both networks; default: the recipe's own")
+    parser.add_argument("--gan-recipe", default="default", choices=RECIPE_NAMES, help="default: default")
+    options = parser.parse_args(arguments)
+    options.backbone = [get_architecture(name).name for name in options.backbone or ["vgg16"]]
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the pipeline from the command line; the exit status is 1 where a stage failed."""
+    console = Console(highlight=False)
+    if not os.environ.get("DAGSTER_HOME"):
+        console.print("DAGSTER_HOME is not set: use make, or set it to an absolute folder that holds dagster.yaml")
+        return 1
+    _show_progress()
+    try:
+        outcomes = run(parse(arguments), console)
+    except (StageError, ValueError, OSError) as error:
+        console.print(f"[red]failed[/red] {error}")
+        return 1
+    console.print(summary(outcomes))
+    console.print("\n[bold]Figures[/bold]")
+    for path in figure_paths(outcomes):
+        console.print(f" {path}", soft_wrap=True)
+    console.print("\nSee it all in Dagster's UI: [bold]make ui[/bold], then http://localhost:3000")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

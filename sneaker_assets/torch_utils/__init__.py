@@ -1,0 +1,1 @@
+"""Helpers for torch shared by ``vision`` and ``gan``: devices, distributed ranks, checkpoints."""

@@ -1,0 +1,1 @@
+"""Evaluation: metrics, the leaderboard, and studies of what a model learned."""

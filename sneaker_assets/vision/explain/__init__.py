@@ -1,0 +1,1 @@
+"""Explanations: attribution maps, and reports on single predictions."""

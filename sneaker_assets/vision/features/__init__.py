@@ -1,0 +1,1 @@
+"""Features: computed once per image by a frozen backbone, and stored."""

@@ -1,0 +1,1 @@
+"""Heads: models that map features to a price; training, tuning and conformal intervals."""

@@ -1,0 +1,1 @@
+"""Price models on disk, and pricing pictures with them."""

@@ -1,0 +1,100 @@
+"""The command ``sneaker-generate``, in a process of its own and in this one."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from upath import UPath
+
+from sneaker_assets.cli.generate import main
+from sneaker_assets.gan.training import train_gan
+from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake in which the graph has trained a generator for cheap shoes."""
+    lake = tmp_path_factory.mktemp("lake")
+    train_gan(draw_images(8), replace(SMALL, epochs=1), UPath(lake / "gan" / "cheap" / "abc"), CPU)
+    (lake / "tables" / "gan_checkpoints").mkdir(parents=True)
+    (lake / "tables" / "gan_checkpoints" / "cheap.json").write_text(json.dumps({"folder": "gan/cheap/abc"}))
+    return lake
+
+
+def test_the_command_writes_pictures_and_a_grid_and_never_loads_dagster(lake: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from sneaker_assets.cli.generate import main\n"
+        "status = main(); assert 'dagster' not in sys.modules; sys.exit(status)"
+    )
+    arguments = ["--lake", str(lake), "--band", "cheap", "-n", "5", "--seed", "7", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "0001.png", "0002.png", "0003.png", "0004.png", "0005.png", "grid.png",
+    ]  # fmt: skip
+    assert Image.open(tmp_path / "out" / "0001.png").size == (64, 64)
+    assert Image.open(tmp_path / "out" / "grid.png").size == (3 * 66 - 2, 2 * 66 - 2)
+
+
+def test_a_seed_draws_the_same_shoes(lake: Path, tmp_path: Path) -> None:
+    for name, seed in (("one", "7"), ("two", "7"), ("three", "8")):
+        assert main(["--lake", str(lake), "--band", "cheap", "-n", "1", "--seed", seed, str(tmp_path / name)]) == 0
+    one, two, three = (np.asarray(Image.open(tmp_path / name / "0001.png")) for name in ("one", "two", "three"))
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, three)
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line that the command says where it leaves with status 2."""
+    try:
+        status = main(arguments)
+    except SystemExit as left:
+        status = int(left.code or 0)
+    assert status == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("sneaker-generate: ")
+    return line
+
+
+def test_an_unknown_band_is_one_line(lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = said(capsys, "--lake", str(lake), "--band", "dear", str(tmp_path))
+    assert "no generator for the price band 'dear'" in line
+    assert line.endswith("there are: cheap")
+
+
+def test_a_lake_without_generators_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = said(capsys, "--lake", str(tmp_path), "--band", "cheap", str(tmp_path / "out"))
+    assert "materialize gan_checkpoints first" in line
+
+
+@pytest.mark.parametrize("n", ["0", "-3", "many", "1000000", "2.5"])
+def test_a_bad_number_is_one_line(lake: Path, capsys: pytest.CaptureFixture[str], n: str) -> None:
+    assert "number of pictures from 1 to 10,000" in said(capsys, "--lake", str(lake), "--band", "cheap", f"-n={n}", "o")
+
+
+def test_no_folder_or_a_file_in_its_place_is_one_line(
+    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "required: out" in said(capsys, "--lake", str(lake), "--band", "cheap")
+    (tmp_path / "file").write_text("")
+    assert "cannot write" in said(capsys, "--lake", str(lake), "--band", "cheap", "-n", "1", str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_damaged_generator_is_one_line(
+    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    file = lake / "gan" / "cheap" / "abc" / "generator" / name
+    whole = file.read_bytes()
+    try:
+        file.write_bytes(whole[: len(whole) // 2])
+        assert "is damaged" in said(capsys, "--lake", str(lake), "--band", "cheap", str(tmp_path))
+        file.unlink()
+        assert "no trained generator" in said(capsys, "--lake", str(lake), "--band", "cheap", str(tmp_path))
+    finally:
+        file.write_bytes(whole)

@@ -1,0 +1,123 @@
+"""The command line on a real instance: what a run says, and what bad input is answered with."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from sneaker_assets.cli import pipeline
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs ``sneaker-assets`` with these settings and a home and lake of its own; gives exit status and output."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("SNEAKER_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.delenv("SNEAKER_WEIGHTS", raising=False)
+
+    def run(*arguments: str, **settings: str) -> tuple[int, str]:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        return pipeline.main(arguments), capsys.readouterr().out
+
+    return run
+
+
+def archive(folder: Path, rows: pd.DataFrame) -> str:
+    """A folder in the shape of a published data set; its images are as bright as their shoes are dear."""
+    (folder / "images").mkdir(parents=True)
+    rows.to_csv(folder / "listings.csv", index=False)
+    if "sale_price" in rows:
+        for price, name in zip(rows["sale_price"], rows["image_name"], strict=True):
+            shade = np.full((20, 40, 3), price / 4, dtype=np.uint8)
+            Image.fromarray(shade).save(folder / "images" / name, format="PNG")
+    return str(folder)
+
+
+@pytest.mark.slow
+def test_an_archive_runs_through_the_whole_graph(run: Run, tmp_path: Path) -> None:
+    prices = [100.0 + 10 * i for i in range(60)]
+    names = [f"{('stockx', 'farfetch')[i % 2]}_{i}.png" for i in range(60)]
+    folder = archive(tmp_path / "archive", pd.DataFrame({"sale_price": prices, "image_name": names}))
+    (tmp_path / "archive" / "images" / "stockx_58.png").unlink()
+    arguments = ("--backbone", "resnet18", "--weights", "none", "--head", "ridge")
+    gan = ("--gan-epochs", "1", "--gan-width", "4", "--gan-batch-size", "8")
+    status, said = run(*arguments, *gan, SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=folder)
+    assert status == 0, said
+    for words in (
+        "30 products, 30 new",
+        "29, 29 new, 1 unusable",
+        "trained now, best penalty ",
+        "(mean predictor $",
+        "champion",
+        "1 epochs, 1 trained now",
+        "on features of weights: random",
+    ):
+        assert words in said
+    figures = [Path(line.strip()) for line in said.split("Figures")[1].splitlines() if line.endswith(".png")]
+    assert len(figures) >= 6
+    assert all(figure.exists() for figure in figures)
+
+
+@pytest.mark.parametrize(("kept", "words"), [({"epoch": 7.0}, "best epoch 7"), ({"alpha": 0.1}, "best penalty 0.1")])
+def test_the_summary_says_what_was_kept_of_any_head(kept: dict[str, float], words: str) -> None:
+    outcome = pipeline.Outcome(
+        pipeline.Stage("train_price_model"), 1.0, {"price_model": {"trained_now": False, **kept}}
+    )
+    rows = list(pipeline.summary([outcome]).columns[1].cells)
+    assert rows[0] == f"already there, {words}"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (pd.DataFrame({"cost": [1], "image_name": ["stockx_1.png"]}), "no column sale_price; it has: cost, image_name"),
+        (pd.DataFrame({"sale_price": [], "image_name": []}), "listings.csv has a header and no rows"),
+    ],
+)
+def test_a_bad_archive_is_one_clear_line(run: Run, tmp_path: Path, rows: pd.DataFrame, message: str) -> None:
+    status, said = run(SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=archive(tmp_path / "archive", rows))
+    assert status == 1
+    assert message in next(line for line in said.splitlines() if line.startswith("failed"))
+    assert not (tmp_path / "lake" / "tables").exists()
+
+
+def test_an_archive_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+    status, said = run(SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=str(tmp_path / "nowhere"))
+    assert status == 1
+    assert "nowhere is not there: set SNEAKER_ARCHIVE" in said
+
+
+def test_a_lake_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("a file where the folder should be")
+    status, said = run(SNEAKER_SOURCE="demo")
+    assert status == 1
+    assert "cannot write to the lake" in said
+    assert "SNEAKER_LAKE" in said
+
+
+def test_an_unknown_source_lists_those_known(run: Run) -> None:
+    status, said = run(SNEAKER_SOURCE="ebay")
+    assert status == 1
+    assert "unknown source 'ebay': set SNEAKER_SOURCE to one of demo, archive, live" in said
+
+
+def test_an_unknown_backbone_lists_those_known(run: Run) -> None:
+    status, said = run("--backbone", "vgg61")
+    assert status == 1
+    assert "unknown backbone 'vgg61': choose one of vgg16, " in said
+
+
+def test_a_home_must_be_set(run: Run) -> None:
+    status, said = run(DAGSTER_HOME="")
+    assert status == 1
+    assert "DAGSTER_HOME is not set" in said

@@ -1,0 +1,101 @@
+"""What a picture is: its border, its colour, its hash, computed once."""
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from sneaker_assets.lake import Lake
+from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, PictureError, describe_images
+from sneaker_assets.tables import ImageProperties
+from sneaker_assets_tests.builders import NOON, digest, drawn_shoe, store_image
+
+TIGHT = ImagePropertySettings(margin=0.0)
+
+
+def seen(*hashes: str) -> pd.DataFrame:
+    return pd.DataFrame({"sha256": hashes, "first_seen": pd.to_datetime([NOON] * len(hashes))})
+
+
+def describe(lake: Lake, image: Image.Image, settings: ImagePropertySettings = TIGHT) -> pd.Series:
+    name = store_image(lake, image)
+    return ImageProperties.validate(describe_images(lake, seen(name), None, settings)).iloc[0]
+
+
+def test_white_borders_are_trimmed_and_the_colour_is_the_shoes(lake: Lake) -> None:
+    image = Image.new("RGB", (100, 80), "white")
+    image.paste((200, 30, 10), (20, 30, 70, 60))
+    found = describe(lake, image)
+    assert found[["left", "top", "right", "bottom"]].tolist() == [20, 30, 70, 60]
+    assert found[["red", "green", "blue"]].tolist() == [200, 30, 10]
+
+
+def test_the_box_is_in_pixels_of_the_full_image_and_has_its_margin(lake: Lake) -> None:
+    image = Image.new("RGB", (1600, 1200), "white")
+    image.paste("black", (400, 600, 1200, 1000))
+    found = describe(lake, image, ImagePropertySettings(margin=0.1))
+    assert found[["left", "top", "right", "bottom"]].to_numpy() == pytest.approx([320, 520, 1280, 1080], abs=8)
+
+
+def test_the_tolerance_says_what_is_white(lake: Lake) -> None:
+    image = Image.new("RGB", (60, 40), (245, 245, 245))
+    image.paste("black", (20, 10, 40, 30))
+    assert describe(lake, image)["left"] == 20
+    assert describe(lake, image, ImagePropertySettings(tolerance=4, margin=0.0))["left"] == 0
+
+
+@pytest.mark.parametrize("colour", ["white", "grey"])
+def test_a_picture_of_nothing_has_no_hash(lake: Lake, colour: str) -> None:
+    found = describe(lake, Image.new("RGB", (30, 20), colour))
+    assert found["picture_hash"] is None or pd.isna(found["picture_hash"])
+    assert (found["right"], found["bottom"]) == (30, 20)
+
+
+def test_transparency_is_white(lake: Lake) -> None:
+    image = Image.new("RGBA", (60, 40), (0, 0, 0, 0))
+    image.paste((10, 200, 30, 255), (20, 10, 40, 30))
+    found = describe(lake, image)
+    assert (found["left"], found["green"]) == (20, 200)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "CMYK"])
+def test_any_mode_is_read(lake: Lake, mode: str) -> None:
+    name = store_image(lake, drawn_shoe().convert(mode), "TIFF")
+    assert describe_images(lake, seen(name))["picture_hash"].notna().all()
+
+
+def test_only_new_images_are_read_and_none_is_forgotten(lake: Lake) -> None:
+    first, second = store_image(lake, drawn_shoe(0)), store_image(lake, drawn_shoe(1))
+    known = describe_images(lake, seen(first))
+    lake.image(first).unlink()
+    later = seen(second).assign(first_seen=NOON + timedelta(days=1))
+    both = ImageProperties.validate(describe_images(lake, later, known))
+    assert both["sha256"].tolist() == [first, second]
+    pd.testing.assert_frame_equal(both.head(1), ImageProperties.validate(known))
+
+
+def test_other_settings_compute_anew(lake: Lake) -> None:
+    name = store_image(lake, drawn_shoe())
+    known = describe_images(lake, seen(name), None, ImagePropertySettings(margin=0.2))
+    assert describe_images(lake, seen(name), known, TIGHT)["left"].iloc[0] > known["left"].iloc[0]
+
+
+def test_the_first_sight_is_the_earliest(lake: Lake) -> None:
+    name = store_image(lake, drawn_shoe())
+    known = describe_images(lake, seen(name).assign(first_seen=NOON + timedelta(days=1)))
+    assert describe_images(lake, seen(name), known)["first_seen"].tolist() == [pd.Timestamp(NOON)]
+
+
+def test_an_image_that_is_gone_is_named(lake: Lake) -> None:
+    with pytest.raises(PictureError, match=f"{digest('gone')} cannot be read.*materialize scraped_images"):
+        describe_images(lake, seen(digest("gone")))
+
+
+def test_no_images_are_no_rows(lake: Lake) -> None:
+    assert ImageProperties.validate(describe_images(lake, seen())).empty
+
+
+def test_a_pixel_is_a_picture(lake: Lake) -> None:
+    assert describe(lake, Image.fromarray(np.zeros((1, 1, 3), dtype=np.uint8)))["right"] == 1

@@ -1,0 +1,129 @@
+"""Who is champion: only on the same rows, only by a margin, and the one before can be brought back."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sneaker_assets.tables import Leaderboard
+from sneaker_assets.vision.evaluation.leaderboard import ChampionError, Contender, rank_models, score
+from sneaker_assets.vision.pricing.price_model import PriceModel
+from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets_tests.builders import NOON
+from sneaker_assets_tests.champion import Champion
+
+LATER = NOON + timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def metrics(champion: Champion) -> pd.DataFrame:
+    """Those of a good model and of one that has learned for one epoch."""
+    return pd.concat([champion.train(config)[1] for config in (HeadConfig(kind="ridge"), HeadConfig(epochs=1))])
+
+
+@pytest.fixture(scope="module")
+def names(metrics: pd.DataFrame) -> tuple[str, str]:
+    """The good model and the bad one."""
+    good, bad = metrics["model"].unique()
+    return good, bad
+
+
+def rank(champion: Champion, metrics: pd.DataFrame, before: pd.DataFrame | None = None, **options: Any) -> pd.DataFrame:
+    settings = {"margin": 0.02, "now": LATER, **options}
+    return Leaderboard.validate(rank_models(champion.lake, metrics, champion.splits, before=before, **settings))
+
+
+def standings(board: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(board["model"], board["standing"], strict=True))
+
+
+def only(metrics: pd.DataFrame, model: str) -> pd.DataFrame:
+    return metrics[metrics["model"] == model]
+
+
+def test_the_first_champion_has_the_least_validation_error(
+    champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
+) -> None:
+    good, bad = names
+    board = rank(champion, metrics)
+    assert standings(board) == {good: "champion", bad: "challenger"}
+    assert board["rank"].tolist() == [1, 2]
+    evaluated = only(metrics, good).query("group == 'all' and predictor == 'model'").set_index("split")
+    assert board["validation_rmse"].iloc[0] == pytest.approx(evaluated["rmse"]["validation"])
+    assert board["test_rmse"].iloc[0] == pytest.approx(evaluated["rmse"]["test"])
+    assert (board["rows"] == (champion.splits["split"] == "validation").sum()).all()
+    assert board["parameters"].iloc[0] > 2.2e6
+    assert board["training_seconds"].tolist() == [
+        PriceModel.load(champion.lake.root / model).metrics()["training_seconds"] for model in names
+    ]
+    assert board["images_per_second"].tolist() == pytest.approx([champion.store.images_per_second] * 2)
+
+
+def test_a_challenger_replaces_it_only_by_the_margin(
+    champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
+) -> None:
+    good, bad = names
+    before = rank(champion, only(metrics, bad), now=NOON)
+    gain = 1 - rank(champion, metrics).set_index("model")["validation_rmse"].pipe(lambda rmse: rmse[good] / rmse[bad])
+    assert standings(rank(champion, metrics, before, margin=gain + 0.01)) == {good: "challenger", bad: "champion"}
+    replaced = rank(champion, metrics, before, margin=gain - 0.01)
+    assert standings(replaced) == {good: "champion", bad: "former"}
+    assert set(replaced["since"]) == {LATER}
+
+
+def test_a_champion_whose_backbone_was_trained_again_still_stands_and_is_compared(
+    champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
+) -> None:
+    good, bad = names
+    before = rank(champion, only(metrics, good), now=NOON)
+    board = rank(champion, only(metrics, bad), before)
+    assert standings(board) == {good: "champion", bad: "challenger"}
+    assert board.set_index("model")["since"][good] == NOON
+
+
+def test_the_replaced_one_is_restored_and_the_other_does_not_come_back_by_itself(
+    champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
+) -> None:
+    good, bad = names
+    replaced = rank(champion, metrics, rank(champion, only(metrics, bad), now=NOON))
+    assert standings(replaced) == {good: "champion", bad: "former"}
+    restored = rank(champion, metrics, replaced, wanted="previous")
+    assert standings(restored) == {good: "set aside", bad: "champion"}
+    assert standings(rank(champion, metrics, restored)) == {good: "set aside", bad: "champion"}
+    assert standings(rank(champion, metrics, restored, wanted=good))[good] == "champion"
+    assert standings(rank(champion, metrics, restored, wanted="previous"))[good] == "champion"
+
+
+def test_a_former_champion_stays_in_the_table_when_it_is_no_longer_evaluated(
+    champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
+) -> None:
+    good, bad = names
+    replaced = rank(champion, metrics, rank(champion, only(metrics, bad), now=NOON))
+    board = rank(champion, only(metrics, good), replaced, now=LATER + timedelta(days=1))
+    assert standings(board) == {good: "champion", bad: "former"}
+    assert board["since"].tolist() == [LATER, LATER]
+    assert standings(rank(champion, only(metrics, good), board, wanted="previous"))[bad] == "champion"
+
+
+def test_models_are_compared_on_the_rows_that_all_of_them_can_price(champion: Champion, names: tuple[str, str]) -> None:
+    identity = {"backbone": "mobilenet_v2", "weights": "random", "model": names[0]}
+    contender = Contender.open(identity, champion.lake)
+    first = champion.splits.index == champion.splits.query("split == 'validation'").index[0]
+    unknown = champion.splits.assign(sha256=champion.splits["sha256"].mask(first, "f" * 64))
+    assert score([contender], unknown)["rows"].iloc[0] == score([contender], champion.splits)["rows"].iloc[0] - 1
+    with pytest.raises(ChampionError, match="no validation row has features of all 1 models"):
+        score([contender], unknown.assign(sha256="f" * 64))
+
+
+def test_what_cannot_be_restored_is_said(champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]) -> None:
+    with pytest.raises(ChampionError, match="no champion was replaced yet"):
+        rank(champion, metrics, wanted="previous")
+    with pytest.raises(ChampionError, match=rf"no model 'vgg61' was evaluated: choose previous or one of .*{names[0]}"):
+        rank(champion, metrics, wanted="vgg61")
+
+
+def test_a_champion_that_is_gone_gives_way(champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]) -> None:
+    before: pd.DataFrame = rank(champion, only(metrics, names[0]), now=NOON).assign(model="models/mobilenet_v2/gone")
+    board = rank(champion, metrics, before, now=datetime.fromisoformat("2020-10-01T00:00:00+00:00"))
+    assert standings(board) == {names[0]: "champion", names[1]: "challenger", "models/mobilenet_v2/gone": "former"}

@@ -1,0 +1,74 @@
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from upath import UPath
+
+from sneaker_assets.lake import Lake
+from sneaker_assets.market.splits import assign_splits
+from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
+from sneaker_assets.vision.features.extractor import open_store, update_store
+from sneaker_assets.vision.heads.networks import EnsembleBody
+from sneaker_assets.vision.imaging.decoding import Frame, read_batches
+from sneaker_assets.vision.pricing import export as exporting
+from sneaker_assets.vision.pricing.export import ONNX, PROGRAM, ExportError, export
+from sneaker_assets.vision.pricing.price_model import PriceModel, price_images, train_price_model
+from sneaker_assets.vision.settings import FeatureSettings, HeadConfig
+from sneaker_assets_tests.builders import listings, store_pictures
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = FeatureSettings(height=48, width=64, keep="scales", mirrored=True)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[PriceModel, Backbone, list[UPath]]:
+    """A network and a kernel ridge on maps of three sizes in both views: the model with most to export."""
+    lake, backbone = Lake.at(tmp_path_factory.mktemp("lake")), load_backbone("resnet18", "none")
+    brightness = store_pictures(lake, 60)
+    store = open_store(lake.folder("features"), backbone, SETTINGS)
+    images = {sha256: lake.image(sha256) for sha256 in brightness}
+    update_store(store, backbone, images, torch.device("cpu"), settings=SETTINGS)
+    table = listings([1000 * value for value in brightness.values()])
+    splits = assign_splits(table.assign(sha256=list(brightness), twin_group=list(brightness)))
+    model, _ = train_price_model(lake.folder("models"), store, splits, HeadConfig(kind="mixed", epochs=5, hidden=16))
+    # Whatever did best on so few rows: both parts are to be exported.
+    cast("EnsembleBody", model.head.body).share.fill_(0.5)
+    return model, backbone, list(images.values())
+
+
+def test_an_exported_model_prices_pixels_as_the_original_does(
+    trained: tuple[PriceModel, Backbone, list[UPath]], tmp_path: Path
+) -> None:
+    model, backbone, images = trained
+    done = export(UPath(tmp_path / "exported"), model, backbone, images[:5])
+    assert set(done.differences) == {PROGRAM, ONNX}
+    assert max(done.differences.values()) < 1e-4
+    expected = price_images(model, images[:7], None, torch.device("cpu"))
+    assert expected.std() > 10
+    frame = Frame(48, 64)
+    pixels = np.concatenate(list(read_batches(images[:7], 7, frame)))
+    session = onnxruntime.InferenceSession(str(tmp_path / "exported" / ONNX), providers=["CPUExecutionProvider"])
+    for batch in (pixels, pixels[:1]):
+        (prices,) = session.run(None, {"pixels": batch})
+        # The project itself may compute in bfloat16.
+        assert prices == pytest.approx(expected[: len(batch)], rel=0.02)
+
+
+def test_an_export_that_prices_otherwise_is_not_kept(
+    trained: tuple[PriceModel, Backbone, list[UPath]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
+    with pytest.raises(ExportError, match=r"prices otherwise, by .*nothing was kept"):
+        export(UPath(tmp_path / "exported"), *trained[:2], trained[2][:2])
+    assert not (tmp_path / "exported").exists()
+
+
+def test_without_a_picture_nothing_is_exported(
+    trained: tuple[PriceModel, Backbone, list[UPath]], tmp_path: Path
+) -> None:
+    with pytest.raises(ExportError, match="checked on real pictures, and there are none"):
+        export(UPath(tmp_path / "exported"), *trained[:2], [])

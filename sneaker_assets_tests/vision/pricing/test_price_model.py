@@ -1,0 +1,123 @@
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sneaker_assets.lake import Lake
+from sneaker_assets.market.splits import assign_splits
+from sneaker_assets.tables import EvaluationMetrics
+from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
+from sneaker_assets.vision.backbones.weights import WeightsError
+from sneaker_assets.vision.errors import TrainingError
+from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings, rmse_by_split
+from sneaker_assets.vision.evaluation.model_card import model_card
+from sneaker_assets.vision.features.extractor import open_store, update_store
+from sneaker_assets.vision.features.store import FeatureStore
+from sneaker_assets.vision.heads.networks import build_head
+from sneaker_assets.vision.pricing.price_model import PriceModel, price_images, train_price_model
+from sneaker_assets.vision.settings import HeadConfig, HeadKind, Target
+from sneaker_assets_tests.builders import listings, store_pictures
+
+CPU = torch.device("cpu")
+CONFIG = HeadConfig(epochs=30, hidden=16, dropout=0.0)
+PLAIN = {"site": "stockx", "product_id": "p"}
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return load_backbone("mobilenet_v2", "none")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return Lake.at(tmp_path_factory.mktemp("lake"))
+
+
+@pytest.fixture(scope="module")
+def trained_on(lake: Lake, backbone: Backbone) -> tuple[FeatureStore, pd.DataFrame]:
+    """Pictures whose price is their brightness."""
+    brightness = store_pictures(lake, 80)
+    store = open_store(lake.folder("features"), backbone)
+    update_store(store, backbone, {sha256: lake.image(sha256) for sha256 in brightness}, CPU)
+    table = listings([1000 * value for value in brightness.values()])
+    return store, assign_splits(table.assign(sha256=list(brightness), twin_group=list(brightness)))
+
+
+def test_a_model_learns_a_price_that_can_be_seen_and_is_kept(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
+) -> None:
+    store, splits = trained_on
+    model, trained_now = train_price_model(lake.folder("models", "mobilenet_v2"), store, splits, CONFIG)
+    assert trained_now
+    assert {path.name for path in model.folder.iterdir()} == {
+        "model.safetensors", "config.json", "history.parquet", "metrics.json", "card.md",
+    }  # fmt: skip
+    assert model.metrics()["training_seconds"] > 0
+    assert model.metrics()["images_per_second"] == pytest.approx(store.images_per_second)
+    table = EvaluationMetrics.validate(evaluate(model, predict_listings(model, store, splits), "models/x"))
+    rmse = rmse_by_split(table)["test"]
+    assert rmse["model"] < 0.5 * rmse["mean"]
+
+
+@pytest.mark.parametrize("kind", ["pooled", "ridge", "kernel_ridge", "mixed"])
+@pytest.mark.parametrize("target", ["dollars", "log"])
+def test_every_head_beats_the_baselines_that_do_not_look_and_is_the_same_when_loaded(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame], kind: HeadKind, target: Target
+) -> None:
+    store, splits = trained_on
+    config = dataclasses.replace(CONFIG, kind=kind, target=target)
+    model, _ = train_price_model(lake.folder("models", "heads"), store, splits, config)
+    predictions = predict_listings(model, store, splits)
+    table = EvaluationMetrics.validate(evaluate(model, predictions, "models/x"))
+    test = table[(table["split"] == "test") & (table["group"] == "all")].set_index("predictor")
+    assert test["rmse"].drop("nearest_neighbour").idxmin() == "model"
+    assert (test["rmse_low"] <= test["rmse"]).all()
+    assert (test["rmse"] <= test["rmse_high"]).all()
+    assert set(table["group"]) == {"all", "site", "price", "price_band"}
+    again = PriceModel.load(model.folder)
+    features = store.gather_views(splits["sha256"].tolist())
+    assert np.array_equal(again.price(features), model.price(features))
+    assert "95 % intervals" in model_card("# card", table, 0)
+
+
+def test_the_same_inputs_are_not_trained_twice_and_others_are(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
+) -> None:
+    store, splits = trained_on
+    folder = lake.folder("models", "twice")
+    first, _ = train_price_model(folder, store, splits, CONFIG)
+    again, trained_now = train_price_model(folder, store, splits.sample(frac=1, random_state=0), CONFIG)
+    assert (again.folder, trained_now) == (first.folder, False)
+    dearer, trained_now = train_price_model(folder, store, splits.assign(price=splits["price"] * 2), CONFIG)
+    assert dearer.folder != first.folder
+    assert trained_now
+
+
+def test_an_image_is_priced_as_it_was_when_its_features_were_kept(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
+) -> None:
+    store, splits = trained_on
+    model, _ = train_price_model(lake.folder("models", "mobilenet_v2"), store, splits, CONFIG)
+    hashes = splits["sha256"].head(3).tolist()
+    kept = model.price(store.gather_views(hashes))
+    assert price_images(model, [lake.image(sha256) for sha256 in hashes], None, CPU) == pytest.approx(kept, rel=0.02)
+    model.config["features"]["fingerprint"] = "another"
+    with pytest.raises(WeightsError, match="with other values: set SNEAKER_WEIGHTS"):
+        price_images(model, [lake.image(hashes[0])], None, CPU)
+
+
+def test_the_articles_head_is_that_of_the_article_and_takes_whole_maps_alone(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
+) -> None:
+    store, splits = trained_on
+    article = HeadConfig(kind="article")
+    with pytest.raises(TrainingError, match="takes whole feature maps: materialize image_features with keep: map"):
+        train_price_model(lake.folder("models", "article"), store, splits, article)
+    with torch.device("meta"):
+        head = build_head(article, 25088)
+    widths = [tuple(layer.weight.shape) for layer in head.body.modules() if isinstance(layer, torch.nn.Linear)]
+    assert widths == [(4096, 25088), (4096, 4096), (1, 4096)]
+    assert [layer.p for layer in head.body.modules() if isinstance(layer, torch.nn.Dropout)] == [0.5, 0.5]
+    assert (article.epochs, article.batch_size, article.learning_rate) == (60, 64, 1e-3)
