@@ -27,7 +27,7 @@ from sneaker_assets.vision.evaluation.studies import score_split
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
-from sneaker_assets.vision.settings import FeatureSettings, HeadConfig
+from sneaker_assets.vision.settings import FeatureSettings, HeadSettings
 
 MOST_MSE = 50_000.0
 # A shoe is wide: cut to its outline it fills this frame, and a square one of as many pixels by less than half.
@@ -36,12 +36,12 @@ FEATURES = {
     "three maps": FeatureSettings(height=160, width=384, keep="scales"),
     "three maps, both views": FeatureSettings(height=160, width=384, keep="scales", mirrored=True),
 }
-KERNEL = HeadConfig(kind="kernel_ridge")
+KERNEL = HeadSettings(kind="kernel_ridge")
 OTHER_HEADS = {
-    "kernel ridge, log": HeadConfig(kind="kernel_ridge", target="log"),
-    "ridge": HeadConfig(kind="ridge"),
-    "ridge, log": HeadConfig(kind="ridge", target="log"),
-    "network": HeadConfig(),
+    "kernel ridge, log": HeadSettings(kind="kernel_ridge", target="log"),
+    "ridge": HeadSettings(kind="ridge"),
+    "ridge, log": HeadSettings(kind="ridge", target="log"),
+    "network": HeadSettings(),
 }
 COLUMNS = ("mse", "mse_low", "mse_high", "rmse", "mae", "median_ape", "r2", "coverage")
 
@@ -140,7 +140,7 @@ def fit(lake: Lake, backbone: Backbone, splits: pd.DataFrame) -> dict[str, Candi
     return fitted
 
 
-def train(lake: Lake, store: FeatureStore, splits: pd.DataFrame, config: HeadConfig) -> PriceModel:
+def train(lake: Lake, store: FeatureStore, splits: pd.DataFrame, config: HeadSettings) -> PriceModel:
     """The model of these features and this head."""
     return train_price_model(lake.folder("models", "mobilenet_v2"), store, splits, config)[0]
 

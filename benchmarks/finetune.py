@@ -39,7 +39,7 @@ from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_model
 from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
-from sneaker_assets.vision.settings import FeatureSettings, FinetuneSettings, HeadConfig
+from sneaker_assets.vision.settings import FeatureSettings, FinetuneSettings, HeadSettings
 
 MOST_MSE, LEAST_RATIO = 45_000.0, 2.0
 HEIGHT, WIDTH, BATCH = 160, 384, 64
@@ -74,7 +74,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
     images = {sha256: images[sha256] for sha256 in splits["sha256"].unique()}
     backbone = load_backbone("mobilenet_v2", "auto", options.weights)
     frozen = features_of(backbone, images, scratch)
-    head, _ = train_price_model(UPath(scratch / "models"), frozen, splits, HeadConfig(kind="kernel_ridge"))
+    head, _ = train_price_model(UPath(scratch / "models"), frozen, splits, HeadSettings(kind="kernel_ridge"))
     job = finetuning(options, splits, scratch)
     model, _ = finetune_price_model(UPath(scratch / "models"), frozen, splits, images, job)
     tuned = FeatureStore.open(frozen.folder.with_name(model.config["features"]["store"]))

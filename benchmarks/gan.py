@@ -40,7 +40,7 @@ from sneaker_assets.gan.images import UInt8Array, load_square_images, to_network
 from sneaker_assets.gan.quality import Embed, embedding, kernel_distance
 from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.sampling import image_grid, load_generator, sample
-from sneaker_assets.gan.settings import RECIPE_NAMES, GanConfig, Recipe, from_recipe
+from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings, Recipe, from_recipe
 from sneaker_assets.gan.state import GanState, fast_in_bfloat16
 from sneaker_assets.gan.training import train_gan, train_step
 from sneaker_assets.market.bands import price_bands
@@ -189,7 +189,7 @@ class Run:
     recipe: Recipe
     band: str
     images: Path
-    config: GanConfig
+    config: GanSettings
     weights: Path
     scratch: Path
 
@@ -235,7 +235,7 @@ def quality(options: argparse.Namespace, scratch: Path) -> None:
     )
 
 
-def settings(recipe: Recipe, epochs: int, width: int, batch: int, seed: int) -> GanConfig:
+def settings(recipe: Recipe, epochs: int, width: int, batch: int, seed: int) -> GanSettings:
     """A recipe at the same length, widths and batch as the other."""
     return from_recipe(
         recipe, epochs=epochs, batch_size=batch, generator_width=width, discriminator_width=width, seed=seed

@@ -47,7 +47,7 @@ from sneaker_assets.vision.features.extractor import Normalise
 from sneaker_assets.vision.heads.conformal import Interval, conformal_interval
 from sneaker_assets.vision.heads.training import train_head
 from sneaker_assets.vision.imaging.decoding import Frame
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.settings import HeadSettings
 
 IMAGES, HEIGHT, WIDTH = 12_897, 224, 336
 MOST_SECONDS, LEAST_SHARE = 60.0, 0.5
@@ -173,7 +173,7 @@ def fit(features: np.ndarray, products: Sequence[Product]) -> tuple[np.ndarray, 
     groups = [product.image_of or product.product_id for product in products]
     position = np.array([int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) / 2**32 for group in groups])[sold]
     sides = np.array(["train", "validation", "test"])[np.searchsorted([0.7, 0.85], position)]
-    head = train_head(features[None, sold], prices, sides, HeadConfig()).head
+    head = train_head(features[None, sold], prices, sides, HeadSettings()).head
     with torch.inference_mode():
         predicted = head(torch.from_numpy(features[sold])).double().numpy()
     held_out = sides == "validation"

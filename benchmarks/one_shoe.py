@@ -33,7 +33,7 @@ from sneaker_assets.vision.evaluation.leaderboard import rank_models
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.pricing.price_model import train_price_model
 from sneaker_assets.vision.pricing.similarity_index import keep_similar
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.settings import HeadSettings
 
 MOST_SECONDS = 5.0
 KNOWN, FOLDER = 60, 100
@@ -106,7 +106,7 @@ def make_lake(lake: Lake, name: str, weights: Path | None) -> None:
     store = open_store(lake.folder("features"), backbone)
     update_store(store, backbone, {sha256: lake.image(sha256) for sha256 in shoes["sha256"]}, torch.device("cpu"))
     splits = assign_splits(shoes)
-    model, _ = train_price_model(lake.folder("models", name), store, splits, HeadConfig(kind="ridge"))
+    model, _ = train_price_model(lake.folder("models", name), store, splits, HeadSettings(kind="ridge"))
     folder = model.folder.relative_to(lake.root).as_posix()
     scores = evaluate(model, predict_listings(model, store, splits), folder)
     keep_similar(model, store, shoes)

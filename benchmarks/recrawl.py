@@ -18,7 +18,7 @@ from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.pricing.price_model import train_price_model
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.settings import HeadSettings
 
 NEW_SHARE = 0.01
 MOST_SHARE = 0.05
@@ -70,7 +70,7 @@ def run(folder: Path, backbone: Backbone, listings: pd.DataFrame) -> tuple[float
     store = open_store(UPath(folder / "features"), backbone)
     images = {sha256: UPath(folder / sha256) for sha256 in listings["sha256"]}
     computed = update_store(store, backbone, images, torch.device("cpu"))
-    train_price_model(UPath(folder / "models"), store, assign_splits(listings), HeadConfig())
+    train_price_model(UPath(folder / "models"), store, assign_splits(listings), HeadSettings())
     return time.monotonic() - began, computed
 
 

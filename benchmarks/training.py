@@ -24,7 +24,7 @@ from upath import UPath
 from sneaker_assets.vision.backbones.backbone import load_backbone
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.heads.training import train_head
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.settings import HeadSettings
 
 EPOCHS, BATCH = 60, 64
 TIMED_EPOCHS = 2
@@ -75,7 +75,7 @@ def time_ours(folder: Path, images: list[Path], prices: np.ndarray) -> float:
     store = open_store(UPath(folder / "features"), backbone)
     update_store(store, backbone, {path.name: UPath(path) for path in images}, CPU)
     features = store.gather_views([path.name for path in images])
-    trained = train_head(features, prices, sides, HeadConfig(epochs=EPOCHS, batch_size=BATCH, patience=EPOCHS))
+    trained = train_head(features, prices, sides, HeadSettings(epochs=EPOCHS, batch_size=BATCH, patience=EPOCHS))
     assert len(trained.history) == EPOCHS
     return time.monotonic() - began
 

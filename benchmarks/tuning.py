@@ -63,7 +63,7 @@ def main() -> None:
         given_up_early=int((networks["state"] == "pruned").sum()),
         seconds=round(seconds, 1),
         networks_a_minute=round(60 * len(networks) / seconds, 1),
-        least_by_kind={kind: round(value, 1) for kind, value in least.items()},
+        min_by_kind={kind: round(value, 1) for kind, value in least.items()},
         default_by_kind={kind: round(value, 1) for kind, value in defaults.items()},
         published=bool(options.archive),
         threads=torch.get_num_threads(),

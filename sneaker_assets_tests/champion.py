@@ -16,11 +16,11 @@ from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
 from sneaker_assets.vision.pricing.pricer import Pricer
 from sneaker_assets.vision.pricing.similarity_index import keep_similar
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.settings import HeadSettings
 from sneaker_assets_tests.builders import NOON, listings, store_pictures
 
 CPU = torch.device("cpu")
-RIDGE = HeadConfig(kind="ridge")
+RIDGE = HeadSettings(kind="ridge")
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,14 @@ class Champion:
     def pricer(self) -> Pricer:
         return Pricer.load(self.model.folder, None, CPU)
 
-    def train(self, config: HeadConfig) -> tuple[PriceModel, pd.DataFrame]:
+    def train(self, config: HeadSettings) -> tuple[PriceModel, pd.DataFrame]:
         """A model of these rows, and its evaluation metrics."""
         return train(self.lake, self.store, self.splits, config)
 
 
-def train(lake: Lake, store: FeatureStore, splits: pd.DataFrame, config: HeadConfig) -> tuple[PriceModel, pd.DataFrame]:
+def train(
+    lake: Lake, store: FeatureStore, splits: pd.DataFrame, config: HeadSettings
+) -> tuple[PriceModel, pd.DataFrame]:
     model, _ = train_price_model(lake.folder("models", "mobilenet_v2"), store, splits, config)
     name = model.folder.relative_to(lake.root).as_posix()
     return model, evaluate(model, predict_listings(model, store, splits), name)

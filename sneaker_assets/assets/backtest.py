@@ -19,9 +19,9 @@ from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourc
 class BacktestConfig(dg.Config):
     """When predictions count as good enough."""
 
-    least_rows: int = Field(default=20, gt=0, description="Pairs below which the checks say nothing.")
-    least_coverage: float = Field(default=0.8, ge=0, le=1, description="Share that 90 % intervals must hold.")
-    least_p_value: float = Field(
+    min_rows: int = Field(default=20, gt=0, description="Pairs below which the checks say nothing.")
+    min_coverage: float = Field(default=0.8, ge=0, le=1, description="Share that 90 % intervals must hold.")
+    min_p_value: float = Field(
         default=0.001, ge=0, le=1, description="Kolmogorov-Smirnov: below it later residuals are unlike earlier ones."
     )
 
@@ -140,10 +140,10 @@ def _told(
             **show_figure(folder, "backtest", figures.backtest(paired, scores, title)),
         },
     )
-    enough = len(paired) >= config.least_rows
+    enough = len(paired) >= config.min_rows
     coverage = float(paired["covered"].mean()) if len(paired) else 1.0
     statistic, p_value = backtest.residual_drift(paired)
     holds, steady = checks
-    yield check_result(holds, not enough or coverage >= config.least_coverage, coverage=coverage, rows=len(paired))
-    alike = p_value >= config.least_p_value
+    yield check_result(holds, not enough or coverage >= config.min_coverage, coverage=coverage, rows=len(paired))
+    alike = p_value >= config.min_p_value
     yield check_result(steady, not enough or alike, ks_statistic=statistic, ks_p_value=p_value, rows=len(paired))

@@ -37,9 +37,9 @@ class CleaningConfig(dg.Config):
     cap: float = Field(default=1367.0, gt=0, description="fixed_cap: the highest price that is kept, US dollars.")
     twin_tolerance: float = Field(default=0.10, ge=0, description="How far apart the prices of one picture may be.")
     twin_resolution: Resolution = Field(default="median", description="What becomes of twins further apart.")
-    most_removed: float = Field(default=0.25, ge=0, le=1, description="Share of the priced listings that may go.")
-    most_fence_drift: float = Field(default=0.2, ge=0, description="How far a fence may move, as a share of it.")
-    most_price_drift: float = Field(default=0.25, ge=0, description="Population stability index that is tolerable.")
+    max_removed: float = Field(default=0.25, ge=0, le=1, description="Share of the priced listings that may go.")
+    max_fence_drift: float = Field(default=0.2, ge=0, description="How far a fence may move, as a share of it.")
+    max_price_drift: float = Field(default=0.25, ge=0, description="Population stability index that is tolerable.")
 
 
 class SplitConfig(dg.Config):
@@ -53,7 +53,7 @@ class SplitConfig(dg.Config):
     released_after: str | None = Field(
         default=None, description="A date, YYYY-MM-DD: test on what was released then or later."
     )
-    least_p_value: float = Field(
+    min_p_value: float = Field(
         default=0.001, ge=0, le=1, description="Kolmogorov-Smirnov: below it the sides' prices are unlike."
     )
 
@@ -145,11 +145,11 @@ def _judge_cleaning(
     distance, p_value = drift.distribution_distance(*prices) if prices else (0.0, 1.0)
     return [
         check_result(_COMPLETE, unaccounted == 0, unaccounted=unaccounted),
-        check_result(_REMOVED, removed <= config.most_removed, share_removed=removed, most_removed=config.most_removed),
-        check_result(_FENCE, moved <= config.most_fence_drift, fence_drift=moved),
+        check_result(_REMOVED, removed <= config.max_removed, share_removed=removed, max_removed=config.max_removed),
+        check_result(_FENCE, moved <= config.max_fence_drift, fence_drift=moved),
         check_result(
             _PRICES,
-            stability <= config.most_price_drift,
+            stability <= config.max_price_drift,
             population_stability_index=stability,
             ks_statistic=distance,
             ks_p_value=p_value,
@@ -220,7 +220,7 @@ def splits(clean_listings: pd.DataFrame, config: SplitConfig, lake: LakeResource
             ),
             check_result(
                 _ALIKE,
-                all(p_value >= config.least_p_value for _, p_value in differences.values()),
+                all(p_value >= config.min_p_value for _, p_value in differences.values()),
                 statistics={side: statistic for side, (statistic, _) in differences.items()},
                 p_values={side: p_value for side, (_, p_value) in differences.items()},
             ),

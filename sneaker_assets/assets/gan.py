@@ -12,7 +12,7 @@ from sneaker_assets import figures
 from sneaker_assets.assets.checks import check_result, warning_check
 from sneaker_assets.assets.metadata import OWNERS, show_figure, show_png
 from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
-from sneaker_assets.gan.settings import GanConfig, Recipe, from_recipe
+from sneaker_assets.gan.settings import GanSettings, Recipe, from_recipe
 from sneaker_assets.lake import Lake
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
 from sneaker_assets.vision.settings import WeightsChoice
@@ -37,23 +37,23 @@ class GanTrainingConfig(JudgingConfig):
     """How a band's GAN is trained; 220 epochs want a GPU. What is left empty is the recipe's."""
 
     recipe: Recipe = Field(default="default", description="default (the best measured) or article (its training).")
-    epochs: int = Field(default=GanConfig.epochs, gt=0, description="Passes over the images; more later go on.")
-    batch_size: int = Field(default=GanConfig.batch_size, gt=1, description="Images a step.")
-    size: int = Field(default=GanConfig.size, description="Side of the images in pixels: 64 or 128.")
-    generator_width: int = Field(default=GanConfig.generator_width, gt=0, description="Channels of the last block.")
+    epochs: int = Field(default=GanSettings.epochs, gt=0, description="Passes over the images; more later go on.")
+    batch_size: int = Field(default=GanSettings.batch_size, gt=1, description="Images a step.")
+    size: int = Field(default=GanSettings.size, description="Side of the images in pixels: 64 or 128.")
+    generator_width: int = Field(default=GanSettings.generator_width, gt=0, description="Channels of the last block.")
     discriminator_width: int = Field(
-        default=GanConfig.discriminator_width, gt=0, description="Channels of the first block."
+        default=GanSettings.discriminator_width, gt=0, description="Channels of the first block."
     )
     generator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the generator.")
     discriminator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the discriminator.")
     ema_decay: float | None = Field(default=None, ge=0, lt=1, description="What the averaged generator keeps a step.")
     augment: bool | None = Field(default=None, description="Whether the discriminator sees its images shifted.")
     spectral_norm: bool | None = Field(default=None, description="Whether the discriminator is kept from running away.")
-    checkpoint_every: int = Field(default=GanConfig.checkpoint_every, gt=0, description="Epochs between checkpoints.")
-    seed: int = Field(default=GanConfig.seed, description="Another seed is another generator.")
+    checkpoint_every: int = Field(default=GanSettings.checkpoint_every, gt=0, description="Epochs between checkpoints.")
+    seed: int = Field(default=GanSettings.seed, description="Another seed is another generator.")
     judged: int = Field(default=1000, ge=0, description="Samples judged at each checkpoint; 0 judges none.")
 
-    def settings(self) -> GanConfig:
+    def settings(self) -> GanSettings:
         """The same, as the domain has it."""
         return from_recipe(**self.model_dump(exclude={"backbone", "weights", "judged"}))
 

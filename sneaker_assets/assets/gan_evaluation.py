@@ -34,10 +34,10 @@ class GanEvaluationConfig(JudgingConfig):
 
     samples: int = Field(default=2000, ge=8, description="Samples to judge; not more than there are training images.")
     seed: int = Field(default=1, description="Of the noise that is judged.")
-    least_diversity: float = Field(
+    min_diversity: float = Field(
         default=0.3, ge=0, description="Distance between samples as a share of that between training images."
     )
-    most_close: float = Field(
+    max_close: float = Field(
         default=0.25, ge=0, le=1, description="Share of samples that may be as near to training images as 5 % are."
     )
     worst_rise: float = Field(
@@ -144,13 +144,11 @@ def _judge(scores: Scores, history: pd.DataFrame, config: GanEvaluationConfig) -
     """What the figures mean; what cannot be told is skipped."""
     drawn, judged = scores["generated"], history.dropna(subset=["kid"]) if "kid" in history else history[:0]
     diversity, close = float(drawn["diversity"]), float(drawn["close"])
-    yield check_result(
-        _COLLAPSE, diversity >= config.least_diversity, diversity=diversity, recall=float(drawn["recall"])
-    )
+    yield check_result(_COLLAPSE, diversity >= config.min_diversity, diversity=diversity, recall=float(drawn["recall"]))
     if math.isnan(close):
         yield skipped(_COPIES, "the band has too few held-out images to measure closeness by")
     else:
-        yield check_result(_COPIES, close <= config.most_close, close=close)
+        yield check_result(_COPIES, close <= config.max_close, close=close)
     if judged.empty:
         yield skipped(_DIVERGENCE, "no samples were judged during the training")
     else:

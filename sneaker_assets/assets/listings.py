@@ -33,10 +33,12 @@ class ListingConfig(dg.Config):
     twin_distance: int = Field(default=16, ge=0, le=64, description="Bits of 256 that twins' hashes may differ in.")
     twin_shape: float = Field(default=0.03, ge=0, description="Relative difference of twins' width over height.")
     twin_colour: float = Field(default=8.0, ge=0, le=255, description="Difference of twins' mean colours, of 255.")
-    most_lost: float = Field(default=0.2, ge=0, le=1, description="Share of the last run's rows that may be gone.")
-    most_missing: float = Field(default=0.5, ge=0, le=1, description="Share of listings that may be without a price.")
-    most_twins: float = Field(default=0.5, ge=0, le=1, description="Share of listings that may repeat a picture.")
-    most_shift: float = Field(default=0.2, ge=0, le=1, description="How far a label kind's share of a site may move.")
+    max_lost: float = Field(default=0.2, ge=0, le=1, description="Share of the last run's rows that may be gone.")
+    max_missing: float = Field(default=0.5, ge=0, le=1, description="Share of listings that may be without a price.")
+    max_near_duplicates: float = Field(
+        default=0.5, ge=0, le=1, description="Share of listings that may repeat a picture."
+    )
+    max_shift: float = Field(default=0.2, ge=0, le=1, description="How far a label kind's share of a site may move.")
 
 
 _ROWS = blocking_check("listings", "keeps_its_rows", "Few listings of the last run are gone.")
@@ -120,13 +122,18 @@ def listings(
     yield from publish(
         [output],
         [
-            check_result(_ROWS, lost <= config.most_lost, share_lost=lost, most_lost=config.most_lost),
+            check_result(_ROWS, lost <= config.max_lost, share_lost=lost, max_lost=config.max_lost),
             check_result(
-                _MISSING, missing <= config.most_missing, share_missing=missing, most_missing=config.most_missing
+                _MISSING, missing <= config.max_missing, share_missing=missing, max_missing=config.max_missing
             ),
-            check_result(_TWINS, repeated <= config.most_twins, share_repeated=repeated, most_twins=config.most_twins),
             check_result(
-                _KINDS, shift <= config.most_shift, greatest_shift=shift, label_shares=preview(shares, rows=50)
+                _TWINS,
+                repeated <= config.max_near_duplicates,
+                share_repeated=repeated,
+                max_near_duplicates=config.max_near_duplicates,
+            ),
+            check_result(
+                _KINDS, shift <= config.max_shift, greatest_shift=shift, label_shares=preview(shares, rows=50)
             ),
         ],
     )

@@ -24,10 +24,10 @@ class RatesConfig(dg.Config):
 class PriceHistoryConfig(dg.Config):
     """What is tolerable in a price history."""
 
-    most_errors: float = Field(
+    max_errors: float = Field(
         default=0.05, ge=0, le=1, description="Share of the amounts that may be without a price in US dollars."
     )
-    oldest_rate_days: float = Field(default=45, gt=0, description="How much older than a price its rate may be.")
+    max_rate_age_days: float = Field(default=45, gt=0, description="How much older than a price its rate may be.")
 
 
 _ERRORS = blocking_check(
@@ -91,12 +91,12 @@ def price_observations(raw_scrapes: pd.DataFrame, fx_rates: pd.DataFrame, config
             check_result(
                 _ERRORS,
                 not wrong.any(),
-                warn=errors <= config.most_errors,
+                warn=errors <= config.max_errors,
                 errors=int(wrong.sum()),
                 share=errors,
-                most_errors=config.most_errors,
+                max_errors=config.max_errors,
                 problems=problems,
             ),
-            check_result(_RATE_AGE, days <= config.oldest_rate_days, oldest_rate_days=float(days)),
+            check_result(_RATE_AGE, days <= config.max_rate_age_days, max_rate_age_days=float(days)),
         ],
     )

@@ -61,7 +61,7 @@ def raw_scrapes(
         check_name="pages_yield_what_they_list",
         passed=report.complete,
         metadata={
-            "least_share": report.least_share,
+            "min_share": report.min_share,
             "listed": report.listed,
             "yielded": report.yielded,
             "pages_failed": report.failed,

@@ -24,7 +24,7 @@ from sneaker_assets.gan.settings import RECIPE_NAMES
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.vision.backbones.architectures import BACKBONES, get_architecture
-from sneaker_assets.vision.settings import FeatureSettings, HeadConfig, HeadKind
+from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -257,7 +257,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--backbone", action="append", help=f"of {', '.join(BACKBONES)}; default: vgg16; repeatable")
     parser.add_argument("--weights", default="auto", choices=("auto", "imagenet", "none"), help="default: auto")
-    parser.add_argument("--head", default=HeadConfig.kind, choices=get_args(HeadKind), help="default: %(default)s")
+    parser.add_argument("--head", default=HeadSettings.kind, choices=get_args(HeadKind), help="default: %(default)s")
     parser.add_argument("--epochs", type=int, default=60, help="of the price model; default: 60")
     parser.add_argument("--gan-epochs", type=int, default=220, help="default: 220, for which you want a GPU")
     parser.add_argument("--gan-width", type=int, default=64, help="channels of the networks; default: 64")

@@ -89,6 +89,6 @@ def _problem(future: Future[tuple[pd.DataFrame, CrawlReport | None]], seen_befor
     if report is not None and not report.complete:
         return (
             f"{report.failed} of its pages could not be fetched, {report.unreadable} could not be read, and the worst "
-            f"read yielded {report.least_share:.0%} of what it lists"
+            f"read yielded {report.min_share:.0%} of what it lists"
         )
     return None

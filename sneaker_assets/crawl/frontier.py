@@ -39,7 +39,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a walk's pages came to, by the state they ended in; ``least_share`` is the worst page's yield."""
+    """What a walk's pages came to, by the state they ended in; ``min_share`` is the worst page's yield."""
 
     read: int
     unchanged: int
@@ -47,7 +47,7 @@ class Tally:
     unreadable: int
     listed: int
     yielded: int
-    least_share: float
+    min_share: float
 
 
 class Frontier:
@@ -259,7 +259,7 @@ class Walk:
             by_state.get("unreadable", 0),
             listed=sum(listed for listed, _ in pages),
             yielded=sum(yielded for _, yielded in pages),
-            least_share=min((yielded / listed for listed, yielded in pages if listed), default=1.0),
+            min_share=min((yielded / listed for listed, yielded in pages if listed), default=1.0),
         )
 
 

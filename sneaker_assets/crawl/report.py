@@ -20,7 +20,7 @@ class CrawlReport:
         unreadable: pages that came and could not be read.
         listed: products that the pages said they list.
         yielded: products that were read off them.
-        least_share: the smallest share of its own products that a page yielded.
+        min_share: the smallest share of its own products that a page yielded.
         requests: requests sent, robots.txt and retries included; 0 where nothing was asked over a network.
         megabytes: millions of bytes received.
         held_back: requests that waited because a host had asked for it.
@@ -32,7 +32,7 @@ class CrawlReport:
     unreadable: int = 0
     listed: int = 0
     yielded: int = 0
-    least_share: float = 1.0
+    min_share: float = 1.0
     requests: int = 0
     megabytes: float = 0.0
     held_back: int = 0
@@ -40,7 +40,7 @@ class CrawlReport:
     @property
     def complete(self) -> bool:
         """Whether every page was read, each for nearly all that it lists."""
-        return self.failed == self.unreadable == 0 and self.least_share >= LEAST_SHARE
+        return self.failed == self.unreadable == 0 and self.min_share >= LEAST_SHARE
 
     @classmethod
     def of(cls, tally: Tally, fetcher: Fetcher) -> "CrawlReport":
@@ -53,7 +53,7 @@ class CrawlReport:
             unreadable=tally.unreadable,
             listed=tally.listed,
             yielded=tally.yielded,
-            least_share=tally.least_share,
+            min_share=tally.min_share,
             requests=requests,
             megabytes=round(n_bytes / 1e6, 1),
             held_back=held_back,

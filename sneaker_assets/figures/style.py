@@ -49,13 +49,13 @@ def to_png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def thumbnail(png: bytes, most_bytes: int = 20_000) -> bytes:
-    """A palette PNG of at most ``most_bytes``, as wide as that allows and never wider than 640 pixels."""
+def thumbnail(png: bytes, max_bytes: int = 20_000) -> bytes:
+    """A palette PNG of at most ``max_bytes``, as wide as that allows and never wider than 640 pixels."""
     with Image.open(io.BytesIO(png)) as opened:
         image = opened.convert("RGB")
     width = 640
-    while len(small := _palette_png(image, width)) > most_bytes and width > 80:
-        width = max(80, int(0.95 * width * (most_bytes / len(small)) ** 0.5))
+    while len(small := _palette_png(image, width)) > max_bytes and width > 80:
+        width = max(80, int(0.95 * width * (max_bytes / len(small)) ** 0.5))
     return small
 
 

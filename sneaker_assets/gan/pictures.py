@@ -42,8 +42,8 @@ def between(start: Tensor, end: Tensor, count: int) -> Tensor:
     return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)
 
 
-def animation(frames: Sequence[Image.Image], milliseconds: int = 200, most_bytes: int = MOST_BYTES) -> bytes:
-    """Pictures of one size as an animated WebP of at most ``most_bytes``, coarser where it has to be.
+def animation(frames: Sequence[Image.Image], milliseconds: int = 200, max_bytes: int = MOST_BYTES) -> bytes:
+    """Pictures of one size as an animated WebP of at most ``max_bytes``, coarser where it has to be.
 
     Raises:
         ValueError: there is no picture, or even the coarsest animation is larger.
@@ -63,6 +63,6 @@ def animation(frames: Sequence[Image.Image], milliseconds: int = 200, most_bytes
                 loop=0,
                 quality=quality,
             )
-            if file.tell() <= most_bytes:
+            if file.tell() <= max_bytes:
                 return file.getvalue()
-    raise ValueError(f"{len(frames)} pictures do not fit into an animation of {most_bytes:,} bytes: show fewer")
+    raise ValueError(f"{len(frames)} pictures do not fit into an animation of {max_bytes:,} bytes: show fewer")

@@ -21,7 +21,7 @@ from upath import UPath
 
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.sampling import image_grid, sample
-from sneaker_assets.gan.settings import GanConfig
+from sneaker_assets.gan.settings import GanSettings
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.lake import LakeError, read_json, write_bytes, write_json, write_table
 from sneaker_assets.torch_utils import checkpoint
@@ -58,7 +58,7 @@ class GanRun:
     trained: int
 
 
-def run_name(images: UInt8Array, config: GanConfig) -> str:
+def run_name(images: UInt8Array, config: GanSettings) -> str:
     """Sixteen hex digits that name a run: the same images and settings, however long it has been trained."""
     free = {"epochs", "checkpoint_every"}
     settings = {name: value for name, value in asdict(config).items() if name not in free}

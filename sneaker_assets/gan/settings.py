@@ -9,7 +9,7 @@ RECIPE_NAMES: tuple[Recipe, ...] = get_args(Recipe)
 
 
 @dataclass(frozen=True)
-class GanConfig:
+class GanSettings:
     """The settings of one training; as they stand, the default recipe.
 
     The loss is binary cross-entropy on logits, in either recipe.
@@ -47,9 +47,9 @@ class GanConfig:
     checkpoint_every: int = 10
 
 
-RECIPES: Mapping[Recipe, GanConfig] = {
-    "default": GanConfig(),
-    "article": GanConfig(
+RECIPES: Mapping[Recipe, GanSettings] = {
+    "default": GanSettings(),
+    "article": GanSettings(
         generator_lr=2e-4,
         discriminator_lr=2e-5,
         betas=(0.55, 0.999),
@@ -61,7 +61,7 @@ RECIPES: Mapping[Recipe, GanConfig] = {
 """``article`` trains as the article did; ``default`` is the best of those measured: see ``benchmarks/RESULTS.md``."""
 
 
-def from_recipe(recipe: str, **changed: Any) -> GanConfig:
+def from_recipe(recipe: str, **changed: Any) -> GanSettings:
     """The settings of a recipe, with single values changed; None leaves the recipe's own.
 
     Raises:

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import update_bn
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.networks import Discriminator, Generator, bound, initialise
 from sneaker_assets.gan.sampling import draw
-from sneaker_assets.gan.settings import GanConfig
+from sneaker_assets.gan.settings import GanSettings
 
 FIXED_SAMPLES = 64
 """Pictures drawn from the same noise after every interval."""
@@ -36,7 +36,7 @@ class GanState:
         device: where the networks live.
     """
 
-    def __init__(self, config: GanConfig, device: torch.device) -> None:
+    def __init__(self, config: GanSettings, device: torch.device) -> None:
         self.config = config
         self.device = device
         self.epoch = 0

@@ -23,7 +23,7 @@ from sneaker_assets.gan import run
 from sneaker_assets.gan.augment import shifted
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array, to_network
 from sneaker_assets.gan.run import GanRun, run_name
-from sneaker_assets.gan.settings import GanConfig
+from sneaker_assets.gan.settings import GanSettings
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.lake import read_json
 from sneaker_assets.progress import Progress
@@ -44,7 +44,7 @@ class GanDiverged(RuntimeError):  # noqa: N818 - an outcome of training, as Stop
 
 
 def train_gan(
-    images: UInt8Array, config: GanConfig, folder: UPath, device: torch.device, judge: "Judge | None" = None
+    images: UInt8Array, config: GanSettings, folder: UPath, device: torch.device, judge: "Judge | None" = None
 ) -> GanRun:
     """Train a generator until it has seen the images ``config.epochs`` times, going on from where ``folder`` is.
 
@@ -126,7 +126,7 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
 
 
 @contextmanager
-def _threads_for(config: GanConfig) -> Iterator[None]:
+def _threads_for(config: GanSettings) -> Iterator[None]:
     """One thread for narrow networks: two wait for each other at every layer, ruinously so on a busy machine.
 
     Measured on two busy cores at widths 24 and 16, batch 16: 73 to 203 ms a step with one, 270 to 2,200 ms with two.
@@ -154,7 +154,7 @@ def _fast_floats(device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = before[1]
 
 
-def _check(images: UInt8Array, config: GanConfig) -> None:
+def _check(images: UInt8Array, config: GanSettings) -> None:
     count, shape = len(images), (config.size, config.size, 3)
     if images.shape[1:] != shape:
         raise ValueError(f"images of shape {images.shape[1:]}, but the settings ask for {shape}")

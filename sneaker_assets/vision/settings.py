@@ -46,7 +46,7 @@ ARTICLE_FEATURES = FeatureSettings(fit="squash", height=224, width=336, keep="ma
 
 
 @dataclass(frozen=True)
-class HeadConfig:
+class HeadSettings:
     """How a head is trained on the backbone's features; the numbers of the networks are the article's.
 
     ``patience`` is how many epochs without progress end the training; ``hidden`` is the pooled network's width;

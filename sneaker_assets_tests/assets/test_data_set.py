@@ -71,7 +71,7 @@ def first_build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dg.Exec
     with dg.DagsterInstance.ephemeral() as instance:
         made = DataSet(Lake.at(tmp_path_factory.mktemp("built") / "lake"), instance)
         made.scrape([100.0 + 5 * (i % 10) for i in range(20)])
-        return made.lake, made.build(listings={"most_twins": 1.0})
+        return made.lake, made.build(listings={"max_near_duplicates": 1.0})
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_second_build_reads_only_new_images_and_says_what_it_removed(built: Da
     made.lake.image(made.pictures[0]).unlink()
     made.pictures[0] = made.pictures[1]
     made.scrape([100.0 + i for i in range(18)] + [1e6, None], observed_at=NOON + timedelta(days=1))
-    result = made.build(listings={"most_lost": 1.0})
+    result = made.build(listings={"max_lost": 1.0})
     new = [
         event.materialization.metadata["new_images"].value
         for event in result.get_asset_materialization_events()
@@ -128,7 +128,7 @@ def test_a_second_build_reads_only_new_images_and_says_what_it_removed(built: Da
 def test_a_warning_is_told_and_stops_nothing(built: DataSet) -> None:
     made = built
     made.scrape([300.0 + 50 * (i % 10) for i in range(20)], label_kind="lowest_ask")
-    second = made.build(listings={"most_twins": 1.0})
+    second = made.build(listings={"max_near_duplicates": 1.0})
     assert made.table("clean_listings")["price"].min() == 300.0
     told = failed(second)
     assert {told[name] for name in ("label_kinds_are_steady", "fence_is_steady", "prices_are_steady")} == {"WARN"}

@@ -104,7 +104,7 @@ def test_a_page_that_lists_thirty_and_yields_twelve_fails_the_check(lake: Lake, 
     result = run(lake, ShopResource(base=shop.base), raw_scrapes)
     (evaluation,) = result.get_asset_check_evaluations()
     assert not evaluation.passed
-    assert evaluation.metadata["least_share"].value == 0.4
+    assert evaluation.metadata["min_share"].value == 0.4
     assert (evaluation.metadata["listed"].value, evaluation.metadata["yielded"].value) == (30, 12)
 
 

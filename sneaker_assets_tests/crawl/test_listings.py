@@ -187,7 +187,7 @@ def test_a_page_that_lists_more_than_it_yields_is_counted(shop: Shop, walk: Call
         return replace(read_page(body, url), listed=2)
 
     tally = walk(half_read).tally()
-    assert (tally.listed, tally.yielded, tally.least_share) == (4, 3, 0.5)
+    assert (tally.listed, tally.yielded, tally.min_share) == (4, 3, 0.5)
 
 
 @pytest.mark.parametrize("site", ["stockx", "farfetch"])

@@ -8,10 +8,10 @@ import torch
 from PIL import Image, ImageDraw
 
 from sneaker_assets.gan.images import UInt8Array
-from sneaker_assets.gan.settings import GanConfig
+from sneaker_assets.gan.settings import GanSettings
 
 CPU = torch.device("cpu")
-SMALL = GanConfig(epochs=4, batch_size=8, generator_width=8, discriminator_width=8, latent=16, checkpoint_every=2)
+SMALL = GanSettings(epochs=4, batch_size=8, generator_width=8, discriminator_width=8, latent=16, checkpoint_every=2)
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ def test_an_animation_shows_every_frame() -> None:
 
 def test_an_animation_gets_coarser_to_stay_small() -> None:
     whole = animation(noise(8))
-    small = animation(noise(8), most_bytes=len(whole) // 6)
+    small = animation(noise(8), max_bytes=len(whole) // 6)
     assert len(small) <= len(whole) // 6
     with Image.open(io.BytesIO(small)) as film:
         assert getattr(film, "n_frames", 1) == 8
@@ -50,4 +50,4 @@ def test_what_makes_no_animation_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a picture"):
         animation([])
     with pytest.raises(ValueError, match="8 pictures do not fit into an animation of 100 bytes"):
-        animation(noise(8), most_bytes=100)
+        animation(noise(8), max_bytes=100)

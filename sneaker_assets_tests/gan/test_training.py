@@ -24,7 +24,7 @@ from sneaker_assets.gan.images import UInt8Array, to_network
 from sneaker_assets.gan.quality import Judge
 from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.sampling import load_generator, sample
-from sneaker_assets.gan.settings import GanConfig, from_recipe
+from sneaker_assets.gan.settings import GanSettings, from_recipe
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.gan.training import GanDiverged, train_gan
 from sneaker_assets.lake import LakeError
@@ -94,7 +94,7 @@ def test_the_same_seed_is_the_same_run_whatever_else_draws_numbers(undisturbed: 
 
 
 @pytest.mark.parametrize("other", [replace(SMALL, seed=1), replace(SMALL, augment=False)])
-def test_another_seed_or_setting_is_another_run(undisturbed: Path, tmp_path: Path, other: GanConfig) -> None:
+def test_another_seed_or_setting_is_another_run(undisturbed: Path, tmp_path: Path, other: GanSettings) -> None:
     trained = train_gan(IMAGES, replace(other, epochs=1), UPath(tmp_path), CPU)
     assert trained.history["generator_loss"][0] != losses_of(undisturbed)["generator_loss"][0]
 

@@ -22,10 +22,10 @@ from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.conformal import LEAST_PRICE, conformal_interval
 from sneaker_assets.vision.heads.training import train_head
 from sneaker_assets.vision.pricing.price_model import price_rows
-from sneaker_assets.vision.settings import FeatureSettings, HeadConfig
+from sneaker_assets.vision.settings import FeatureSettings, HeadSettings
 from sneaker_assets.vision.types import Features
 
-HEAD = HeadConfig(kind="ridge", target="log")
+HEAD = HeadSettings(kind="ridge", target="log")
 LEAST_KNOWN = 30
 """Known prices below which nothing is predicted: a tenth of that must do for the interval."""
 

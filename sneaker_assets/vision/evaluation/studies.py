@@ -18,9 +18,9 @@ from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.networks import PriceHead
 from sneaker_assets.vision.heads.training import TrainedHead, train_head
 from sneaker_assets.vision.pricing.price_model import price_rows
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.settings import HeadSettings
 
-RIDGE = HeadConfig(kind="ridge")
+RIDGE = HeadSettings(kind="ridge")
 LISTING_SPLIT_SEED = 0
 
 
@@ -84,7 +84,7 @@ def outlier_ablation(
     store: FeatureStore,
     listings: pd.DataFrame,
     clean_listings: pd.DataFrame,
-    config: HeadConfig | None = None,
+    config: HeadSettings | None = None,
 ) -> Ablation:
     """Train with and without the outliers and score both models on both test populations.
 
@@ -98,7 +98,7 @@ def outlier_ablation(
     priced = listings[listings["price"].notna()]
     populations = {"all": assign_splits(priced), "clean": assign_splits(clean_listings)}
     tests = {name: rows[rows["split"] == "test"] for name, rows in populations.items()}
-    trained = {name: _train(store, splits, config or HeadConfig()) for name, splits in populations.items()}
+    trained = {name: _train(store, splits, config or HeadSettings()) for name, splits in populations.items()}
     rows = [
         {"backbone": backbone, "trained_on": trained_on, "scored_on": scored_on}
         | regression_metrics(test["price"].to_numpy(), _priced(store, by.head, test))
@@ -109,7 +109,7 @@ def outlier_ablation(
     return Ablation(pd.DataFrame(rows, columns=list(OutlierAblation.to_schema().columns)), trained)
 
 
-def _train(store: FeatureStore, splits: pd.DataFrame, config: HeadConfig) -> TrainedHead:
+def _train(store: FeatureStore, splits: pd.DataFrame, config: HeadSettings) -> TrainedHead:
     features, prices = store.gather_views(splits["sha256"].tolist()), splits["price"].to_numpy()
     return train_head(features, prices, splits["split"].to_numpy(dtype=str), config, blocks=store.blocks)
 

@@ -34,7 +34,7 @@ from sneaker_assets.vision.heads.networks import PriceHead, build_head
 from sneaker_assets.vision.heads.training import TrainedHead, train_head, with_kernel
 from sneaker_assets.vision.heads.training_rows import Rows, split_rows
 from sneaker_assets.vision.pricing.price_model import PriceModel, fingerprint, price_rows, save_price_model
-from sneaker_assets.vision.settings import FinetuneSettings, HeadConfig, WeightsChoice
+from sneaker_assets.vision.settings import FinetuneSettings, HeadSettings, WeightsChoice
 
 logger = logging.getLogger(__name__)
 
@@ -120,9 +120,9 @@ def _first_head(features: NDArray[np.float32], rows: Rows, settings: FinetuneSet
     return train_head(features[None], rows.prices.double().numpy(), sides, config).head
 
 
-def head_config(settings: FinetuneSettings) -> HeadConfig:
+def head_config(settings: FinetuneSettings) -> HeadSettings:
     """The head that is trained along, as a price model's settings have it."""
-    return HeadConfig(
+    return HeadSettings(
         target=settings.target,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
@@ -189,7 +189,7 @@ def finetune_price_model(
 
 
 def _with_its_kernel(
-    network: TrainedHead, store: FeatureStore, splits: pd.DataFrame, config: HeadConfig
+    network: TrainedHead, store: FeatureStore, splits: pd.DataFrame, config: HeadSettings
 ) -> TrainedHead:
     """The head that was trained along, mixed with a kernel ridge on the trained network's maps of three sizes."""
     features = store.gather_views(splits["sha256"].tolist())

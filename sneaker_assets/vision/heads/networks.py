@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from sneaker_assets.vision.settings import CLOSED_FORMS, HeadConfig
+from sneaker_assets.vision.settings import CLOSED_FORMS, HeadSettings
 
 
 class PriceHead(nn.Module):
@@ -127,7 +127,7 @@ class EnsembleBody(nn.Module):
         return mixed
 
 
-def build_head(config: HeadConfig, n_features: int, n_support: int = 0) -> PriceHead:
+def build_head(config: HeadSettings, n_features: int, n_support: int = 0) -> PriceHead:
     """The head that this configuration asks for, with random or empty weights; ``n_support`` is a kernel's rows."""
     return PriceHead(
         _body(config, n_features, n_support),
@@ -137,7 +137,7 @@ def build_head(config: HeadConfig, n_features: int, n_support: int = 0) -> Price
     )
 
 
-def _body(config: HeadConfig, n_features: int, n_support: int) -> nn.Module:
+def _body(config: HeadSettings, n_features: int, n_support: int) -> nn.Module:
     if config.kind == "kernel_ridge":
         return KernelBody(n_support, n_features)
     if config.kind == "mixed":

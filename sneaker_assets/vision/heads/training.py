@@ -25,7 +25,7 @@ from sneaker_assets.vision.heads.ensemble import mix
 from sneaker_assets.vision.heads.networks import PriceHead, build_head
 from sneaker_assets.vision.heads.ridge import KERNEL_ALPHAS, KERNEL_GAMMAS, KernelRidge, fit_ridge
 from sneaker_assets.vision.heads.training_rows import FeatureSource, KeptFeatures, Rows, check_numbers, split_rows
-from sneaker_assets.vision.settings import CLOSED_FORMS, HeadConfig
+from sneaker_assets.vision.settings import CLOSED_FORMS, HeadSettings
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def train_head(
     features: NDArray[np.float32],
     prices: NDArray[np.float64],
     splits: NDArray[np.str_],
-    config: HeadConfig,
+    config: HeadSettings,
     checkpoint: UPath | None = None,
     *,
     blocks: Sequence[int] = (),
@@ -98,7 +98,7 @@ def with_kernel(
     features: NDArray[np.float32],
     prices: NDArray[np.float64],
     splits: NDArray[np.str_],
-    config: HeadConfig,
+    config: HeadSettings,
     *,
     blocks: Sequence[int] = (),
     columns: slice = slice(None),
@@ -114,7 +114,7 @@ def with_kernel(
 
 
 def _in_closed_form(
-    head: PriceHead, features: Tensor, rows: Rows, config: HeadConfig, blocks: Sequence[int]
+    head: PriceHead, features: Tensor, rows: Rows, config: HeadSettings, blocks: Sequence[int]
 ) -> TrainedHead:
     began = time.monotonic()
     head.fit_scales(features[rows.train], rows.prices[rows.train], blocks)
@@ -170,7 +170,7 @@ def train_network(
     head: PriceHead,
     source: FeatureSource,
     rows: Rows,
-    config: HeadConfig,
+    config: HeadSettings,
     checkpoint: UPath | None = None,
     *,
     after_epoch: AfterEpoch | None = None,
@@ -207,7 +207,7 @@ def train_network(
     return TrainedHead(head.eval(), history, best, run.seconds)
 
 
-def _one_epoch(run: _Run, source: FeatureSource, rows: Rows, config: HeadConfig) -> None:
+def _one_epoch(run: _Run, source: FeatureSource, rows: Rows, config: HeadSettings) -> None:
     learning_rate = run.optimiser.param_groups[0]["lr"]
     epoch = len(run.history) + 1
     train_mse = _train_epoch(run, source, rows, config.batch_size)

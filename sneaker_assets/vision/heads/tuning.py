@@ -33,20 +33,20 @@ from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.heads.ridge import KernelRidge
 from sneaker_assets.vision.heads.training import train_head
 from sneaker_assets.vision.heads.training_rows import check_numbers, split_rows
-from sneaker_assets.vision.settings import HeadConfig, TunedKind, TuningSettings
+from sneaker_assets.vision.settings import HeadSettings, TunedKind, TuningSettings
 from sneaker_assets.vision.types import Features
 
 logger = logging.getLogger(__name__)
 
 TUNED = ("target", "learning_rate", "hidden", "dropout", "weight_decay", "batch_size", "gamma", "alpha")
-"""The settings that are looked for, by their names in ``settings.HeadConfig``; a kind has only some of them."""
+"""The settings that are looked for, by their names in ``settings.HeadSettings``; a kind has only some of them."""
 
 DEFAULTS: dict[TunedKind, dict[str, Any]] = {
     "pooled": {
-        "target": HeadConfig.target, "learning_rate": HeadConfig.learning_rate, "hidden": HeadConfig.hidden,
-        "dropout": HeadConfig.dropout, "weight_decay": 1e-6, "batch_size": HeadConfig.batch_size,
+        "target": HeadSettings.target, "learning_rate": HeadSettings.learning_rate, "hidden": HeadSettings.hidden,
+        "dropout": HeadSettings.dropout, "weight_decay": 1e-6, "batch_size": HeadSettings.batch_size,
     },
-    "kernel_ridge": {"target": HeadConfig.target, "gamma": 0.4, "alpha": 0.3},
+    "kernel_ridge": {"target": HeadSettings.target, "gamma": 0.4, "alpha": 0.3},
 }  # fmt: skip
 """Each kind's first trial: what it would be trained with untuned."""
 
@@ -100,7 +100,7 @@ def tune(known: TuningRows, settings: TuningSettings, journal: Path) -> pd.DataF
         return _trials(studies)
 
 
-def tuned_config(trials: pd.DataFrame, base: HeadConfig) -> HeadConfig:
+def tuned_config(trials: pd.DataFrame, base: HeadSettings) -> HeadSettings:
     """The settings chosen, and ``base`` for whatever was not looked for."""
     chosen = trials[trials["chosen"]].iloc[0]
     found = {name: chosen[name] for name in TUNED if pd.notna(chosen[name])}
@@ -156,7 +156,7 @@ class _NetworkTrial:
 
     def __init__(self, known: TuningRows, settings: TuningSettings) -> None:
         self._known = known
-        self._base = HeadConfig(epochs=settings.epochs, patience=settings.patience, seed=settings.seed)
+        self._base = HeadSettings(epochs=settings.epochs, patience=settings.patience, seed=settings.seed)
 
     def __call__(self, trial: Trial) -> float:
         config = replace(
@@ -197,7 +197,7 @@ class _KernelTrial:
         target: Any = trial.suggest_categorical("target", ["dollars", "log"])
         gamma = trial.suggest_float("gamma", 0.02, 5.0, log=True)
         alpha = trial.suggest_float("alpha", 0.001, 10.0, log=True)
-        config = HeadConfig(kind="kernel_ridge", target=target, gamma=gamma, alpha=alpha)
+        config = HeadSettings(kind="kernel_ridge", target=target, gamma=gamma, alpha=alpha)
         head = build_head(config, self._features.shape[1], len(self._rows.train))
         head.fit_scales(self._features[self._rows.train], self._rows.prices[self._rows.train], self._blocks)
         if self._equations is None:

@@ -36,7 +36,7 @@ class Frame:
     width: int
     fit: Fit = "trim"
 
-    def least_size(self, image: Image.Image) -> tuple[int, int]:
+    def min_size(self, image: Image.Image) -> tuple[int, int]:
         """Width and height in pixels from which the picture can be resized as sharply as from its full size."""
         if self.fit == "squash":
             return 2 * self.width, 2 * self.height
@@ -78,7 +78,7 @@ def read_image(path: UPath, frame: Frame) -> Pixels:
     """
     try:
         with path.open("rb") as file, Image.open(file) as image:
-            image.draft("RGB", frame.least_size(image))
+            image.draft("RGB", frame.min_size(image))
             return frame.around(on_white(image))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnreadableImageError(

@@ -66,7 +66,7 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
 def _least_size(image: Image.Image, frame: Frame) -> tuple[int, int]:
     """What it is decoded to at least; one that lies on its side may need either length for the other."""
     on_its_side = image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
-    return (2 * max(frame.height, frame.width),) * 2 if on_its_side else frame.least_size(image)
+    return (2 * max(frame.height, frame.width),) * 2 if on_its_side else frame.min_size(image)
 
 
 def _check_size(image: Image.Image) -> None:

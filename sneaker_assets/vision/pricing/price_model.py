@@ -36,7 +36,7 @@ from sneaker_assets.vision.heads.networks import PriceHead, build_head
 from sneaker_assets.vision.heads.training import TrainedHead, train_head
 from sneaker_assets.vision.heads.training_rows import split_rows
 from sneaker_assets.vision.imaging.decoding import Frame, read_batches
-from sneaker_assets.vision.settings import CLOSED_FORMS, HeadConfig, View
+from sneaker_assets.vision.settings import CLOSED_FORMS, HeadSettings, View
 from sneaker_assets.vision.types import Features
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class PriceModel:
         config = lake.read_json(folder / "config.json")
         state = load((folder / "model.safetensors").read_bytes())
         n_support = next((len(tensor) for name, tensor in state.items() if name.endswith(".support")), 0)
-        head = build_head(HeadConfig(**config["head"]), config["n_features"], n_support)
+        head = build_head(HeadSettings(**config["head"]), config["n_features"], n_support)
         head.load_state_dict(state)
         return cls(folder, head.eval(), config)
 
@@ -123,7 +123,7 @@ def price_rows(head: PriceHead, features: NDArray[np.float32]) -> NDArray[np.flo
 
 
 def train_price_model(
-    models_folder: UPath, store: FeatureStore, splits: pd.DataFrame, config: HeadConfig
+    models_folder: UPath, store: FeatureStore, splits: pd.DataFrame, config: HeadSettings
 ) -> tuple[PriceModel, bool]:
     """The model of these features, rows and settings, trained unless it is already there.
 
@@ -156,7 +156,7 @@ def train_price_model(
     return PriceModel.load(folder), True
 
 
-def _measure_interval(trained: TrainedHead, features: Features, splits: pd.DataFrame, config: HeadConfig) -> Interval:
+def _measure_interval(trained: TrainedHead, features: Features, splits: pd.DataFrame, config: HeadSettings) -> Interval:
     """The interval that holds 90 % of prices, by rows that had no part in their predictions.
 
     Of a head in closed form these are the training rows, each priced without its twins. A network would have to be
@@ -185,7 +185,7 @@ def save_price_model(
     trained: TrainedHead,
     store: FeatureStore,
     splits: pd.DataFrame,
-    config: HeadConfig,
+    config: HeadSettings,
     *,
     interval: Interval,
     backbone: Mapping[str, Tensor] | None = None,

@@ -9,7 +9,7 @@ from sneaker_assets.vision.evaluation.metrics import NoTestRowsError, bootstrap_
 from sneaker_assets.vision.evaluation.studies import leak_report, outlier_ablation
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.conformal import conformal_interval
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.settings import HeadSettings
 from sneaker_assets_tests.builders import listings
 
 
@@ -82,7 +82,7 @@ def test_the_ablation_scores_both_models_on_both_populations(known: tuple[Featur
     store, table = known
     dear = table.assign(price=table["price"].where(table.index % 30 > 2, 9000.0))
     clean = dear[dear["price"] < 1000].reset_index(drop=True)
-    ablation = outlier_ablation("resnet18", store, dear, clean, HeadConfig(epochs=5, hidden=8))
+    ablation = outlier_ablation("resnet18", store, dear, clean, HeadSettings(epochs=5, hidden=8))
     assert {name: len(trained.history) for name, trained in ablation.trained.items()} == {"all": 5, "clean": 5}
     scores = OutlierAblation.validate(ablation.scores)
     assert len(scores) == 4

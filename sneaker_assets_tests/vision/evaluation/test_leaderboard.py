@@ -9,7 +9,7 @@ import pytest
 from sneaker_assets.tables import Leaderboard
 from sneaker_assets.vision.evaluation.leaderboard import ChampionError, Contender, rank_models, score
 from sneaker_assets.vision.pricing.price_model import PriceModel
-from sneaker_assets.vision.settings import HeadConfig
+from sneaker_assets.vision.settings import HeadSettings
 from sneaker_assets_tests.builders import NOON
 from sneaker_assets_tests.champion import Champion
 
@@ -19,7 +19,7 @@ LATER = NOON + timedelta(days=1)
 @pytest.fixture(scope="module")
 def metrics(champion: Champion) -> pd.DataFrame:
     """Those of a good model and of one that has learned for one epoch."""
-    return pd.concat([champion.train(config)[1] for config in (HeadConfig(kind="ridge"), HeadConfig(epochs=1))])
+    return pd.concat([champion.train(config)[1] for config in (HeadSettings(kind="ridge"), HeadSettings(epochs=1))])
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from sneaker_assets.vision.imaging.augmentation import augment, draw
 from sneaker_assets.vision.imaging.decoding import Frame
 from sneaker_assets.vision.pricing.price_model import price_images
 from sneaker_assets.vision.pricing.similarity_index import keep_similar, looks
-from sneaker_assets.vision.settings import FinetuneSettings, HeadConfig
+from sneaker_assets.vision.settings import FinetuneSettings, HeadSettings
 from sneaker_assets_tests.builders import listings, store_pictures
 
 pytestmark = pytest.mark.slow
@@ -72,7 +72,7 @@ class Trying:
     def begin(self, settings: FinetuneSettings = SETTINGS) -> Finetuning:
         inputs, upper = self.inputs(settings), split_at(self.backbone, settings.unfreeze_from).upper
         torch.manual_seed(0)
-        head = build_head(HeadConfig(hidden=settings.hidden, dropout=settings.dropout), 2560)
+        head = build_head(HeadSettings(hidden=settings.hidden, dropout=settings.dropout), 2560)
         with torch.inference_mode():
             features = pool(upper.eval()(inputs.plain(np.arange(len(SIDES))).float()))
         head.fit_scales(features[: len(self.rows.train)].clone(), self.rows.prices[self.rows.train])

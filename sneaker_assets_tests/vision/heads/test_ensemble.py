@@ -7,7 +7,7 @@ import torch
 from sneaker_assets.vision.heads.ensemble import SHARES, mix
 from sneaker_assets.vision.heads.training import TrainedHead, train_head
 from sneaker_assets.vision.heads.training_rows import split_rows
-from sneaker_assets.vision.settings import HeadConfig, Target
+from sneaker_assets.vision.settings import HeadSettings, Target
 
 SIDES = np.array(["train"] * 60 + ["validation"] * 40)
 
@@ -20,15 +20,15 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
     return features, 500 + 100 * features[0, :, 0].astype(float) + 60 * np.sin(2 * features[0, :, 12])
 
 
-def fitted(features: np.ndarray, prices: np.ndarray, config: HeadConfig) -> TrainedHead:
+def fitted(features: np.ndarray, prices: np.ndarray, config: HeadSettings) -> TrainedHead:
     return train_head(features, prices, SIDES, config)
 
 
 @pytest.mark.parametrize("target", ["dollars", "log"])
 def test_the_parts_price_as_they_did_alone_and_the_share_is_the_best_on_validation(target: Target) -> None:
     features, prices = rows()
-    network = fitted(features[..., 5:15], prices, HeadConfig(target=target, epochs=20, hidden=16, batch_size=16))
-    kernel = fitted(features, prices, HeadConfig(kind="kernel_ridge", target=target))
+    network = fitted(features[..., 5:15], prices, HeadSettings(target=target, epochs=20, hidden=16, batch_size=16))
+    kernel = fitted(features, prices, HeadSettings(kind="kernel_ridge", target=target))
     x, known = torch.from_numpy(features[0]), split_rows(prices, SIDES)
     head, scores = mix(network.head, kernel.head, x, known, slice(5, 15))
     with torch.no_grad():
@@ -47,8 +47,8 @@ def test_the_parts_price_as_they_did_alone_and_the_share_is_the_best_on_validati
 
 def test_of_a_network_that_knows_nothing_nothing_is_taken() -> None:
     features, prices = rows()
-    kernel = fitted(features, prices, HeadConfig(kind="kernel_ridge"))
-    ignorant = fitted(features, prices, HeadConfig(epochs=1, hidden=16, learning_rate=1.0))
+    kernel = fitted(features, prices, HeadSettings(kind="kernel_ridge"))
+    ignorant = fitted(features, prices, HeadSettings(epochs=1, hidden=16, learning_rate=1.0))
     _, scores = mix(ignorant.head, kernel.head, torch.from_numpy(features[0]), split_rows(prices, SIDES))
     assert scores["network_share"] < 0.1
     assert scores["validation_mse"] <= scores["kernel_rmse"] ** 2

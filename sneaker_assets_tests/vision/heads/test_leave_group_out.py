@@ -9,7 +9,7 @@ import torch
 from sneaker_assets.vision.heads.leave_group_out import prices_left_out
 from sneaker_assets.vision.heads.training import train_head
 from sneaker_assets.vision.heads.training_rows import split_rows
-from sneaker_assets.vision.settings import HeadConfig, HeadKind, Target
+from sneaker_assets.vision.settings import HeadKind, HeadSettings, Target
 
 SIDES = np.array(["train"] * 40 + ["validation"] * 20)
 GROUPS = np.array([f"{number // 3}" for number in range(60)])
@@ -24,7 +24,7 @@ def test_it_is_what_the_equations_give_without_the_group(kind: HeadKind, width: 
     features = rng.normal(size=(1, 60, width)).astype(np.float32)
     features[0, 1] = features[0, 0]
     prices = 500 + 100 * features[0, :, 0].astype(float) + rng.normal(0, 50, 60)
-    trained = train_head(features, prices, SIDES, HeadConfig(kind=kind, target=target))
+    trained = train_head(features, prices, SIDES, HeadSettings(kind=kind, target=target))
     kept = trained.history.iloc[trained.best]
     x = torch.from_numpy(features[0])
     found = prices_left_out(trained.head, kept["alpha"], x, split_rows(prices, SIDES), GROUPS)
@@ -46,7 +46,7 @@ def test_without_its_twins_a_row_is_not_remembered() -> None:
     rng = np.random.default_rng(0)
     features = np.repeat(rng.normal(size=(1, 20, 30)), 3, axis=1).astype(np.float32)
     prices = np.repeat(rng.uniform(100, 900, 20), 3)
-    config = replace(HeadConfig(kind="kernel_ridge"), gamma=1.0, alpha=0.01)
+    config = replace(HeadSettings(kind="kernel_ridge"), gamma=1.0, alpha=0.01)
     trained = train_head(features, prices, SIDES, config)
     x, rows = torch.from_numpy(features[0]), split_rows(prices, SIDES)
     with torch.inference_mode():

@@ -14,7 +14,7 @@ from sneaker_assets.vision.heads import training
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.heads.training import train_head, train_network
 from sneaker_assets.vision.heads.training_rows import FeatureSource, KeptFeatures, split_rows
-from sneaker_assets.vision.settings import HeadConfig, HeadKind
+from sneaker_assets.vision.settings import HeadKind, HeadSettings
 
 CPU = torch.device("cpu")
 SIDES = np.array(["train"] * 40 + ["validation"] * 20)
@@ -46,7 +46,7 @@ def test_cached_and_live_training_give_the_same_to_the_last_bit() -> None:
     splits = split_rows(rng.uniform(100, 900, 12), np.array(["train"] * 8 + ["validation"] * 4))
     live = LiveFeatures(backbone, pixels)
     kept = KeptFeatures(torch.cat([live.take(batch, batch) for batch in torch.split(torch.arange(12), 4)])[None])
-    config = HeadConfig(epochs=3, batch_size=4, hidden=8)
+    config = HeadSettings(epochs=3, batch_size=4, hidden=8)
 
     def trained(source: FeatureSource) -> dict[str, Tensor]:
         torch.manual_seed(0)
@@ -60,7 +60,7 @@ def test_cached_and_live_training_give_the_same_to_the_last_bit() -> None:
 
 def test_the_best_epoch_is_the_one_that_is_kept_and_training_ends_early() -> None:
     features, prices = rows()
-    trained = train_head(features, prices, SIDES, HeadConfig(epochs=200, dropout=0.0, patience=5))
+    trained = train_head(features, prices, SIDES, HeadSettings(epochs=200, dropout=0.0, patience=5))
     assert trained.best == trained.history["validation_mse"].argmin()
     assert len(trained.history) - (trained.best + 1) == 6
     assert len(trained.history) < 200
@@ -69,10 +69,10 @@ def test_the_best_epoch_is_the_one_that_is_kept_and_training_ends_early() -> Non
 def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     features, prices = rows(views=2)
-    whole = train_head(features, prices, SIDES, HeadConfig(epochs=6))
+    whole = train_head(features, prices, SIDES, HeadSettings(epochs=6))
     checkpoint = UPath(tmp_path / "unfinished")
-    train_head(features, prices, SIDES, HeadConfig(epochs=3), checkpoint)
-    resumed = train_head(features, prices, SIDES, HeadConfig(epochs=6), checkpoint)
+    train_head(features, prices, SIDES, HeadSettings(epochs=3), checkpoint)
+    resumed = train_head(features, prices, SIDES, HeadSettings(epochs=6), checkpoint)
     assert resumed.history.equals(whole.history)
     state = whole.head.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in resumed.head.state_dict().items())
@@ -80,7 +80,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path: Path, monkeyp
 
 def test_ridge_is_that_of_the_normal_equations() -> None:
     features, prices = rows()
-    trained = train_head(features, prices, SIDES, HeadConfig(kind="ridge"))
+    trained = train_head(features, prices, SIDES, HeadSettings(kind="ridge"))
     alpha = trained.history["alpha"].iloc[trained.best]
     x, y = features[0, :40].astype(float), prices[:40]
     scaled, centred = (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std()
@@ -93,7 +93,7 @@ def test_ridge_is_that_of_the_normal_equations() -> None:
 def test_a_kernel_solves_for_equal_rows_as_for_their_mean() -> None:
     features, prices = rows()
     features[0, 1] = features[0, 0]
-    trained = train_head(features, prices, SIDES, HeadConfig(kind="kernel_ridge"))
+    trained = train_head(features, prices, SIDES, HeadSettings(kind="kernel_ridge"))
     kept = trained.history.iloc[trained.best]
     x = ((features[0, :40] - features[0, :40].mean(0)) / features[0, :40].std(0)).astype(float)
     y = (prices[:40] - prices[:40].mean()) / prices[:40].std()
@@ -105,7 +105,7 @@ def test_a_kernel_solves_for_equal_rows_as_for_their_mean() -> None:
 
 def test_blocks_of_features_count_alike_whatever_their_width() -> None:
     features, prices = rows()
-    head = build_head(HeadConfig(kind="ridge"), 40)
+    head = build_head(HeadSettings(kind="ridge"), 40)
     head.fit_scales(torch.from_numpy(features[0]), torch.from_numpy(prices), (4, 36))
     scaled = (torch.from_numpy(features[0]) - head.feature_mean) / head.feature_deviation
     narrow, wide = (float(part.square().sum(1).mean()) for part in (scaled[:, :4], scaled[:, 4:]))
@@ -116,7 +116,7 @@ def test_blocks_of_features_count_alike_whatever_their_width() -> None:
 def test_constant_prices_are_learned_as_they_are() -> None:
     features, _ = rows()
     for kind in get_args(HeadKind):
-        trained = train_head(features, np.full(60, 200.0), SIDES, HeadConfig(kind=kind, epochs=3, batch_size=40))
+        trained = train_head(features, np.full(60, 200.0), SIDES, HeadSettings(kind=kind, epochs=3, batch_size=40))
         assert trained.history["validation_mse"].iloc[trained.best] < 200
 
 
@@ -129,7 +129,7 @@ def test_constant_prices_are_learned_as_they_are() -> None:
 )
 def test_too_few_rows_are_an_error_that_says_so(sides: list[str], message: str) -> None:
     with pytest.raises(TrainingError, match=message):
-        train_head(np.zeros((1, 2, 2), np.float32), np.ones(2), np.array(sides), HeadConfig())
+        train_head(np.zeros((1, 2, 2), np.float32), np.ones(2), np.array(sides), HeadSettings())
 
 
 def test_features_that_are_no_numbers_stop_the_training() -> None:
@@ -137,7 +137,7 @@ def test_features_that_are_no_numbers_stop_the_training() -> None:
     sides = np.array(["train", "validation"] * 5)
     for kind in get_args(HeadKind):
         with pytest.raises(TrainingError, match="some features are no numbers: materialize image_features again"):
-            train_head(features, np.ones(10), sides, HeadConfig(kind=kind))
+            train_head(features, np.ones(10), sides, HeadSettings(kind=kind))
 
 
 def test_a_loss_that_is_no_longer_a_number_stops_the_training() -> None:
@@ -145,4 +145,4 @@ def test_a_loss_that_is_no_longer_a_number_stops_the_training() -> None:
     with pytest.raises(
         TrainingError, match=r"no longer a number in epoch \d+: lower the learning rate \(it is 1e\+30\)"
     ):
-        train_head(features, prices, SIDES, HeadConfig(learning_rate=1e30))
+        train_head(features, prices, SIDES, HeadSettings(learning_rate=1e30))

@@ -9,7 +9,7 @@ from filelock import FileLock
 from sneaker_assets.tables import TunedHyperparameters
 from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.heads.tuning import StudyError, TuningRows, tune, tuned_config
-from sneaker_assets.vision.settings import HeadConfig, TuningSettings
+from sneaker_assets.vision.settings import HeadSettings, TuningSettings
 
 FEW = TuningSettings(network_trials=12, kernel_trials=6, epochs=6, patience=3)
 
@@ -45,7 +45,7 @@ def test_a_search_ends_early_what_is_hopeless_and_beats_the_default(searched: tu
     assert len(chosen) == 1
     assert chosen["validation_rmse"].iloc[0] < defaults["validation_rmse"].min()
     default = defaults[defaults["kind"] == "pooled"].iloc[0]
-    assert (default["learning_rate"], default["hidden"]) == (HeadConfig.learning_rate, HeadConfig.hidden)
+    assert (default["learning_rate"], default["hidden"]) == (HeadSettings.learning_rate, HeadSettings.hidden)
 
 
 def test_the_test_rows_are_not_looked_at(searched: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
@@ -102,9 +102,9 @@ def test_what_was_chosen_becomes_the_heads_settings(searched: tuple[Path, pd.Dat
     trials = searched[1]
     for kind in ("pooled", "kernel_ridge"):
         first = trials[trials["kind"] == kind].index[0]
-        config = tuned_config(trials.assign(chosen=trials.index == first), HeadConfig(epochs=7))
+        config = tuned_config(trials.assign(chosen=trials.index == first), HeadSettings(epochs=7))
         row = trials.loc[first]
         assert (config.kind, config.target, config.epochs) == (kind, row["target"], 7)
-        assert config.learning_rate == (row["learning_rate"] if kind == "pooled" else HeadConfig.learning_rate)
+        assert config.learning_rate == (row["learning_rate"] if kind == "pooled" else HeadSettings.learning_rate)
         assert config.alpha == (None if kind == "pooled" else row["alpha"])
         assert isinstance(config.hidden, int)

@@ -16,7 +16,7 @@ from sneaker_assets.vision.imaging.decoding import Frame, read_batches
 from sneaker_assets.vision.pricing import export as exporting
 from sneaker_assets.vision.pricing.export import ONNX, PROGRAM, ExportError, export
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images, train_price_model
-from sneaker_assets.vision.settings import FeatureSettings, HeadConfig
+from sneaker_assets.vision.settings import FeatureSettings, HeadSettings
 from sneaker_assets_tests.builders import listings, store_pictures
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[PriceModel, Backb
     update_store(store, backbone, images, torch.device("cpu"), settings=SETTINGS)
     table = listings([1000 * value for value in brightness.values()])
     splits = assign_splits(table.assign(sha256=list(brightness), twin_group=list(brightness)))
-    model, _ = train_price_model(lake.folder("models"), store, splits, HeadConfig(kind="mixed", epochs=5, hidden=16))
+    model, _ = train_price_model(lake.folder("models"), store, splits, HeadSettings(kind="mixed", epochs=5, hidden=16))
     # Whatever did best on so few rows: both parts are to be exported.
     cast("EnsembleBody", model.head.body).share.fill_(0.5)
     return model, backbone, list(images.values())

@@ -17,11 +17,11 @@ from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images, train_price_model
-from sneaker_assets.vision.settings import HeadConfig, HeadKind, Target
+from sneaker_assets.vision.settings import HeadKind, HeadSettings, Target
 from sneaker_assets_tests.builders import listings, store_pictures
 
 CPU = torch.device("cpu")
-CONFIG = HeadConfig(epochs=30, hidden=16, dropout=0.0)
+CONFIG = HeadSettings(epochs=30, hidden=16, dropout=0.0)
 PLAIN = {"site": "stockx", "product_id": "p"}
 
 
@@ -112,7 +112,7 @@ def test_the_articles_head_is_that_of_the_article_and_takes_whole_maps_alone(
     lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
 ) -> None:
     store, splits = trained_on
-    article = HeadConfig(kind="article")
+    article = HeadSettings(kind="article")
     with pytest.raises(TrainingError, match="takes whole feature maps: materialize image_features with keep: map"):
         train_price_model(lake.folder("models", "article"), store, splits, article)
     with torch.device("meta"):

@@ -18,7 +18,7 @@ from sneaker_assets.vision.imaging.decoding import Pixels, read_image
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
 from sneaker_assets.vision.pricing.pricer import NoChampionError, Pricer, champion_folder
 from sneaker_assets.vision.pricing.similarity_index import keep_similar, load_similar, looks
-from sneaker_assets.vision.settings import HeadConfig, HeadKind, Keep
+from sneaker_assets.vision.settings import HeadKind, HeadSettings, Keep
 from sneaker_assets_tests.builders import drawn_shoe
 from sneaker_assets_tests.champion import CPU, Champion
 
@@ -54,7 +54,7 @@ def test_the_nearest_are_those_that_a_plain_product_finds(champion: Champion) ->
 
 @pytest.mark.parametrize(("keep", "width"), [("pooled", 98), ("scales", 98), ("map", 2)])
 def test_places_of_a_whole_map_do_not_count_and_of_what_was_pooled_there_are_none(keep: Keep, width: int) -> None:
-    head = build_head(HeadConfig(kind="ridge"), 98)
+    head = build_head(HeadSettings(kind="ridge"), 98)
     model = PriceModel(UPath("nowhere"), head, {"features": {"keep": keep}})
     vectors = looks(model, np.random.default_rng(0).normal(size=(2, 3, 98)).astype(np.float32))
     assert vectors.shape == (3, width)
@@ -100,7 +100,7 @@ def test_the_shares_of_a_linear_model_are_its_own_weights() -> None:
     network = nn.Conv2d(3, 1, 8, stride=8, bias=False).requires_grad_(requires_grad=False)
     network.weight.fill_(1 / 192)
     plain = Architecture("plain", mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0), stands_bfloat16=False)
-    head = build_head(HeadConfig(kind="ridge"), n_features=2).eval()
+    head = build_head(HeadSettings(kind="ridge"), n_features=2).eval()
     linear = head.get_submodule("body.0")
     linear.load_state_dict({"weight": torch.tensor([[500.0, 0.0]]), "bias": torch.tensor([20.0])})
     model = PriceModel(UPath("nowhere"), head, {"features": {"keep": "pooled"}})
@@ -114,7 +114,7 @@ def test_the_shares_of_a_linear_model_are_its_own_weights() -> None:
 
 @pytest.mark.parametrize("kind", ["ridge", "kernel_ridge", "pooled", "mixed"])
 def test_every_head_is_explained_and_an_empty_page_is_nothing(champion: Champion, kind: HeadKind) -> None:
-    model, _ = champion.train(HeadConfig(kind=kind, epochs=5))
+    model, _ = champion.train(HeadSettings(kind=kind, epochs=5))
     pixels = pixels_of(champion, champion.listings["sha256"].head(1).tolist())
     shares = contributions(model, champion.backbone, pixels, CPU)
     assert shares.shape == pixels.shape[:3]
