@@ -22,6 +22,7 @@ DOCUMENTS = {
     "TABLES.md": "tables.md",
     "benchmarks/RESULTS.md": "results.md",
     "CHANGELOG.md": "changelog.md",
+    "data_lake/README.md": "lake.md",
 }
 """Page of the site by document of the repository."""
 
@@ -52,9 +53,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         content = "\n\n".join([f"# `{package}`", *map(_directive, modules)])
         files.append(File.generated(config, _address(package), content=content))
     for document, page in DOCUMENTS.items():
-        content = _relink((ROOT / document).read_text(encoding="utf-8"), posixpath.dirname(document))
+        content = relink((ROOT / document).read_text(encoding="utf-8"), posixpath.dirname(document))
         files.append(File.generated(config, page, content=content))
     return files
+
+
+def relink(markdown: str, folder: str) -> str:
+    """Point links between files of the repository at pages of the site; those to any other file become plain text."""
+
+    def replace(link: re.Match[str]) -> str:
+        target = link["target"]
+        if "://" in target or target.startswith("mailto:"):
+            return link[0]
+        page = _page(posixpath.normpath(posixpath.join(folder, target)))
+        return f"[{link['text']}]({page}{link['anchor'] or ''})" if page else link["text"]
+
+    return _LINK.sub(replace, markdown)
 
 
 def _address(package: str) -> str:
@@ -72,19 +86,6 @@ def _directive(module: str) -> str:
     body = ast.parse(init.read_text(encoding="utf-8")).body
     members = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"]
     return f"::: {module}\n    options:\n      members: {members or 'false'}"
-
-
-def _relink(markdown: str, folder: str) -> str:
-    """Point links between files of the repository at pages of the site; those to any other file become plain text."""
-
-    def replace(link: re.Match[str]) -> str:
-        target = link["target"]
-        if "://" in target or target.startswith("mailto:"):
-            return link[0]
-        page = _page(posixpath.normpath(posixpath.join(folder, target)))
-        return f"[{link['text']}]({page}{link['anchor'] or ''})" if page else link["text"]
-
-    return _LINK.sub(replace, markdown)
 
 
 def _page(path: str) -> str | None:
