@@ -71,7 +71,7 @@ docs: env ## write the data dictionary, TABLES.md
 	$(BIN)/python -m sneaker_assets.data_dictionary > TABLES.md
 
 site: env ## build the documentation site in site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 hooks: env ## install the pre-commit hooks
 	$(BIN)/pre-commit install

@@ -6,6 +6,7 @@ MkDocs hooks: https://www.mkdocs.org/user-guide/configuration/#hooks
 """
 
 import ast
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -78,14 +79,18 @@ def _address(package: str) -> str:
 def _directive(module: str) -> str:
     """Directive by which mkdocstrings renders a module.
 
-    What a package re-exports is documented in the module that defines it, except the public API of the root package.
+    The docstring of a package stands below the page's title. What a package re-exports is documented in the module that
+    defines it, except the public API of the root package.
     """
     init = ROOT.joinpath(*module.split("."), "__init__.py")
-    if module == PACKAGE or not init.is_file():
+    if not init.is_file():
         return f"::: {module}"
-    body = ast.parse(init.read_text(encoding="utf-8")).body
-    members = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"]
-    return f"::: {module}\n    options:\n      members: {members or 'false'}"
+    options: dict[str, Any] = {"show_root_heading": False}
+    if module != PACKAGE:
+        body = ast.parse(init.read_text(encoding="utf-8")).body
+        defined = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        options["members"] = [name for name in defined if not name.startswith("_")] or False
+    return f"::: {module}\n    options: {json.dumps(options)}"
 
 
 def _page(path: str) -> str | None:
