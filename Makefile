@@ -6,8 +6,6 @@ UV_VERSION := 0.13.9
 # One DAGSTER_HOME for every command, so that the UI shows the demo's runs.
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export SNEAKER_LAKE ?= $(CURDIR)/data_lake
-# Idle OpenMP threads that spin starve the others: up to ten times slower on a busy machine with two cores.
-export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo run ui lint types test test-slow coverage bench docs site hooks lock clean
@@ -67,7 +65,7 @@ bench: env ## run every benchmark, with ARCHIVE=<folder> and WEIGHTS=<folder> al
 	@test -n "$(ARCHIVE)" || echo "without ARCHIVE=<folder> (and WEIGHTS=<folder>) the benchmarks on published data are skipped"
 	$(BIN)/python benchmarks/run_all.py $(if $(ARCHIVE),--archive $(ARCHIVE)) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
-docs: env ## write the data dictionary, TABLES.md
+docs: env ## update what is generated from the code: TABLES.md and the settings in README.md
 	$(BIN)/python -m sneaker_assets.data_dictionary > TABLES.md
 
 site: env ## build the documentation site in site/
