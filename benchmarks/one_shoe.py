@@ -110,7 +110,7 @@ def make_lake(lake: Lake, name: str, weights: Path | None) -> None:
     folder = model.folder.relative_to(lake.root).as_posix()
     scores = evaluate(model, predict_listings(model, store, splits), folder)
     keep_similar(model, store, shoes)
-    board = rank_models(lake, scores, splits, before=None, margin=0.02, now=datetime.now(UTC))
+    board = rank_models(lake, scores, splits, previous=None, margin=0.02, now=datetime.now(UTC))
     write_table(lake.table("model_leaderboard"), board)
 
 

@@ -63,6 +63,6 @@ def lake_with_champion(root: Path) -> Champion:
     splits = assign_splits(table)
     model, metrics = train(lake, store, splits, RIDGE)
     keep_similar(model, store, table)
-    board = rank_models(lake, metrics, splits, before=None, margin=0.02, now=NOON)
+    board = rank_models(lake, metrics, splits, previous=None, margin=0.02, now=NOON)
     write_table(lake.table("model_leaderboard"), board)
     return Champion(lake, backbone, store, table, splits, model)

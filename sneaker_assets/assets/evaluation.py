@@ -68,7 +68,12 @@ def evaluation_metrics(
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Errors in dollars beside the baselines, with intervals, on all held-out rows and by group."""
-    from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings, rmse_by_split, twins_in_train
+    from sneaker_assets.vision.evaluation.evaluate import (
+        count_near_duplicates_in_train,
+        evaluate,
+        predict_listings,
+        rmse_by_split,
+    )
     from sneaker_assets.vision.evaluation.model_card import model_card
     from sneaker_assets.vision.explain.report_figures import explain_predictions
     from sneaker_assets.vision.features.store import FeatureStore
@@ -86,7 +91,7 @@ def evaluation_metrics(
     drawn = predictions.rename(columns={"model": "predicted"})
     folder = here.folder("figures", "evaluation_metrics", context.partition_key)
     title = f"{context.partition_key}: held-out listings"
-    overall, leaks = table[table["group"] == "all"], twins_in_train(splits)
+    overall, leaks = table[table["group"] == "all"], count_near_duplicates_in_train(splits)
     test = predictions[predictions["split"] == "test"]
     explained = explain_predictions(pricer, test, here, config.explained)
     yield dg.Output(
@@ -236,10 +241,10 @@ def model_leaderboard(
         here,
         pd.concat([evaluation_metrics, *finetuned], ignore_index=True),
         splits,
-        before=before if before is not None and "standing" in before else None,
+        previous=before if before is not None and "standing" in before else None,
         margin=config.margin,
         now=datetime.now(UTC),
-        wanted=config.champion,
+        requested=config.champion,
     )
     champion = board[board["champion"]].iloc[0]
     shown = [

@@ -15,7 +15,7 @@ from upath import UPath
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.vision.backbones.backbone import Backbone
 from sneaker_assets.vision.features.extractor import extract
-from sneaker_assets.vision.heads.conformal import LEAST_PRICE
+from sneaker_assets.vision.heads.conformal import MIN_PRICE
 from sneaker_assets.vision.imaging.decoding import Frame, Pixels
 from sneaker_assets.vision.pricing.price_model import PriceModel, same_backbone
 from sneaker_assets.vision.pricing.similarity_index import SimilarShoes, load_similar, looks
@@ -29,7 +29,7 @@ class NoChampionError(LookupError):
 class PricedPicture:
     """What a picture's shoe is expected to sell for, US dollars: in 90 % of cases between ``low`` and ``high``.
 
-    A price is at least ``LEAST_PRICE``: a model that was shown what it cannot know may say less than nothing.
+    A price is at least ``MIN_PRICE``: a model that was shown what it cannot know may say less than nothing.
     ``similar`` holds the most similar shoes, as :meth:`similar.SimilarShoes.nearest` gives them; no rows where no index
     was kept beside the model.
     """
@@ -42,7 +42,7 @@ class PricedPicture:
     @property
     def makes_sense(self) -> bool:
         """Whether the model had a price to give."""
-        return self.price > LEAST_PRICE
+        return self.price > MIN_PRICE
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Pricer:
         kept, interval = self.model.config["features"]["keep"], self.model.interval
         for by_view in extract(self.backbone, batches, self.device, kept, self.model.views):
             features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
-            prices = np.maximum(self.model.price(features), LEAST_PRICE)
-            low, high = interval.around(prices)
+            prices = np.maximum(self.model.price(features), MIN_PRICE)
+            low, high = interval.bounds(prices)
             similar = self.known.nearest(looks(self.model, features)) if self.known else [pd.DataFrame()] * len(prices)
             yield [
                 PricedPicture(*of_one)

@@ -11,7 +11,7 @@ from upath import UPath
 from sneaker_assets.lake import Lake
 from sneaker_assets.vision.backbones.architectures import Architecture
 from sneaker_assets.vision.backbones.backbone import Backbone
-from sneaker_assets.vision.explain.attribution import contributions, heat_maps
+from sneaker_assets.vision.explain.attribution import attribution_maps, pixel_attributions
 from sneaker_assets.vision.explain.report_figures import explain_predictions
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.imaging.decoding import Pixels, read_image
@@ -106,7 +106,7 @@ def test_the_shares_of_a_linear_model_are_its_own_weights() -> None:
     model = PriceModel(UPath("nowhere"), head, {"features": {"keep": "pooled"}})
     pixels = np.full((1, 16, 16, 3), 255, dtype=np.uint8)
     pixels[0, :4, :4] = 102
-    shares = contributions(model, Backbone(plain, network, "none", ""), pixels, CPU)
+    shares = pixel_attributions(model, Backbone(plain, network, "none", ""), pixels, CPU)
     assert shares[0, :4, :4] == pytest.approx(np.full((4, 4), -500 * 0.6 / 256), rel=1e-4)
     assert not shares[0, 4:].any()
     assert not shares[0, :, 4:].any()
@@ -116,18 +116,18 @@ def test_the_shares_of_a_linear_model_are_its_own_weights() -> None:
 def test_every_head_is_explained_and_an_empty_page_is_nothing(champion: Champion, kind: HeadKind) -> None:
     model, _ = champion.train(HeadSettings(kind=kind, epochs=5))
     pixels = pixels_of(champion, champion.listings["sha256"].head(1).tolist())
-    shares = contributions(model, champion.backbone, pixels, CPU)
+    shares = pixel_attributions(model, champion.backbone, pixels, CPU)
     assert shares.shape == pixels.shape[:3]
     assert shares.dtype == np.float32
     assert np.isfinite(shares).all()
     assert np.abs(shares).sum() > 1
-    assert not contributions(model, champion.backbone, np.full_like(pixels, 255), CPU).any()
+    assert not pixel_attributions(model, champion.backbone, np.full_like(pixels, 255), CPU).any()
 
 
 def test_the_heat_lies_on_the_shoe(champion: Champion) -> None:
     frame = champion.model.frame
     pixels = np.stack([frame.around(drawn_shoe().convert("RGB"))])
-    heat = np.abs(heat_maps(champion.model, champion.backbone, pixels, CPU))[0]
+    heat = np.abs(attribution_maps(champion.model, champion.backbone, pixels, CPU))[0]
     shoe = (pixels[0] < 250).any(axis=2)
     assert heat.shape == shoe.shape
     assert heat[shoe].mean() > 3 * heat[~shoe].mean()
