@@ -186,11 +186,11 @@ class Finetuner:
 
     def _accumulate_gradients(self, batch: Indices, mask: Tensor, epoch: int) -> float:
         """Squared error of this rank's rows, after accumulating their gradients over micro batches."""
-        ours, masks = self.ranks.share(batch), mask[self.ranks.share(np.arange(len(batch)))]
+        shard, masks = self.ranks.share(batch), mask[self.ranks.share(np.arange(len(batch)))]
         head, squared_error = self.state.network.head, 0.0
-        starts = range(0, len(ours), self.micro_batch)
+        starts = range(0, len(shard), self.micro_batch)
         for start in starts:
-            rows = ours[start : start + self.micro_batch]
+            rows = shard[start : start + self.micro_batch]
             last = start == starts[-1]
             with (
                 nullcontext()

@@ -221,7 +221,11 @@ class _KernelTrial:
 
 
 def _search(study: optuna.Study, objective: _NetworkTrial | _KernelTrial, n_trials: int, seconds: float) -> None:
-    """Run trials until ``n_trials`` have finished in total, or for ``seconds``."""
+    """Run trials until ``n_trials`` have finished in total, or for ``seconds``.
+
+    Raises:
+        TrainingError: no trial finished with a finite error.
+    """
     n_finished = len(_finished(study))
     if n_finished >= n_trials:
         logger.info("%s: %d trials have already finished", study.study_name, n_finished)
