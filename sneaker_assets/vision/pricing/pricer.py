@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from upath import UPath
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.vision.backbones.backbone import Backbone
 from sneaker_assets.vision.features.extractor import extract
@@ -21,7 +22,7 @@ from sneaker_assets.vision.pricing.price_model import PriceModel, same_backbone
 from sneaker_assets.vision.pricing.similarity_index import SimilarityIndex, load_similarity_index, similarity_vectors
 
 
-class NoChampionError(LookupError):
+class NoChampionError(SneakerError, LookupError):
     """There is no model to price with; the message says what to do."""
 
 
