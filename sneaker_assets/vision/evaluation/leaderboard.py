@@ -14,6 +14,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import Leaderboard
 from sneaker_assets.vision.backbones.backbone import count_parameters
@@ -27,7 +28,7 @@ PREVIOUS = "previous"
 _IDENTITY = ["backbone", "weights", "model"]
 
 
-class ChampionError(ValueError):
+class ChampionError(SneakerError, ValueError):
     """The champion cannot be chosen as requested; the message gives the reason and the remedy."""
 
 

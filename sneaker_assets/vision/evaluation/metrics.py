@@ -4,13 +4,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sneaker_assets.errors import SneakerError
+
 Prices = NDArray[np.float64]
 
 RESAMPLES = 500
 """Bootstrap samples of an interval."""
 
 
-class NoTestRowsError(ValueError):
+class NoTestRowsError(SneakerError, ValueError):
     """There is no test row to evaluate a model on; the message gives the remedy."""
 
 

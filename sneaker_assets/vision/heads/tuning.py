@@ -26,6 +26,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.progress import Progress
 from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.heads.networks import build_head
@@ -56,7 +57,7 @@ WARM_UP = 2
 """Epochs before a trial can be pruned."""
 
 
-class StudyError(RuntimeError):
+class StudyError(SneakerError, RuntimeError):
     """A study cannot be opened; the message gives the reason and the remedy."""
 
 

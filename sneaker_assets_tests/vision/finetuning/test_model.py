@@ -11,7 +11,7 @@ from sneaker_assets.vision.features.extractor import open_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_model
 from sneaker_assets.vision.pricing.price_model import price_images
-from sneaker_assets.vision.pricing.similarity_index import keep_similar, looks
+from sneaker_assets.vision.pricing.similarity_index import build_similarity_index, similarity_vectors
 from sneaker_assets_tests.builders import listings, store_pictures
 from sneaker_assets_tests.vision.finetuning.conftest import CPU, finetune_settings
 
@@ -47,8 +47,8 @@ def test_finetuned_model_is_stored_once_and_prices_stored_and_new_images_alike(
     assert predicted_from_images == pytest.approx(
         model.price(store.gather_views(list(images)[:3], model.views)), rel=0.02
     )
-    nearest = keep_similar(model, store, splits.assign(title="t", url="u", label_kind="last")).nearest(
-        looks(model, store.gather_views(list(images)[:1], model.views))
+    nearest = build_similarity_index(model, store, splits.assign(title="t", url="u", label_kind="last")).nearest(
+        similarity_vectors(model, store.gather_views(list(images)[:1], model.views))
     )
     assert nearest[0]["sha256"].iloc[0] == next(iter(images))
 
