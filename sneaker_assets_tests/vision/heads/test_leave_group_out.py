@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -46,7 +44,7 @@ def test_predictions_do_not_memorize_duplicates_of_the_same_group() -> None:
     rng = np.random.default_rng(0)
     features = np.repeat(rng.normal(size=(1, 20, 30)), 3, axis=1).astype(np.float32)
     prices = np.repeat(rng.uniform(100, 900, 20), 3)
-    config = replace(HeadSettings(kind="kernel_ridge"), gamma=1.0, alpha=0.01)
+    config = HeadSettings(kind="kernel_ridge", gamma=1.0, alpha=0.01)
     trained = train_head(features, prices, SIDES, config)
     x, rows = torch.from_numpy(features[0]), split_rows(prices, SIDES)
     with torch.inference_mode():

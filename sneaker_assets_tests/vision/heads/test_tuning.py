@@ -1,4 +1,3 @@
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +44,7 @@ def test_search_prunes_trials_and_beats_the_default_hyperparameters(searched: tu
     assert len(chosen) == 1
     assert chosen["validation_rmse"].iloc[0] < defaults["validation_rmse"].min()
     default = defaults[defaults["kind"] == "pooled"].iloc[0]
-    assert (default["learning_rate"], default["hidden"]) == (HeadSettings.learning_rate, HeadSettings.hidden)
+    assert (default["learning_rate"], default["hidden"]) == (HeadSettings().learning_rate, HeadSettings().hidden)
 
 
 def test_search_does_not_depend_on_test_rows(searched: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
@@ -69,7 +68,8 @@ def test_interrupted_search_resumes_from_its_journal(searched: tuple[Path, pd.Da
 
 
 def test_search_past_its_deadline_still_tries_the_default_hyperparameters(tmp_path: Path) -> None:
-    trials = tune(tuning_rows(), dataclasses.replace(FEW, minutes=0.0), tmp_path / "short.journal")
+    no_time = TuningSettings(network_trials=12, kernel_trials=6, epochs=6, patience=3, minutes=1e-9)
+    trials = tune(tuning_rows(), no_time, tmp_path / "short.journal")
     assert trials.groupby("kind").size().min() >= 1
     assert trials["trial"].eq(0).sum() == 2
     assert trials["chosen"].sum() == 1
@@ -105,6 +105,6 @@ def test_tuned_settings_take_the_hyperparameters_of_the_chosen_trial(searched: t
         config = tuned_settings(trials.assign(chosen=trials.index == first), HeadSettings(epochs=7))
         row = trials.loc[first]
         assert (config.kind, config.target, config.epochs) == (kind, row["target"], 7)
-        assert config.learning_rate == (row["learning_rate"] if kind == "pooled" else HeadSettings.learning_rate)
+        assert config.learning_rate == (row["learning_rate"] if kind == "pooled" else HeadSettings().learning_rate)
         assert config.alpha == (None if kind == "pooled" else row["alpha"])
         assert isinstance(config.hidden, int)
