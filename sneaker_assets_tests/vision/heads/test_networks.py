@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from sneaker_assets.vision.heads.networks import build_head
-from sneaker_assets.vision.settings import HeadSettings
+from sneaker_assets.vision.settings import HeadKind, HeadSettings, Target
 
 
 def test_blocks_of_features_are_scaled_to_the_same_total_variance() -> None:
@@ -25,9 +25,9 @@ def test_constant_features_and_prices_are_not_scaled() -> None:
 
 
 @pytest.mark.parametrize("target", ["dollars", "log"])
-def test_to_dollars_inverts_standardize(target: str) -> None:
+def test_to_dollars_inverts_standardize(target: Target) -> None:
     prices = torch.tensor([90.0, 250.0, 1200.0])
-    head = build_head(HeadSettings(target=target), 1)  # type: ignore[arg-type]
+    head = build_head(HeadSettings(target=target), 1)
     head.fit_scales(torch.rand(3, 1), prices)
     assert torch.allclose(head.to_dollars(head.standardize(prices)), prices, rtol=1e-4)
 
@@ -68,6 +68,6 @@ def test_networks_average_predictions_over_views_and_closed_forms_average_featur
         ),
     ],
 )
-def test_tensor_names_match_those_of_stored_models(kind: str, names: set[str]) -> None:
+def test_tensor_names_match_those_of_stored_models(kind: HeadKind, names: set[str]) -> None:
     scales = {"feature_mean", "feature_deviation", "target_mean", "target_deviation", "price_mean", "smearing"}
-    assert set(build_head(HeadSettings(kind=kind), 3, 2).state_dict()) == names | scales  # type: ignore[arg-type]
+    assert set(build_head(HeadSettings(kind=kind), 3, 2).state_dict()) == names | scales
