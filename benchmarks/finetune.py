@@ -145,7 +145,7 @@ def scores(name: str, model: PriceModel, store: FeatureStore, splits: pd.DataFra
 
 def our_epoch(options: argparse.Namespace, job: FinetuneJob) -> float:
     """Seconds of an epoch of ours, validation included, scaled from as many rows as the plain one is timed on."""
-    training, name = job.begin()
+    training, name = job.create_finetuner()
     share = options.timed_rows / len(training.rows.train)
     held_out = round(share * len(training.rows.validation))
     training.rows = replace(

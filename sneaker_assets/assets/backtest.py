@@ -83,14 +83,14 @@ def release_replay(
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Past releases priced with what was known on the day they were announced; of the offline shop, a whole year."""
-    from sneaker_assets.vision.evaluation.replay import complete, replay
+    from sneaker_assets.vision.evaluation.replay import add_missing_features, replay
     from sneaker_assets.vision.features.store import FeatureStore
 
     here, store = lake.open(), FeatureStore.open(image_features)
     if listing_source.name == "demo":
         shoes = _calendar_of_the_shop(listing_source, config.shop_releases, listings, here)
         images = {sha256: here.image(sha256) for sha256 in shoes["sha256"]}
-        complete(store, images, compute.weights_folder, compute.torch_device())
+        add_missing_features(store, images, compute.weights_folder, compute.torch_device())
     else:
         shoes = backtest.dated_shoes(listings, price_observations, config.lead_days)
     table = replay(shoes, store.gather_views(shoes["sha256"].tolist()), config.every_days)

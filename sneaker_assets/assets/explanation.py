@@ -40,7 +40,7 @@ def residual_attributes(
     """Colour, brightness, height and brand beside the residuals of test rows; heat maps of cheap and of dear shoes."""
     from sneaker_assets.vision.evaluation import residual_analysis as attributes
     from sneaker_assets.vision.evaluation.evaluate import predict_listings
-    from sneaker_assets.vision.explain.mean_attribution import typical_heat_maps
+    from sneaker_assets.vision.explain.mean_attribution import mean_attribution_maps
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.pricer import Pricer
 
@@ -50,7 +50,7 @@ def residual_attributes(
     table = attributes.residual_attributes(backbone, predictions, clean_listings)
     shown = here.folder("figures", "residual_attributes", backbone)
     drawn = show_figure(shown, "residuals_by_attribute", figures.residuals_by_attribute(table)) if len(table) else {}
-    typical = typical_heat_maps(pricer, predictions[predictions["split"] == "test"], here, config.averaged)
+    typical = mean_attribution_maps(pricer, predictions[predictions["split"] == "test"], here, config.averaged)
     if typical:
         drawn |= show_figure(shown, "typical_heat_maps", figures.explained_predictions(typical))
     whole = table[table["member"] == "all"]

@@ -91,7 +91,7 @@ def price_model(
 
 def _tuned(lake: LakeResource, backbone: str, settings: HeadSettings) -> HeadSettings:
     """The settings that the last search chose."""
-    from sneaker_assets.vision.heads.tuning import tuned_config
+    from sneaker_assets.vision.heads.tuning import tuned_settings
 
     table = lake.open().table("tuned_hyperparameters", backbone)
     if not table.exists():
@@ -99,4 +99,4 @@ def _tuned(lake: LakeResource, backbone: str, settings: HeadSettings) -> HeadSet
             f"tuned_hyperparameters [{backbone}] is not in the lake yet: materialize it first, or set tuned: false",
             allow_retries=False,
         )
-    return tuned_config(read_table(table), settings)
+    return tuned_settings(read_table(table), settings)

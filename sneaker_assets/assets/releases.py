@@ -79,9 +79,9 @@ def release_predictions(
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """What the champion expects the announced shoe to sell for, what it resembles, and what a sale leaves."""
-    from sneaker_assets.vision.explain.attribution import heat_maps
-    from sneaker_assets.vision.explain.report import outlook, similar_records
-    from sneaker_assets.vision.explain.report_figures import on_paper
+    from sneaker_assets.vision.explain.attribution import attribution_maps
+    from sneaker_assets.vision.explain.report import prediction_record, similar_records
+    from sneaker_assets.vision.explain.report_figures import report_figure
     from sneaker_assets.vision.imaging.decoding import read_image
     from sneaker_assets.vision.pricing.pricer import Pricer
 
@@ -93,7 +93,7 @@ def release_predictions(
     priced = pricer.price(pixels)[0]
     retail = None if pd.isna(shoe["retail_price"]) else float(shoe["retail_price"])
     fees = config.fees(shoe["site"])
-    expected, similar = outlook(priced, retail, fees), similar_records(priced)
+    expected, similar = prediction_record(priced, retail, fees), similar_records(priced)
     table = releases.assign(
         **expected,
         similar=json.dumps(similar),
@@ -101,8 +101,8 @@ def release_predictions(
         backbone=champion["backbone"],
         model=champion["model"],
     )
-    heat = heat_maps(pricer.model, pricer.backbone, pixels, pricer.device)[0]
-    drawn = on_paper(priced, str(shoe["title"]), pixels[0], heat, here, retail=retail, fees=fees)
+    heat = attribution_maps(pricer.model, pricer.backbone, pixels, pricer.device)[0]
+    drawn = report_figure(priced, str(shoe["title"]), pixels[0], heat, here, retail=retail, fees=fees)
     figure = figures.priced_shoes([drawn])
     return dg.Output(
         table,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sneaker_assets.crawl.settings import FetchSettings
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.market.fees import Fees, FeesError, known_fees, parse_fees
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ QUICK = FetchSettings(delay=0.0, attempts=2, hold_cap=10.0, timeout=10.0, deadli
 """How an address is fetched: whoever waits for an answer does not wait as long as a crawl may."""
 
 
-class InputError(ValueError):
+class InputError(SneakerError, ValueError):
     """What was named cannot be priced; the message is one line that says why."""
 
 
@@ -223,9 +224,9 @@ def _fetched(url: str, settings: FetchSettings) -> bytes:
 
 def as_text(answer: Answer, pricer: "Pricer") -> str:
     """What a person reads."""
-    from sneaker_assets.vision.explain.report import sentences, similar_records
+    from sneaker_assets.vision.explain.report import report_lines, similar_records
 
-    lines = [answer.name, *sentences(answer.priced, answer.retail, answer.fees)]
+    lines = [answer.name, *report_lines(answer.priced, answer.retail, answer.fees)]
     for shoe in similar_records(answer.priced):
         kind = shoe["label_kind"].replace("_", " ")
         lines.append(f"like {shoe['title']}: ${shoe['price']:,.0f} ({kind}, {shoe['site']}; {shoe['similarity']:.2f})")
@@ -237,12 +238,12 @@ def as_text(answer: Answer, pricer: "Pricer") -> str:
 
 def as_record(answer: Answer, pricer: "Pricer") -> dict[str, Any]:
     """What a program reads; prices in US dollars, in the names of ``tables.ReleasePredictions``."""
-    from sneaker_assets.vision.explain.report import outlook, similar_records
+    from sneaker_assets.vision.explain.report import prediction_record, similar_records
 
     return {
         "picture": answer.name,
         "retail_price": answer.retail,
-        **outlook(answer.priced, answer.retail, answer.fees),
+        **prediction_record(answer.priced, answer.retail, answer.fees),
         "similar": similar_records(answer.priced),
         "backbone": pricer.model.backbone,
         "weights": pricer.model.weights,
@@ -256,14 +257,16 @@ def draw(file: Path, answers: Iterable[Answer], pricer: "Pricer", lake: "Lake") 
 
     from sneaker_assets import figures
     from sneaker_assets.lake import write_bytes
-    from sneaker_assets.vision.explain.attribution import heat_maps
-    from sneaker_assets.vision.explain.report_figures import on_paper
+    from sneaker_assets.vision.explain.attribution import attribution_maps
+    from sneaker_assets.vision.explain.report_figures import report_figure
 
     shoes = []
     for answer in answers:
-        heat = heat_maps(pricer.model, pricer.backbone, answer.pixels[None], pricer.device)[0]
+        heat = attribution_maps(pricer.model, pricer.backbone, answer.pixels[None], pricer.device)[0]
         title = answer.name if is_address(answer.name) else Path(answer.name).name
-        shoes.append(on_paper(answer.priced, title, answer.pixels, heat, lake, retail=answer.retail, fees=answer.fees))
+        shoes.append(
+            report_figure(answer.priced, title, answer.pixels, heat, lake, retail=answer.retail, fees=answer.fees)
+        )
     write_bytes(UPath(file), figures.to_png(figures.priced_shoes(shoes)))
 
 

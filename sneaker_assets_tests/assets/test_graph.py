@@ -223,7 +223,7 @@ def test_the_champion_is_chosen_by_hand_and_one_without_a_past_is_not_restored(p
     model = project.table("model_leaderboard")["model"].iloc[0]
     project.materialize("model_leaderboard", config={"champion": model})
     assert project.table("model_leaderboard")["champion"].tolist() == [True]
-    with pytest.raises(ValueError, match="no champion was replaced yet: there is none to restore"):
+    with pytest.raises(ValueError, match="no champion has been replaced yet: there is none to restore"):
         project.materialize("model_leaderboard", config={"champion": "previous"})
 
 

@@ -63,10 +63,10 @@ def test_a_photo_is_priced_in_words(run: Run, tmp_path: Path) -> None:
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == str(tmp_path / "shoe.png")
-    assert lines[1].endswith(" expected")
-    assert lines[2].startswith("  90 % interval $")
-    assert "retail $180, premium " in lines[3]
-    assert "left of a sale after $" in lines[4]
+    assert lines[1].startswith("  expected price $")
+    assert lines[2].startswith("  in 9 of 10 cases between $")
+    assert "retail price $180, expected premium " in lines[3]
+    assert lines[4].endswith(" of selling costs")
     assert len([line for line in lines if line.startswith("  like Shoe: $")]) == 5
     assert "weights: random (seed 0)" in lines[-1]
 
@@ -259,4 +259,4 @@ def test_the_command_itself_prices_a_photo_and_never_loads_dagster(champion: Cha
         check=False, capture_output=True, text=True, env=environment,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
-    assert "expected" in result.stdout
+    assert "expected price" in result.stdout

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from upath import UPath
 
 from sneaker_assets import lake
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.vision.backbones.backbone import Backbone
 from sneaker_assets.vision.features.extractor import Normalise, maps_of, summarise
 from sneaker_assets.vision.heads.networks import EnsembleBody, KernelBody
@@ -34,7 +35,7 @@ TOLERANCE = 1e-3
 """Greatest relative difference of a price that is let pass."""
 
 
-class ExportError(RuntimeError):
+class ExportError(SneakerError, RuntimeError):
     """The model cannot be exported, or what was exported prices otherwise; the message says what to do."""
 
 
@@ -67,7 +68,7 @@ class PixelPricer(nn.Module):
         images = self.normalise(pixels.permute(0, 3, 1, 2))
         seen = [images.flip(3) if view == "mirrored" else images for view in self.views]
         features = torch.stack([summarise(maps_of(self.stages, view), self.keep) for view in seen])
-        return self.head.dollars(self.head.expect_views(features))
+        return self.head.to_dollars(self.head.predict_standardized_views(features))
 
 
 class _PlainKernel(nn.Module):
