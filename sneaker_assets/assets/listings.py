@@ -7,7 +7,7 @@ from pydantic import Field
 from sneaker_assets import figures
 from sneaker_assets.assets.checks import Events, blocking_check, check_result, publish, warning_check
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
-from sneaker_assets.market.drift import greatest_shift, share_lost
+from sneaker_assets.market.drift import max_share_shift, share_lost
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT, first_seen, label_listings, label_shares
 from sneaker_assets.near_duplicates.grouping import NearDuplicateSettings, group_near_duplicates
 from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, describe_images
@@ -101,7 +101,7 @@ def listings(
     repeated = float(table["twin_group"].duplicated().mean()) if len(table) else 0.0
     group_sizes = table["twin_group"].value_counts()
     shares = label_shares(table)
-    shift = 0.0 if before is None else greatest_shift(label_shares(before), shares, ["site", "label_kind"])
+    shift = 0.0 if before is None else max_share_shift(label_shares(before), shares, ["site", "label_kind"])
     sample = table[table["price"].notna()].sample(frac=1, random_state=0).head(_SAMPLE)
     figure = figures.image_sample(sample, [lake.open().image(sha256) for sha256 in sample["sha256"]])
     output = dg.Output(
@@ -133,7 +133,7 @@ def listings(
                 max_near_duplicates=config.max_near_duplicates,
             ),
             check_result(
-                _KINDS, shift <= config.max_shift, greatest_shift=shift, label_shares=preview(shares, rows=50)
+                _KINDS, shift <= config.max_shift, max_share_shift=shift, label_shares=preview(shares, rows=50)
             ),
         ],
     )

@@ -11,7 +11,7 @@ from sneaker_assets import figures
 from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import site_partitions
 from sneaker_assets.crawl.errors import CrawlPaused, CrawlStopped
-from sneaker_assets.crawl.report import LEAST_SHARE
+from sneaker_assets.crawl.report import MIN_SHARE
 from sneaker_assets.market.observations import append_observations
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 
@@ -27,7 +27,7 @@ from sneaker_assets.resources import LakeResource, ListingSourceResource
         dg.AssetCheckSpec(
             "pages_yield_what_they_list",
             asset="raw_scrapes",
-            description=f"Every page was read, and yielded at least {LEAST_SHARE:.0%} of the products it lists.",
+            description=f"Every page was read, and yielded at least {MIN_SHARE:.0%} of the products it lists.",
         )
     ],
 )

@@ -25,7 +25,7 @@ _REFUSAL = re.compile(
 _LOOKED_AT = 65_536
 
 
-def is_refusal(body: bytes) -> bool:
+def is_block_page(body: bytes) -> bool:
     """Whether an HTML page refuses the client in place of showing content."""
     return _REFUSAL.search(body[:_LOOKED_AT]) is not None
 
@@ -48,17 +48,17 @@ class CircuitBreaker:
         if self._refusal:
             raise SiteBlocked(self._refusal)
 
-    def judge_page(self, response: Response) -> None:
+    def check_page(self, response: Response) -> None:
         """Trip where a page is a refusal; raises what :meth:`check` does."""
-        if response.status in REFUSED or _is_refusal_page(response):
+        if response.status in REFUSED or _has_block_page(response):
             self._trip(response)
 
-    def judge_image(self, response: Response) -> None:
+    def check_image(self, response: Response) -> None:
         """Trip where a page for humans came instead, or :data:`MAX_REFUSED_IMAGES` images were refused in a row."""
         with self._lock:
             self._refused_images = self._refused_images + 1 if response.status in REFUSED else 0
             too_often = self._refused_images >= MAX_REFUSED_IMAGES
-        if too_often or _is_refusal_page(response):
+        if too_often or _has_block_page(response):
             self._trip(response)
 
     def _trip(self, response: Response) -> None:
@@ -71,5 +71,5 @@ def is_html(response: Response) -> bool:
     return "html" in response.headers.get("Content-Type", "").lower()
 
 
-def _is_refusal_page(response: Response) -> bool:
-    return is_html(response) and is_refusal(response.body)
+def _has_block_page(response: Response) -> bool:
+    return is_html(response) and is_block_page(response.body)

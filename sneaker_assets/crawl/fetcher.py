@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from sneaker_assets.crawl.circuit_breaker import CircuitBreaker, is_html, is_refusal
+from sneaker_assets.crawl.circuit_breaker import CircuitBreaker, is_html, is_block_page
 from sneaker_assets.crawl.errors import (
     CrawlPaused,
     CredentialsRefused,
@@ -24,11 +24,11 @@ from sneaker_assets.crawl.errors import (
     ForeignAddressError,
     UnreachableError,
 )
-from sneaker_assets.crawl.gate import LONGEST_HOLD, Gate, retry_after_seconds
+from sneaker_assets.crawl.rate_limiter import MAX_HOLD, Gate, retry_after_seconds
 from sneaker_assets.crawl.http import NO_VALIDATORS, Response, Validators
 from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import AGENT, FetchSettings
-from sneaker_assets.crawl.transport import Client, Exchange, PrivateAddress, TookTooLong
+from sneaker_assets.crawl.transport import Client, Exchange, PrivateAddress, DeadlineExceeded
 from sneaker_assets.errors import one_line
 from sneaker_assets.sites.base import Site
 
@@ -38,7 +38,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 5
 CHUNK = 65_536
 
-_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, TookTooLong, OSError)
+_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, DeadlineExceeded, OSError)
 
 
 class Fetcher:
@@ -47,7 +47,7 @@ class Fetcher:
     Args:
         site: whose home and image hosts are the only ones asked.
         settings: how.
-        found_at: host and port to connect to in place of a host's own, by its name; the offline shop is known by
+        host_overrides: host and port to connect to in place of a host's own, by its name; the offline shop is known by
             lasting names and found at another port each time.
 
     Raises:
@@ -55,7 +55,7 @@ class Fetcher:
     """
 
     def __init__(
-        self, site: Site, settings: FetchSettings, found_at: Mapping[str, tuple[str, int]] | None = None
+        self, site: Site, settings: FetchSettings, host_overrides: Mapping[str, tuple[str, int]] | None = None
     ) -> None:
         if not settings.contact and not settings.allow_loopback:
             raise ValueError(
@@ -65,7 +65,7 @@ class Fetcher:
         self._site = site
         self._page_hosts = frozenset({urlsplit(site.home).netloc.lower()})
         self._image_hosts = site.image_hosts | self._page_hosts
-        self._exchange = Exchange(settings.deadline, not settings.allow_loopback, found_at or {})
+        self._exchange = Exchange(settings.deadline, not settings.allow_loopback, host_overrides or {})
         self._gate = Gate(max(settings.delay, site.delay), settings.hold_cap)
         self._robots = Robots(AGENT, self._read_robots, self._gate.slow_down)
         self._threads = threading.local()
@@ -88,7 +88,7 @@ class Fetcher:
 
         response = self._follow(url, self._page_hosts, self.settings.max_page_bytes, headers, self._robots.allows)
         self._check_credentials(response)
-        self._breaker.judge_page(response)
+        self._breaker.check_page(response)
         return _usable(response, known)
 
     def image(self, url: str, known: Validators = NO_VALIDATORS) -> Response:
@@ -102,7 +102,7 @@ class Fetcher:
             return {"Accept": accepted, "Accept-Encoding": "identity", **known.headers()}
 
         response = self._follow(url, self._image_hosts, self.settings.max_image_bytes, headers, self._robots.allows)
-        self._breaker.judge_image(response)
+        self._breaker.check_image(response)
         return _usable(response, known)
 
     def hold(self, host: str, until: datetime) -> None:
@@ -139,7 +139,7 @@ class Fetcher:
             raise
         except FetchError:
             return 503, ""
-        refused = response.status == 200 and is_refusal(response.body)
+        refused = response.status == 200 and is_block_page(response.body)
         return (503 if refused else response.status), response.body.decode("utf-8", "replace")
 
     def _follow(
@@ -209,7 +209,7 @@ class Fetcher:
 
     def _hold(self, host: str, seconds: float) -> None:
         self._gate.hold(host, seconds)
-        self.on_hold(host, datetime.now(UTC) + timedelta(seconds=min(seconds, LONGEST_HOLD)))
+        self.on_hold(host, datetime.now(UTC) + timedelta(seconds=min(seconds, MAX_HOLD)))
 
     def _body(self, answer: requests.Response, max_bytes: int) -> bytes:
         """The whole body, read as it arrives."""

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from sneaker_assets.crawl.database import Database
 from sneaker_assets.crawl.http import Response, Validators
 from sneaker_assets.crawl.observations import details_from_json, listing_from_json, to_json
-from sneaker_assets.sites.base import Details, Listing, Page, completed
+from sneaker_assets.sites.base import Details, Listing, Page, merge_details
 
 PageKind = Literal["listings", "releases"]
 
@@ -28,7 +28,7 @@ MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class QueuedPage:
     """A page whose turn it is, with what is known of the version that was read last."""
 
     url: str
@@ -38,7 +38,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class WalkStats:
     """What a walk's pages came to, by the state they ended in; ``min_share`` is the worst page's yield."""
 
     read: int
@@ -114,7 +114,7 @@ class Walk:
                 _now(),
             )
 
-    def pages_last_time(self) -> int | None:
+    def previous_page_count(self) -> int | None:
         """How many pages the last finished walk of this kind from the same start came to; None before the first."""
         found = self._database.rows(
             """SELECT (SELECT count(*) FROM readings WHERE walk = before.id) AS n
@@ -125,7 +125,7 @@ class Walk:
         )
         return int(found[0]["n"]) if found else None
 
-    def next(self) -> Waiting | None:
+    def next(self) -> QueuedPage | None:
         """The page whose turn it is; it stays so until one of the methods below is told of its end."""
         found = self._database.rows(
             "SELECT * FROM frontier WHERE walk = ? AND state = 'waiting' ORDER BY position LIMIT 1", self._number
@@ -135,7 +135,7 @@ class Walk:
         row = found[0]
         sha256 = row["sha256"] if row["attempts"] == 0 else None
         links = tuple(json.loads(row["links"] or "[]"))
-        return Waiting(row["url"], Validators(row["etag"], row["last_modified"]), sha256, links)
+        return QueuedPage(row["url"], Validators(row["etag"], row["last_modified"]), sha256, links)
 
     def done(self) -> int:
         """How many pages have come to an end in this walk."""
@@ -175,7 +175,7 @@ class Walk:
             )
             self.queue(links)
 
-    def unchanged(self, page: Waiting, at: datetime) -> None:
+    def unchanged(self, page: QueuedPage, at: datetime) -> None:
         """The page is what it was: its listings were seen once more."""
         with self._database.transaction():
             self._database.rows(
@@ -231,7 +231,7 @@ class Walk:
         added = self._details()
         return [
             (
-                completed(listing_from_json(row["listing"]), (details for details, _ in added.get(product_id, ()))),
+                merge_details(listing_from_json(row["listing"]), (details for details, _ in added.get(product_id, ()))),
                 max([_moment(row), *(at for details, at in added.get(product_id, ()) if details.prices)]),
             )
             for product_id, row in first.items()
@@ -244,7 +244,7 @@ class Walk:
             added.setdefault(row["product_id"], []).append((details_from_json(row["details"]), _moment(row)))
         return added
 
-    def tally(self) -> Tally:
+    def stats(self) -> WalkStats:
         """What its pages came to."""
         states = self._database.rows(
             "SELECT state, count(*) AS n FROM frontier WHERE walk = ? GROUP BY state", self._number
@@ -252,7 +252,7 @@ class Walk:
         by_state = {row["state"]: int(row["n"]) for row in states}
         counts = self._database.rows("SELECT listed, yielded FROM readings WHERE walk = ?", self._number)
         pages = [(row["listed"] or row["yielded"], row["yielded"]) for row in counts]
-        return Tally(
+        return WalkStats(
             by_state.get("read", 0),
             by_state.get("unchanged", 0),
             by_state.get("failed", 0),

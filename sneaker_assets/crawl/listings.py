@@ -9,7 +9,7 @@ from urllib.parse import urldefrag, urljoin
 
 from sneaker_assets.crawl.errors import FetchError
 from sneaker_assets.crawl.fetcher import Fetcher
-from sneaker_assets.crawl.frontier import Frontier, PageKind, Waiting, Walk
+from sneaker_assets.crawl.frontier import Frontier, PageKind, QueuedPage, Walk
 from sneaker_assets.lake import Lake, write_bytes
 from sneaker_assets.progress import Progress
 from sneaker_assets.sites.base import PageError, Site
@@ -55,7 +55,7 @@ def walk_listings(
     progress = Progress(
         logger,
         f"{site.name} pages",
-        of=_at_most(max_pages, walk.pages_last_time()),
+        of=_at_most(max_pages, walk.previous_page_count()),
         more=lambda: f"{walk.products():,} listings, {fetcher.summary()}",
         done=walk.done(),
     )
@@ -79,7 +79,7 @@ def walk_listings(
     return walk
 
 
-def _visit(page: Waiting, site: Site, fetcher: Fetcher, walk: Walk, lake: Lake, *, first: bool) -> int | None:
+def _visit(page: QueuedPage, site: Site, fetcher: Fetcher, walk: Walk, lake: Lake, *, first: bool) -> int | None:
     """Fetch a page and remember what it shows; gives how many pages there are, where it says so."""
     response = fetcher.page(page.url, page.validators)
     sha256 = hashlib.sha256(response.body).hexdigest()
@@ -87,7 +87,7 @@ def _visit(page: Waiting, site: Site, fetcher: Fetcher, walk: Walk, lake: Lake, 
         walk.unchanged(page, response.fetched_at)
         return None
     try:
-        read = site.read_page(response.body, response.url)
+        read = site.parse_page(response.body, response.url)
     except PageError as error:
         kept = lake.folder("crawls", site.name, "unreadable") / f"{sha256}.html"
         write_bytes(kept, response.body)

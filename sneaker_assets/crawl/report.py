@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from sneaker_assets.crawl.fetcher import Fetcher
-from sneaker_assets.crawl.frontier import Tally
+from sneaker_assets.crawl.frontier import WalkStats
 
-LEAST_SHARE = 0.8
+MIN_SHARE = 0.8
 """Share of its own products that a page must yield; a page that lists 30 and yields 12 was not read."""
 
 
@@ -40,20 +40,20 @@ class CrawlReport:
     @property
     def complete(self) -> bool:
         """Whether every page was read, each for nearly all that it lists."""
-        return self.failed == self.unreadable == 0 and self.min_share >= LEAST_SHARE
+        return self.failed == self.unreadable == 0 and self.min_share >= MIN_SHARE
 
     @classmethod
-    def of(cls, tally: Tally, fetcher: Fetcher) -> "CrawlReport":
+    def of(cls, stats: WalkStats, fetcher: Fetcher) -> "CrawlReport":
         """The report of a walk over HTTP."""
         requests, n_bytes, held_back = fetcher.counts()
         return cls(
-            pages=tally.read + tally.unchanged,
-            unchanged=tally.unchanged,
-            failed=tally.failed,
-            unreadable=tally.unreadable,
-            listed=tally.listed,
-            yielded=tally.yielded,
-            min_share=tally.min_share,
+            pages=stats.read + stats.unchanged,
+            unchanged=stats.unchanged,
+            failed=stats.failed,
+            unreadable=stats.unreadable,
+            listed=stats.listed,
+            yielded=stats.yielded,
+            min_share=stats.min_share,
             requests=requests,
             megabytes=round(n_bytes / 1e6, 1),
             held_back=held_back,

@@ -120,7 +120,7 @@ class WebSource:
                 start_path=start_path,
                 max_pages=self.max_pages,
             )
-            self._reports[site] = CrawlReport.of(walk.tally(), fetcher)
+            self._reports[site] = CrawlReport.of(walk.stats(), fetcher)
             return observations(walk.seen())
 
     @contextmanager
@@ -147,8 +147,8 @@ class WebSource:
         with self._lock:
             if name not in self._fetchers:
                 homes = {site: urlsplit(home) for site, home in (self.homes or {}).items()}
-                found_at = {f"{site}.localhost": (home.hostname or "", home.port or 80) for site, home in homes.items()}
-                self._fetchers[name] = Fetcher(self._site(name), self.settings, found_at)
+                host_overrides = {f"{site}.localhost": (home.hostname or "", home.port or 80) for site, home in homes.items()}
+                self._fetchers[name] = Fetcher(self._site(name), self.settings, host_overrides)
             return self._fetchers[name]
 
 

@@ -26,7 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
-class TookTooLong(Exception):  # noqa: N818 - no OSError, which urllib3 would wrap
+class DeadlineExceeded(Exception):  # noqa: N818 - no OSError, which urllib3 would wrap
     """The exchange was not over at its deadline."""
 
 
@@ -42,28 +42,28 @@ class Exchange:
         seconds: longest time from connecting to the last byte.
         public_only: whether private, loopback and link-local addresses are refused. A proxy is not judged: it stands
             where whoever runs the crawl put it, and looks names up itself.
-        found_at: host and port to connect to in place of a host's own, by its name.
+        host_overrides: host and port to connect to in place of a host's own, by its name.
         ends: the deadline, in seconds of the monotonic clock.
     """
 
     seconds: float
     public_only: bool
-    found_at: Mapping[str, tuple[str, int]]
+    host_overrides: Mapping[str, tuple[str, int]]
     ends: float = field(default=0.0)
 
     def begin(self) -> None:
         """Bind this thread's next request by these, counting from now."""
-        _EXCHANGE.set(Exchange(self.seconds, self.public_only, self.found_at, time.monotonic() + self.seconds))
+        _EXCHANGE.set(Exchange(self.seconds, self.public_only, self.host_overrides, time.monotonic() + self.seconds))
 
     def left(self) -> float:
         """Seconds until the deadline.
 
         Raises:
-            TookTooLong: there are none.
+            DeadlineExceeded: there are none.
         """
         left = self.ends - time.monotonic()
         if left <= 0:
-            raise TookTooLong(f"took longer than {self.seconds:g} s")
+            raise DeadlineExceeded(f"took longer than {self.seconds:g} s")
         return left
 
 
@@ -132,7 +132,7 @@ class _Guarded(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         exchange = _EXCHANGE.get()
-        host, port = exchange.found_at.get(self.host, (self.host, self.port))
+        host, port = exchange.host_overrides.get(self.host, (self.host, self.port))
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [(str(info[4][0]), port) for info in found]
         if exchange.public_only and self.proxy is None:

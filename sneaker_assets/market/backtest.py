@@ -37,10 +37,10 @@ def pair_predictions(predictions: pd.DataFrame, prices: pd.DataFrame) -> pd.Data
     paired = predictions.drop(columns="observed_at").merge(
         first[[*PRODUCT, "observed_at", "price", "label_kind"]], on=PRODUCT, how="inner"
     )
-    return with_verdict(paired[paired["observed_at"] > paired["predicted_at"]])
+    return with_coverage(paired[paired["observed_at"] > paired["predicted_at"]])
 
 
-def with_verdict(paired: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
+def with_coverage(paired: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
     """Paired rows with horizon (days) and coverage, in the columns of ``tables.Backtest`` and these further ones."""
     inside = (paired["price"] >= paired["price_low"]) & (paired["price"] <= paired["price_high"])
     days = (paired["observed_at"] - paired["predicted_at"]).dt.total_seconds() / 86_400

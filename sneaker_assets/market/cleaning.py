@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sneaker_assets.market.label_conflicts import Resolution, agreed_prices, find_conflicts
+from sneaker_assets.market.label_conflicts import Resolution, resolve_prices, find_label_conflicts
 from sneaker_assets.market.outliers import FenceSettings, price_fences
 from sneaker_assets.tables import CleanListings, RemovedListings
 
@@ -61,8 +61,8 @@ def clean(listings: pd.DataFrame, settings: CleaningSettings | None = None) -> C
     reason = pd.Series(None, index=listings.index, dtype=object)
     reason = reason.mask(listings["price"].isna(), "no_price").mask(below, "below_fence").mask(above, "above_fence")
     inside = listings[reason.isna()]
-    conflicts = find_conflicts(inside, settings.twin_tolerance, settings.twin_resolution)
-    agreed = agreed_prices(inside, conflicts)
+    conflicts = find_label_conflicts(inside, settings.twin_tolerance, settings.twin_resolution)
+    agreed = resolve_prices(inside, conflicts)
     reason.loc[agreed.index[agreed.isna()]] = "twins_disagree"
 
     kept, agreed = inside[agreed.notna()], agreed[agreed.notna()]

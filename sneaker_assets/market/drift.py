@@ -37,7 +37,7 @@ def share_changed(before: pd.DataFrame, now: pd.DataFrame, price_tolerance: floa
     return float((~there | (rows["sha256"] != rows["sha256_now"]) | moved).mean())
 
 
-def greatest_shift(before: pd.DataFrame, now: pd.DataFrame, key: list[str]) -> float:
+def max_share_shift(before: pd.DataFrame, now: pd.DataFrame, key: list[str]) -> float:
     """The most that any ``share`` moved between two tables of shares; a row that is not there has share 0."""
     shares = [table.set_index(key)["share"] for table in (before, now)]
     moved = shares[0].subtract(shares[1], fill_value=0.0)

@@ -12,7 +12,7 @@ from sneaker_assets.tables import TwinConflicts
 Resolution = Literal["median", "drop"]
 
 
-def find_conflicts(listings: pd.DataFrame, tolerance: float = 0.10, resolution: Resolution = "median") -> pd.DataFrame:
+def find_label_conflicts(listings: pd.DataFrame, tolerance: float = 0.10, resolution: Resolution = "median") -> pd.DataFrame:
     """The twin groups whose prices disagree.
 
     Args:
@@ -30,7 +30,7 @@ def find_conflicts(listings: pd.DataFrame, tolerance: float = 0.10, resolution: 
     return apart.sort_values(["spread", "twin_group"], ascending=[False, True], ignore_index=True)
 
 
-def agreed_prices(listings: pd.DataFrame, conflicts: pd.DataFrame) -> pd.Series:
+def resolve_prices(listings: pd.DataFrame, conflicts: pd.DataFrame) -> pd.Series:
     """The price of each listing after its group was made to agree.
 
     Args:

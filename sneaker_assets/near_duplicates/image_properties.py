@@ -31,7 +31,7 @@ _ANGLES = np.outer(np.arange(_WAVES), np.arange(_SIDE) + 0.5) * np.pi / _SIDE
 _COSINES: NDArray[np.float32] = np.cos(_ANGLES).astype(np.float32)
 
 
-class PictureError(OSError):
+class UnreadableImageError(OSError):
     """An image of the lake is missing or no longer decodes; the message names it."""
 
 
@@ -72,7 +72,7 @@ def describe_images(
         ``tables.ImageProperties``, ordered by ``first_seen`` and ``sha256``.
 
     Raises:
-        PictureError: an image is missing or does not decode.
+        UnreadableImageError: an image is missing or does not decode.
     """
     settings = settings or ImagePropertySettings()
     columns = list(ImageProperties.to_schema().columns)
@@ -105,7 +105,7 @@ def _describe(path: UPath, settings: ImagePropertySettings) -> dict[str, object]
             size = opened.size
             image = _shrunk(opened)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PictureError(
+        raise UnreadableImageError(
             f"{path} cannot be read ({error}): remove the file and materialize scraped_images again"
         ) from error
     shoe = find_content_box(image, settings.tolerance)

@@ -38,7 +38,7 @@ class Listing:
     url: str
     title: str
     image_url: str
-    generation: str
+    page_format: str
     brand: str | None = None
     style_code: str | None = None
     colourway: str | None = None
@@ -56,7 +56,7 @@ class Details:
     sizes: Mapping[str, str] = field(default_factory=dict)
 
 
-def completed(listing: Listing, details: Iterable[Details]) -> Listing:
+def merge_details(listing: Listing, details: Iterable[Details]) -> Listing:
     """The listing with what other pages add to it; the price of a variant whose size none of them gives is left out."""
     details = tuple(details)
     sizes = {variant: size for found in details for variant, size in found.sizes.items()}
@@ -78,7 +78,7 @@ class Page:
     """
 
     listings: tuple[Listing, ...]
-    generation: str
+    page_format: str
     next_urls: tuple[str, ...] = ()
     listed: int | None = None
     details: tuple[Details, ...] = ()
@@ -101,7 +101,7 @@ class Site:
     """A source of listings: where it begins, which hosts its images may come from, and how its pages are read.
 
     ``start_path`` and ``releases_path`` are relative to ``home``; a site that announces nothing has no
-    ``releases_path``. ``read_page(body, url)`` raises :class:`PageError`. ``delay`` is the least time between
+    ``releases_path``. ``parse_page(body, url)`` raises :class:`PageError`. ``delay`` is the least time between
     two requests that the site's terms ask for, in seconds.
     """
 
@@ -109,7 +109,7 @@ class Site:
     home: str
     start_path: str
     releases_path: str | None
-    read_page: Callable[[bytes, str], Page]
+    parse_page: Callable[[bytes, str], Page]
     image_hosts: frozenset[str] = field(default_factory=frozenset)
     credentials: Credentials | None = None
     delay: float = 0.0

@@ -15,10 +15,10 @@ from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount, amount_in_text, currency_code
 from sneaker_assets.sites.parsing import (
     Document,
-    Reader,
+    Parser,
     assigned_json,
     attribute,
-    day,
+    parse_date,
     dig,
     first_text,
     items,
@@ -26,10 +26,10 @@ from sneaker_assets.sites.parsing import (
     next_link,
     objects,
     page_number,
-    page_of,
-    parsed_json,
+    make_page,
+    parse_json,
     prices,
-    read_first,
+    parse_first,
     text,
     with_query,
 )
@@ -42,41 +42,41 @@ _INITIAL_STATE = re.compile(r"__initialState[\w-]*['\"\]]*\s*=\s*")
 _PRODUCT_ID = re.compile(r"-item-(\d+)\.aspx|-(\d{6,})(?:[/?#]|$)")
 
 
-def read_page(body: bytes, url: str) -> Page:
-    """Read a Farfetch page of any known generation.
+def parse_page(body: bytes, url: str) -> Page:
+    """Read a Farfetch page of any known page_format.
 
     Raises:
         PageError: there is no listing on it.
     """
-    return read_first(NAME, GENERATIONS, body, url)
+    return parse_first(NAME, PARSERS, body, url)
 
 
-def _read_hydration(document: Document) -> Page | None:
+def _parse_hydration(document: Document) -> Page | None:
     """``__HYDRATION_STATE__``, which holds whole products on product pages and some listing pages."""
-    return _page_of_state(_hydration_state(document), document, "hydration_state")
+    return _parse_state(_hydration_state(document), document, "hydration_state")
 
 
-def _read_initial_state(document: Document) -> Page | None:
+def _parse_initial_state(document: Document) -> Page | None:
     """``__initialState…__`` of listing and product pages, and the bare JSON of the listing's own requests."""
     if document.json:
-        return _page_of_state(document.json, document, "initial_state")
+        return _parse_state(document.json, document, "initial_state")
     states = (assigned_json(script.get_text(), _INITIAL_STATE) for script in document.scripts)
-    return next((page for state in states if (page := _page_of_state(state, document, "initial_state"))), None)
+    return next((page for state in states if (page := _parse_state(state, document, "initial_state"))), None)
 
 
-def _read_item_list(document: Document) -> Page | None:
+def _parse_item_list(document: Document) -> Page | None:
     """The JSON-LD that listing and product pages carry for search engines."""
-    listings = json_ld.read_products(document, json_ld.Dialect(NAME, "list", _json_ld_id))
+    listings = json_ld.parse_products(document, json_ld.Dialect(NAME, "list", _json_ld_id))
     state = _hydration_state(document)
     following = _next_page(state, document) or next_link(document)
-    return page_of(listings, json_ld.GENERATION, following, pages=_pages(state))
+    return make_page(listings, json_ld.PAGE_FORMAT, following, pages=_pages(state))
 
 
 def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
     return first_text(node.get("productID"), node.get("sku"), _product_id(address))
 
 
-def _read_markup(document: Document) -> Page | None:
+def _parse_markup(document: Document) -> Page | None:
     """The meta tags and microdata of a product page of 2015."""
     found = document.tags("meta", "div")
     meta = {attribute(tag, "property"): attribute(tag, "content") for tag in reversed(found) if tag.name == "meta"}
@@ -94,36 +94,36 @@ def _read_markup(document: Document) -> Page | None:
         url=address,
         title=title,
         image_url=document.link(meta.get("og:image") or inner.get("image")),
-        generation="markup_2015",
+        page_format="markup_2015",
         brand=inner.get("brand"),
         prices=(Price(value, currency, "list", raw_text=raw),) if value is not None else (),
     )
-    return page_of([listing], "markup_2015")
+    return make_page([listing], "markup_2015")
 
 
-GENERATIONS: Mapping[str, Reader] = {
-    "hydration_state": _read_hydration,
-    "initial_state": _read_initial_state,
-    json_ld.GENERATION: _read_item_list,
-    "markup_2015": _read_markup,
+PARSERS: Mapping[str, Parser] = {
+    "hydration_state": _parse_hydration,
+    "initial_state": _parse_initial_state,
+    json_ld.PAGE_FORMAT: _parse_item_list,
+    "markup_2015": _parse_markup,
 }
 
 
-def _page_of_state(state: Any, document: Document, generation: str) -> Page | None:
+def _parse_state(state: Any, document: Document, page_format: str) -> Page | None:
     for found in objects(state):
         if dig(found, "listingItems") or dig(found, "products", "entries") is not None:
-            listings = [_state_listing(entry, document, generation) for entry in items(found, "listingItems", "items")]
+            listings = [_state_listing(entry, document, page_format) for entry in items(found, "listingItems", "items")]
             listings += [_entry_listing(entry, document) for entry in items(found, "products", "entries")]
             total = dig(found, "listingPagination", "totalItems")
             following = _next_page(state, document) or next_link(document)
-            return page_of(listings, generation, following, total, _pages(state))
+            return make_page(listings, page_format, following, total, _pages(state))
         if isinstance(product := dig(found, "productViewModel"), dict):
-            listing = _product_listing(product, document, generation)
-            return page_of([listing], generation)
+            listing = _product_listing(product, document, page_format)
+            return make_page([listing], page_format)
     return None
 
 
-def _state_listing(entry: Any, document: Document, generation: str) -> Listing | None:
+def _state_listing(entry: Any, document: Document, page_format: str) -> Listing | None:
     """An item of ``listingItems``."""
     product_id, title = text(dig(entry, "id")), text(dig(entry, "shortDescription"))
     if product_id is None or title is None:
@@ -134,9 +134,9 @@ def _state_listing(entry: Any, document: Document, generation: str) -> Listing |
         url=document.link(text(dig(entry, "url"))),
         title=title,
         image_url=document.link(first_text(dig(entry, "images", "cutOut"), dig(entry, "images", "model"))),
-        generation=generation,
+        page_format=page_format,
         brand=text(dig(entry, "brand", "name")),
-        release_date=day(dig(entry, "releaseDate")),
+        release_date=parse_date(dig(entry, "releaseDate")),
         prices=_own_prices(dig(entry, "priceInfo")),
     )
 
@@ -154,13 +154,13 @@ def _entry_listing(entry: Any, document: Document) -> Listing | None:
         url=document.link(f"/{text(dig(entry, 'slug')) or product_id}"),
         title=title,
         image_url=document.link(text(dig(largest, "url"))),
-        generation="listing_entries_2018",
+        page_format="listing_entries_2018",
         brand=text(dig(entry, "brand", "name")),
         prices=_list_and_sale(dig(entry, "priceWithoutDiscount"), dig(entry, "price"), dig(entry, "currencyIsoCode")),
     )
 
 
-def _product_listing(product: Any, document: Document, generation: str) -> Listing | None:
+def _product_listing(product: Any, document: Document, page_format: str) -> Listing | None:
     """The ``productViewModel`` of a product page; its prices are by size, and ``default``."""
     details, designer = dig(product, "details"), dig(product, "designerDetails")
     product_id, title = text(dig(details, "productId")), text(dig(details, "shortDescription"))
@@ -179,7 +179,7 @@ def _product_listing(product: Any, document: Document, generation: str) -> Listi
         url=document.url,
         title=title,
         image_url=document.link(first_text(*(dig(picture, size) for size in ("zoom", "1000", "600")))),
-        generation=generation,
+        page_format=page_format,
         brand=text(dig(designer, "name")),
         style_code=text(dig(designer, "designerStyleId")),
         colourway=text(dig(designer, "designerColour")),
@@ -219,7 +219,7 @@ def _hydration_state(document: Document) -> Any:
     """The state that newer pages carry: a JSON text inside a JSON text."""
     states = (assigned_json(script.get_text(), _HYDRATION) for script in document.scripts)
     state = next((state for state in states if state is not None), None)
-    return parsed_json(state) if isinstance(state, str) else state
+    return parse_json(state) if isinstance(state, str) else state
 
 
 def _next_page(state: Any, document: Document) -> str | None:
@@ -242,6 +242,6 @@ SITE = Site(
     home=HOME,
     start_path="/shopping/men/shoes-2/items.aspx",
     releases_path="/shopping/men/coming-soon/items.aspx",
-    read_page=read_page,
+    parse_page=parse_page,
     image_hosts=frozenset({"cdn-images.farfetch.com", "cdn-images.farfetch-contents.com"}),
 )

@@ -11,10 +11,10 @@ from typing import Any
 
 from sneaker_assets.sites.base import Listing
 from sneaker_assets.sites.money import amount_as_written
-from sneaker_assets.sites.parsing import Document, attribute, day, dig, first_text, objects, parsed_json, prices, text
+from sneaker_assets.sites.parsing import Document, attribute, parse_date, dig, first_text, objects, parse_json, prices, text
 from sneaker_assets.tables import LabelKind
 
-GENERATION = "json_ld"
+PAGE_FORMAT = "json_ld"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Dialect:
     style_field: str = "mpn"
 
 
-def read_products(document: Document, dialect: Dialect) -> list[Listing | None]:
+def parse_products(document: Document, dialect: Dialect) -> list[Listing | None]:
     """The products on a page, None for each that cannot be read; plain list items count where no product stands."""
     scripts = [tag for tag in document.scripts if attribute(tag, "type") == "application/ld+json"]
-    nodes = [node for script in scripts for node in objects(parsed_json(script.get_text()))]
+    nodes = [node for script in scripts for node in objects(parse_json(script.get_text()))]
     products = [node for node in nodes if _is_a(node, "Product")] or [
         node for node in nodes if _is_a(node, "ListItem") and not isinstance(node.get("item"), dict)
     ]
@@ -56,11 +56,11 @@ def _listing(node: dict[str, Any], document: Document, dialect: Dialect) -> List
         url=address or document.url,
         title=title,
         image_url=document.link(first_text(image, dig(image, "url"), dig(image, "contentUrl"))),
-        generation=GENERATION,
+        page_format=PAGE_FORMAT,
         brand=first_text(brand, dig(brand, "name")),
         style_code=text(node.get(dialect.style_field)),
         colourway=text(node.get("color")),
-        release_date=day(node.get("releaseDate")) or day(dig(offer, "availabilityStarts")),
+        release_date=parse_date(node.get("releaseDate")) or parse_date(dig(offer, "availabilityStarts")),
         prices=prices(
             dig(offer, "priceCurrency"),
             {dialect.price_kind: first_text(dig(offer, "price"), dig(offer, "lowPrice"))},

@@ -21,7 +21,7 @@ from sneaker_assets.sites.base import Listing, Page, PageError, Price
 from sneaker_assets.sites.money import amount, currency_code
 from sneaker_assets.tables import LabelKind
 
-MOST_PAGES = 1e9
+MAX_PAGES = 1e9
 """A site that says there are more was misread."""
 
 
@@ -40,7 +40,7 @@ class Document:
     @cached_property
     def json(self) -> Any:
         """The value of a page that is a JSON object or array, None where it is HTML."""
-        return parsed_json(self.body) if self.body.lstrip()[:1] in (b"{", b"[") else None
+        return parse_json(self.body) if self.body.lstrip()[:1] in (b"{", b"[") else None
 
     def tags(self, *names: str) -> list[Tag]:
         """The elements of these names, each with what is inside it."""
@@ -56,12 +56,12 @@ class Document:
             return ""
 
 
-Reader = Callable[[Document], Page | None]
-"""Reads one generation of a site's pages; None where the page is not of that generation."""
+Parser = Callable[[Document], Page | None]
+"""Reads one page_format of a site's pages; None where the page is not of that page_format."""
 
 
-def read_first(site: str, generations: Mapping[str, Reader], body: bytes, url: str) -> Page:
-    """The page as the first generation reads it that knows it.
+def parse_first(site: str, generations: Mapping[str, Parser], body: bytes, url: str) -> Page:
+    """The page as the first page_format reads it that knows it.
 
     Raises:
         PageError: none does: there is no listing on it, nor its own word that there is none.
@@ -73,31 +73,31 @@ def read_first(site: str, generations: Mapping[str, Reader], body: bytes, url: s
     raise PageError(f"{site}: no listing on {url} ({len(body):,} bytes); generations tried: {', '.join(generations)}")
 
 
-def page_of(
+def make_page(
     found: Sequence[Listing | None],
-    generation: str,
+    page_format: str,
     next_url: str | None = None,
     total: Any = None,
     pages: float | None = None,
 ) -> Page | None:
-    """A page in the name of its first listing's generation.
+    """A page in the name of its first listing's page_format.
 
     Args:
         found: what each product on it was read as, None where it could not be.
-        generation: the name of a page without any.
+        page_format: the name of a page without any.
         next_url: the page after it.
         total: how many listings the page itself says there are; only 0 makes a page without any a good one.
         pages: how many pages it says there are.
     """
     listings = tuple(listing for listing in found if listing is not None)
     if not listings:
-        return Page((), generation, listed=0) if total == 0 and total is not False else None
+        return Page((), page_format, listed=0) if total == 0 and total is not False else None
     return Page(
         listings,
-        listings[0].generation,
+        listings[0].page_format,
         (next_url,) if next_url else (),
         listed=len(found),
-        pages=math.ceil(pages) if pages is not None and pages < MOST_PAGES else None,
+        pages=math.ceil(pages) if pages is not None and pages < MAX_PAGES else None,
     )
 
 
@@ -107,7 +107,7 @@ def attribute(tag: Tag, name: str) -> str:
     return " ".join(value) if isinstance(value, list) else str(value or "")
 
 
-def parsed_json(source: str | bytes) -> Any:
+def parse_json(source: str | bytes) -> Any:
     """The value of a JSON text, None where it is none."""
     try:
         return json.loads(source)
@@ -176,7 +176,7 @@ def first_text(*values: Any) -> str | None:
     return next((found for value in values if (found := text(value))), None)
 
 
-def day(value: Any) -> datetime | None:
+def parse_date(value: Any) -> datetime | None:
     """UTC midnight of a date written ``2024-05-31``, with or without a time behind it; no shoe is older than 1900."""
     match = re.match(r"(19|[2-9]\d)\d\d-\d\d-\d\d", value) if isinstance(value, str) else None
     try:

@@ -24,9 +24,9 @@ from sneaker_assets.sites.parsing import (
     first_text,
     items,
     page_number,
-    page_of,
+    make_page,
     prices,
-    read_first,
+    parse_first,
     text,
     with_query,
 )
@@ -37,13 +37,13 @@ LIMIT = 250
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
-def read_page(host: str, currency: str | None, body: bytes, url: str) -> Page:
+def parse_page(host: str, currency: str | None, body: bytes, url: str) -> Page:
     """Read a page of a store's products.
 
     Raises:
         PageError: there is no product on it.
     """
-    return read_first(host, {"products_json": partial(_read_products, host, currency)}, body, url)
+    return parse_first(host, {"products_json": partial(_parse_products, host, currency)}, body, url)
 
 
 def store(host: str, currency: str | None = None) -> Site:
@@ -53,7 +53,7 @@ def store(host: str, currency: str | None = None) -> Site:
         home=f"https://{host}",
         start_path=f"/products.json?limit={LIMIT}&page=1",
         releases_path=None,
-        read_page=partial(read_page, host, currency),
+        parse_page=partial(parse_page, host, currency),
         image_hosts=frozenset({"cdn.shopify.com"}),
     )
 
@@ -77,10 +77,10 @@ def stores(setting: str) -> tuple[Site, ...]:
 SITES = stores(os.environ.get("SNEAKER_SHOPIFY_STORES", ""))
 
 
-def _read_products(host: str, currency: str | None, document: Document) -> Page | None:
+def _parse_products(host: str, currency: str | None, document: Document) -> Page | None:
     products = items(document.json, "products")
     number = page_number(document.url)
-    return page_of(
+    return make_page(
         [_listing(product, document, host, currency) for product in products],
         "products_json",
         with_query(document.url, page=number + 1) if len(products) >= LIMIT else None,
@@ -105,7 +105,7 @@ def _listing(product: Any, document: Document, host: str, currency: str | None) 
         url=document.link(f"/products/{handle}"),
         title=title,
         image_url=document.link(first_text(dig(product, "images", 0, "src"), dig(product, "image", "src"))),
-        generation="products_json",
+        page_format="products_json",
         brand=text(dig(product, "vendor")),
         style_code=_only(text(dig(variant, "sku")) for variant in variants),
         colourway=_only(text(dig(variant, colour_option)) for variant in variants) if colour_option else None,

@@ -13,9 +13,9 @@ from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount, currency_code
 from sneaker_assets.sites.parsing import (
     Document,
-    Reader,
+    Parser,
     attribute,
-    day,
+    parse_date,
     dig,
     first_text,
     items,
@@ -23,10 +23,10 @@ from sneaker_assets.sites.parsing import (
     next_link,
     objects,
     page_number,
-    page_of,
-    parsed_json,
+    make_page,
+    parse_json,
     prices,
-    read_first,
+    parse_first,
     text,
     with_query,
 )
@@ -35,16 +35,16 @@ NAME = "stockx"
 HOME = "https://stockx.com"
 
 
-def read_page(body: bytes, url: str) -> Page:
-    """Read a StockX page of any known generation.
+def parse_page(body: bytes, url: str) -> Page:
+    """Read a StockX page of any known page_format.
 
     Raises:
         PageError: there is no listing on it.
     """
-    return read_first(NAME, GENERATIONS, body, url)
+    return parse_first(NAME, PARSERS, body, url)
 
 
-def _read_search(document: Document) -> Page | None:
+def _parse_search(document: Document) -> Page | None:
     """Search results in ``__NEXT_DATA__``, 2023 and later."""
     for state in _states(document):
         for found in objects(state):
@@ -53,34 +53,34 @@ def _read_search(document: Document) -> Page | None:
                 listings = [_search_listing(dig(edge, "node"), document) for edge in items(results, "edges")]
                 info = dig(results, "pageInfo")
                 following, pages = _next_page(info, document), _pages(info)
-                return page_of(listings, "next_data_search", following, dig(info, "total"), pages)
+                return make_page(listings, "next_data_search", following, dig(info, "total"), pages)
     return None
 
 
-def _read_product(document: Document) -> Page | None:
+def _parse_product(document: Document) -> Page | None:
     """A product page's ``__NEXT_DATA__``, 2023 and later."""
     for state in _states(document):
         for found in objects(state):
             product = dig(found, "product")
             if dig(product, "urlKey") and (dig(product, "market") or dig(product, "pricing")):
                 listing = _product_listing(product, document)
-                return page_of([listing], "next_data_product")
+                return make_page([listing], "next_data_product")
     return None
 
 
-def _read_browse(document: Document) -> Page | None:
+def _parse_browse(document: Document) -> Page | None:
     """The catalogue's JSON response of 2020."""
     products, pagination = items(document.json, "Products"), dig(document.json, "Pagination")
     listings = [_browse_listing(product, document) for product in products]
     following, last = (document.link(text(dig(pagination, name))) for name in ("nextPage", "lastPage"))
     pages = page_number(last) if last else None
-    return page_of(listings, "browse_2020", following, dig(pagination, "total"), pages)
+    return make_page(listings, "browse_2020", following, dig(pagination, "total"), pages)
 
 
-def _read_json_ld(document: Document) -> Page | None:
+def _parse_json_ld(document: Document) -> Page | None:
     """The JSON-LD that listing and product pages carry for search engines; its lowest price is the lowest ask."""
     dialect = json_ld.Dialect(NAME, "lowest_ask", _json_ld_id, style_field="sku")
-    return page_of(json_ld.read_products(document, dialect), json_ld.GENERATION, next_link(document))
+    return make_page(json_ld.parse_products(document, dialect), json_ld.PAGE_FORMAT, next_link(document))
 
 
 def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
@@ -88,17 +88,17 @@ def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
     return first_text(node.get("productID"), urlsplit(address).path.rpartition("/")[2])
 
 
-GENERATIONS: Mapping[str, Reader] = {
-    "next_data_search": _read_search,
-    "next_data_product": _read_product,
-    "browse_2020": _read_browse,
-    json_ld.GENERATION: _read_json_ld,
+PARSERS: Mapping[str, Parser] = {
+    "next_data_search": _parse_search,
+    "next_data_product": _parse_product,
+    "browse_2020": _parse_browse,
+    json_ld.PAGE_FORMAT: _parse_json_ld,
 }
 
 
 def _states(document: Document) -> list[Any]:
     return [
-        parsed_json(script.get_text())
+        parse_json(script.get_text())
         for script in document.scripts
         if attribute(script, "id") == "__NEXT_DATA__" or attribute(script, "data-name") == "query"
     ]
@@ -152,7 +152,7 @@ def _browse_listing(product: Any, document: Document) -> Listing | None:
 
 
 def _listing(
-    node: Any, document: Document, generation: str, *, traits: Mapping[str, Any], found: tuple[Price, ...]
+    node: Any, document: Document, page_format: str, *, traits: Mapping[str, Any], found: tuple[Price, ...]
 ) -> Listing | None:
     """What all generations call by the same names; None where it is no product."""
     key, title = text(dig(node, "urlKey")), text(dig(node, "title"))
@@ -165,12 +165,12 @@ def _listing(
         url=document.link(f"/{key}"),
         title=title,
         image_url=first_text(*(dig(media, name) for name in ("imageUrl", "smallImageUrl", "thumbUrl"))) or "",
-        generation=generation,
+        page_format=page_format,
         brand=text(dig(node, "brand")),
         style_code=first_text(dig(node, "styleId"), traits.get("Style")),
         colourway=first_text(dig(node, "colorway"), traits.get("Colorway"), traits.get("Color")),
         retail_price=amount(dig(node, "retailPrice")) or amount(traits.get("Retail Price")),
-        release_date=day(dig(node, "releaseDate")) or day(traits.get("Release Date")),
+        release_date=parse_date(dig(node, "releaseDate")) or parse_date(traits.get("Release Date")),
         prices=found,
     )
 
@@ -222,6 +222,6 @@ SITE = Site(
     home=HOME,
     start_path="/sneakers",
     releases_path="/new-releases/sneakers",
-    read_page=read_page,
+    parse_page=parse_page,
     image_hosts=frozenset({"images.stockx.com", "stockx.imgix.net", "stockx-assets.imgix.net"}),
 )

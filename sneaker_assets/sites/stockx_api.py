@@ -22,16 +22,16 @@ from sneaker_assets.sites import stockx
 from sneaker_assets.sites.base import Credentials, Details, Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount
 from sneaker_assets.sites.parsing import (
-    MOST_PAGES,
+    MAX_PAGES,
     Document,
-    Reader,
-    day,
+    Parser,
+    parse_date,
     dig,
     first_text,
     items,
     page_number,
     prices,
-    read_first,
+    parse_first,
     text,
     with_query,
 )
@@ -67,7 +67,7 @@ def site(key: str, token: str, query: str = "sneakers") -> Site:
         home=HOME,
         start_path="/v2/catalog/search?" + urlencode({"query": query, "pageNumber": 1, "pageSize": PAGE_SIZE}),
         releases_path=None,
-        read_page=read_page,
+        parse_page=parse_page,
         image_hosts=stockx.SITE.image_hosts,
         credentials=Credentials(
             {"x-api-key": key, "Authorization": f"Bearer {token}"},
@@ -77,16 +77,16 @@ def site(key: str, token: str, query: str = "sneakers") -> Site:
     )
 
 
-def read_page(body: bytes, url: str) -> Page:
+def parse_page(body: bytes, url: str) -> Page:
     """Read an answer of the API.
 
     Raises:
         PageError: it is none of those known.
     """
-    return read_first("stockx_api", GENERATIONS, body, url)
+    return parse_first("stockx_api", PARSERS, body, url)
 
 
-def _read_search(document: Document) -> Page | None:
+def _parse_search(document: Document) -> Page | None:
     """Products found, and where the sizes and prices of each are."""
     found = items(document.json, "products")
     if not found and dig(document.json, "count") != 0:
@@ -108,7 +108,7 @@ def _read_search(document: Document) -> Page | None:
     )
 
 
-def _read_variants(document: Document) -> Page | None:
+def _parse_variants(document: Document) -> Page | None:
     """The size of each variant of one product."""
     product_id = _product_id(document, "variants")
     if product_id is None or not isinstance(document.json, list):
@@ -118,7 +118,7 @@ def _read_variants(document: Document) -> Page | None:
     return Page((), "api_v2_variants", listed=0, details=(Details(product_id, sizes=known),))
 
 
-def _read_market_data(document: Document) -> Page | None:
+def _parse_market_data(document: Document) -> Page | None:
     """The lowest ask and the highest bid of each variant of one product."""
     product_id = _product_id(document, "market-data")
     if product_id is None or not isinstance(document.json, list):
@@ -128,10 +128,10 @@ def _read_market_data(document: Document) -> Page | None:
     return Page((), "api_v2_market_data", listed=0, details=(Details(product_id, prices=found),))
 
 
-GENERATIONS: Mapping[str, Reader] = {
-    "api_v2_search": _read_search,
-    "api_v2_variants": _read_variants,
-    "api_v2_market_data": _read_market_data,
+PARSERS: Mapping[str, Parser] = {
+    "api_v2_search": _parse_search,
+    "api_v2_variants": _parse_variants,
+    "api_v2_market_data": _parse_market_data,
 }
 
 
@@ -146,12 +146,12 @@ def _listing(product: Any) -> Listing | None:
         url=f"{stockx.HOME}/{key}",
         title=title,
         image_url="",
-        generation="api_v2",
+        page_format="api_v2",
         brand=text(dig(product, "brand")),
         style_code=text(dig(product, "styleId")),
         colourway=first_text(dig(traits, "colorway"), dig(traits, "color")),
         retail_price=amount(dig(traits, "retailPrice")),
-        release_date=day(dig(traits, "releaseDate")),
+        release_date=parse_date(dig(traits, "releaseDate")),
     )
 
 
@@ -195,4 +195,4 @@ def _amount(price: Price) -> float:
 def _pages(answer: Any) -> int | None:
     """How many pages there are, about: those of the search, and two a product."""
     count = amount(dig(answer, "count"))
-    return math.ceil(count / PAGE_SIZE + 2 * count) if count is not None and count < MOST_PAGES else None
+    return math.ceil(count / PAGE_SIZE + 2 * count) if count is not None and count < MAX_PAGES else None

@@ -28,7 +28,7 @@ Shops = dict[str, Shop]
 
 
 def site_of(name: str, shop: Shop) -> Site:
-    def read_page(body: bytes, url: str) -> Page:
+    def parse_page(body: bytes, url: str) -> Page:
         found = json.loads(body)
         listings = [
             Listing(
@@ -40,7 +40,7 @@ def site_of(name: str, shop: Shop) -> Site:
         ]  # fmt: skip
         return Page(tuple(listings), "test", listed=len(found))
 
-    return Site(name, shop.base, "/", "/soon", read_page)
+    return Site(name, shop.base, "/", "/soon", parse_page)
 
 
 def source_of(lake: Lake, shops: Shops) -> WebSource:

@@ -42,7 +42,7 @@ class Shop:
         return [request for request in self.log if request.path == path]
 
     def site(self, adapter: Callable[[bytes, str], Page] | None = None) -> Site:
-        return Site("shop", self.base, "/", "/soon", adapter or read_page)
+        return Site("shop", self.base, "/", "/soon", adapter or parse_page)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
 
-def read_page(body: bytes, url: str) -> Page:
+def parse_page(body: bytes, url: str) -> Page:
     """The adapter of the tests' own shops: products, each with its prices and picture, and the next pages."""
     try:
         content = json.loads(body)
@@ -81,7 +81,7 @@ def read_page(body: bytes, url: str) -> Page:
 
 def shop_site(base: str) -> Site:
     """The site that a shop at this address is."""
-    return Site("shop", base, "/shoes?page=1", None, read_page)
+    return Site("shop", base, "/shoes?page=1", None, parse_page)
 
 
 @contextmanager

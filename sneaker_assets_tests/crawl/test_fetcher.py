@@ -201,10 +201,10 @@ def test_images_come_as_they_are(shop: Shop, fetcher: MakeFetcher) -> None:
     "host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]"]
 )
 def test_a_live_crawl_asks_no_private_address(host: str) -> None:
-    def read_page(body: bytes, url: str) -> Page:
+    def parse_page(body: bytes, url: str) -> Page:
         raise AssertionError(body, url)
 
-    site = Site("shop", "https://shop.example", "/", "/", read_page, frozenset({host}))
+    site = Site("shop", "https://shop.example", "/", "/", parse_page, frozenset({host}))
     with pytest.raises(FetchError, match="private address"):
         Fetcher(site, FetchSettings(contact="crawl@example.org")).image(f"http://{host}/a.jpg")
 

@@ -24,7 +24,7 @@ from sneaker_assets.progress import Progress
 from sneaker_assets.sites.base import Page, PageError
 from sneaker_assets.tables import Images, Observations
 from sneaker_assets_tests.crawl.answers import Answer, by_validator, reply
-from sneaker_assets_tests.crawl.shop import Shop, read_page
+from sneaker_assets_tests.crawl.shop import Shop, parse_page
 
 
 def page(listings: dict[str, list[float]], *following: str) -> Answer:
@@ -38,7 +38,7 @@ def page_body(listings: dict[str, list[float]], *following: str) -> bytes:
 
 @pytest.fixture
 def walk(shop: Shop, fetcher: Callable[..., Fetcher], lake: Lake, database: Database) -> Callable[..., Walk]:
-    def run(adapter: Callable[[bytes, str], Page] = read_page, **arguments: Any) -> Walk:
+    def run(adapter: Callable[[bytes, str], Page] = parse_page, **arguments: Any) -> Walk:
         return walk_listings(shop.site(adapter), fetcher(), Frontier(database), lake, **arguments)
 
     return run
@@ -101,7 +101,7 @@ def test_a_killed_walk_goes_on_where_it_was(shop: Shop, crawl: Callable[..., pd.
     def interrupted(body: bytes, url: str) -> Page:
         if url.endswith("/3"):
             raise KeyboardInterrupt
-        return read_page(body, url)
+        return parse_page(body, url)
 
     with pytest.raises(KeyboardInterrupt):
         crawl(adapter=interrupted)
@@ -115,7 +115,7 @@ def test_an_unchanged_page_is_seen_once_more(shop: Shop, walk: Callable[..., Wal
     assert [listing for listing, _ in first.seen()] == [listing for listing, _ in again.seen()]
     assert min(at for _, at in again.seen()) > max(at for _, at in first.seen())
     assert shop.asked("/")[1].headers["If-None-Match"] == '"v1"'
-    assert (again.tally().read, again.tally().unchanged) == (0, 2)
+    assert (again.stats().read, again.stats().unchanged) == (0, 2)
 
 
 def test_a_changed_price_and_a_vanished_product(shop: Shop, crawl: Callable[..., pd.DataFrame]) -> None:
@@ -138,7 +138,7 @@ def test_the_time_left_is_told_where_the_number_of_pages_is_known(
     }
 
     def three(body: bytes, url: str) -> Page:
-        return replace(read_page(body, url), pages=3)
+        return replace(parse_page(body, url), pages=3)
 
     told = []
     for arguments in ({}, {}, {"max_pages": 2}, {"adapter": three, "start_path": "/4"}):
@@ -165,18 +165,18 @@ def test_a_page_that_failed_elsewhere_is_not_this_walks(
     elsewhere.failed("http://elsewhere.example/", "timed out")
     elsewhere.finish()
     shop.answers["/"] = page({"a": [1]})
-    assert walk().tally().failed == 0
+    assert walk().stats().failed == 0
 
 
 def test_an_unreadable_page_is_kept_and_tried_again(shop: Shop, walk: Callable[..., Walk], lake: Lake) -> None:
     shop.answers |= {"/": page({"a": [1]}, "/odd"), "/odd": reply(body=b"<html>new design")}
-    assert walk().tally().unreadable == 1
+    assert walk().stats().unreadable == 1
     assert [file.read_bytes() for file in lake.folder("crawls", "shop", "unreadable").iterdir()] == [
         b"<html>new design"
     ]
     shop.answers["/"] = page({"a": [1]})
     mended = Page((), "mended")
-    assert walk(lambda body, url: mended if url.endswith("/odd") else read_page(body, url)).tally().unreadable == 0
+    assert walk(lambda body, url: mended if url.endswith("/odd") else parse_page(body, url)).stats().unreadable == 0
     assert len(shop.asked("/odd")) == 2
 
 
@@ -184,10 +184,10 @@ def test_a_page_that_lists_more_than_it_yields_is_counted(shop: Shop, walk: Call
     shop.answers |= {"/": page({"a": [1], "b": [1]}, "/2"), "/2": page({"c": [1]})}
 
     def half_read(body: bytes, url: str) -> Page:
-        return replace(read_page(body, url), listed=2)
+        return replace(parse_page(body, url), listed=2)
 
-    tally = walk(half_read).tally()
-    assert (tally.listed, tally.yielded, tally.min_share) == (4, 3, 0.5)
+    stats = walk(half_read).stats()
+    assert (stats.listed, stats.yielded, stats.min_share) == (4, 3, 0.5)
 
 
 @pytest.mark.parametrize("site", ["stockx", "farfetch"])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sneaker_assets.market.cleaning import CleaningSettings, clean
-from sneaker_assets.market.label_conflicts import find_conflicts
+from sneaker_assets.market.label_conflicts import find_label_conflicts
 from sneaker_assets.market.outliers import FenceSettings, iqr_fence, modified_z_fence, price_fences
 from sneaker_assets.tables import CleanListings, PriceFences, RemovedListings, TwinConflicts
 from sneaker_assets_tests.builders import digest, raw_listings
@@ -116,4 +116,4 @@ def test_kept_and_removed_are_all_there_were(values: list[float], seed: int) -> 
     for resolution in ("median", "drop"):
         cleaned = clean(table, CleaningSettings(twin_resolution=resolution))
         assert sorted([*cleaned.listings["product_id"], *cleaned.removed["product_id"]]) == sorted(table["product_id"])
-        assert find_conflicts(cleaned.listings).empty
+        assert find_label_conflicts(cleaned.listings).empty

@@ -5,7 +5,7 @@ import pytest
 from sneaker_assets.market.drift import (
     distribution_distance,
     fence_drift,
-    greatest_shift,
+    max_share_shift,
     population_stability,
     share_changed,
     share_lost,
@@ -28,8 +28,8 @@ def test_rows_that_are_gone_are_counted_and_new_ones_are_not() -> None:
 def test_a_kind_that_appears_or_goes_has_shifted_by_its_share() -> None:
     before = pd.DataFrame({"kind": ["list", "sale"], "share": [0.9, 0.1]})
     now = pd.DataFrame({"kind": ["list", "retail"], "share": [0.7, 0.3]})
-    assert greatest_shift(before, now, ["kind"]) == pytest.approx(0.3)
-    assert greatest_shift(before.head(0), now.head(0), ["kind"]) == 0.0
+    assert max_share_shift(before, now, ["kind"]) == pytest.approx(0.3)
+    assert max_share_shift(before.head(0), now.head(0), ["kind"]) == 0.0
 
 
 def test_the_same_distribution_is_stable_and_another_is_not() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.sites import SITES, get_site, shopify, stockx_api
-from sneaker_assets.sites.base import Listing, PageError, Site, completed
+from sneaker_assets.sites.base import Listing, PageError, Site, merge_details
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 ADAPTERS = {
@@ -49,18 +49,18 @@ def expectation(case: str) -> Any:
 @pytest.mark.parametrize("case", CASES)
 def test_page_reads_as_expected(case: str) -> None:
     expected = expectation(case)
-    assert plain(asdict(adapter(case).read_page(content(case), expected["url"]))) == expected["page"]
+    assert plain(asdict(adapter(case).parse_page(content(case), expected["url"]))) == expected["page"]
 
 
 def reads_or_says_that_it_does_not(case: str, body: bytes) -> None:
     """An adapter gives listings or its own error, whatever the page; and what it gives is a table."""
     try:
-        page = adapter(case).read_page(body, expectation(case)["url"])
+        page = adapter(case).parse_page(body, expectation(case)["url"])
     except PageError:
         return
     assert (page.listed or 0) >= len(page.listings)
     shown = [*page.listings, *(BARE for _ in page.details)]
-    observations((completed(listing, page.details), datetime.now(UTC)) for listing in shown)
+    observations((merge_details(listing, page.details), datetime.now(UTC)) for listing in shown)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -139,7 +139,7 @@ def test_every_generation_has_a_fixture() -> None:
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_page_without_listings_names_adapter_url_and_generations(name: str) -> None:
     with pytest.raises(PageError) as raised:
-        ADAPTERS[name].read_page(b"<html><body>We moved house.</body></html>", "https://example.com/shoes")
+        ADAPTERS[name].parse_page(b"<html><body>We moved house.</body></html>", "https://example.com/shoes")
     message = str(raised.value)
     assert ADAPTERS[name].name in message
     assert "https://example.com/shoes" in message

@@ -19,7 +19,7 @@ def test_each_store_is_a_site_of_its_own() -> None:
 def test_a_full_page_leads_to_the_next() -> None:
     products = ",".join(f'{{"id": {i}, "title": "t", "handle": "h{i}"}}' for i in range(250))
     (store,) = stores("example.com")
-    page = store.read_page(
+    page = store.parse_page(
         f'{{"products": [{products}]}}'.encode(), "https://example.com/products.json?limit=250&page=1"
     )
     assert page.next_urls == ("https://example.com/products.json?limit=250&page=2",)

@@ -28,10 +28,10 @@ from sneaker_assets.progress import duration
 
 logger = logging.getLogger(__name__)
 
-WORTH_SAYING = 5.0
+MIN_LOGGED_WAIT = 5.0
 """Seconds; a longer wait is said in the log, where nothing else would be for as long."""
 
-LONGEST_HOLD = 365 * 24 * 3600.0
+MAX_HOLD = 365 * 24 * 3600.0
 """Seconds; anybody who asks for more is taken to mean a year."""
 
 
@@ -68,7 +68,7 @@ class Gate:
     def hold(self, host: str, seconds: float) -> None:
         """Let no request to this host leave for so many seconds; a shorter hold never ends a longer one."""
         held = self._host(host)
-        held.held_until = max(held.held_until, time.monotonic() + min(seconds, LONGEST_HOLD))
+        held.held_until = max(held.held_until, time.monotonic() + min(seconds, MAX_HOLD))
 
     @contextmanager
     def turn(self, host: str) -> Iterator[None]:
@@ -91,8 +91,8 @@ class Gate:
                 self.held_back += 1
         while (seconds := max(host.held_until, host.next_at) - time.monotonic()) > 0:
             if seconds > self._hold_cap:
-                raise CrawlPaused(name, datetime.now(UTC) + timedelta(seconds=min(seconds, LONGEST_HOLD)))
-            if host.held_until - time.monotonic() > WORTH_SAYING:
+                raise CrawlPaused(name, datetime.now(UTC) + timedelta(seconds=min(seconds, MAX_HOLD)))
+            if host.held_until - time.monotonic() > MIN_LOGGED_WAIT:
                 logger.info("%s asks for rest: nothing is asked of it for %s", name, duration(seconds))
             time.sleep(seconds)
 

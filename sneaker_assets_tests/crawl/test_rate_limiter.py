@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sneaker_assets.crawl.errors import CrawlPaused
-from sneaker_assets.crawl.gate import Gate, retry_after_seconds
+from sneaker_assets.crawl.rate_limiter import Gate, retry_after_seconds
 
 
 def moments(gate: Gate, host: str, n: int, threads: int) -> list[float]:
@@ -56,7 +56,7 @@ def test_a_hold_stops_every_thread_of_that_host_alone() -> None:
 
 
 def test_a_long_wait_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("sneaker_assets.crawl.gate.WORTH_SAYING", 0.2)
+    monkeypatch.setattr("sneaker_assets.crawl.rate_limiter.MIN_LOGGED_WAIT", 0.2)
     gate = Gate(delay=0.1, hold_cap=5)
     gate.hold("a", 0.6)
     with caplog.at_level(logging.INFO):
