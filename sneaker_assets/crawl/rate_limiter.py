@@ -1,14 +1,13 @@
-"""When the next request to a host may leave: the gate every attempt passes, retries included.
+"""Rate limiting of requests by host: a minimum delay between requests, and holds requested by ``Retry-After``.
 
-A host is asked by one request at a time: nobody's next one leaves before the answer to the last has begun, nor for the
-delay after that. From this follow, however many threads there are:
+Requests to one host are serialised: the next one is sent only after the response to the last one has begun and the
+delay has passed since. Hence, with any number of threads:
 
-- the requests that reach a host are at least the delay apart, since each is answered before the delay begins;
-- when a host answers 429, no other request to it is under way, and none leaves until its Retry-After has passed, since
-  the hold stands before the turn ends;
-- a host that is slow to answer is asked less often.
+- requests reach a host at least one delay apart;
+- when a host answers 429, no other request to it is in flight, and none is sent until the hold is over;
+- a host that responds slowly receives fewer requests.
 
-Only answers' bodies are read at the same time. What a response means is the fetcher's concern.
+Response bodies are read concurrently.
 
 Retry-After: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 """
@@ -17,7 +16,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,72 +28,83 @@ from sneaker_assets.progress import duration
 logger = logging.getLogger(__name__)
 
 MIN_LOGGED_WAIT = 5.0
-"""Seconds; a longer wait is said in the log, where nothing else would be for as long."""
+"""Seconds from which a hold is logged, since the progress line stands still meanwhile."""
 
 MAX_HOLD = 365 * 24 * 3600.0
-"""Seconds; anybody who asks for more is taken to mean a year."""
+"""Seconds to which longer holds are cut, so that their end is a valid date."""
 
 
 @dataclass(slots=True)
 class _Host:
-    """One host's turn, and the moments (monotonic seconds) before which nothing may leave."""
+    """State of one host; ``next_at`` and ``held_until`` are times of the clock before which no request is sent."""
 
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
     delay: float = 0.0
     next_at: float = 0.0
     held_until: float = 0.0
 
 
-class Gate:
-    """Gives each host's turns to one caller after the other.
+class RateLimiter:
+    """Serialises and delays the requests to each host.
 
     Args:
-        delay: least seconds between two requests to one host, more where the host's robots.txt asks for it.
-        hold_cap: longest hold or delay in seconds that is waited for; a longer one raises.
+        delay: Minimum number of seconds between two requests to one host.
+        hold_cap: Longest hold or delay, in seconds, that is waited for; a longer one raises.
+        clock: Monotonic clock, in seconds.
+        sleep: Blocks for a number of seconds of that clock.
 
-    ``held_back`` counts the requests that had to wait for the end of a hold.
+    Attributes:
+        held_back: Number of requests that had to wait for the end of a hold.
     """
 
-    def __init__(self, delay: float, hold_cap: float) -> None:
+    def __init__(
+        self,
+        delay: float,
+        hold_cap: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._delay, self._hold_cap = delay, hold_cap
+        self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = {}
         self.held_back = 0
 
-    def slow_down(self, host: str, delay: float) -> None:
-        """Ask for at least ``delay`` seconds between requests to this host (Crawl-delay, Request-rate)."""
+    def set_delay(self, host: str, delay: float) -> None:
+        """Set the delay that a host asks for (Crawl-delay, Request-rate); a shorter one than the default is ignored."""
         self._host(host).delay = delay
 
     def hold(self, host: str, seconds: float) -> None:
-        """Let no request to this host leave for so many seconds; a shorter hold never ends a longer one."""
+        """Send no request to a host for a number of seconds; never shortens an existing hold."""
         held = self._host(host)
-        held.held_until = max(held.held_until, time.monotonic() + min(seconds, MAX_HOLD))
+        held.held_until = max(held.held_until, self._clock() + min(seconds, MAX_HOLD))
 
     @contextmanager
-    def turn(self, host: str) -> Iterator[None]:
-        """Wait for the caller's turn; the block sends one request and ends when its answer has begun.
+    def slot(self, host: str) -> Iterator[None]:
+        """Wait until a request may be sent; the block sends it and ends when its response has begun.
 
         Raises:
-            CrawlPaused: the host asks for more than the cap.
+            CrawlPaused: The wait would be longer than ``hold_cap``.
         """
-        asked, mine = time.monotonic(), self._host(host)
-        with mine.turn:
-            self._wait(host, mine, asked)
+        requested_at, state = self._clock(), self._host(host)
+        with state.lock:
+            self._wait(host, state, requested_at)
             try:
                 yield
             finally:
-                mine.next_at = time.monotonic() + max(self._delay, mine.delay)
+                state.next_at = self._clock() + max(self._delay, state.delay)
 
-    def _wait(self, name: str, host: _Host, asked: float) -> None:
-        if asked < host.held_until:
+    def _wait(self, name: str, host: _Host, requested_at: float) -> None:
+        if requested_at < host.held_until:
             with self._lock:
                 self.held_back += 1
-        while (seconds := max(host.held_until, host.next_at) - time.monotonic()) > 0:
+        while (seconds := max(host.held_until, host.next_at) - self._clock()) > 0:
             if seconds > self._hold_cap:
                 raise CrawlPaused(name, datetime.now(UTC) + timedelta(seconds=min(seconds, MAX_HOLD)))
-            if host.held_until - time.monotonic() > MIN_LOGGED_WAIT:
-                logger.info("%s asks for rest: nothing is asked of it for %s", name, duration(seconds))
-            time.sleep(seconds)
+            if host.held_until - self._clock() > MIN_LOGGED_WAIT:
+                logger.info("%s asked for a pause: waiting %s before the next request", name, duration(seconds))
+            self._sleep(seconds)
 
     def _host(self, name: str) -> _Host:
         with self._lock:
@@ -102,7 +112,7 @@ class Gate:
 
 
 def retry_after_seconds(value: str | None) -> float | None:
-    """Seconds a Retry-After header asks for, fractions and dates included; None where it says nothing usable."""
+    """Seconds that a Retry-After header asks to wait, given as a number or as a date; None if it is invalid."""
     if value is None:
         return None
     try:

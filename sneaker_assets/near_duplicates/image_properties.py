@@ -32,7 +32,7 @@ _ANGLES = np.outer(np.arange(_WAVES), np.arange(_SIDE) + 0.5) * np.pi / _SIDE
 _COSINES: NDArray[np.float32] = np.cos(_ANGLES).astype(np.float32)
 
 
-class UnreadableImageError(SneakerError, OSError):
+class StoredImageError(SneakerError, OSError):
     """An image of the lake is missing or no longer decodes; the message names it."""
 
 
@@ -73,7 +73,7 @@ def describe_images(
         ``tables.ImageProperties``, ordered by ``first_seen`` and ``sha256``.
 
     Raises:
-        UnreadableImageError: an image is missing or does not decode.
+        StoredImageError: an image is missing or does not decode.
     """
     settings = settings or ImagePropertySettings()
     columns = list(ImageProperties.to_schema().columns)
@@ -106,7 +106,7 @@ def _describe(path: UPath, settings: ImagePropertySettings) -> dict[str, object]
             size = opened.size
             image = _shrunk(opened)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableImageError(
+        raise StoredImageError(
             f"{path} cannot be read ({error}): remove the file and materialize scraped_images again"
         ) from error
     shoe = find_content_box(image, settings.tolerance)

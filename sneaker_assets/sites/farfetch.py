@@ -1,14 +1,12 @@
-"""Farfetch: a shop of many boutiques, whose pages embed their data as script state, JSON-LD or, in 2015, markup.
+"""Farfetch, a shop whose pages embed their data as script state, as JSON-LD or, in 2015, as markup.
 
-Prices are the shop's own: ``list``, and ``sale`` where it is reduced. The states come before JSON-LD, since they alone
-tell a reduced price from a full one. Listing pages run on with ``?page=N``.
+Prices are ``list`` and, if reduced, ``sale``. Script state is tried before JSON-LD, which does not distinguish reduced
+from full prices. Listing pages are numbered by ``?page=N``.
 """
 
 import re
 from collections.abc import Mapping
-from typing import Any
-
-from bs4 import Tag
+from typing import TYPE_CHECKING, Any
 
 from sneaker_assets.sites import json_ld
 from sneaker_assets.sites.base import Listing, Page, Price, Site
@@ -18,21 +16,24 @@ from sneaker_assets.sites.parsing import (
     Parser,
     assigned_json,
     attribute,
-    parse_date,
     dig,
     first_text,
     items,
+    make_page,
     mapping,
     next_link,
     objects,
     page_number,
-    make_page,
+    parse_date,
+    parse_first,
     parse_json,
     prices,
-    parse_first,
     text,
     with_query,
 )
+
+if TYPE_CHECKING:
+    from bs4 import Tag
 
 NAME = "farfetch"
 HOME = "https://www.farfetch.com"
@@ -43,21 +44,21 @@ _PRODUCT_ID = re.compile(r"-item-(\d+)\.aspx|-(\d{6,})(?:[/?#]|$)")
 
 
 def parse_page(body: bytes, url: str) -> Page:
-    """Read a Farfetch page of any known page_format.
+    """Parse a Farfetch page.
 
     Raises:
-        PageError: there is no listing on it.
+        PageError: The page has none of the known formats or lists no product.
     """
     return parse_first(NAME, PARSERS, body, url)
 
 
 def _parse_hydration(document: Document) -> Page | None:
-    """``__HYDRATION_STATE__``, which holds whole products on product pages and some listing pages."""
+    """``__HYDRATION_STATE__`` of product pages and some listing pages."""
     return _parse_state(_hydration_state(document), document, "hydration_state")
 
 
 def _parse_initial_state(document: Document) -> Page | None:
-    """``__initialState…__`` of listing and product pages, and the bare JSON of the listing's own requests."""
+    """``__initialState…__`` of listing and product pages, or the JSON response of the listing API."""
     if document.json:
         return _parse_state(document.json, document, "initial_state")
     states = (assigned_json(script.get_text(), _INITIAL_STATE) for script in document.scripts)
@@ -65,7 +66,7 @@ def _parse_initial_state(document: Document) -> Page | None:
 
 
 def _parse_item_list(document: Document) -> Page | None:
-    """The JSON-LD that listing and product pages carry for search engines."""
+    """JSON-LD of listing and product pages."""
     listings = json_ld.parse_products(document, json_ld.Dialect(NAME, "list", _json_ld_id))
     state = _hydration_state(document)
     following = _next_page(state, document) or next_link(document)
@@ -77,7 +78,7 @@ def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
 
 
 def _parse_markup(document: Document) -> Page | None:
-    """The meta tags and microdata of a product page of 2015."""
+    """Meta tags and microdata of a 2015 product page."""
     found = document.tags("meta", "div")
     meta = {attribute(tag, "property"): attribute(tag, "content") for tag in reversed(found) if tag.name == "meta"}
     inner = _microdata(found)
@@ -108,6 +109,8 @@ PARSERS: Mapping[str, Parser] = {
     "markup_2015": _parse_markup,
 }
 
+PAGE_FORMATS = frozenset({*PARSERS, "listing_entries_2018"})
+
 
 def _parse_state(state: Any, document: Document, page_format: str) -> Page | None:
     for found in objects(state):
@@ -124,7 +127,7 @@ def _parse_state(state: Any, document: Document, page_format: str) -> Page | Non
 
 
 def _state_listing(entry: Any, document: Document, page_format: str) -> Listing | None:
-    """An item of ``listingItems``."""
+    """Listing of an item of ``listingItems``."""
     product_id, title = text(dig(entry, "id")), text(dig(entry, "shortDescription"))
     if product_id is None or title is None:
         return None
@@ -142,7 +145,7 @@ def _state_listing(entry: Any, document: Document, page_format: str) -> Listing 
 
 
 def _entry_listing(entry: Any, document: Document) -> Listing | None:
-    """An entry of the listing's state in 2018."""
+    """Listing of an entry of ``products.entries``, the state used in 2018."""
     product_id, title = text(dig(entry, "id")), text(dig(entry, "shortDescription"))
     if product_id is None or title is None:
         return None
@@ -161,12 +164,12 @@ def _entry_listing(entry: Any, document: Document) -> Listing | None:
 
 
 def _product_listing(product: Any, document: Document, page_format: str) -> Listing | None:
-    """The ``productViewModel`` of a product page; its prices are by size, and ``default``."""
+    """Listing of the ``productViewModel`` of a product page, whose prices are keyed by size and ``default``."""
     details, designer = dig(product, "details"), dig(product, "designerDetails")
     product_id, title = text(dig(details, "productId")), text(dig(details, "shortDescription"))
     if product_id is None or title is None:
         return None
-    picture = dig(product, "images", "main", 0)
+    image = dig(product, "images", "main", 0)
     by_size = [
         price
         for key, size in mapping(product, "sizes", "available").items()
@@ -178,7 +181,7 @@ def _product_listing(product: Any, document: Document, page_format: str) -> List
         product_id=product_id,
         url=document.url,
         title=title,
-        image_url=document.link(first_text(*(dig(picture, size) for size in ("zoom", "1000", "600")))),
+        image_url=document.link(first_text(*(dig(image, size) for size in ("zoom", "1000", "600")))),
         page_format=page_format,
         brand=text(dig(designer, "name")),
         style_code=text(dig(designer, "designerStyleId")),
@@ -188,19 +191,19 @@ def _product_listing(product: Any, document: Document, page_format: str) -> List
 
 
 def _own_prices(info: Any, size: str | None = None) -> tuple[Price, ...]:
-    """The prices of a ``priceInfo``."""
+    """Prices of a ``priceInfo`` object."""
     return _list_and_sale(dig(info, "initialPrice"), dig(info, "finalPrice"), dig(info, "currencyCode"), size)
 
 
 def _list_and_sale(before: Any, now: Any, currency: Any, size: str | None = None) -> tuple[Price, ...]:
-    """The full price, and the reduced one where there is a reduction."""
+    """The full price, and the sale price if it is lower."""
     full, final = amount(before), amount(now)
     reduced = full is not None and final is not None and final < full
     return prices(currency, {"list": now if full is None else before, "sale": now if reduced else None}, size)
 
 
-def _microdata(found: list[Tag]) -> dict[str, str]:
-    """The first value of every property inside a product's microdata."""
+def _microdata(found: "list[Tag]") -> dict[str, str]:
+    """First value of each microdata property of the product."""
     product = next((tag for tag in found if attribute(tag, "itemtype").endswith("Product")), None)
     values: dict[str, str] = {}
     for tag in product.find_all(itemprop=True) if product else ():
@@ -216,14 +219,14 @@ def _product_id(address: str) -> str:
 
 
 def _hydration_state(document: Document) -> Any:
-    """The state that newer pages carry: a JSON text inside a JSON text."""
+    """``__HYDRATION_STATE__``, which is either an object or a JSON-encoded string."""
     states = (assigned_json(script.get_text(), _HYDRATION) for script in document.scripts)
     state = next((state for state in states if state is not None), None)
     return parse_json(state) if isinstance(state, str) else state
 
 
 def _next_page(state: Any, document: Document) -> str | None:
-    """The page after this one, by the state's own count of pages or its word that there is one."""
+    """URL of the next page if the state says that there is one (``hasNextPage`` or ``totalPages``)."""
     shown = page_number(document.url)
     for found in objects(state):
         pages = amount(found.get("totalPages"))
@@ -233,7 +236,7 @@ def _next_page(state: Any, document: Document) -> str | None:
 
 
 def _pages(state: Any) -> float | None:
-    """How many pages there are, by the state's own count."""
+    """Number of pages according to the state, or None."""
     return next((pages for found in objects(state) if (pages := amount(found.get("totalPages")))), None)
 
 
@@ -244,4 +247,6 @@ SITE = Site(
     releases_path="/shopping/men/coming-soon/items.aspx",
     parse_page=parse_page,
     image_hosts=frozenset({"cdn-images.farfetch.com", "cdn-images.farfetch-contents.com"}),
+    page_formats=PAGE_FORMATS,
 )
+SITES = (SITE,)

@@ -1,7 +1,7 @@
-"""StockX: a marketplace of sneakers, whose pages embed their data as JSON.
+"""StockX, a sneaker marketplace whose pages embed their data as JSON.
 
-Prices are what buyers and sellers did or ask: last sale, average sale, lowest ask and highest bid, in the currency of
-the page (US dollars where it names none). Listing pages run on with ``?page=N``.
+Prices are the last sale, average sale, lowest ask and highest bid, in the page's currency (US dollars by default).
+Listing pages are numbered by ``?page=N``.
 """
 
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ from sneaker_assets.sites.parsing import (
     Document,
     Parser,
     attribute,
-    parse_date,
     dig,
     first_text,
     items,
+    make_page,
     mapping,
     next_link,
     objects,
     page_number,
-    make_page,
+    parse_date,
+    parse_first,
     parse_json,
     prices,
-    parse_first,
     text,
     with_query,
 )
@@ -36,16 +36,16 @@ HOME = "https://stockx.com"
 
 
 def parse_page(body: bytes, url: str) -> Page:
-    """Read a StockX page of any known page_format.
+    """Parse a StockX page.
 
     Raises:
-        PageError: there is no listing on it.
+        PageError: The page has none of the known formats or lists no product.
     """
     return parse_first(NAME, PARSERS, body, url)
 
 
 def _parse_search(document: Document) -> Page | None:
-    """Search results in ``__NEXT_DATA__``, 2023 and later."""
+    """Search results in ``__NEXT_DATA__``, since 2023."""
     for state in _states(document):
         for found in objects(state):
             results = dig(found, "results")
@@ -58,7 +58,7 @@ def _parse_search(document: Document) -> Page | None:
 
 
 def _parse_product(document: Document) -> Page | None:
-    """A product page's ``__NEXT_DATA__``, 2023 and later."""
+    """Product page in ``__NEXT_DATA__``, since 2023."""
     for state in _states(document):
         for found in objects(state):
             product = dig(found, "product")
@@ -69,7 +69,7 @@ def _parse_product(document: Document) -> Page | None:
 
 
 def _parse_browse(document: Document) -> Page | None:
-    """The catalogue's JSON response of 2020."""
+    """JSON response of the 2020 catalogue API."""
     products, pagination = items(document.json, "Products"), dig(document.json, "Pagination")
     listings = [_browse_listing(product, document) for product in products]
     following, last = (document.link(text(dig(pagination, name))) for name in ("nextPage", "lastPage"))
@@ -78,13 +78,13 @@ def _parse_browse(document: Document) -> Page | None:
 
 
 def _parse_json_ld(document: Document) -> Page | None:
-    """The JSON-LD that listing and product pages carry for search engines; its lowest price is the lowest ask."""
+    """JSON-LD of listing and product pages; ``lowPrice`` is the lowest ask."""
     dialect = json_ld.Dialect(NAME, "lowest_ask", _json_ld_id, style_field="sku")
     return make_page(json_ld.parse_products(document, dialect), json_ld.PAGE_FORMAT, next_link(document))
 
 
 def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
-    """The last part of the product's address, by which the site's other data know it as ``urlKey``."""
+    """Product ID, or the last path segment of the URL, which other page formats call ``urlKey``."""
     return first_text(node.get("productID"), urlsplit(address).path.rpartition("/")[2])
 
 
@@ -94,6 +94,18 @@ PARSERS: Mapping[str, Parser] = {
     "browse_2020": _parse_browse,
     json_ld.PAGE_FORMAT: _parse_json_ld,
 }
+
+PAGE_FORMATS = frozenset(
+    {
+        "next_data_search",
+        "next_data_search_2023",
+        "next_data_search_2024",
+        "next_data_product_2023",
+        "next_data_product_2024",
+        "browse_2020",
+        json_ld.PAGE_FORMAT,
+    }
+)
 
 
 def _states(document: Document) -> list[Any]:
@@ -117,7 +129,7 @@ def _search_listing(node: Any, document: Document) -> Listing | None:
 
 
 def _product_listing(product: Any, document: Document) -> Listing | None:
-    """A product, 2023 with its markets inside, 2024 with all of them under ``pricing``."""
+    """Listing of a product page, whose market data is nested in the product (2023) or under ``pricing`` (2024)."""
     later = dig(product, "pricing")
     market = dig(later or product, "market")
     currency = _currency(market)
@@ -154,7 +166,7 @@ def _browse_listing(product: Any, document: Document) -> Listing | None:
 def _listing(
     node: Any, document: Document, page_format: str, *, traits: Mapping[str, Any], found: tuple[Price, ...]
 ) -> Listing | None:
-    """What all generations call by the same names; None where it is no product."""
+    """Listing from the fields that all formats share; None if the node is not a product."""
     key, title = text(dig(node, "urlKey")), text(dig(node, "title"))
     if key is None or title is None:
         return None
@@ -176,7 +188,7 @@ def _listing(
 
 
 def _market_prices(market: Any, currency: str, size: str | None = None) -> tuple[Price, ...]:
-    """A market's prices: plain numbers in 2023, objects with an ``amount`` since."""
+    """Prices of a market: plain numbers in 2023, objects with an ``amount`` since 2024."""
     sales = dig(market, "salesInformation", "lastSale")
     return prices(
         currency,
@@ -212,7 +224,7 @@ def _next_page(info: Any, document: Document) -> str | None:
 
 
 def _pages(info: Any) -> float | None:
-    """How many pages there are, the last one perhaps not full."""
+    """Number of pages, computed from the total if it is not stated; rounded up by the caller."""
     pages, total, limit = (amount(dig(info, name)) for name in ("pageCount", "total", "limit"))
     return total / limit if pages is None and total is not None and limit is not None else pages
 
@@ -224,4 +236,6 @@ SITE = Site(
     releases_path="/new-releases/sneakers",
     parse_page=parse_page,
     image_hosts=frozenset({"images.stockx.com", "stockx.imgix.net", "stockx-assets.imgix.net"}),
+    page_formats=PAGE_FORMATS,
 )
+SITES = (SITE,)

@@ -210,6 +210,6 @@ def test_a_site_that_is_being_crawled_is_no_failure(watch: Watch, lake: Lake, mo
 def test_a_site_that_does_not_answer_holds_up_nobody(lake: Lake, shops: Shops) -> None:
     shops["stockx"].answers["/soon"] = reply(body=json.dumps([shoe()]).encode())
     shops["farfetch"].answers["/soon"] = endless(b" ", pause=0.05)
-    announced = read_announcements(source_of(lake, shops), sorted(shops), patience=1.0)
+    announced = read_announcements(source_of(lake, shops), sorted(shops), timeout=1.0)
     assert {site: len(table) for site, table in announced.observations.items()} == {"stockx": 1}
     assert announced.failures == {"farfetch": "no answer within 1 s"}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from sneaker_assets.lake import Lake
-from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, UnreadableImageError, describe_images
+from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, StoredImageError, describe_images
 from sneaker_assets.tables import ImageProperties
 from sneaker_assets_tests.builders import NOON, digest, drawn_shoe, store_image
 
@@ -89,7 +89,7 @@ def test_the_first_sight_is_the_earliest(lake: Lake) -> None:
 
 
 def test_an_image_that_is_gone_is_named(lake: Lake) -> None:
-    with pytest.raises(UnreadableImageError, match=f"{digest('gone')} cannot be read.*materialize scraped_images"):
+    with pytest.raises(StoredImageError, match=f"{digest('gone')} cannot be read.*materialize scraped_images"):
         describe_images(lake, seen(digest("gone")))
 
 
