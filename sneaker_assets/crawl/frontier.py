@@ -54,7 +54,7 @@ class Frontier:
         self._database = database
 
     def walk(self, kind: PageKind, start: str) -> "Walk":
-        """Resume the unfinished walk of a kind and start page, or begin one that retries the host's failed pages too."""
+        """Resume the unfinished walk of a kind and start page, or begin one that retries failed pages of the host."""
         rows = self._database.rows
         unfinished = rows(
             "SELECT max(id) AS id FROM walks WHERE kind = ? AND start = ? AND finished_at IS NULL", kind, start

@@ -3,6 +3,7 @@
 A source returns tables and stores images in the lake; writing the tables is the concern of the pipeline.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,8 @@ from sneaker_assets.sites.base import Site
 
 if TYPE_CHECKING:
     from sneaker_assets.crawl.fetcher import Fetcher
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["ArchiveError", "ArchiveSource", "ListingSource", "WebSource", "demo_source"]
 
@@ -172,6 +175,26 @@ class WebSource:
             return self._fetchers[name]
 
 
+@dataclass(frozen=True)
+class _DemoSource(WebSource):
+    """Source of the offline shop; registered sites that the shop does not imitate have no listings."""
+
+    def observe(self, site: str) -> pd.DataFrame:
+        if self._has(site):
+            return super().observe(site)
+        logger.warning("the offline shop has no site %r; its sites: %s", site, ", ".join(sorted(self.homes or {})))
+        return observations([])
+
+    def releases(self, site: str) -> pd.DataFrame:
+        return super().releases(site) if self._has(site) else observations([])
+
+    def report(self, site: str) -> CrawlReport:
+        return super().report(site) if self._has(site) else CrawlReport(pages=0)
+
+    def _has(self, site: str) -> bool:
+        return site in (self.homes or {})
+
+
 @contextmanager
 def demo_source(lake: Lake, n_products: int = 600, seed: int = 2020, today: date | None = None) -> Iterator[WebSource]:
     """Run the offline shop on loopback for the duration of the block, as a source of listings.
@@ -187,4 +210,4 @@ def demo_source(lake: Lake, n_products: int = 600, seed: int = 2020, today: date
     from sneaker_assets.demo_shop.clock import shop_day  # noqa: PLC0415
 
     with DemoShop(n_products=n_products, seed=seed, today=today or shop_day(lake)) as shop:
-        yield WebSource(lake, FetchSettings(delay=0.0, allow_loopback=True), homes=shop.addresses)
+        yield _DemoSource(lake, FetchSettings(delay=0.0, allow_loopback=True), homes=shop.addresses)

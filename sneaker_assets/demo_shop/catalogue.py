@@ -37,9 +37,9 @@ class Product:
     """A product as listed on one site; all prices are in whole US dollars.
 
     ``price`` is the last sale (StockX; None if the shoe was never sold) or the list price (Farfetch);
-    ``average_price``, ``lowest_ask`` and ``highest_bid`` exist on StockX only. ``image_of`` is the ``product_id`` of the
-    product whose image file this one shares. ``announced`` is the announcement date of an upcoming release, None for a
-    released product.
+    ``average_price``, ``lowest_ask`` and ``highest_bid`` exist on StockX only. ``image_of`` is the ``product_id`` of
+    the product whose image file this one shares. ``announced`` is the announcement date of an upcoming release, None
+    for a released product.
     """
 
     site: ShopSite

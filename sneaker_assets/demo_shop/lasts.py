@@ -19,8 +19,8 @@ class Last:
     lines of stitches, ``swipe`` the centre line of a mark along the side; ``mark`` is the centre (x, y) and height of
     the mark. ``sole`` is the minimum and maximum thickness of the sole, ``spring`` the distance of the toe from the
     ground; the collar height stretches the shoe above ``ankle``. ``vents`` is the box (left, bottom, right, top) of the
-    perforation at the toe, ``window`` that of the cushion in the heel; ``lugs`` is the number of blocks of the tread and
-    their depth.
+    perforation at the toe, ``window`` that of the cushion in the heel; ``lugs`` is the number of blocks of the tread
+    and their depth.
     """
 
     upper: str

@@ -54,7 +54,7 @@ class Form:
         self._stretch = -0.12 + 0.30 * design.collar_height
 
     def bend(self, points: Points) -> Points:
-        """Transform points of the last, shape (n, 2), to the proportions of the design, with y upwards from the ground."""
+        """Transform points of the last, shape (n, 2), to the proportions of the design; y starts at the ground."""
         x, y = points[:, 0], points[:, 1]
         above = y * self._bulk + np.maximum(y - self.last.ankle, 0) * self._stretch
         height = np.where(y >= 0, above, y / 1000 * self._sole)
