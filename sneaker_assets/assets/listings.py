@@ -11,7 +11,7 @@ from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, 
 from sneaker_assets.market.drift import greatest_shift, share_lost
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT, first_seen, label_listings, label_shares
 from sneaker_assets.near_duplicates.grouping import NearDuplicateSettings, group_near_duplicates
-from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, describe_images
+from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, describe_images, reusable_rows
 from sneaker_assets.resources import LakeResource
 
 _SAMPLE = 20
@@ -70,12 +70,12 @@ def image_properties(
     seen = first_seen(raw_scrapes, scraped_images)
     settings = ImagePropertySettings(tolerance=config.tolerance, margin=config.margin)
     table = describe_images(lake.open(), seen, known, settings, config.threads)
-    there = pd.Series(dtype=str) if known is None else known.loc[known["recipe"] == settings.recipe, "sha256"]
+    reused = 0 if known is None else len(reusable_rows(known, settings))
     return dg.Output(
         table,
         metadata={
             "images": len(table),
-            "new_images": int((~table["sha256"].isin(there)).sum()),
+            "new_images": len(table) - reused,
             "without_hash": int(table["picture_hash"].isna().sum()),
             "preview": preview(table, ["sha256", "left", "top", "right", "bottom", "red", "green", "blue"]),
         },

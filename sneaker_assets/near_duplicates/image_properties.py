@@ -7,6 +7,7 @@ The hash is Zauner's pHash ("Implementation and Benchmarking of Perceptual Image
 coefficients in place of 8x8, since product shots are all much alike; ``twins`` says how well that tells them apart.
 """
 
+import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from upath import UPath
 
+from sneaker_assets.code_versions import IMAGE_PROPERTIES
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import ImageProperties
@@ -49,8 +51,9 @@ class ImagePropertySettings:
 
     @property
     def recipe(self) -> str:
-        """The settings in one word: a picture computed with others is computed again."""
-        return f"trim{self.tolerance}-margin{self.margin:g}-phash{_WAVES}of{_SIDE}"
+        """Identifier of settings, code version and columns; properties with another recipe are recomputed."""
+        version = f"v{IMAGE_PROPERTIES}-{_columns_digest()}"
+        return f"trim{self.tolerance}-margin{self.margin:g}-phash{_WAVES}of{_SIDE}-{version}"
 
 
 def describe_images(
@@ -78,8 +81,8 @@ def describe_images(
     settings = settings or ImagePropertySettings()
     columns = list(ImageProperties.to_schema().columns)
     known = pd.DataFrame(columns=columns) if known is None else known
-    kept = known[known["recipe"] == settings.recipe]
-    stale = known[known["recipe"] != settings.recipe]
+    kept = reusable_rows(known, settings)
+    stale = known.drop(index=kept.index)
     dated = pd.concat([part[["sha256", "first_seen"]] for part in (seen, known) if len(part)] or [seen])
     first = dated.groupby("sha256", as_index=False).agg(first_seen=("first_seen", "min"))
     missing = set(seen["sha256"]) | set(stale["sha256"])
@@ -87,11 +90,34 @@ def describe_images(
     with ThreadPoolExecutor(threads) as pool:
         described = pool.map(partial(_describe, settings=settings), (lake.image(sha256) for sha256 in new))
         rows = [{"sha256": sha256, **properties} for sha256, properties in zip(new, described, strict=True)]
-    parts = [part for part in (kept.drop(columns="first_seen"), pd.DataFrame(rows)) if len(part)]
+    computed = pd.DataFrame(rows).assign(recipe=settings.recipe)
+    parts = [part for part in (kept.drop(columns="first_seen"), computed) if len(part)]
     if not parts:
         return pd.DataFrame(columns=columns)
     pictures = pd.concat(parts, ignore_index=True)
     return pictures.merge(first, on="sha256").sort_values(["first_seen", "sha256"], ignore_index=True)[columns]
+
+
+def reusable_rows(known: pd.DataFrame, settings: ImagePropertySettings) -> pd.DataFrame:
+    """The rows of an earlier table that need not be recomputed.
+
+    Args:
+        known: ``tables.ImageProperties`` as an earlier version of the code may have written it.
+        settings: The settings of the properties wanted.
+
+    Returns:
+        The rows with the same recipe; none where the table lacks a column.
+    """
+    columns = list(ImageProperties.to_schema().columns)
+    if not set(columns) <= set(known.columns):
+        return known.iloc[:0].reindex(columns=columns)
+    return known.loc[known["recipe"] == settings.recipe, columns]
+
+
+def _columns_digest() -> str:
+    """Six hex digits that identify names and types of the columns."""
+    columns = {name: str(column.dtype) for name, column in ImageProperties.to_schema().columns.items()}
+    return hashlib.sha256(repr(columns).encode()).hexdigest()[:6]
 
 
 def hash_words(hashes: Iterable[str]) -> NDArray[np.uint64]:
@@ -118,7 +144,6 @@ def _describe(path: UPath, settings: ImagePropertySettings) -> dict[str, object]
         "green": float(green),
         "blue": float(blue),
         "picture_hash": _picture_hash(image, shoe),
-        "recipe": settings.recipe,
     }
 
 
