@@ -3,6 +3,7 @@
 Each image is decoded once, at reduced resolution.
 """
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 from upath import UPath
 
+from sneaker_assets.code_versions import IMAGE_PROPERTIES
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
 from sneaker_assets.near_duplicates.perceptual_hash import N_FREQUENCIES, SIDE, perceptual_hash
@@ -44,8 +46,9 @@ class ImagePropertySettings:
 
     @property
     def recipe(self) -> str:
-        """Identifier of the settings; properties computed with other settings are recomputed."""
-        return f"trim{self.tolerance}-margin{self.margin:g}-phash{N_FREQUENCIES}of{SIDE}"
+        """Identifier of settings, code version and columns; properties with another recipe are recomputed."""
+        version = f"v{IMAGE_PROPERTIES}-{_columns_digest()}"
+        return f"trim{self.tolerance}-margin{self.margin:g}-phash{N_FREQUENCIES}of{SIDE}-{version}"
 
 
 def describe_images(
@@ -73,8 +76,8 @@ def describe_images(
     settings = settings or ImagePropertySettings()
     columns = list(ImageProperties.to_schema().columns)
     known = pd.DataFrame(columns=columns) if known is None else known
-    kept = known[known["recipe"] == settings.recipe]
-    stale = known[known["recipe"] != settings.recipe]
+    kept = reusable_rows(known, settings)
+    stale = known.drop(index=kept.index)
     dated = pd.concat([part[["sha256", "first_seen"]] for part in (seen, known) if len(part)] or [seen])
     first = dated.groupby("sha256", as_index=False).agg(first_seen=("first_seen", "min"))
     missing = set(seen["sha256"]) | set(stale["sha256"])
@@ -82,11 +85,34 @@ def describe_images(
     with ThreadPoolExecutor(threads) as pool:
         described = pool.map(partial(_describe, settings=settings), (lake.image(sha256) for sha256 in new))
         rows = [{"sha256": sha256, **properties} for sha256, properties in zip(new, described, strict=True)]
-    parts = [part for part in (kept.drop(columns="first_seen"), pd.DataFrame(rows)) if len(part)]
+    computed = pd.DataFrame(rows).assign(recipe=settings.recipe)
+    parts = [part for part in (kept.drop(columns="first_seen"), computed) if len(part)]
     if not parts:
         return pd.DataFrame(columns=columns)
     pictures = pd.concat(parts, ignore_index=True)
     return pictures.merge(first, on="sha256").sort_values(["first_seen", "sha256"], ignore_index=True)[columns]
+
+
+def reusable_rows(known: pd.DataFrame, settings: ImagePropertySettings) -> pd.DataFrame:
+    """Rows of an earlier table that need not be recomputed.
+
+    Args:
+        known: ``tables.ImageProperties`` as an earlier version of the code may have written it.
+        settings: Settings of the required properties.
+
+    Returns:
+        Rows with the same recipe; none if the table lacks a column.
+    """
+    columns = list(ImageProperties.to_schema().columns)
+    if not set(columns) <= set(known.columns):
+        return known.iloc[:0].reindex(columns=columns)
+    return known.loc[known["recipe"] == settings.recipe, columns]
+
+
+def _columns_digest() -> str:
+    """Hash of the names and types of the columns, six hexadecimal digits."""
+    columns = {name: str(column.dtype) for name, column in ImageProperties.to_schema().columns.items()}
+    return hashlib.sha256(repr(columns).encode()).hexdigest()[:6]
 
 
 def _describe(path: UPath, settings: ImagePropertySettings) -> dict[str, object]:
@@ -110,7 +136,6 @@ def _describe(path: UPath, settings: ImagePropertySettings) -> dict[str, object]
         "green": float(green),
         "blue": float(blue),
         "picture_hash": perceptual_hash(image, content),
-        "recipe": settings.recipe,
     }
 
 

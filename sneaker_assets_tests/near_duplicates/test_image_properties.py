@@ -4,11 +4,19 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 import pytest
 from PIL import Image
+from upath import UPath
 
 from sneaker_assets.lake import Lake
-from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, StoredImageError, describe_images
+from sneaker_assets.near_duplicates import image_properties
+from sneaker_assets.near_duplicates.image_properties import (
+    ImagePropertySettings,
+    StoredImageError,
+    describe_images,
+    reusable_rows,
+)
 from sneaker_assets.tables import ImageProperties
 from sneaker_assets_tests.builders import NOON, digest, drawn_shoe, store_image
 
@@ -80,6 +88,40 @@ def test_other_settings_compute_anew(lake: Lake) -> None:
     name = store_image(lake, drawn_shoe())
     known = describe_images(lake, seen(name), None, ImagePropertySettings(margin=0.2))
     assert describe_images(lake, seen(name), known, TIGHT)["left"].iloc[0] > known["left"].iloc[0]
+
+
+@pytest.mark.parametrize("column", ["green", "recipe"])
+def test_a_table_without_a_column_is_recomputed(lake: Lake, column: str) -> None:
+    name = store_image(lake, drawn_shoe())
+    whole = describe_images(lake, seen(name))
+    earlier = whole.drop(columns=column).assign(left=0)
+    assert reusable_rows(earlier, ImagePropertySettings()).empty
+    pd.testing.assert_frame_equal(describe_images(lake, seen(name), earlier), whole)
+
+
+def test_an_added_column_is_computed_for_images_of_an_earlier_table(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class WithAspect(ImageProperties):
+        aspect: float = pa.Field(gt=0, description="Width over height of the content box.")
+
+    def with_aspect(path: UPath, settings: ImagePropertySettings) -> dict[str, object]:
+        found = describe_one(path, settings)
+        box = [float(str(found[side])) for side in ("left", "top", "right", "bottom")]
+        return {**found, "aspect": (box[2] - box[0]) / (box[3] - box[1])}
+
+    first, second = store_image(lake, drawn_shoe(0)), store_image(lake, drawn_shoe(1))
+    earlier = describe_images(lake, seen(first))
+    describe_one = image_properties._describe
+    monkeypatch.setattr(image_properties, "ImageProperties", WithAspect)
+    monkeypatch.setattr(image_properties, "_describe", with_aspect)
+    table = WithAspect.validate(describe_images(lake, seen(first, second), earlier))
+    assert table["sha256"].isin([first, second]).sum() == 2
+    assert set(table["recipe"]).isdisjoint(earlier["recipe"])
+    monkeypatch.undo()
+    again = describe_images(lake, seen(first, second), table)
+    assert list(again.columns) == list(earlier.columns)
+    assert set(again["recipe"]) == set(earlier["recipe"])
 
 
 def test_the_first_sight_is_the_earliest(lake: Lake) -> None:
