@@ -1,4 +1,4 @@
-"""A whole crawl of the misbehaving shop, as the pipeline does it, for tests that run it in a process of its own."""
+"""Complete crawl of the misbehaving shop, for tests that run it in another process."""
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ def shop_source(base: str, lake: Lake, **settings: float) -> WebSource:
 
 
 def crawl_shop(base: str, root: str, delay: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Crawl the listings, unless that was done, and then the images; each step keeps its table when it ends."""
+    """Crawl listings and images; each step is skipped if its table exists."""
     lake = Lake.at(root)
     source = shop_source(base, lake, delay=delay)
     listings, images = lake.table("raw_scrapes", "shop"), lake.table("scraped_images", "shop")

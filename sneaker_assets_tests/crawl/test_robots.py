@@ -96,12 +96,12 @@ def test_any_file_gives_a_decision_and_a_finite_delay(status: int, text: str, pa
 
 
 @given(forbidden=PATHS, path=PATHS)
-def test_what_begins_with_a_disallowed_path_is_disallowed(forbidden: str, path: str) -> None:
+def test_disallow_applies_to_the_prefix_of_a_path(forbidden: str, path: str) -> None:
     rules = parse_robots(200, f"User-agent: *\nDisallow: {forbidden}", "sneaker-assets")
     assert rules.allows(f"https://shop.example{path}") == (not path.startswith(forbidden))
 
 
 @given(forbidden=PATHS, more=PATHS)
-def test_the_longest_rule_decides(forbidden: str, more: str) -> None:
+def test_longest_matching_rule_applies(forbidden: str, more: str) -> None:
     rules = parse_robots(200, f"User-agent: *\nDisallow: {forbidden}\nAllow: {forbidden}{more}", "sneaker-assets")
     assert rules.allows(f"https://shop.example{forbidden}{more}")
