@@ -1,5 +1,9 @@
 """Complete crawl of the misbehaving shop, for tests that run it in another process."""
 
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+
 import pandas as pd
 
 from sneaker_assets.crawl.settings import FetchSettings
@@ -23,3 +27,13 @@ def crawl_shop(base: str, root: str, delay: float) -> tuple[pd.DataFrame, pd.Dat
     if not images.exists():
         write_table(images, source.images("shop", read_table(listings)["image_url"]))
     return read_table(listings), read_table(images)
+
+
+def kill_after(process: BaseProcess, n_requests: int, count: Callable[[], int]) -> None:
+    """Start a crawl in another process and kill it after a number of requests, which ``count`` counts."""
+    enough = count() + n_requests
+    process.start()
+    while count() < enough and process.is_alive():
+        time.sleep(0.003)
+    process.kill()
+    process.join()

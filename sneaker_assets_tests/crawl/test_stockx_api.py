@@ -33,6 +33,7 @@ from sneaker_assets_tests.crawl.api_shop import (
     search_path,
     variants_path,
 )
+from sneaker_assets_tests.crawl.crawling import kill_after
 from sneaker_assets_tests.crawl.shop import Shop, open_shop
 
 ASKS = {1: 200, 2: 300, 3: 400, 4: 500, 5: 600}
@@ -105,12 +106,9 @@ def test_killed_crawls_of_the_api_lose_nothing(api: Shop, tmp_path: Path) -> Non
     kills = 6
     for _ in range(kills):
         process = processes.Process(target=crawl_api, args=(api.base, str(tmp_path / "disturbed"), 0.02))
-        process.start()
-        process.join(moments.uniform(0.08, 0.14))
-        assert process.is_alive()
-        process.kill()
-        process.join()
+        kill_after(process, moments.randint(2, 6), lambda: len(api.log))
     disturbed = crawl_api(api.base, str(tmp_path / "disturbed"))
+    assert len(api.asked("/robots.txt")) == kills + 1
     asked = Counter(request.path for request in api.log if request.path != "/robots.txt")
     undisturbed = crawl_api(api.base, str(tmp_path / "undisturbed"))
     pd.testing.assert_frame_equal(disturbed.drop(columns="observed_at"), undisturbed.drop(columns="observed_at"))
