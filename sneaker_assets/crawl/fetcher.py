@@ -137,7 +137,11 @@ class Fetcher:
         return dict(credentials.headers) if credentials and urlsplit(url)[:2] == urlsplit(self._site.home)[:2] else {}
 
     def _check_credentials(self, response: Response) -> None:
-        """Raise if the credentials were rejected: a 401, or a 403 that is not HTML, which may be a block page."""
+        """Check for a 401, or a 403 that is not HTML, which would be a block page.
+
+        Raises:
+            CredentialsRefused: The credentials were rejected.
+        """
         credentials = self._site.credentials
         if credentials and (response.status == 401 or (response.status == 403 and not is_html(response))):
             raise CredentialsRefused(
@@ -163,7 +167,12 @@ class Fetcher:
         headers: Callable[[str], dict[str, str]],
         allows: Callable[[str], bool],
     ) -> Response:
-        """Response after following redirects, all of which must stay on ``hosts``; headers are computed per URL."""
+        """Response after following redirects, all of which must stay on ``hosts``; headers are computed per URL.
+
+        Raises:
+            FetchError: A URL is disallowed by robots.txt or could not be fetched, or there are too many redirects.
+            ForeignAddressError: A URL is not on ``hosts``.
+        """
         for _ in range(MAX_REDIRECTS + 1):
             if not _is_on(url, hosts):
                 allowed = ", ".join(sorted(hosts))
@@ -177,7 +186,14 @@ class Fetcher:
         raise FetchError(f"{url}: more than {MAX_REDIRECTS} redirects")
 
     def _fetch_with_retries(self, url: str, max_bytes: int, headers: dict[str, str]) -> Response:
-        """Response to a URL, retried with exponential backoff after transient failures."""
+        """Response to a URL, retried with exponential backoff after transient failures.
+
+        Raises:
+            CrawlPaused: The host answered 429 to every attempt.
+            FetchError: The body is too long.
+            ForeignAddressError: The host has a private address.
+            UnreachableError: No attempt succeeded.
+        """
         problem, pause = "", 0.0
         for attempt in range(self.settings.attempts):
             if attempt:
@@ -222,7 +238,11 @@ class Fetcher:
         self.on_hold(host, datetime.now(UTC) + timedelta(seconds=min(seconds, MAX_HOLD)))
 
     def _body(self, response: requests.Response, max_bytes: int) -> bytes:
-        """Decoded body, at most ``max_bytes`` long."""
+        """Decoded body.
+
+        Raises:
+            FetchError: The body is longer than ``max_bytes``.
+        """
         body = bytearray()
         while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
             body += chunk

@@ -80,7 +80,11 @@ def walk_listings(
 
 
 def _visit(page: QueuedPage, site: Site, fetcher: "Fetcher", walk: Walk, lake: Lake, *, first: bool) -> int | None:
-    """Fetch, parse and record a page; returns the total number of pages if the page states it."""
+    """Fetch, parse and record a page; returns the total number of pages if the page states it.
+
+    Raises:
+        PageError: The first page could not be parsed.
+    """
     response = fetcher.page(page.url, page.validators)
     sha256 = hashlib.sha256(response.body).hexdigest()
     if response.unchanged or sha256 == page.sha256:

@@ -143,7 +143,11 @@ class WebSource:
 
     @contextmanager
     def _crawl(self, site: str) -> "Iterator[tuple[Fetcher, Database]]":
-        """HTTP client and state of a site, locked for this crawl; holds are restored from and saved to the state."""
+        """HTTP client and state of a site, locked for this crawl; holds are restored from and saved to the state.
+
+        Raises:
+            CrawlPaused: The site asks for a longer pause than the settings allow.
+        """
         fetcher = self._fetcher(site)
         with open_database(self.lake, site) as database:
             frontier = Frontier(database)

@@ -116,7 +116,11 @@ def _columns_digest() -> str:
 
 
 def _describe(path: UPath, settings: ImagePropertySettings) -> dict[str, object]:
-    """Row of one image, without ``sha256`` and ``first_seen``."""
+    """Columns of one image that are computed from its file.
+
+    Raises:
+        StoredImageError: The image is missing or cannot be decoded.
+    """
     from PIL import Image  # noqa: PLC0415 - unused by most processes that import this module
 
     try:
