@@ -3,7 +3,7 @@
 An adapter is a pure function from the bytes of a page to its listings and the URLs of the next pages.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -128,7 +128,8 @@ class Site:
         image_hosts: Hosts that may serve images besides ``home``.
         credentials: Authentication headers, if the site needs any.
         delay: Minimum number of seconds between two requests according to the site's terms.
-        page_formats: Every ``Page.page_format`` that ``parse_page`` can return.
+        page_formats: Every ``Page.page_format`` that ``parse_page`` can return, each with the names of the page layouts
+            that have this format. The tests demand a fixture per layout.
     """
 
     name: str
@@ -139,4 +140,4 @@ class Site:
     image_hosts: frozenset[str] = field(default_factory=frozenset)
     credentials: Credentials | None = None
     delay: float = 0.0
-    page_formats: frozenset[str] = field(default_factory=frozenset)
+    page_formats: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)

@@ -5,7 +5,7 @@ from full prices. Listing pages are numbered by ``?page=N``.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sneaker_assets.sites import json_ld
@@ -109,7 +109,13 @@ PARSERS: Mapping[str, Parser] = {
     "markup_2015": _parse_markup,
 }
 
-PAGE_FORMATS = frozenset({*PARSERS, "listing_entries_2018"})
+PAGE_FORMATS: Mapping[str, Sequence[str]] = {
+    "hydration_state": ["hydration_product"],
+    "initial_state": ["initial_state_listing", "initial_state_product", "empty_listing"],
+    "listing_entries_2018": ["listing_entries_2018"],
+    json_ld.PAGE_FORMAT: ["json_ld_list", "json_ld_product"],
+    "markup_2015": ["meta_2015", "microdata_2015"],
+}
 
 
 def _parse_state(state: Any, document: Document, page_format: str) -> Page | None:

@@ -71,7 +71,7 @@ def store(host: str, currency: str | None = None) -> Site:
         releases_path=None,
         parse_page=partial(parse_page, host, currency),
         image_hosts=frozenset({"cdn.shopify.com"}),
-        page_formats=frozenset({PAGE_FORMAT}),
+        page_formats={PAGE_FORMAT: ["products", "last_page"]},
     )
 
 

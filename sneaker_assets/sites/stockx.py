@@ -4,7 +4,7 @@ Prices are the last sale, average sale, lowest ask and highest bid, in the page'
 Listing pages are numbered by ``?page=N``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -95,17 +95,15 @@ PARSERS: Mapping[str, Parser] = {
     json_ld.PAGE_FORMAT: _parse_json_ld,
 }
 
-PAGE_FORMATS = frozenset(
-    {
-        "next_data_search",
-        "next_data_search_2023",
-        "next_data_search_2024",
-        "next_data_product_2023",
-        "next_data_product_2024",
-        "browse_2020",
-        json_ld.PAGE_FORMAT,
-    }
-)
+PAGE_FORMATS: Mapping[str, Sequence[str]] = {
+    "next_data_search": ["empty_search_2024"],
+    "next_data_search_2023": ["next_data_search_2023"],
+    "next_data_search_2024": ["next_data_search_2024", "query_script_2024"],
+    "next_data_product_2023": ["next_data_product_2023"],
+    "next_data_product_2024": ["next_data_product_2024"],
+    "browse_2020": ["browse_2020"],
+    json_ld.PAGE_FORMAT: ["json_ld_list", "json_ld_product"],
+}
 
 
 def _states(document: Document) -> list[Any]:

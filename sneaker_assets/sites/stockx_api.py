@@ -12,7 +12,7 @@ https://developer.stockx.com/openapi/reference  https://developer.stockx.com/por
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -77,7 +77,7 @@ def site(key: str, token: str, query: str = "sneakers") -> Site:
             renew=f"get a new token and set {TOKEN} to it, and see that {KEY} is right",
         ),
         delay=MIN_DELAY,
-        page_formats=frozenset(PARSERS),
+        page_formats=PAGE_FORMATS,
     )
 
 
@@ -136,6 +136,12 @@ PARSERS: Mapping[str, Parser] = {
     "api_v2_search": _parse_search,
     "api_v2_variants": _parse_variants,
     "api_v2_market_data": _parse_market_data,
+}
+
+PAGE_FORMATS: Mapping[str, Sequence[str]] = {
+    "api_v2_search": ["search", "empty_search"],
+    "api_v2_variants": ["variants"],
+    "api_v2_market_data": ["market_data", "no_market"],
 }
 
 

@@ -34,6 +34,6 @@ SITES = (
         start_path="/catalogue.json",
         releases_path=None,
         parse_page=parse_page,
-        page_formats=frozenset({PAGE_FORMAT}),
+        page_formats={PAGE_FORMAT: ["catalogue"]},
     ),
 )
