@@ -57,6 +57,9 @@ class ArchiveSource:
     def observe(self, site: str) -> pd.DataFrame:
         """One observation per CSV row of the site, at the modification time of the CSV file.
 
+        Returns:
+            ``tables.Observations``, empty if the site has no row.
+
         Raises:
             ArchiveError: There is no such folder, or no readable CSV file with the expected columns.
         """
@@ -91,7 +94,15 @@ class ArchiveSource:
         )
 
     def images(self, site: str, image_urls: Iterable[str], known: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Validate and store images, given their file names; a known file of unchanged size is not read again.
+        """Validate and store images.
+
+        Args:
+            site: Name of the site.
+            image_urls: File names in the folder of images.
+            known: Table of an earlier call; a file of it whose size has not changed is not read again.
+
+        Returns:
+            ``tables.Images``.
 
         Raises:
             ArchiveError: There is no folder of images.

@@ -54,7 +54,14 @@ class Frontier:
         self._database = database
 
     def walk(self, kind: PageKind, start: str) -> "Walk":
-        """Resume the unfinished walk of a kind and start page, or begin one that retries failed pages of the host."""
+        """Resume the unfinished walk from a start page, or begin a new one.
+
+        A new walk also retries the pages of the same host that failed in earlier walks.
+
+        Args:
+            kind: Kind of pages, which have separate walks.
+            start: URL of the first page.
+        """
         rows = self._database.rows
         unfinished = rows(
             "SELECT max(id) AS id FROM walks WHERE kind = ? AND start = ? AND finished_at IS NULL", kind, start
@@ -140,7 +147,15 @@ class Walk:
         return int(self._database.rows(counted, self._number)[0]["n"])
 
     def record_page(self, url: str, response: Response, sha256: str, page: Page, links: Sequence[str]) -> None:
-        """Record a parsed page with its listings and details, and queue its links."""
+        """Record a parsed page with its listings and details, and queue its links, in one transaction.
+
+        Args:
+            url: URL of the page.
+            response: Response from which it was parsed.
+            sha256: Hash of the body.
+            page: Result of parsing it.
+            links: Absolute URLs of the next pages.
+        """
         rows, read_at = self._database.rows, response.fetched_at.isoformat()
         with self._database.transaction():
             reading = rows(
@@ -173,7 +188,12 @@ class Walk:
             self.queue(links)
 
     def record_unchanged(self, page: QueuedPage, at: datetime) -> None:
-        """Record that a page had not changed at a time (UTC), and queue its links."""
+        """Record that a page has not changed since it was last parsed, and queue its links.
+
+        Args:
+            page: The page.
+            at: Time (UTC) at which it was fetched.
+        """
         with self._database.transaction():
             self._database.rows(
                 """INSERT INTO readings (walk, url, read_at, content, listed, yielded)
@@ -193,7 +213,13 @@ class Walk:
             self.queue(page.links)
 
     def record_failure(self, url: str, problem: str, sha256: str | None = None) -> None:
-        """Record that a page could not be fetched or, if the hash of its body is given, not be parsed."""
+        """Record that a page could not be fetched or parsed.
+
+        Args:
+            url: URL of the page.
+            problem: One-line reason.
+            sha256: Hash of the body if the page was fetched, but could not be parsed.
+        """
         self._database.rows(
             """UPDATE frontier SET state = ?, attempts = attempts + 1, problem = ?, sha256 = ?, etag = NULL,
             last_modified = NULL WHERE kind = ? AND url = ?""",

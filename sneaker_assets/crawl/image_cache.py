@@ -62,7 +62,12 @@ class ImageCache:
         return self._write(cached.record, cached.validators, self._stale_at(fresh_for))
 
     def put_failure(self, record: ImageRecord, *, answered: bool) -> ImageRecord:
-        """Store a failure; it is stale at once unless the site answered the request."""
+        """Store a failure.
+
+        Args:
+            record: Record with a ``problem``.
+            answered: Whether the site answered the request; if not, the entry is stale at once.
+        """
         return self._write(record, NO_VALIDATORS, self._stale_at(0.0) if answered else datetime.now(UTC))
 
     def adopt(self, record: ImageRecord) -> ImageRecord:

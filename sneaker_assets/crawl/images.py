@@ -83,7 +83,17 @@ def collect_images(
 
 
 def store_image(data: bytes, lake: Lake, site: str, url: str) -> ImageRecord:
-    """Validate an image and store it in the lake if it is new; an invalid one gets a record with a ``problem``."""
+    """Validate an image and store it in the lake if it is new.
+
+    Args:
+        data: Content of the file.
+        lake: Lake in which it is stored.
+        site: Name of the site.
+        url: URL of the image.
+
+    Returns:
+        Record of the image; an invalid image has a ``problem`` and no ``sha256``.
+    """
     try:
         width, height = image_size(data)
     except ValueError as error:
@@ -96,7 +106,16 @@ def store_image(data: bytes, lake: Lake, site: str, url: str) -> ImageRecord:
 
 
 def stored_images(table: pd.DataFrame | None, lake: Lake, site: str) -> dict[str, ImageRecord]:
-    """Records of an earlier table whose files are still in the lake, by URL."""
+    """Records of an earlier table whose files are still in the lake.
+
+    Args:
+        table: ``tables.Images`` of an earlier call, None if there is none.
+        lake: Lake that holds the files.
+        site: Name of the site.
+
+    Returns:
+        Records by image URL.
+    """
     if table is None:
         return {}
     stored = table[table["sha256"].notna()]

@@ -41,7 +41,14 @@ class Rules:
 
 
 def parse_robots(status: int, text: str, agent: str) -> Rules:
-    """Rules given by a response: 200 is parsed, other 4xx than 429 allow everything, everything else disallows all."""
+    """Rules of a host, given the response to its robots.txt.
+
+    Args:
+        status: Status of the response: the body of a 200 is parsed; a 4xx other than 429 allows everything; any other
+            status disallows everything.
+        text: Body of the response.
+        agent: Product token of the user agent.
+    """
     if status == 200:
         return Rules(agent, Protego.parse(text))
     return Rules(agent, Protego.parse("") if 400 <= status < 500 and status != 429 else None)

@@ -90,6 +90,9 @@ class WebSource:
     def observe(self, site: str) -> pd.DataFrame:
         """Crawl the listing pages of a site.
 
+        Returns:
+            ``tables.Observations`` of the crawl.
+
         Raises:
             CrawlStopped: The site asks for a pause or blocks the client, or another crawl of it is running.
             FetchError: The first page could not be fetched.
@@ -99,6 +102,14 @@ class WebSource:
 
     def images(self, site: str, image_urls: Iterable[str], known: pd.DataFrame | None = None) -> pd.DataFrame:
         """Download new and changed images.
+
+        Args:
+            site: Name of the site.
+            image_urls: Image URLs returned by :meth:`observe`.
+            known: Table of an earlier call, used for URLs that are not in the image cache.
+
+        Returns:
+            ``tables.Images``.
 
         Raises:
             CrawlStopped: The site asks for a pause or blocks the client, or another crawl of it is running.

@@ -10,7 +10,13 @@ from sneaker_assets.demo_shop.shoes import draw_shoe, encode_jpeg
 
 
 def priced_products(n_products: int, seed: int, n_releases: int) -> tuple[Product, ...]:
-    """Products of the catalogue and later releases that have a price."""
+    """Products of the catalogue and later releases that have a price.
+
+    Args:
+        n_products: Number of products of the catalogue.
+        seed: Seed of the shop.
+        n_releases: Number of releases.
+    """
     products = (*generate_catalogue(n_products, seed), *generate_releases(seed, n_releases))
     return tuple(product for product in products if product.price is not None)
 

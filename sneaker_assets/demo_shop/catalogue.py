@@ -100,6 +100,10 @@ def generate_releases(seed: int = 2020, n_releases: int = 60) -> tuple[Product, 
 
     The first are announced before :data:`SHOP_DATE`; all are released after it, 15 to 30 days after their announcement.
     Their ``price`` is the one after the release.
+
+    Args:
+        seed: Seed of the shop.
+        n_releases: Number of releases; release ``i`` does not depend on it.
     """
     return tuple(_release(number, seed) for number in range(n_releases))
 

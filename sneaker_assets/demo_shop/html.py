@@ -119,7 +119,16 @@ def product(site: str, menu: Mapping[str, str], shoe: Product, facts: Mapping[st
 
 
 def document(site: str, menu: Mapping[str, str], title: str, *, body: str, head: str = "", scripts: str = "") -> str:
-    """Complete HTML document; ``scripts`` are placed at the end of the body."""
+    """Complete HTML document.
+
+    Args:
+        site: Name of the site, shown in the header.
+        menu: Paths by menu entry.
+        title: Title of the document.
+        body: HTML of the main element.
+        head: HTML appended to the head.
+        scripts: HTML appended to the body.
+    """
     links = "".join(f'<a href="{escape(href)}">{escape(name)}</a>' for name, href in menu.items())
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} | {escape(site)}</title>'

@@ -17,7 +17,7 @@ def tinted(colour: Rgb, factor: float) -> Rgb:
 
 
 def draw_sole(design: ShoeDesign, form: Form, canvas: Canvas) -> None:
-    """Draw the sole of a design."""
+    """Draw the sole of a design on a canvas, in the proportions of its form."""
     last = form.last
     canvas.fill(form.part(last.outsole), Swatch(design.outsole, 0.50, 0.10, "rubber", "sole"))
     _tread(design, form, canvas)

@@ -46,6 +46,10 @@ def parse_products(document: Document, dialect: Dialect) -> list[Listing | None]
     """Listings of the products on a page, None for each product that cannot be parsed.
 
     ``ListItem`` nodes without an embedded product are used only if the page has no ``Product`` node.
+
+    Args:
+        document: The page.
+        dialect: Conventions of the site.
     """
     scripts = [tag for tag in document.scripts if attribute(tag, "type") == "application/ld+json"]
     nodes = [node for script in scripts for node in objects(parse_json(script.get_text()))]
