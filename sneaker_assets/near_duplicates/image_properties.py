@@ -9,17 +9,18 @@ coefficients in place of 8x8, since product shots are all much alike; ``twins`` 
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import Field
 from upath import UPath
 
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
+from sneaker_assets.settings_model import SettingsModel
 from sneaker_assets.tables import ImageProperties
 from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE, Box, enlarge, find_content_box, on_white
 
@@ -36,16 +37,25 @@ class PictureError(SneakerError, OSError):
     """An image of the lake is missing or no longer decodes; the message names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePropertySettings:
-    """What counts as border: pixels whose channels all lie within ``tolerance`` (of 255) of white.
+class ImagePropertySettings(SettingsModel):
+    """How the white border of an image is found.
 
     A smaller tolerance keeps more of a soft shadow, whose edge moves when the image is encoded again, and with it the
-    box and the hash. ``margin`` is what is left around the shoe, as a share of the longer side of its box.
+    box and the hash.
     """
 
-    tolerance: int = TOLERANCE
-    margin: float = MARGIN
+    tolerance: int = Field(
+        default=TOLERANCE,
+        ge=0,
+        le=254,
+        description="Maximum difference from white, of 255 in each channel, of a pixel that counts as border.",
+    )
+    margin: float = Field(
+        default=MARGIN,
+        ge=0,
+        le=1,
+        description="Margin kept around the shoe, as a share of the longer side of its bounding box.",
+    )
 
     @property
     def recipe(self) -> str:
