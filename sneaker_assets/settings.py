@@ -120,7 +120,8 @@ class Settings(BaseSettings, AutomationSettings):
         description="Access token that belongs to the key. It expires after some hours; a crawl resumes with a new one.",
     )
     shopify_stores: Annotated[Mapping[str, str | None], _from_text(_parse_stores)] = Field(
-        default={}, description="Shopify stores to add as sites, with their currencies: `example.com=USD,other.com=EUR`."
+        default={},
+        description="Shopify stores to add as sites, with their currencies: `example.com=USD,other.com=EUR`.",
     )
     fees: Annotated[Mapping[str, Fees], _from_text(_parse_fees)] = Field(
         default=DEFAULT_FEES,
@@ -133,7 +134,8 @@ class Settings(BaseSettings, AutomationSettings):
         "GAN.",
     )
     shop_today: Annotated[date, _from_text(_parse_day)] | None = Field(
-        default=None, description="Date at the offline shop, such as `2020-10-01`; by default that of its clock in the lake."
+        default=None,
+        description="Date at the offline shop, such as `2020-10-01`; by default that of its clock in the lake.",
     )
 
     @model_validator(mode="before")
@@ -146,9 +148,7 @@ class Settings(BaseSettings, AutomationSettings):
     def _credentials_are_complete(self) -> Self:
         if (self.stockx_key is None) != (self.stockx_token is None):
             there, missing = ("KEY", "TOKEN") if self.stockx_key else ("TOKEN", "KEY")
-            raise ValueError(
-                f"{PREFIX}STOCKX_{there} is set without {PREFIX}STOCKX_{missing}: StockX's API needs both"
-            )
+            raise ValueError(f"{PREFIX}STOCKX_{there} is set without {PREFIX}STOCKX_{missing}: StockX's API needs both")
         return self
 
     @property

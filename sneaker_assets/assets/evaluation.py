@@ -16,13 +16,13 @@ from sneaker_assets.resources import ComputeResource, LakeResource
 
 
 class EvaluationConfig(dg.Config):
-    """When a model is good enough."""
+    """Threshold of the check against the champion, and number of explained predictions."""
 
     champion_margin: float = Field(
-        default=0.05, ge=0, description="Share by which its validation RMSE may exceed the champion's."
+        default=0.05, ge=0, description="Maximum excess of the validation RMSE over the champion's, as a share of it."
     )
-    explained: int = Field(
-        default=3, ge=0, description="How many of the best and of the worst test predictions are shown with heat maps."
+    n_explained: int = Field(
+        default=3, ge=0, description="Number of the best and of the worst test predictions shown with heat maps."
     )
 
 
@@ -30,12 +30,15 @@ class LeaderboardConfig(dg.Config):
     """When the champion is replaced."""
 
     margin: float = Field(
-        default=0.02, ge=0, lt=1, description="Share by which a challenger's validation RMSE must lie below its own."
+        default=0.02,
+        ge=0,
+        lt=1,
+        description="Minimum improvement of a challenger's validation RMSE over the champion's, as a share of it.",
     )
     champion: str = Field(
         default="",
-        description="Choose by hand: `previous` restores the champion that was replaced last; or a model's folder as "
-        "the leaderboard names it. The one replaced so does not come back by itself.",
+        description="Choose the champion by hand: `previous` restores the one that was replaced last; or the folder of "
+        "a model in the leaderboard. The model it replaces does not become champion again automatically.",
     )
 
 
@@ -88,7 +91,7 @@ def evaluation_metrics(
     title = f"{context.partition_key}: held-out listings"
     overall, leaks = table[table["group"] == "all"], twins_in_train(splits)
     test = predictions[predictions["split"] == "test"]
-    explained = explain_predictions(pricer, test, here, config.explained)
+    explained = explain_predictions(pricer, test, here, config.n_explained)
     yield dg.Output(
         table,
         metadata={

@@ -28,7 +28,9 @@ class FetchSettings(SettingsModel):
         default=1.0, ge=0, description="Seconds before the second attempt; doubled with each further one."
     )
     hold_cap: float = Field(
-        default=300.0, ge=0, description="Longest Retry-After in seconds that is waited for; a longer one pauses the crawl."
+        default=300.0,
+        ge=0,
+        description="Longest Retry-After in seconds that is waited for; a longer one pauses the crawl.",
     )
     timeout: float = Field(default=20.0, gt=0, description="Seconds without data after which a request fails.")
     deadline: float = Field(default=60.0, gt=0, description="Maximum seconds for a whole response.")

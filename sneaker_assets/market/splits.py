@@ -30,7 +30,9 @@ class SplitSettings(SettingsModel):
     train: float = Field(default=0.70, gt=0, le=1, description="Share of the groups of near duplicates to train on.")
     validation: float = Field(default=0.15, ge=0, le=1, description="Share of the groups to select models on.")
     test: float = Field(default=0.15, ge=0, le=1, description="Share of the groups to evaluate models on.")
-    salt: str = Field(default="sneakers", description="Salt of the hash that assigns groups; another gives another split.")
+    salt: str = Field(
+        default="sneakers", description="Salt of the hash that assigns groups; another gives another split."
+    )
     stratified: bool = Field(default=False, description="Stratify the split by price band.")
     released_after: str | None = Field(
         default=None,

@@ -123,5 +123,7 @@ def _alike(pictures: pd.DataFrame, pairs: NDArray[np.intp], settings: NearDuplic
     shape = np.log((width / height).to_numpy(dtype=float))
     colours = pictures[["red", "green", "blue"]].to_numpy(dtype=float)
     same_shape: NDArray[np.bool_] = np.abs(shape[left] - shape[right]) <= np.log1p(settings.max_aspect_difference)
-    same_colour: NDArray[np.bool_] = np.abs(colours[left] - colours[right]).max(axis=1, initial=0.0) <= settings.max_colour_difference
+    same_colour: NDArray[np.bool_] = (
+        np.abs(colours[left] - colours[right]).max(axis=1, initial=0.0) <= settings.max_colour_difference
+    )
     return np.logical_and(same_shape, same_colour)

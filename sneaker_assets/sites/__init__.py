@@ -5,10 +5,12 @@ An adapter is a pure function from a page's bytes to listings and next pages; fe
 
 from collections.abc import Mapping
 
+from sneaker_assets.settings import load_settings
 from sneaker_assets.sites import farfetch, shopify, stockx
 from sneaker_assets.sites.base import Site
 
-SITES: Mapping[str, Site] = {site.name: site for site in (stockx.SITE, farfetch.SITE, *shopify.SITES)}
+_STORES = [shopify.store(host, currency) for host, currency in load_settings().shopify_stores.items()]
+SITES: Mapping[str, Site] = {site.name: site for site in (stockx.SITE, farfetch.SITE, *_STORES)}
 
 
 def get_site(name: str, sites: Mapping[str, Site] = SITES) -> Site:

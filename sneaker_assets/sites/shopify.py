@@ -4,20 +4,15 @@ Prices are the store's own, one a variant: ``list``, and ``sale`` where the stor
 lowest of them is the product's, since a store shows it so. The JSON names no currency: it is the store's setting, or
 missing. Pages run on with ``?page=N`` until one is not full.
 
-Which stores there are is a setting, read when the package is imported: ``SNEAKER_SHOPIFY_STORES``, hosts separated by
-commas, each with its currency where that is known (``example.com=USD,example.org``).
-
 https://shopify.dev/docs/api/ajax/reference/product
 """
 
-import os
-import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from sneaker_assets.sites.base import Listing, Page, Price, Site
-from sneaker_assets.sites.money import amount, currency_code
+from sneaker_assets.sites.money import amount
 from sneaker_assets.sites.parsing import (
     Document,
     dig,
@@ -34,8 +29,6 @@ from sneaker_assets.sites.parsing import (
 LIMIT = 250
 """Products a page, the most that Shopify gives."""
 
-_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
-
 
 def read_page(host: str, currency: str | None, body: bytes, url: str) -> Page:
     """Read a page of a store's products.
@@ -47,7 +40,12 @@ def read_page(host: str, currency: str | None, body: bytes, url: str) -> Page:
 
 
 def store(host: str, currency: str | None = None) -> Site:
-    """The store at this host as a site of that name; ``currency`` is its ISO 4217 code, where it is known."""
+    """The site of a store, named after its host.
+
+    Args:
+        host: The store's host, such as ``example.com``.
+        currency: ISO 4217 code of its prices, None if unknown.
+    """
     return Site(
         name=host,
         home=f"https://{host}",
@@ -56,25 +54,6 @@ def store(host: str, currency: str | None = None) -> Site:
         read_page=partial(read_page, host, currency),
         image_hosts=frozenset({"cdn.shopify.com"}),
     )
-
-
-def stores(setting: str) -> tuple[Site, ...]:
-    """The stores that a setting such as ``example.com=USD,example.org`` names.
-
-    Raises:
-        ValueError: an entry is no host, or its currency no code.
-    """
-    entries = [entry.strip().partition("=") for entry in setting.split(",") if entry.strip()]
-    for host, separator, currency in entries:
-        if not _HOST.fullmatch(host.lower()) or (separator and currency_code(currency) is None):
-            raise ValueError(
-                f"SNEAKER_SHOPIFY_STORES has the entry {host + separator + currency!r}: "
-                "write a host, or a host and its currency (example.com=USD)"
-            )
-    return tuple(store(host.lower(), currency_code(currency)) for host, _, currency in entries)
-
-
-SITES = stores(os.environ.get("SNEAKER_SHOPIFY_STORES", ""))
 
 
 def _read_products(host: str, currency: str | None, document: Document) -> Page | None:

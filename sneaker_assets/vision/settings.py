@@ -102,7 +102,9 @@ class HeadSettings(SettingsModel):
     plateau_factor: float = Field(
         default=0.1, gt=0, lt=1, description="Factor by which the learning rate is reduced on a plateau."
     )
-    patience: int = Field(default=15, gt=0, description="Early stopping: epochs without improvement before training ends.")
+    patience: int = Field(
+        default=15, gt=0, description="Early stopping: epochs without improvement before training ends."
+    )
     hidden: _Hidden = 256
     dropout: _Dropout = 0.5
     weight_decay: _WeightDecay = 0.0

@@ -81,7 +81,13 @@ def train_head(
     check_numbers(x)
     if config.kind == "mixed":
         network = train_head(
-            features, prices, splits, config.with_changes(kind="pooled"), checkpoint, blocks=blocks, after_epoch=after_epoch
+            features,
+            prices,
+            splits,
+            config.with_changes(kind="pooled"),
+            checkpoint,
+            blocks=blocks,
+            after_epoch=after_epoch,
         )
         return with_kernel(network, features, prices, splits, config, blocks=blocks)
     with torch.random.fork_rng(devices=[]):
