@@ -12,8 +12,6 @@ UV_VERSION := 0.13.9
 # One home for every command, so that the UI shows what the demo made.
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export SNEAKER_LAKE ?= $(CURDIR)/data_lake
-# Idle OpenMP threads that spin starve the others: measured ten times slower on a busy machine with two cores.
-export OMP_WAIT_POLICY ?= passive
 
 .PHONY: env demo run test test-slow lint types ui bench docs lock clean
 

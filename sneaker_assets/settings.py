@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.crawl.settings import Contact
 from sneaker_assets.market.fees import DEFAULT_FEES, Fees, parse_fees_by_site
-from sneaker_assets.settings_model import SettingsError
+from sneaker_assets.settings_model import SettingsError, reason
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +96,8 @@ class Settings(BaseSettings, AutomationSettings):
 
     source: SourceName = Field(
         default="demo",
-        description="Source of the listings: `demo` (the offline shop), `archive` (a folder) or `live` (the real sites).",
+        description="Source of the listings: `demo` (the offline shop), `archive` (a folder) or `live` (the real "
+        "sites).",
     )
     archive: Path | None = Field(default=None, description="Folder of the archive: a CSV and `images/`.")
     lake: str = Field(
@@ -117,7 +117,8 @@ class Settings(BaseSettings, AutomationSettings):
     )
     stockx_token: _Credential | None = Field(
         default=None,
-        description="Access token that belongs to the key. It expires after some hours; a crawl resumes with a new one.",
+        description="Access token that belongs to the key. It expires after some hours; a crawl resumes with a new "
+        "one.",
     )
     shopify_stores: Annotated[Mapping[str, str | None], _from_text(_parse_stores)] = Field(
         default={},
@@ -195,17 +196,10 @@ def _lines(error: ValidationError) -> Iterator[str]:
     for details in error.errors():
         field = str(details["loc"][0]) if details["loc"] else None
         if field is None:
-            yield _reason(details)
+            yield reason(details)
         elif field not in told:
             told.add(field)
-            yield f"{variable(field)}{_shown(field)}: {_reason(details)}"
-
-
-def _reason(details: ErrorDetails) -> str:
-    """Pydantic's message in the project's words; that of a validator is its own."""
-    if details["type"] == "value_error":
-        return str(details["ctx"]["error"])
-    return details["msg"].split(", unable")[0].replace("Input should be", "it must be")
+            yield f"{variable(field)}{_shown(field)}: {reason(details)}"
 
 
 def _shown(field: str) -> str:

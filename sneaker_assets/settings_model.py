@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import ErrorDetails
 
 from sneaker_assets.errors import SneakerError
 
@@ -42,3 +43,14 @@ class SettingsModel(BaseModel):
             pydantic.ValidationError: A name is unknown, or a value is of the wrong type or out of bounds.
         """
         return type(self)(**{**self.model_dump(), **changes})
+
+
+def reason(details: ErrorDetails) -> str:
+    """Why a value is invalid: pydantic's message as a requirement, or the message of the field's own validator.
+
+    Args:
+        details: One entry of ``pydantic.ValidationError.errors()``.
+    """
+    if details["type"] == "value_error":
+        return str(details["ctx"]["error"])
+    return details["msg"].split(", unable")[0].replace("Input should be", "it must be")

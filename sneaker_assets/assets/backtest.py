@@ -25,7 +25,7 @@ class BacktestConfig(dg.Config):
         default=0.001,
         ge=0,
         le=1,
-        description="Kolmogorov-Smirnov test: p-value below which later residuals count as different from earlier ones.",
+        description="Kolmogorov-Smirnov test: p-value below which later residuals count as changed.",
     )
 
 

@@ -51,7 +51,7 @@ def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefi
         job=crawl_site,
         cron_schedule=window(cron, settings.recrawl_jitter),
         execution_timezone=settings.time_zone,
-        description=f"Crawl {site} again: {cron} ({settings.time_zone}), up to {settings.recrawl_jitter} minutes later.",
+        description=f"Crawl {site}: {cron} ({settings.time_zone}), delayed by up to {settings.recrawl_jitter} minutes.",
     )
     def recrawl(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time.astimezone(zone)

@@ -15,7 +15,7 @@ _NIGHTLY = "0 3 * * *"
 
 
 def _valid_cron(text: str) -> str:
-    from croniter import croniter  # noqa: PLC0415 - only needed when a cron is set
+    from croniter import croniter  # imported here, since few processes set a cron
 
     if len(text.split()) != 5 or not croniter.is_valid(text):
         raise ValueError(f"{text!r} is not a cron of five fields such as '0 3 * * *'")

@@ -18,6 +18,7 @@ from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
 from sneaker_assets.resources import ListingSourceResource
 from sneaker_assets.resources.source import live_sites
+from sneaker_assets.settings import load_settings
 from sneaker_assets.sites import SITES, stockx_api
 from sneaker_assets_tests.crawl.answers import jpeg, reply
 from sneaker_assets_tests.crawl.api_shop import (
@@ -188,9 +189,9 @@ def test_the_key_is_shown_to_nobody(
     assert not [text for text in said for secret in (KEY, TOKEN) if secret in text]
 
 
-def test_the_way_in_is_the_settings_choice(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stockx_is_read_through_the_api_where_credentials_are_set(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     live = ListingSourceResource(source="live", contact="crawl@example.org")
-    assert live_sites({stockx_api.TOKEN: TOKEN}) is SITES
+    assert live_sites(load_settings()) is SITES
     monkeypatch.setenv(stockx_api.KEY, KEY)
     monkeypatch.setenv(stockx_api.TOKEN, TOKEN)
     with live.open(lake) as source:
@@ -200,11 +201,11 @@ def test_the_way_in_is_the_settings_choice(lake: Lake, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("key", "token"), [(KEY, ""), (KEY, "a b"), (f"{KEY}\n", TOKEN), (KEY, "tökén")])
-def test_what_cannot_be_sent_is_named_and_not_shown(key: str, token: str) -> None:
+def test_invalid_credentials_are_named_without_their_value(key: str, token: str) -> None:
     with pytest.raises(
         ValueError, match=r"needs SNEAKER_STOCKX_KEY and SNEAKER_STOCKX_TOKEN: \w+ is missing"
     ) as raised:
-        live_sites({stockx_api.KEY: key, stockx_api.TOKEN: token})
+        stockx_api.site(key, token)
     assert not [secret for secret in (KEY, TOKEN, token) if secret and secret in str(raised.value)]
 
 
