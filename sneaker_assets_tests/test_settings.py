@@ -8,12 +8,15 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 import sneaker_assets
 from sneaker_assets import settings as module
 from sneaker_assets.market.fees import Fees
+from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
 from sneaker_assets.settings import PREFIX, Settings, load_settings, variable
 from sneaker_assets.settings_model import SettingsError
 from sneaker_assets_tests.test_settings_model import beyond, bounds
@@ -177,6 +180,32 @@ def test_live_source_is_polled_less_often_unless_set(environment: pytest.MonkeyP
     assert load_settings().automation.watch_seconds == 900
     environment.setenv("SNEAKER_WATCH_SECONDS", "300")
     assert load_settings().automation.watch_seconds == 300
+
+
+def test_resource_fields_override_the_environment(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("SNEAKER_LAKE", str(tmp_path / "environment"))
+    environment.setenv("SNEAKER_SOURCE", "live")
+    environment.setenv("SNEAKER_WEIGHTS", "/environment")
+    assert str(LakeResource().open().root) == str(tmp_path / "environment")
+    assert str(LakeResource(root=str(tmp_path / "field")).open().root) == str(tmp_path / "field")
+    assert (ListingSourceResource().name, ListingSourceResource(source="demo").name) == ("live", "demo")
+    weights = [ComputeResource(weights=folder).weights_folder for folder in (None, "/field")]
+    assert weights == [Path("/environment"), Path("/field")]
+
+
+@pytest.mark.parametrize(
+    ("resource", "values"),
+    [
+        (ListingSourceResource, {"source": "ebay"}),
+        (ListingSourceResource, {"demo_today": "soon"}),
+        (ListingSourceResource, {"delay_seconds": -1}),
+        (ComputeResource, {"device": "gpu"}),
+    ],
+)
+def test_resource_rejects_an_invalid_field(resource: type[BaseModel], values: dict[str, Any]) -> None:
+    (name,) = values
+    with pytest.raises(ValidationError, match=name):
+        resource(**values)
 
 
 def environment_reads(tree: ast.AST) -> bool:

@@ -68,7 +68,7 @@ def test_a_killed_search_goes_on_with_what_it_knows(searched: tuple[Path, pd.Dat
 
 
 def test_where_the_time_is_up_the_default_settings_are_what_is_chosen_from(tmp_path: Path) -> None:
-    trials = tune(known(), FEW.with_changes(minutes=0.0), tmp_path / "short.journal")
+    trials = tune(known(), FEW.with_changes(minutes=1e-9), tmp_path / "short.journal")
     assert trials.groupby("kind").size().min() >= 1
     assert trials["trial"].eq(0).sum() == 2
     assert trials["chosen"].sum() == 1
