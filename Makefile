@@ -1,7 +1,7 @@
 # make demo   the whole graph from the offline shop        make test   lint, types and tests
 # make ui     Dagster's UI on what the demo made           make bench  every benchmark
 # make run    the same from any source, with ARGS="..."    make lock   resolve the dependencies anew
-# make env    the environment alone (the others call it)   make docs   write the data dictionary
+# make env    the environment alone (the others call it)   make docs   update TABLES.md and the README's settings
 # make test-slow   the tests that take long: the daemon, several processes, fine-tuning
 
 PYTHON ?= python3
@@ -12,8 +12,6 @@ UV_VERSION := 0.13.9
 # One home for every command, so that the UI shows what the demo made.
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export SNEAKER_LAKE ?= $(CURDIR)/data_lake
-# Idle OpenMP threads that spin starve the others: measured ten times slower on a busy machine with two cores.
-export OMP_WAIT_POLICY ?= passive
 
 .PHONY: env demo run test test-slow lint types ui bench docs lock clean
 
@@ -65,6 +63,7 @@ bench: env
 
 docs: env
 	$(BIN)/python -m sneaker_assets.data_dictionary > TABLES.md
+	$(BIN)/python -m sneaker_assets.settings_reference README.md
 
 lock: env
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \

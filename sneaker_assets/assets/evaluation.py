@@ -17,10 +17,13 @@ from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResour
 
 
 class EvaluationConfig(dg.Config):
-    """How many predictions are explained."""
+    """Threshold of the check against the champion, and number of explained predictions."""
 
-    explained: int = Field(
-        default=3, ge=0, description="How many of the best and of the worst test predictions are shown with heat maps."
+    champion_margin: float = Field(
+        default=0.05, ge=0, description="Maximum excess of the validation RMSE over the champion's, as a share of it."
+    )
+    n_explained: int = Field(
+        default=3, ge=0, description="Number of the best and of the worst test predictions shown with heat maps."
     )
 
 
@@ -28,12 +31,15 @@ class LeaderboardConfig(dg.Config):
     """When the champion is replaced."""
 
     margin: float = Field(
-        default=0.02, ge=0, lt=1, description="Share by which a challenger's validation RMSE must lie below its own."
+        default=0.02,
+        ge=0,
+        lt=1,
+        description="Minimum improvement of a challenger's validation RMSE over the champion's, as a share of it.",
     )
     champion: str = Field(
         default="",
-        description="Choose by hand: `previous` restores the champion that was replaced last; or a model's folder as "
-        "the leaderboard names it. The one replaced so does not come back by itself.",
+        description="Choose the champion by hand: `previous` restores the one that was replaced last; or the folder of "
+        "a model in the leaderboard. The model it replaces does not become champion again automatically.",
     )
 
 
@@ -84,7 +90,7 @@ def evaluation_metrics(
     title = f"{context.partition_key}: held-out listings"
     overall, leaks = table[table["group"] == "all"], twins_in_train(splits)
     test = predictions[predictions["split"] == "test"]
-    explained = explain_predictions(pricer, test, here, config.explained)
+    explained = explain_predictions(pricer, test, here, config.n_explained)
     yield dg.Output(
         table,
         metadata={

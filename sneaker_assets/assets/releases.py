@@ -13,30 +13,27 @@ from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import release_partitions
-from sneaker_assets.market.fees import Fees, fees_at, known_fees
+from sneaker_assets.market.fees import Fees, fees_at
 from sneaker_assets.market.releases import announcements, describe_release, parse_release_key
 from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource, ListingSourceResource
+from sneaker_assets.settings import load_settings
 
 
-class SellingCosts(dg.Config):
-    """What selling a pair costs at one site; the defaults are assumptions, dated in ``market.fees``."""
-
-    commission: float = Field(default=Fees().commission, ge=0, lt=1, description="Share that the site takes.")
-    payment: float = Field(default=Fees().payment, ge=0, lt=1, description="Share that the payment costs.")
-    shipping: float = Field(default=Fees().shipping, ge=0, description="Sending the pair, US dollars.")
+class SellingCosts(Fees, dg.Config):
+    """What selling a pair at one site costs; the defaults are assumptions, dated in ``market.fees``."""
 
 
 class PredictionConfig(dg.Config):
-    """What a sale is assumed to cost."""
+    """What selling a pair is assumed to cost."""
 
     selling_costs: dict[str, SellingCosts] = Field(
-        default={}, description="By site; one that is not named costs what SNEAKER_FEES says, else what is assumed."
+        default={}, description="Selling costs by site. Default: SNEAKER_FEES, else those of StockX."
     )
 
     def fees(self, site: str) -> Fees:
-        """The fees at a site, as the domain has them."""
-        own = {name: Fees(**costs.model_dump()) for name, costs in self.selling_costs.items()}
-        return fees_at(site, {**known_fees(), **own})
+        """The fees at a site: those of this config, else of the environment, else the default assumption."""
+        own = {name: Fees.part_of(costs) for name, costs in self.selling_costs.items()}
+        return fees_at(site, {**load_settings().fees, **own})
 
 
 @dg.asset(

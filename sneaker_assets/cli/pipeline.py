@@ -19,9 +19,10 @@ from rich.table import Table
 
 from sneaker_assets.assets.partitions import band_partitions, release_partitions, site_partitions
 from sneaker_assets.automation.sensors import RUN_KEY_TAG, run_key
+from sneaker_assets.cli import Parser, option
 from sneaker_assets.definitions import defs
 from sneaker_assets.errors import SneakerError
-from sneaker_assets.gan.settings import RECIPE_NAMES
+from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.vision.backbones.architectures import BACKBONES, get_architecture
@@ -100,7 +101,7 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
     yield Stage("build_data_set")
     for backbone in arguments.backbone:
         # The article's head is made for whole feature maps.
-        keep = "map" if arguments.head == "article" else FeatureSettings.keep
+        keep = "map" if arguments.head == "article" else FeatureSettings().keep
         config = {
             "image_features": {"weights": arguments.weights, "keep": keep},
             "price_model": {"kind": arguments.head, "epochs": arguments.epochs},
@@ -251,19 +252,32 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     Raises:
         UnknownBackboneError: a backbone is asked for that there is not.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="sneaker-assets",
         description="Materialize the whole graph: crawl, clean, split, train, evaluate, draw shoes, price releases. "
         "Where listings come from and where they go is set by SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE.",
     )
     parser.add_argument("--backbone", action="append", help=f"of {', '.join(BACKBONES)}; default: vgg16; repeatable")
     parser.add_argument("--weights", default="auto", choices=("auto", "imagenet", "none"), help="default: auto")
-    parser.add_argument("--head", default=HeadSettings.kind, choices=get_args(HeadKind), help="default: %(default)s")
-    parser.add_argument("--epochs", type=int, default=60, help="of the price model; default: 60")
-    parser.add_argument("--gan-epochs", type=int, default=220, help="default: 220, for which you want a GPU")
-    parser.add_argument("--gan-width", type=int, default=64, help="channels of the networks; default: 64")
-    parser.add_argument("--gan-batch-size", type=int, default=64, help="default: 64")
-    parser.add_argument("--gan-learning-rate", type=float, help="of both networks; default: the recipe's own")
+    parser.add_argument("--head", default=HeadSettings().kind, choices=get_args(HeadKind), help="default: %(default)s")
+    parser.add_argument(
+        "--epochs", type=option(HeadSettings, "epochs"), default=60, help="of the price model; default: 60"
+    )
+    parser.add_argument(
+        "--gan-epochs", type=option(GanSettings, "epochs"), default=220, help="default: 220, for which you want a GPU"
+    )
+    parser.add_argument(
+        "--gan-width",
+        type=option(GanSettings, "generator_width"),
+        default=64,
+        help="channels of the networks; default: 64",
+    )
+    parser.add_argument("--gan-batch-size", type=option(GanSettings, "batch_size"), default=64, help="default: 64")
+    parser.add_argument(
+        "--gan-learning-rate",
+        type=option(GanSettings, "generator_lr"),
+        help="of both networks; default: the recipe's own",
+    )
     parser.add_argument("--gan-recipe", default="default", choices=RECIPE_NAMES, help="default: default")
     options = parser.parse_args(arguments)
     options.backbone = [get_architecture(name).name for name in options.backbone or ["vgg16"]]

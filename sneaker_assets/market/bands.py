@@ -46,18 +46,6 @@ def price_bands(edges: Sequence[float] = DEFAULT_EDGES) -> dict[str, PriceBand]:
     return {name: PriceBand(name, *ends) for name, ends in zip(names, pairwise(bounds), strict=True)}
 
 
-def read_edges(text: str) -> tuple[float, ...]:
-    """Parse edges such as ``200,500``; an empty string gives the default.
-
-    Raises:
-        ValueError: An edge is not a number.
-    """
-    try:
-        return tuple(float(edge) for edge in text.split(",")) if text.strip() else DEFAULT_EDGES
-    except ValueError as error:
-        raise ValueError(f"SNEAKER_BANDS is {text!r}: give edges in dollars, such as 500 or 200,500") from error
-
-
 _FINE_EDGES = (100, 200, 400, 800)
 
 

@@ -102,7 +102,7 @@ def test_a_band_is_judged_drawn_and_compared(project: Project) -> None:
 
 def test_the_recipe_is_trained_with_and_held_out_shoes_are_not(project: Project) -> None:
     fill(project, cheap=9, held_out=5)
-    gan = {**GAN, **JUDGING, "epochs": 1, "recipe": "article", "generator_lr": 1e-3, "judged": 0}
+    gan = {**GAN, **JUDGING, "epochs": 1, "recipe": "article", "generator_lr": 1e-3, "kid_samples": 0}
     result = project.run("train_gan", "cheap", {**CONFIG, "gan_checkpoints": {"config": gan}})
     folder = project.lake.root / str(
         read_json(project.lake.table("gan_checkpoints", "cheap").with_suffix(".json"))["folder"]

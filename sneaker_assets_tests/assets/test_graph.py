@@ -29,7 +29,7 @@ RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
     ("crawl_site", "farfetch", {}),
     ("build_data_set", None, {}),
     ("train_price_model", BACKBONE, {
-        "price_model": {"config": {"epochs": 5}}, "evaluation_metrics": {"config": {"explained": 1}}}),
+        "price_model": {"config": {"epochs": 5}}, "evaluation_metrics": {"config": {"n_explained": 1}}}),
     ("rank_models", None, {}),
     ("train_gan", "cheap", {"gan_checkpoints": {"config": {
         "epochs": 1, "generator_width": 4, "discriminator_width": 4, "batch_size": 8}}}),
@@ -285,7 +285,7 @@ def test_a_backbone_is_trained_further_by_two_processes_into_a_model_like_any_ot
     assert board[["training_seconds", "images_per_second"]].gt(0).all(axis=None)
     assert finetuned["parameters"] > 11e6
     assert "fine-tuned from layer4.1" in Path(ranked["page"]).read_text()
-    chosen = {"exported_model": {"config": {"model": finetuned["model"], "pictures": 2}}}
+    chosen = {"exported_model": {"config": {"model": finetuned["model"], "n_images": 2}}}
     exported = metadata(project.run("export_model", BACKBONE, chosen))["exported_model"]
     assert exported["greatest_relative_difference_model.onnx"] < 1e-3
     with pytest.raises(dg.Failure, match=r"there is no model \S+models/none: name one as model_leaderboard does"):
@@ -294,7 +294,7 @@ def test_a_backbone_is_trained_further_by_two_processes_into_a_model_like_any_ot
 
 @pytest.mark.slow
 def test_what_a_model_leaves_unexplained_is_looked_at(project: Project) -> None:
-    config = {"residual_attributes": {"config": {"averaged": 2}}}
+    config = {"residual_attributes": {"config": {"n_averaged": 2}}}
     said = metadata(project.run("explain_price_model", BACKBONE, config))["residual_attributes"]
     table = project.table("residual_attributes", BACKBONE)
     assert set(table["backbone"]) <= {BACKBONE}

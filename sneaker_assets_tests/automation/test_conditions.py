@@ -20,7 +20,7 @@ from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from sneaker_assets.automation.conditions import DATA_SET
-from sneaker_assets.automation.settings import AutomationSettings
+from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
 from sneaker_assets.definitions import build_definitions
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets_tests.builders import digest
@@ -124,7 +124,10 @@ def world(lake: Lake) -> Iterator[World]:
     """Both sites crawled, everything built, resnet18 trained and the cheap GAN too; nothing is asked for."""
     two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
     settings = AutomationSettings(
-        recrawl_cron=f"{two_hours_ago:%M %H} * * *", jitter=0, crawl_patience=3.0, rates_cron="0 0 29 2 *"
+        recrawl_cron={ALL_SITES: f"{two_hours_ago:%M %H} * * *"},
+        recrawl_jitter=0,
+        crawl_patience=3.0,
+        rates_cron="0 0 29 2 *",
     )
     with instance_with_schedules(lake) as instance:
         world = World(instance, lake, settings)
@@ -211,7 +214,7 @@ def test_prices_wait_for_the_images_of_their_crawl_so_that_one_run_builds_it_all
 
 def test_a_site_that_was_never_crawled_does_not_block_the_others(lake: Lake) -> None:
     with instance_with_schedules(lake) as instance:
-        world = World(instance, lake, AutomationSettings(jitter=0))
+        world = World(instance, lake, AutomationSettings(recrawl_jitter=0))
         assert world.asked() == {("fx_rates", None)}
         world.made("fx_rates")
         world.crawled("stockx")

@@ -108,7 +108,7 @@ def test_a_lake_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> Non
 def test_an_unknown_source_lists_those_known(run: Run) -> None:
     status, said = run(SNEAKER_SOURCE="ebay")
     assert status == 1
-    assert "unknown source 'ebay': set SNEAKER_SOURCE to one of demo, archive, live" in said
+    assert "SNEAKER_SOURCE='ebay': it must be 'demo', 'archive' or 'live'" in said
 
 
 def test_an_unknown_backbone_lists_those_known(run: Run) -> None:

@@ -58,7 +58,7 @@ def alone(job: FinetuneJob) -> Finetuned:
 def trained(job: FinetuneJob) -> Finetuned:
     """What other processes trained to its end."""
     training, name = job.begin()
-    training.settings = dataclasses.replace(training.settings, epochs=0)
+    training.settings = training.settings.model_copy(update={"epochs": 0})
     return training.run(UPath(job.checkpoints) / name, name)
 
 

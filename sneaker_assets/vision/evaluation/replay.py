@@ -46,7 +46,9 @@ def complete(
     random = str(made["weights"]).startswith("random")
     backbone = load_backbone(made["backbone"], "none" if random else "auto", weights_folder)
     height, width = made["frame"]
-    settings = FeatureSettings(made["fit"], height, width, made["keep"], mirrored="mirrored" in store.views)
+    settings = FeatureSettings(
+        fit=made["fit"], height=height, width=width, keep=made["keep"], mirrored="mirrored" in store.views
+    )
     update_store(store, backbone, images, device, settings=settings)
 
 

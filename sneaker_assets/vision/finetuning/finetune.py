@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -234,7 +234,7 @@ def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
 
 def run_name(inputs: Inputs, rows: Rows, settings: FinetuneSettings, known: Mapping[str, str]) -> str:
     """Twelve hex digits that name a training: the same inputs, rows, prices and settings that matter to it."""
-    shaped = {name: value for name, value in asdict(settings).items() if name not in ("micro_batch", "mixed")}
+    shaped = {name: value for name, value in settings.model_dump().items() if name not in ("micro_batch", "mixed")}
     digest = hashlib.sha256(json.dumps([inputs.name, shaped, dict(known)], sort_keys=True).encode())
     for tensor in (rows.prices, rows.train, rows.validation):
         digest.update(tensor.numpy().tobytes())

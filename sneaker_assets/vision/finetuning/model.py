@@ -7,7 +7,7 @@ features of that backbone are kept in a store of their own. How it is trained is
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class FinetuneJob:
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
-        lake.write_json(UPath(path), asdict(self))
+        lake.write_json(UPath(path), {**asdict(self), "settings": self.settings.model_dump()})
 
     @classmethod
     def read(cls, path: Path) -> "FinetuneJob":
@@ -116,7 +116,7 @@ def _first_head(features: NDArray[np.float32], rows: Rows, settings: FinetuneSet
     """A head fitted to them, from which the training begins."""
     sides = np.full(len(features), "test", dtype="<U10")
     sides[rows.train], sides[rows.validation] = "train", "validation"
-    config = replace(head_config(settings), epochs=10, batch_size=128, learning_rate=3e-4, patience=3)
+    config = head_config(settings).with_changes(epochs=10, batch_size=128, learning_rate=3e-4, patience=3)
     return train_head(features[None], rows.prices.double().numpy(), sides, config).head
 
 
@@ -161,7 +161,7 @@ def finetune_price_model(
         TrainingError: it cannot be trained.
         UnreadableImageError: an image does not decode.
     """
-    shaped = {name: value for name, value in job.settings.as_dict().items() if name != "micro_batch"}
+    shaped = {name: value for name, value in job.settings.model_dump().items() if name != "micro_batch"}
     folder = models_folder / fingerprint(frozen, splits, {"finetune": shaped})
     if folder.exists():
         logger.info("model %s is already there", folder.name)
@@ -179,7 +179,7 @@ def finetune_price_model(
     update_store(store, tuned, images, device, settings=job.settings.features)
     trained, config = done.head, head_config(job.settings)
     if job.settings.mixed:
-        config = replace(config, kind="mixed")
+        config = config.with_changes(kind="mixed")
         trained = _with_its_kernel(trained, store, splits, config)
     validation = splits[splits["split"] == "validation"]
     priced = price_rows(trained.head, store.gather_views(validation["sha256"].tolist()))

@@ -5,7 +5,6 @@ it takes raw features and gives US dollars. How heads are fitted is the concern 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -141,7 +140,7 @@ def _body(config: HeadSettings, n_features: int, n_support: int) -> nn.Module:
     if config.kind == "kernel_ridge":
         return KernelBody(n_support, n_features)
     if config.kind == "mixed":
-        network = _body(replace(config, kind="pooled"), n_features, n_support)
+        network = _body(config.with_changes(kind="pooled"), n_features, n_support)
         return EnsembleBody(network, KernelBody(n_support, n_features))
     widths = {"article": [4096, 4096], "pooled": [config.hidden], "ridge": []}[config.kind]
     layers: list[nn.Module] = []

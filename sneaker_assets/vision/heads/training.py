@@ -81,7 +81,13 @@ def train_head(
     check_numbers(x)
     if config.kind == "mixed":
         network = train_head(
-            features, prices, splits, replace(config, kind="pooled"), checkpoint, blocks=blocks, after_epoch=after_epoch
+            features,
+            prices,
+            splits,
+            config.with_changes(kind="pooled"),
+            checkpoint,
+            blocks=blocks,
+            after_epoch=after_epoch,
         )
         return with_kernel(network, features, prices, splits, config, blocks=blocks)
     with torch.random.fork_rng(devices=[]):
@@ -107,7 +113,7 @@ def with_kernel(
 
     ``columns`` are those of the features that the network takes.
     """
-    kernel = train_head(features, prices, splits, replace(config, kind="kernel_ridge"), blocks=blocks)
+    kernel = train_head(features, prices, splits, config.with_changes(kind="kernel_ridge"), blocks=blocks)
     means, rows = torch.from_numpy(features).mean(0), split_rows(prices, splits)
     head, scores = mix(network.head, kernel.head, means, rows, columns)
     return replace(network, head=head, scores=scores, seconds=network.seconds + kernel.seconds)

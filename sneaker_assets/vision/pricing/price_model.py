@@ -141,7 +141,7 @@ def train_price_model(
     """
     if config.kind == "article" and store.manifest.get("keep") != "map":
         raise TrainingError("the article's head takes whole feature maps: materialize image_features with keep: map")
-    folder = models_folder / fingerprint(store, splits, config.as_dict())
+    folder = models_folder / fingerprint(store, splits, config.model_dump())
     if folder.exists():
         logger.info("model %s is already there", folder.name)
         return PriceModel.load(folder), False
@@ -205,7 +205,7 @@ def save_price_model(
         "features": {**store.manifest, "store": store.folder.name},
         "views": store.views,
         "n_features": trained.head.feature_mean.numel(),
-        "head": config.as_dict(),
+        "head": config.model_dump(),
         "rows": {str(split): int(n) for split, n in splits["split"].value_counts().items()},
     }
     metrics = {

@@ -1,6 +1,5 @@
 """Fine-tuning on small pictures whose price is their brightness, with a small network of random weights."""
 
-import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -135,13 +134,13 @@ def test_what_is_done_to_a_picture_depends_on_epoch_and_place_alone() -> None:
     assert together.dtype == torch.uint8
     assert torch.equal(together[2:], augment(images[2:], drawn[2:], SETTINGS))
     assert not torch.equal(together, augment(images, draw(SETTINGS, 4, 4), SETTINGS))
-    plain = dataclasses.replace(SETTINGS, flip=False, rotation=0.0, colour=0.0)
+    plain = SETTINGS.with_changes(flip=False, rotation=0.0, colour=0.0)
     assert torch.equal(augment(images, drawn, plain), images)
 
 
 def test_it_learns_and_keeps_the_average_of_its_best_epoch(trying: Trying) -> None:
-    learning = dataclasses.replace(
-        SETTINGS, epochs=10, learning_rate=3e-4, head_learning_rate=3e-3, rotation=0.0, colour=0.0, dropout=0.0
+    learning = SETTINGS.with_changes(
+        epochs=10, learning_rate=3e-4, head_learning_rate=3e-3, rotation=0.0, colour=0.0, dropout=0.0
     )
     done = trying.run(learning)
     assert done.history["epoch"].tolist() == list(range(1, 11))
@@ -156,7 +155,7 @@ def test_it_learns_and_keeps_the_average_of_its_best_epoch(trying: Trying) -> No
 
 @pytest.mark.parametrize("freeze", [True, False])
 def test_frozen_batch_norms_keep_their_statistics(trying: Trying, *, freeze: bool) -> None:
-    settings = dataclasses.replace(SETTINGS, freeze_batch_norm=freeze, epochs=1)
+    settings = SETTINGS.with_changes(freeze_batch_norm=freeze, epochs=1)
     before = trying.begin(settings).state.network.upper.state_dict()
     done = trying.run(settings)
     statistics = [name for name in before if name.endswith("running_mean")]
@@ -167,7 +166,7 @@ def test_frozen_batch_norms_keep_their_statistics(trying: Trying, *, freeze: boo
 
 @pytest.mark.parametrize("copies", [0, 2])
 def test_a_killed_training_goes_on_to_the_same_bits(trying: Trying, copies: int) -> None:
-    settings = dataclasses.replace(SETTINGS, copies=copies)
+    settings = SETTINGS.with_changes(copies=copies)
     whole = trying.run(settings)
     newest = trying.folder / "epoch-0003"
     (newest / "state.json").unlink()
@@ -197,8 +196,8 @@ def test_a_damaged_or_foreign_checkpoint_is_named_and_the_one_before_it_used(
 
 
 def test_a_loss_that_is_no_number_stops_and_the_last_good_checkpoint_stays(trying: Trying) -> None:
-    trying.run(dataclasses.replace(SETTINGS, epochs=1))
-    training = trying.begin(dataclasses.replace(SETTINGS, learning_rate=1e30, clip=1e30, warm_up=0.0))
+    trying.run(SETTINGS.with_changes(epochs=1))
+    training = trying.begin(SETTINGS.with_changes(learning_rate=1e30, clip=1e30, warm_up=0.0))
     with pytest.raises(TrainingError, match="no longer a number in epoch 1: lower the learning rates; the last good"):
         training.run(trying.folder, "another")
     assert (trying.folder / "epoch-0001" / "model.safetensors").exists()
@@ -241,7 +240,7 @@ def test_out_of_memory_halves_what_goes_through_at_once_and_says_so(
 
 @pytest.mark.parametrize("mixed", [True, False])
 def test_what_comes_of_it_is_a_price_model_like_any_other(backbone: Backbone, tmp_path: Path, *, mixed: bool) -> None:
-    lake, settings = Lake.at(tmp_path), dataclasses.replace(SETTINGS, mixed=mixed)
+    lake, settings = Lake.at(tmp_path), SETTINGS.with_changes(mixed=mixed)
     brightness = store_pictures(lake, 60)
     images = {sha256: lake.image(sha256) for sha256 in brightness}
     table = listings([1000 * value for value in brightness.values()])

@@ -1,4 +1,3 @@
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +44,7 @@ def test_a_search_ends_early_what_is_hopeless_and_beats_the_default(searched: tu
     assert len(chosen) == 1
     assert chosen["validation_rmse"].iloc[0] < defaults["validation_rmse"].min()
     default = defaults[defaults["kind"] == "pooled"].iloc[0]
-    assert (default["learning_rate"], default["hidden"]) == (HeadSettings.learning_rate, HeadSettings.hidden)
+    assert (default["learning_rate"], default["hidden"]) == (HeadSettings().learning_rate, HeadSettings().hidden)
 
 
 def test_the_test_rows_are_not_looked_at(searched: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
@@ -69,7 +68,7 @@ def test_a_killed_search_goes_on_with_what_it_knows(searched: tuple[Path, pd.Dat
 
 
 def test_where_the_time_is_up_the_default_settings_are_what_is_chosen_from(tmp_path: Path) -> None:
-    trials = tune(known(), dataclasses.replace(FEW, minutes=0.0), tmp_path / "short.journal")
+    trials = tune(known(), FEW.with_changes(minutes=1e-9), tmp_path / "short.journal")
     assert trials.groupby("kind").size().min() >= 1
     assert trials["trial"].eq(0).sum() == 2
     assert trials["chosen"].sum() == 1
@@ -105,6 +104,6 @@ def test_what_was_chosen_becomes_the_heads_settings(searched: tuple[Path, pd.Dat
         config = tuned_config(trials.assign(chosen=trials.index == first), HeadSettings(epochs=7))
         row = trials.loc[first]
         assert (config.kind, config.target, config.epochs) == (kind, row["target"], 7)
-        assert config.learning_rate == (row["learning_rate"] if kind == "pooled" else HeadSettings.learning_rate)
+        assert config.learning_rate == (row["learning_rate"] if kind == "pooled" else HeadSettings().learning_rate)
         assert config.alpha == (None if kind == "pooled" else row["alpha"])
         assert isinstance(config.hidden, int)
