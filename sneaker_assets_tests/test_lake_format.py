@@ -67,7 +67,7 @@ def test_a_newer_format_is_refused_with_what_to_do(root: str) -> None:
 def test_a_damaged_marker_is_named(lake: Lake, content: str) -> None:
     (lake.root / MARKER).write_text(content)
     with pytest.raises(LakeError, match=r"lake\.json is damaged, .*restore the file"):
-        Lake.at(lake.root)
+        Lake.at(str(lake.root))
 
 
 def test_the_champions_index_is_published_when_format_1_is_opened(root: str) -> None:
@@ -114,7 +114,7 @@ def test_a_lake_that_cannot_be_migrated_says_why(tmp_path: Path) -> None:
     with pytest.raises(
         LakeError, match="has format 1 and must be migrated to format 2 first: cannot write to the"
     ) as no:
-        Lake.at(lake.root)
+        Lake.at(str(lake.root))
     assert "\n" not in str(no.value)
     assert not (lake.root / MARKER).exists()
 
