@@ -61,7 +61,7 @@ def alert(number: int = 1) -> Alert:
 
 def test_the_payload_is_the_alert_and_nothing_else(lake: Lake) -> None:
     outbox = Outbox(lake)
-    assert outbox.write_down(Alert("a", "premium", "dear", "2026-03-02T03:00:00+00:00", {"release": "stockx--p"}))
+    assert outbox.add(Alert("a", "premium", "dear", "2026-03-02T03:00:00+00:00", {"release": "stockx--p"}))
     with webhook(reply(204)) as hook:
         assert outbox.deliver(hook.address) == alerts.Delivery(sent=1, waiting=0)
     assert hook.posted == [
@@ -81,7 +81,7 @@ def test_a_webhook_that_fails_is_tried_again_and_told_once(
 ) -> None:
     monkeypatch.setattr(alerts, "TIMEOUT", 0.3)
     outbox = Outbox(lake)
-    outbox.write_down(alert())
+    outbox.add(alert())
     with webhook(in_turn(answer, reply(200))) as hook:
         first, second, third = (outbox.deliver(hook.address) for _ in range(3))
     assert (first.sent, first.waiting) == (0, 1)
@@ -95,7 +95,7 @@ def test_a_webhook_that_is_down_and_comes_up_is_told_everything_in_order(lake: L
     with webhook(reply(200)) as hook:
         address, port = hook.address, int(hook.address.split(":")[2].split("/")[0])
     for number in (3, 1, 2):
-        outbox.write_down(alert(number))
+        outbox.add(alert(number))
     assert outbox.deliver(address).waiting == 3
     with webhook(reply(200), port) as hook:
         assert outbox.deliver(address) == alerts.Delivery(sent=3, waiting=0)
@@ -104,23 +104,23 @@ def test_a_webhook_that_is_down_and_comes_up_is_told_everything_in_order(lake: L
 
 def test_an_answer_that_never_ends_does_not_hold_up_the_delivery(lake: Lake) -> None:
     outbox = Outbox(lake)
-    outbox.write_down(alert())
+    outbox.add(alert())
     with webhook(endless(b"x" * 100, pause=0.05)) as hook:
         assert outbox.deliver(hook.address).sent == 1
 
 
 def test_what_was_sent_is_not_written_down_again(lake: Lake) -> None:
     outbox = Outbox(lake)
-    assert outbox.write_down(alert())
-    assert not outbox.write_down(alert())
+    assert outbox.add(alert())
+    assert not outbox.add(alert())
     outbox.deliver()
-    assert not outbox.write_down(alert())
+    assert not outbox.add(alert())
 
 
 def test_without_a_webhook_alerts_are_lines_of_a_log_file(lake: Lake) -> None:
     outbox = Outbox(lake)
     for number in (1, 2):
-        outbox.write_down(alert(number))
+        outbox.add(alert(number))
         outbox.deliver()
     lines = (lake.folder("alerts") / "alerts.log").read_text().splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["run_failure-1", "run_failure-2"]

@@ -1,4 +1,4 @@
-"""What is asked for by itself, and what is waited for: the real conditions on an ephemeral instance."""
+"""What the automation conditions request, and what they wait for, on an ephemeral instance."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,26 +9,32 @@ import dagster as dg
 import pandas as pd
 import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
-from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.remote_origin import (
     InProcessCodeLocationOrigin,
     RemoteInstigatorOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
+from dagster._core.scheduler.instigation import InstigatorState, ScheduleInstigatorData
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from sneaker_assets.automation.conditions import DATA_SET
+from sneaker_assets.assets import groups
+from sneaker_assets.automation.dagster_internals import InstigatorStatus, InstigatorType
 from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
-from sneaker_assets.definitions import build_definitions
+from sneaker_assets.definitions import build_definitions, defs
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets_tests.builders import digest
 
-MODEL = {
-    (name, "resnet18")
-    for name in ("price_model", "trained_rows", "evaluation_metrics", "leak_report", "outlier_ablation")
-}
+
+def in_groups(*names: str) -> list[str]:
+    """Assets of these groups, inputs before what is made of them."""
+    graph = defs.get_repository_def().asset_graph
+    return [key.to_user_string() for key in graph.toposorted_asset_keys if graph.get(key).group_name in names]
+
+
+DATA_SET = in_groups(groups.DATA_SET)
+MODEL = {(name, "resnet18") for name in in_groups(groups.TRAINING, groups.EVALUATION)}
+RANKED: set[tuple[str, str | None]] = {(name, None) for name in in_groups(groups.CHAMPION)}
 EVALUATED: set[tuple[str, str | None]] = {("evaluation_metrics", "resnet18")}
 BUILT = {(name, None) for name in DATA_SET}
 Asked = set[tuple[str, str | None]]
@@ -76,9 +82,15 @@ class World:
 
     def built(self, splits: pd.DataFrame) -> None:
         """The data set was built anew, as its run does it: inputs first."""
-        for asset in DATA_SET[:-1]:
+        for asset in DATA_SET:
+            if asset == "splits":
+                self.wrote(asset, splits)
+            else:
+                self.made(asset)
+
+    def ranked(self) -> None:
+        for asset, _ in sorted(RANKED):
             self.made(asset)
-        self.wrote("splits", splits)
 
     def started(self, job: str, partition: str | None = None) -> dg.DagsterRun:
         """A run that has begun and not ended."""
@@ -138,7 +150,7 @@ def world(lake: Lake) -> Iterator[World]:
             if asset != "trained_rows":
                 world.made(asset, "resnet18")
         world.wrote("trained_rows", training_rows(100), "resnet18")
-        world.made("model_leaderboard")
+        world.ranked()
         world.made("gan_checkpoints", "cheap")
         assert world.asked() == set()
         yield world
@@ -230,8 +242,8 @@ def test_a_model_is_trained_again_when_enough_rows_have_changed(world: World) ->
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=105.0))
     assert world.asked() == EVALUATED
     world.made("evaluation_metrics", "resnet18")
-    assert world.asked() == {("model_leaderboard", None)}
-    world.made("model_leaderboard")
+    assert world.asked() == RANKED
+    world.ranked()
     assert world.asked() == set()
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=300.0, p3=300.0, p4=300.0))
     assert world.asked() == MODEL
@@ -271,7 +283,13 @@ def test_a_trained_model_is_evaluated_and_ranked(world: World) -> None:
     world.made("price_model", "resnet18")
     assert world.asked() == EVALUATED
     world.made("evaluation_metrics", "resnet18")
-    assert world.asked() == {("model_leaderboard", None)}
+    assert world.asked() == RANKED
+
+
+def test_a_newly_ranked_champion_is_indexed(world: World) -> None:
+    world.made("model_leaderboard")
+    assert world.asked() == {("similarity_index", None)}
+    assert world.asked() == set()
 
 
 def test_predictions_that_were_judged_before_are_judged_again_by_new_prices(world: World) -> None:

@@ -170,7 +170,7 @@ def test_a_site_that_fails_leaves_the_others_and_is_read_again(watch: Watch, ans
     watch.shops["farfetch"].answers["/soon"] = answer
     watch.announce("stockx", shoe())
     assert releases(watch.asked()) == ["stockx--p"]
-    with pytest.raises(dg.Failure, match=f"looked for again at the next tick: farfetch: .*{why}"):
+    with pytest.raises(dg.Failure, match=f"retried at the next tick: farfetch: .*{why}"):
         watch.tick()
     watch.announce("farfetch", shoe("late"))
     assert releases(watch.asked()) == ["farfetch--late"]
@@ -203,7 +203,7 @@ def test_a_site_that_is_being_crawled_is_no_failure(watch: Watch, lake: Lake, mo
     with open_database(lake, "stockx"):
         result = watch.tick()
         assert isinstance(result, dg.SkipReason)
-        assert "stockx is being crawled and read after that" in (result.skip_message or "")
+        assert "stockx is being crawled and is read afterwards" in (result.skip_message or "")
     assert releases(watch.asked()) == ["stockx--p"]
 
 

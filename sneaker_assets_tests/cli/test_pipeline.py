@@ -105,6 +105,18 @@ def test_a_lake_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> Non
     assert "SNEAKER_LAKE" in said
 
 
+def test_a_lake_of_a_newer_format_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
+    marker = tmp_path / "lake" / "lake.json"
+    marker.parent.mkdir()
+    marker.write_text('{"format": 99, "written_by": "9.0"}')
+    status, said = run(SNEAKER_SOURCE="demo")
+    assert status == 1
+    (line,) = [line for line in said.splitlines() if line.strip()]
+    assert line.startswith("failed the lake at ")
+    assert "has format 99, written by sneaker-assets 9.0" in line
+    assert list((tmp_path / "lake").iterdir()) == [marker]
+
+
 def test_an_unknown_source_lists_those_known(run: Run) -> None:
     status, said = run(SNEAKER_SOURCE="ebay")
     assert status == 1
