@@ -198,7 +198,7 @@ def test_without_a_champion_nothing_is_asked_for_and_no_release_is_lost(watch: W
 
 
 def test_a_site_that_is_being_crawled_is_no_failure(watch: Watch, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sneaker_assets.crawl.database.PATIENCE", 0.1)
+    monkeypatch.setattr("sneaker_assets.crawl.database.LOCK_TIMEOUT", 0.1)
     watch.announce("stockx", shoe())
     with open_database(lake, "stockx"):
         result = watch.tick()
