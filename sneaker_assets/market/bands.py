@@ -8,9 +8,6 @@ from itertools import pairwise
 
 import pandas as pd
 
-DEFAULT_EDGES = (500.0,)
-"""US dollars; the article's."""
-
 
 @dataclass(frozen=True, slots=True)
 class PriceBand:
@@ -25,7 +22,7 @@ class PriceBand:
         return listings[(listings["price"] >= self.lower) & (listings["price"] < self.upper)]
 
 
-def price_bands(edges: Sequence[float] = DEFAULT_EDGES) -> dict[str, PriceBand]:
+def price_bands(edges: Sequence[float]) -> dict[str, PriceBand]:
     """The bands between these edges (US dollars), by name: ``cheap`` and ``expensive``, or ``0-200`` and so on.
 
     Raises:
