@@ -114,7 +114,8 @@ def test_gan_run_keeps_its_name(recipe: Recipe, name: str) -> None:
 
 
 def test_every_setting_of_a_gan_but_its_length_is_part_of_the_run_name() -> None:
-    images, other = np.zeros((2, 8, 8, 3), np.uint8), {
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    other: dict[str, Any] = {
         "batch_size": 8, "size": 128, "latent": 8, "generator_width": 8, "discriminator_width": 8, "generator_lr": 0.1,
         "discriminator_lr": 0.1, "betas": (0.1, 0.2), "ema_decay": 0.1, "augment": False, "spectral_norm": True,
         "seed": 1, "epochs": 1, "checkpoint_every": 1,
