@@ -1,8 +1,8 @@
-"""IO manager that stores the tables and folders of assets in the lake.
+"""How assets hand tables and folders to each other through the lake.
 
-A table is validated against its schema before it replaces the old one. An asset over several partitions loads them as
-one table. Anything too big for a table (a model, a feature store) is a folder that the asset writes itself; the IO
-manager stores its name, so that a consumer reads the folder of its lineage and not the newest one.
+A table is validated against its schema before it replaces the old one. An asset over several partitions gets them as
+one table. Anything too big for a table (a model, a feature store) is a folder that the asset has written itself; what
+is handed on is its name, so a consumer reads the folder that its lineage says and never "the newest".
 """
 
 import dagster as dg
@@ -17,16 +17,12 @@ _EXAMPLES = 5
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Stores DataFrames as Parquet files, and UPaths as references to folders of the lake."""
+    """Stores DataFrames as Parquet and UPaths as references into the lake."""
 
     lake: dg.ResourceDependency[LakeResource]
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | UPath) -> None:
-        """Validate and write a table, or store the name of a folder.
-
-        Raises:
-            dagster.Failure: The table violates its schema.
-        """
+        """Validate and write a table, or write down a folder's name."""
         partition = context.asset_partition_key if context.has_asset_partitions else None
         name = context.asset_key.to_user_string()
         if isinstance(obj, UPath):
@@ -41,11 +37,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "dagster/row_count": len(table)})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | UPath:
-        """The upstream table with all requested partitions, or the upstream folder.
-
-        Raises:
-            dagster.Failure: Nothing was materialized yet.
-        """
+        """The upstream table, all partitions asked for in one, or the upstream folder."""
         name = context.asset_key.to_user_string()
         keys: list[str | None] = [*context.asset_partition_keys] if context.has_asset_partitions else [None]
         if context.dagster_type.typing_type is UPath:
@@ -59,7 +51,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
             raise _missing(name, keys)
         absent = [str(key) for key, path in paths.items() if not path.exists()]
         if absent:
-            context.log.warning("%s is loaded without its partitions %s: not materialized yet", name, ", ".join(absent))
+            context.log.warning("%s goes without its partitions %s, which are not there yet", name, ", ".join(absent))
         return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
     def _reference(self, name: str, partition: str | None) -> UPath:
@@ -67,14 +59,10 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
 
 def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with the dtypes and column order of its schema.
-
-    Args:
-        name: Name of the table, a key of ``tables.SCHEMAS``.
-        frame: Its rows.
+    """The table in the dtypes and column order of its schema.
 
     Raises:
-        dagster.Failure: The table violates the schema; the message has column, rule and the first offending values.
+        dagster.Failure: it breaks the schema; names column, rule and the first values that break it.
     """
     schema = tables.SCHEMAS[name]
     try:
@@ -82,7 +70,7 @@ def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     except pandera.errors.SchemaErrors as error:
         cases = error.failure_cases.head(_EXAMPLES)[["column", "check", "failure_case"]]
         raise dg.Failure(
-            f"{name} violates its schema and was not written: {cases.to_dict('records')}", allow_retries=False
+            f"{name} breaks its schema and was not written: {cases.to_dict('records')}", allow_retries=False
         ) from error
     return table
 
