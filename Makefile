@@ -12,6 +12,8 @@ UV_VERSION := 0.13.9
 # One home for every command, so that the UI shows what the demo made.
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export SNEAKER_LAKE ?= $(CURDIR)/data_lake
+# The package sets the same default, which comes too late for a benchmark that imports torch first.
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: env demo run test test-slow lint types ui bench docs lock clean
 

@@ -91,7 +91,12 @@ class Settings(BaseSettings, AutomationSettings):
     """All settings of the environment; an empty variable counts as unset."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, enable_decoding=False, frozen=True, extra="forbid", hide_input_in_errors=True
+        env_prefix=PREFIX,
+        enable_decoding=False,
+        validate_default=False,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
     )
 
     source: SourceName = Field(
@@ -155,10 +160,10 @@ class Settings(BaseSettings, AutomationSettings):
     @property
     def automation(self) -> AutomationSettings:
         """The settings of automation; real sites are polled less often than the offline shop."""
-        settings = AutomationSettings.part_of(self)
+        values = {name: getattr(self, name) for name in AutomationSettings.model_fields}
         if self.source == "live" and "watch_seconds" not in self.model_fields_set:
-            return settings.with_changes(watch_seconds=_LIVE_WATCH_SECONDS)
-        return settings
+            values["watch_seconds"] = _LIVE_WATCH_SECONDS
+        return AutomationSettings.model_construct(**values)  # validated as part of these settings
 
 
 def variable(field: str) -> str:

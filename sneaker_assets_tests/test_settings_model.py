@@ -1,5 +1,7 @@
 """Settings of the domain and the Dagster configs that are derived from them."""
 
+import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
@@ -18,7 +21,8 @@ from sneaker_assets.assets.gan import GanTrainingConfig
 from sneaker_assets.assets.price_model import PriceModelConfig
 from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.gan.settings import RECIPES, GanSettings
+from sneaker_assets.gan.run import run_name
+from sneaker_assets.gan.settings import RECIPES, GanSettings, Recipe
 from sneaker_assets.market.cleaning import CleaningSettings
 from sneaker_assets.market.fees import Fees
 from sneaker_assets.market.splits import SplitSettings
@@ -94,6 +98,32 @@ def test_copy_with_changes_is_validated() -> None:
         HeadSettings().with_changes(epochs=0)
     with pytest.raises(ValidationError, match="epoch"):
         HeadSettings().with_changes(epoch=3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "digest"), [(HeadSettings(), "10ac45275844"), (FinetuneSettings(), "10f3f289b9b7")]
+)
+def test_fingerprinted_settings_keep_names_order_and_defaults(settings: SettingsModel, digest: str) -> None:
+    written = json.dumps(settings.model_dump()).encode()
+    assert hashlib.sha256(written).hexdigest().startswith(digest), "raise CODE_VERSION: every model gets a new name"
+
+
+@pytest.mark.parametrize(("recipe", "name"), [("default", "616b2d27ed5d74d9"), ("article", "6342dd5286d79056")])
+def test_gan_run_keeps_its_name(recipe: Recipe, name: str) -> None:
+    assert run_name(np.zeros((2, 8, 8, 3), np.uint8), RECIPES[recipe]) == name
+
+
+def test_every_setting_of_a_gan_but_its_length_is_part_of_the_run_name() -> None:
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    other: dict[str, Any] = {
+        "batch_size": 8, "size": 128, "latent": 8, "generator_width": 8, "discriminator_width": 8, "generator_lr": 0.1,
+        "discriminator_lr": 0.1, "betas": (0.1, 0.2), "ema_decay": 0.1, "augment": False, "spectral_norm": True,
+        "seed": 1, "epochs": 1, "checkpoint_every": 1,
+    }  # fmt: skip
+    assert other.keys() == GanSettings.model_fields.keys()
+    names = {key: run_name(images, GanSettings(**{key: value})) for key, value in other.items()}
+    usual = run_name(images, GanSettings())
+    assert {key for key, name in names.items() if name == usual} == {"epochs", "checkpoint_every"}
 
 
 def test_domain_settings_are_taken_out_of_a_derived_config() -> None:

@@ -26,7 +26,7 @@ from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.vision.backbones.architectures import BACKBONES, get_architecture
-from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings
+from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings, WeightsChoice
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -258,24 +258,22 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "Where listings come from and where they go is set by SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE.",
     )
     parser.add_argument("--backbone", action="append", help=f"of {', '.join(BACKBONES)}; default: vgg16; repeatable")
-    parser.add_argument("--weights", default="auto", choices=("auto", "imagenet", "none"), help="default: auto")
-    parser.add_argument("--head", default=HeadSettings().kind, choices=get_args(HeadKind), help="default: %(default)s")
-    parser.add_argument(
-        "--epochs", type=option(HeadSettings, "epochs"), default=60, help="of the price model; default: 60"
-    )
-    parser.add_argument(
-        "--gan-epochs", type=option(GanSettings, "epochs"), default=220, help="default: 220, for which you want a GPU"
-    )
-    parser.add_argument(
-        "--gan-width",
-        type=option(GanSettings, "generator_width"),
-        default=64,
-        help="channels of the networks; default: 64",
-    )
-    parser.add_argument("--gan-batch-size", type=option(GanSettings, "batch_size"), default=64, help="default: 64")
+    head, gan = HeadSettings(), GanSettings()
+    parser.add_argument("--weights", default="auto", choices=get_args(WeightsChoice), help="default: %(default)s")
+    parser.add_argument("--head", default=head.kind, choices=get_args(HeadKind), help="default: %(default)s")
+    for name, settings, field, description in (
+        ("--epochs", head, "epochs", "of the price model"),
+        ("--gan-epochs", gan, "epochs", "of each GAN, for which the default wants a GPU"),
+        ("--gan-width", gan, "generator_width", "channels of both networks"),
+        ("--gan-batch-size", gan, "batch_size", "images per step"),
+    ):
+        default = getattr(settings, field)
+        text = f"{description}; default: {default}"
+        parser.add_argument(name, type=option(type(settings), field), default=default, metavar="N", help=text)
     parser.add_argument(
         "--gan-learning-rate",
         type=option(GanSettings, "generator_lr"),
+        metavar="RATE",
         help="of both networks; default: the recipe's own",
     )
     parser.add_argument("--gan-recipe", default="default", choices=RECIPE_NAMES, help="default: default")

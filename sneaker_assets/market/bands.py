@@ -8,9 +8,6 @@ from itertools import pairwise
 
 import pandas as pd
 
-DEFAULT_EDGES = (500.0,)
-"""US dollars, as in the article."""
-
 
 @dataclass(frozen=True, slots=True)
 class PriceBand:
@@ -25,7 +22,7 @@ class PriceBand:
         return listings[(listings["price"] >= self.lower) & (listings["price"] < self.upper)]
 
 
-def price_bands(edges: Sequence[float] = DEFAULT_EDGES) -> dict[str, PriceBand]:
+def price_bands(edges: Sequence[float]) -> dict[str, PriceBand]:
     """Bands between the given edges, by name.
 
     Args:

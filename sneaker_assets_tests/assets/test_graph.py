@@ -213,7 +213,7 @@ def test_predictions_stand_beside_the_prices_seen_later(project: Project, releas
 
 
 def test_the_shops_releases_are_replayed(project: Project) -> None:
-    project.materialize("release_replay", BACKBONE, {"shop_releases": 12})
+    project.materialize("release_replay", BACKBONE, {"n_shop_releases": 12})
     table = project.table("release_replay", BACKBONE)
     assert 9 <= len(table) <= 12
     assert table["horizon"].between(15, 30).all()

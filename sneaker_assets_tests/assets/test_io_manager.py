@@ -28,7 +28,7 @@ def test_a_table_that_violates_its_schema_leaves_the_old_one(lake: Lake) -> None
 
 
 def test_the_message_names_column_rule_and_value() -> None:
-    with pytest.raises(dg.Failure, match=r"raw_scrapes violates its schema.*'currency'.*'DOLLARS'"):
+    with pytest.raises(dg.Failure, match=r"raw_scrapes breaks its schema.*'currency'.*'DOLLARS'"):
         validated("raw_scrapes", observations({}).assign(currency="DOLLARS"))
 
 

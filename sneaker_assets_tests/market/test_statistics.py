@@ -21,7 +21,7 @@ def test_statistics_are_computed_per_population_and_site() -> None:
 
 def test_bands_partition_the_prices() -> None:
     table = listings([1.0, 499.99, 500.0, 40000.0])
-    assert {name: band.select(table)["price"].tolist() for name, band in price_bands().items()} == {
+    assert {name: band.select(table)["price"].tolist() for name, band in price_bands((500.0,)).items()} == {
         "cheap": [1.0, 499.99],
         "expensive": [500.0, 40000.0],
     }
