@@ -82,7 +82,7 @@ def run_all(lake: Lake) -> dict[str, dict[str, Any]]:
     return metadata
 
 
-def test_every_table_is_valid_today(earlier: Path) -> None:
+def test_every_stored_table_is_valid_today(earlier: Path) -> None:
     lake = Lake.at(earlier)
     found = set(stored_tables(lake))
     assert len({name for name, _ in found}) > 15

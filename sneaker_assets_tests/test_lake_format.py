@@ -42,17 +42,17 @@ def files(lake: Lake) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in lake.root.rglob("*") if path.is_file()}
 
 
-def test_a_missing_lake_is_opened_and_not_created(tmp_path: Path) -> None:
+def test_opening_a_missing_lake_does_not_create_it(tmp_path: Path) -> None:
     assert not Lake.at(tmp_path / "nowhere").root.exists()
 
 
-def test_a_new_lake_is_marked_with_the_current_format_once_it_is_filled(root: str) -> None:
+def test_filled_lake_is_marked_with_the_current_format(root: str) -> None:
     with Lake.at(root).kept_to("demo"):
         pass
     assert read_json(Lake.at(root).root / MARKER)["format"] == FORMAT
 
 
-def test_a_newer_format_is_refused_with_what_to_do(root: str) -> None:
+def test_newer_format_error_says_what_to_do(root: str) -> None:
     lake = newer(root)
     before = files(lake)
     with pytest.raises(LakeError) as refused:
@@ -64,13 +64,13 @@ def test_a_newer_format_is_refused_with_what_to_do(root: str) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "two"}', '{"format": null}'])
-def test_a_damaged_marker_is_named(lake: Lake, content: str) -> None:
+def test_damaged_marker_is_named(lake: Lake, content: str) -> None:
     (lake.root / MARKER).write_text(content)
     with pytest.raises(LakeError, match=r"lake\.json is damaged, .*restore the file"):
         Lake.at(str(lake.root))
 
 
-def test_the_champions_index_is_published_when_format_1_is_opened(root: str) -> None:
+def test_opening_format_1_publishes_the_champions_index(root: str) -> None:
     lake = lake_of_format_1(root)
     lake = Lake.at(root)
     assert read_json(lake.root / MARKER)["format"] == FORMAT
@@ -87,7 +87,7 @@ def test_indexes_of_other_models_are_not_published(root: str, model: str) -> Non
     assert Lake.at(root).referenced("similarity_index") is None
 
 
-def test_migrating_twice_changes_nothing(root: str) -> None:
+def test_migration_is_idempotent(root: str) -> None:
     lake_of_format_1(root)
     lake = Lake.at(root)
     before = files(lake)
@@ -95,7 +95,7 @@ def test_migrating_twice_changes_nothing(root: str) -> None:
     assert files(Lake.at(root)) == before
 
 
-def test_a_migration_that_was_interrupted_is_completed(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_migration_is_completed(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -108,7 +108,7 @@ def test_a_migration_that_was_interrupted_is_completed(root: str, monkeypatch: p
     assert Lake.at(root).referenced("similarity_index") is not None
 
 
-def test_a_lake_that_cannot_be_migrated_says_why(tmp_path: Path) -> None:
+def test_failed_migration_says_why(tmp_path: Path) -> None:
     lake = lake_of_format_1(str(tmp_path / "lake"))
     (lake.root / "similarity_index").write_text("a file where the folder should be")
     with pytest.raises(

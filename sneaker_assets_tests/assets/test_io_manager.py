@@ -27,8 +27,8 @@ def test_a_table_that_violates_its_schema_leaves_the_old_one(lake: Lake) -> None
     assert read_table(lake.table("clean_listings"))["price"].tolist() == [100.0, 200.0]
 
 
-def test_the_message_names_column_rule_and_value() -> None:
-    with pytest.raises(dg.Failure, match=r"raw_scrapes breaks its schema.*'currency'.*'DOLLARS'"):
+def test_schema_error_names_column_rule_and_value() -> None:
+    with pytest.raises(dg.Failure, match=r"raw_scrapes violates its schema.*'currency'.*'DOLLARS'"):
         validated("raw_scrapes", observations({}).assign(currency="DOLLARS"))
 
 
