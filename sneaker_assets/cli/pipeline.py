@@ -278,15 +278,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     head, gan = HeadSettings(), GanSettings()
     parser.add_argument("--weights", default="auto", choices=get_args(WeightsChoice), help="default: %(default)s")
     parser.add_argument("--head", default=head.kind, choices=get_args(HeadKind), help="default: %(default)s")
-    for name, settings, field, description in (
+    for name, settings, key, description in (
         ("--epochs", head, "epochs", "of the price model"),
         ("--gan-epochs", gan, "epochs", "of each GAN, for which the default wants a GPU"),
         ("--gan-width", gan, "generator_width", "channels of both networks"),
         ("--gan-batch-size", gan, "batch_size", "images per step"),
     ):
-        default = getattr(settings, field)
+        default = getattr(settings, key)
         text = f"{description}; default: {default}"
-        parser.add_argument(name, type=option(type(settings), field), default=default, metavar="N", help=text)
+        parser.add_argument(name, type=option(type(settings), key), default=default, metavar="N", help=text)
     parser.add_argument(
         "--gan-learning-rate",
         type=option(GanSettings, "generator_lr"),
