@@ -153,7 +153,7 @@ def our_epoch(options: argparse.Namespace, job: FinetuneJob) -> float:
         train=training.rows.train[: options.timed_rows],
         validation=training.rows.validation[:held_out],
     )
-    training.settings = replace(training.settings, epochs=1)
+    training.settings = training.settings.with_changes(epochs=1)
     with tempfile.TemporaryDirectory() as folder:
         done = training.run(UPath(folder), name)
     return float(done.history["seconds"].sum()) / share

@@ -1,19 +1,16 @@
-"""From listings to a data set that can be trusted: cleaned, described and split. The domain's part is ``market``."""
-
-from datetime import UTC, datetime
+"""Cleaned listings, their price statistics, and the split into training, validation and test rows."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from sneaker_assets import figures
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import Events, blocking_check, check_result, publish, warning_check
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.market import drift
 from sneaker_assets.market.cleaning import Cleaned, CleaningSettings, clean
-from sneaker_assets.market.label_conflicts import Resolution
 from sneaker_assets.market.leaks import leak_report
-from sneaker_assets.market.outliers import FenceMethod, FenceSettings
 from sneaker_assets.market.splits import (
     SplitSettings,
     assign_splits,
@@ -27,60 +24,56 @@ from sneaker_assets.resources import LakeResource
 from sneaker_assets.tables import SPLITS
 
 
-class CleaningConfig(dg.Config):
-    """How far out a price may be, how twins are made to agree, and what is tolerable."""
+class CleaningConfig(CleaningSettings, dg.Config):
+    """How listings are cleaned, and thresholds of the checks."""
 
-    method: FenceMethod = Field(default="iqr", description="How the fence is computed.")
-    per_site: bool = Field(default=False, description="A fence for each site, in place of one for all.")
-    k: float = Field(default=1.5, gt=0, description="iqr: interquartile ranges beyond the quartiles that are kept.")
-    z: float = Field(default=3.5, gt=0, description="modified_z: robust deviations from the median that are kept.")
-    cap: float = Field(default=1367.0, gt=0, description="fixed_cap: the highest price that is kept, US dollars.")
-    twin_tolerance: float = Field(default=0.10, ge=0, description="How far apart the prices of one picture may be.")
-    twin_resolution: Resolution = Field(default="median", description="What becomes of twins further apart.")
-    max_removed: float = Field(default=0.25, ge=0, le=1, description="Share of the priced listings that may go.")
-    max_fence_drift: float = Field(default=0.2, ge=0, description="How far a fence may move, as a share of it.")
-    max_price_drift: float = Field(default=0.25, ge=0, description="Population stability index that is tolerable.")
-
-
-class SplitConfig(dg.Config):
-    """How the listings are split."""
-
-    train: float = Field(default=0.70, ge=0, le=1, description="Share of twin groups to train on.")
-    validation: float = Field(default=0.15, ge=0, le=1, description="Share of twin groups to choose models by.")
-    test: float = Field(default=0.15, ge=0, le=1, description="Share of twin groups to judge models by.")
-    salt: str = Field(default="sneakers", description="Another salt is another split.")
-    stratified: bool = Field(default=False, description="Keep to the proportions in each price band.")
-    released_after: str | None = Field(
-        default=None, description="A date, YYYY-MM-DD: test on what was released then or later."
+    max_removed: float = Field(
+        default=0.25, ge=0, le=1, description="Maximum share of the listings with a price that are removed."
     )
+    max_fence_drift: float = Field(
+        default=0.2, ge=0, description="Maximum relative change of a fence since the previous run."
+    )
+    max_price_drift: float = Field(
+        default=0.25, ge=0, description="Maximum population stability index of the prices since the previous run."
+    )
+
+
+class SplitConfig(SplitSettings, dg.Config):
+    """How the listings are split, and thresholds of the checks."""
+
     min_p_value: float = Field(
-        default=0.001, ge=0, le=1, description="Kolmogorov-Smirnov: below it the sides' prices are unlike."
+        default=0.001,
+        ge=0,
+        le=1,
+        description="Kolmogorov-Smirnov test: p-value below which prices of two sides count as different.",
     )
-
-    def settings(self) -> SplitSettings:
-        """The same, as the domain has it."""
-        released_after = self.released_after and datetime.fromisoformat(self.released_after).replace(tzinfo=UTC)
-        return SplitSettings(
-            (self.train, self.validation, self.test), self.salt, self.stratified, released_after or None
-        )
 
 
 _COMPLETE = blocking_check("clean_listings", "nothing_disappears", "Every listing is kept, or removed with a reason.")
-_REMOVED = blocking_check("clean_listings", "removes_few", "Few listings that have a price are removed.")
-_FENCE = warning_check("clean_listings", "fence_is_steady", "No fence has moved far since the last run.")
-_PRICES = warning_check("clean_listings", "prices_are_steady", "Prices are distributed as in the last run.")
-_LEAKS = blocking_check("splits", "no_group_on_two_sides", "No picture is trained and tested on.")
-_SIDES = blocking_check("splits", "every_side_has_rows", "Train, validation and test all have rows.")
+_REMOVED = blocking_check("clean_listings", "removes_few", "Few listings with a price are removed.")
+_FENCE = warning_check("clean_listings", "fence_is_steady", "No fence has moved far since the previous run.")
+_PRICES = warning_check("clean_listings", "prices_are_steady", "Prices are distributed as in the previous run.")
+_LEAKS = blocking_check("splits", "no_group_on_two_sides", "No group of near duplicates is on two sides of the split.")
+_SIDES = blocking_check("splits", "every_side_has_rows", "Train, validation and test have rows.")
 _SHARES = warning_check(
-    "splits", "proportions_hold", "Each side's share of the rows is the one asked for, within chance."
+    "splits", "proportions_hold", "The proportions of the split are as configured, within sampling error."
 )
-_ALIKE = warning_check("splits", "prices_are_alike", "Validation and test are priced as train is (Kolmogorov-Smirnov).")
+_ALIKE = warning_check(
+    "splits",
+    "prices_are_alike",
+    "Prices of validation and test are distributed as those of train (Kolmogorov-Smirnov).",
+)
 
 
 def _table(asset: str, description: str) -> dg.AssetOut:
     kinds = {"pandas", "parquet"}
     return dg.AssetOut(
-        description=description, group_name="listings", kinds=kinds, owners=OWNERS, metadata=column_schema(asset)
+        description=description,
+        group_name=groups.DATA_SET,
+        kinds=kinds,
+        owners=OWNERS,
+        metadata=column_schema(asset),
+        code_version=code_version(asset, code_versions.CLEANING),
     )
 
 
@@ -88,20 +81,19 @@ def _table(asset: str, description: str) -> dg.AssetOut:
     name="clean_listings",
     outs={
         "clean_listings": _table(
-            "clean_listings", "What is learned from: priced, inside the fence, twins in agreement."
+            "clean_listings", "Listings to learn from: priced, inside the fence, without label conflicts."
         ),
-        "removed_listings": _table("removed_listings", "What is not learned from, and why."),
-        "price_fences": _table("price_fences", "The fences that prices were held to."),
-        "twin_conflicts": _table("twin_conflicts", "Pictures that are listed at prices too far apart."),
+        "removed_listings": _table("removed_listings", "Listings that were removed, with the reason."),
+        "price_fences": _table("price_fences", "The price limits that outliers were removed by."),
+        "twin_conflicts": _table("twin_conflicts", "Near duplicates whose prices are too far apart."),
     },
     check_specs=[_COMPLETE, _REMOVED, _FENCE, _PRICES],
 )
 def clean_listings(
     context: dg.AssetExecutionContext, listings: pd.DataFrame, config: CleaningConfig, lake: LakeResource
 ) -> Events:
-    """Remove what has no price or lies beyond the fence, and make twins agree; nothing goes without a reason."""
-    fence = FenceSettings(config.method, config.per_site, config.k, config.z, config.cap)
-    cleaned = clean(listings, CleaningSettings(fence, config.twin_tolerance, config.twin_resolution))
+    """Remove listings without a price and outliers, and resolve label conflicts among near duplicates."""
+    cleaned = clean(listings, CleaningSettings.part_of(config))
     reasons = cleaned.removed["reason"].value_counts()
     outliers = int(reasons.get("above_fence", 0) + reasons.get("below_fence", 0))
     outputs = {
@@ -134,7 +126,7 @@ def _judge_cleaning(
     config: CleaningConfig,
     lake: LakeResource,
 ) -> list[dg.AssetCheckResult]:
-    """What the checks say of a cleaning, beside the last one."""
+    """Check results of a cleaning, compared with the previous one."""
     fences, before = lake.previous(context, "price_fences"), lake.previous(context, "clean_listings")
     unaccounted = len(listings) - len(cleaned.listings) - len(cleaned.removed)
     removed = 1 - len(cleaned.listings) / int(listings["price"].notna().sum())
@@ -158,15 +150,16 @@ def _judge_cleaning(
 
 
 @dg.asset(
-    group_name="listings",
+    group_name=groups.DATA_SET,
     kinds={"pandas", "parquet", "matplotlib"},
     owners=OWNERS,
     metadata=column_schema("price_statistics"),
+    code_version=code_version("price_statistics", code_versions.STATISTICS),
 )
 def price_statistics(
     listings: pd.DataFrame, clean_listings: pd.DataFrame, price_fences: pd.DataFrame, lake: LakeResource
 ) -> dg.Output[pd.DataFrame]:
-    """Five-number summaries and figures of the prices, raw and clean."""
+    """Five-number summaries and figures of the raw and the clean prices."""
     table = summarise_prices(listings, clean_listings)
     folder = lake.open().folder("figures", "price_statistics")
     return dg.Output(
@@ -181,15 +174,16 @@ def price_statistics(
 
 
 @dg.asset(
-    group_name="listings",
+    group_name=groups.DATA_SET,
     kinds={"pandas", "parquet", "matplotlib"},
     owners=OWNERS,
     metadata=column_schema("splits"),
+    code_version=code_version("splits", code_versions.SPLITS),
     check_specs=[_LEAKS, _SIDES, _SHARES, _ALIKE],
 )
 def splits(clean_listings: pd.DataFrame, config: SplitConfig, lake: LakeResource) -> Events:
-    """Train, validation and test: 70:15:15 by twin group, decided by a hash, so that a re-crawl moves nothing."""
-    settings = config.settings()
+    """Training, validation and test rows, 70:15:15 by a hash of the near-duplicate group; a re-crawl moves no row."""
+    settings = SplitSettings.part_of(config)
     table = assign_splits(clean_listings, settings)
     sizes = {side: int((table["split"] == side).sum()) for side in SPLITS}
     errors = {} if settings.released_after else proportion_errors(table, settings.proportions)

@@ -1,25 +1,34 @@
-"""A price model for programs that know nothing of this project: ONNX and a torch.export program, checked."""
+"""Export of price models as ONNX and as a ``torch.export`` program."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets.assets.metadata import OWNERS
+from sneaker_assets import code_versions
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.resources import ComputeResource, LakeResource
 
 
 class ExportConfig(dg.Config):
-    """Which model is exported, and how it is checked."""
+    """Which model is exported, and how it is verified."""
 
     model: str = Field(
-        default="", description="Its folder relative to the lake, of a fine-tuned one say; default: price_model's."
+        default="",
+        description="Folder of the model relative to the lake, such as a fine-tuned one. Default: that of price_model.",
     )
-    pictures: int = Field(default=64, gt=0, description="Test pictures that it is checked on.")
+    n_images: int = Field(default=64, gt=0, description="Number of test images that the export is verified on.")
 
 
-@dg.asset(partitions_def=backbone_partitions, group_name="price_model", kinds={"onnx", "pytorch"}, owners=OWNERS)
+@dg.asset(
+    partitions_def=backbone_partitions,
+    group_name=groups.EXPORT,
+    kinds={"onnx", "pytorch"},
+    owners=OWNERS,
+    code_version=code_version("exported_model", code_versions.EXPORT),
+)
 def exported_model(
     price_model: UPath,
     splits: pd.DataFrame,
@@ -27,7 +36,11 @@ def exported_model(
     compute: ComputeResource,
     lake: LakeResource,
 ) -> dg.Output[UPath]:
-    """From pixels to US dollars in one file; kept only where it prices real pictures as the original does."""
+    """The price model as one file, from pixels to US dollars; published only if it reproduces the prices of images.
+
+    Raises:
+        dagster.Failure: the configured model does not exist.
+    """
     from sneaker_assets.vision.pricing.export import export
     from sneaker_assets.vision.pricing.price_model import PriceModel, same_backbone
 
@@ -39,15 +52,15 @@ def exported_model(
             allow_retries=False,
         )
     model = PriceModel.load(chosen)
-    hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.pictures)
+    hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.n_images)
     folder = here.folder("exported", model.backbone, model.folder.name)
     backbone = same_backbone(model, compute.weights_folder)
-    done = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])
+    exported = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])
     return dg.Output(
-        done.folder,
+        exported.folder,
         metadata={
             "pictures": len(hashes),
             "input": f"uint8 [n, {', '.join(map(str, model.config['features']['frame']))}, 3], RGB",
-            **{f"greatest_relative_difference_{name}": value for name, value in done.differences.items()},
+            **{f"greatest_relative_difference_{name}": value for name, value in exported.differences.items()},
         },
     )

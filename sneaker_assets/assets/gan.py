@@ -1,74 +1,75 @@
-"""One DCGAN per price band, trained on the listings not kept for tests; ``gan_evaluation`` says what it is worth."""
+"""Training of one DCGAN per price band, on the images of all rows outside the test set."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from copy import copy
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import check_result, warning_check
-from sneaker_assets.assets.metadata import OWNERS, show_figure, show_png
+from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure, show_png
 from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
-from sneaker_assets.gan.settings import GanSettings, Recipe, from_recipe
+from sneaker_assets.gan.settings import GanRunSettings, GanSettings, Recipe, from_recipe
 from sneaker_assets.lake import Lake
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
-from sneaker_assets.vision.settings import WeightsChoice
+from sneaker_assets.vision.settings import WeightsSettings
 
 if TYPE_CHECKING:
     from sneaker_assets.gan.images import UInt8Array
     from sneaker_assets.vision.backbones.backbone import Backbone
 
 
-class JudgingConfig(dg.Config):
-    """Whose features samples are judged on."""
+class EmbeddingConfig(WeightsSettings, dg.Config):
+    """The backbone whose features the quality of samples is measured on."""
 
     backbone: str = Field(default="mobilenet_v2", description="One of the price model's backbones.")
-    weights: WeightsChoice = Field(
-        default="auto",
-        description="auto: the file of SNEAKER_WEIGHTS, else ImageNet's weights, downloaded (the offline shop goes "
-        "without); imagenet: downloaded; none: random weights.",
+
+
+def _from_recipe(name: str) -> Any:
+    """A field of ``GanSettings`` that is the recipe's unless it is set."""
+    field = copy(GanSettings.model_fields[name])
+    field.default = None
+    return field
+
+
+class GanTrainingConfig(GanRunSettings, EmbeddingConfig):
+    """How a band's GAN is trained; 220 epochs want a GPU. Fields without a value take the recipe's."""
+
+    recipe: Recipe = Field(
+        default="default", description="default: the best of those measured; article: the article's settings."
     )
-
-
-class GanTrainingConfig(JudgingConfig):
-    """How a band's GAN is trained; 220 epochs want a GPU. What is left empty is the recipe's."""
-
-    recipe: Recipe = Field(default="default", description="default (the best measured) or article (its training).")
-    epochs: int = Field(default=GanSettings.epochs, gt=0, description="Passes over the images; more later go on.")
-    batch_size: int = Field(default=GanSettings.batch_size, gt=1, description="Images a step.")
-    size: int = Field(default=GanSettings.size, description="Side of the images in pixels: 64 or 128.")
-    generator_width: int = Field(default=GanSettings.generator_width, gt=0, description="Channels of the last block.")
-    discriminator_width: int = Field(
-        default=GanSettings.discriminator_width, gt=0, description="Channels of the first block."
+    generator_lr: float | None = _from_recipe("generator_lr")
+    discriminator_lr: float | None = _from_recipe("discriminator_lr")
+    ema_decay: float | None = _from_recipe("ema_decay")
+    augment: bool | None = _from_recipe("augment")
+    spectral_norm: bool | None = _from_recipe("spectral_norm")
+    kid_samples: int = Field(
+        default=1000, ge=0, description="Samples that KID is measured on at each checkpoint; 0 disables it."
     )
-    generator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the generator.")
-    discriminator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the discriminator.")
-    ema_decay: float | None = Field(default=None, ge=0, lt=1, description="What the averaged generator keeps a step.")
-    augment: bool | None = Field(default=None, description="Whether the discriminator sees its images shifted.")
-    spectral_norm: bool | None = Field(default=None, description="Whether the discriminator is kept from running away.")
-    checkpoint_every: int = Field(default=GanSettings.checkpoint_every, gt=0, description="Epochs between checkpoints.")
-    seed: int = Field(default=GanSettings.seed, description="Another seed is another generator.")
-    judged: int = Field(default=1000, ge=0, description="Samples judged at each checkpoint; 0 judges none.")
 
     def settings(self) -> GanSettings:
-        """The same, as the domain has it."""
-        return from_recipe(**self.model_dump(exclude={"backbone", "weights", "judged"}))
+        """The settings of the training: those of the recipe with the values that are set."""
+        changes = {name: getattr(self, name) for name in GanSettings.model_fields if hasattr(self, name)}
+        return from_recipe(self.recipe, **changes)
 
 
-_ENOUGH = warning_check("gan_checkpoints", "enough_images", "The band has a batch of images to learn from.")
+_ENOUGH = warning_check("gan_checkpoints", "enough_images", "The band has at least one batch of training images.")
 
 
 @dg.asset(
     partitions_def=band_partitions,
-    group_name="gan",
+    group_name=groups.GAN,
     kinds={"pytorch"},
     owners=OWNERS,
     pool="gpu",
     output_required=False,
     check_specs=[_ENOUGH],
+    code_version=code_version("gan_checkpoints", code_versions.GAN),
 )
 def gan_checkpoints(
     context: dg.AssetExecutionContext,
@@ -79,9 +80,9 @@ def gan_checkpoints(
     listing_source: ListingSourceResource,
     lake: LakeResource,
 ) -> Iterator[dg.Output[UPath] | dg.AssetCheckResult]:
-    """A generator of shoes in a price band; a run that was killed goes on, and more epochs continue.
+    """The GAN of a price band. An interrupted run resumes, and a larger number of epochs continues the training.
 
-    A band of too few images has none: the check says so, and what follows is skipped.
+    A band with too few images yields no output: the check fails, and downstream assets are skipped.
     """
     from sneaker_assets.gan.images import TooFewImagesError
     from sneaker_assets.gan.quality import LEAST, Judge, embedding
@@ -91,18 +92,19 @@ def gan_checkpoints(
     here, settings = lake.open(), config.settings()
     images = band_images(here, splits[splits["split"] != "test"], context.partition_key, settings.size)
     folder = here.folder("gan", context.partition_key, run_name(images, settings))
-    device, said = compute.torch_device(), {}
+    device, weights = compute.torch_device(), {}
     yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
     judge = None
-    if config.judged and len(images) >= LEAST:
+    if config.kid_samples and len(images) >= LEAST:
         backbone = load_judging_backbone(config, compute, listing_source)
-        judge, said = Judge.of(images, embedding(backbone, device), config.judged), {"weights": backbone.weights}
+        judge = Judge.of(images, embedding(backbone, device), config.kid_samples)
+        weights = {"weights": backbone.weights}
     try:
         run = train_gan(images, settings, folder, device, judge)
     except TooFewImagesError as error:
         context.log.warning("%s", error)
         return
-    shown = here.folder("figures", "gan_checkpoints", context.partition_key)
+    figure_folder = here.folder("figures", "gan_checkpoints", context.partition_key)
     yield dg.Output(
         folder,
         metadata={
@@ -110,15 +112,25 @@ def gan_checkpoints(
             "epochs": run.epochs,
             "epochs_trained_now": run.trained,
             "epoch_drawn_with": run.epoch,
-            **said,
-            **show_png(shown / "samples.png", run.samples.read_bytes()),
-            **show_figure(shown, "losses", figures.gan_losses(run.history)),
+            **weights,
+            **show_png(figure_folder / "samples.png", run.samples.read_bytes()),
+            **show_figure(figure_folder, "losses", figures.gan_losses(run.history)),
         },
     )
 
 
 def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8Array":
-    """The distinct images of those rows whose price lies in a band, uint8 [N, size, size, 3]."""
+    """The distinct images of the rows in a price band.
+
+    Args:
+        lake: Where the images are stored.
+        rows: ``tables.Splits``.
+        band: A key of ``PRICE_BANDS``.
+        size: Side of the images in pixels.
+
+    Returns:
+        uint8 [N, size, size, 3], ordered by sha256.
+    """
     from sneaker_assets.gan.images import load_square_images
 
     hashes = PRICE_BANDS[band].select(rows)["sha256"].drop_duplicates().sort_values()
@@ -126,9 +138,9 @@ def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8A
 
 
 def load_judging_backbone(
-    config: JudgingConfig, compute: ComputeResource, listing_source: ListingSourceResource
+    config: EmbeddingConfig, compute: ComputeResource, listing_source: ListingSourceResource
 ) -> "Backbone":
-    """The backbone whose features samples are judged on; the offline shop downloads no weights."""
+    """The backbone whose features samples are compared on; the offline shop downloads no weights."""
     from sneaker_assets.vision.backbones.backbone import load_backbone
 
     offline = config.weights == "auto" and listing_source.name == "demo" and compute.weights_folder is None

@@ -1,74 +1,52 @@
-"""The price model of each backbone. How good it is, ``assets.evaluation`` finds out."""
+"""The price model of each backbone."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
-from sneaker_assets.assets.metadata import OWNERS, show_figure
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
-from sneaker_assets.lake import read_table
-from sneaker_assets.resources import LakeResource
-from sneaker_assets.vision.settings import HeadKind, HeadSettings, Target
+from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource
+from sneaker_assets.vision.settings import HeadSettings
 
 
-class PriceModelConfig(dg.Config):
+class PriceModelConfig(HeadSettings, dg.Config):
     """How the head is trained."""
 
-    kind: HeadKind = Field(
-        default=HeadSettings.kind,
-        description="pooled (a small network), article (25088-4096-4096-1, on whole maps), ridge, kernel_ridge, or "
-        "mixed (a pooled network and a kernel ridge).",
-    )
-    target: Target = Field(
-        default=HeadSettings.target, description="dollars, or log: their logarithm, with a smearing correction."
-    )
-    epochs: int = Field(default=HeadSettings.epochs, gt=0, description="Passes over the training rows.")
-    batch_size: int = Field(default=HeadSettings.batch_size, gt=0, description="Rows a step.")
-    learning_rate: float = Field(default=HeadSettings.learning_rate, gt=0, description="Adam's first learning rate.")
-    plateau_patience: int = Field(
-        default=HeadSettings.plateau_patience, ge=0, description="Epochs without progress before the rate is lowered."
-    )
-    plateau_factor: float = Field(
-        default=HeadSettings.plateau_factor, gt=0, lt=1, description="What the rate is lowered to, as a share."
-    )
-    patience: int = Field(
-        default=HeadSettings.patience, gt=0, description="Epochs without progress before the training ends."
-    )
-    hidden: int = Field(default=HeadSettings.hidden, gt=0, description="Width of the hidden layer.")
-    dropout: float = Field(default=HeadSettings.dropout, ge=0, lt=1, description="Share of hidden units dropped.")
-    weight_decay: float = Field(default=HeadSettings.weight_decay, ge=0, description="Adam's decoupled weight decay.")
-    gamma: float | None = Field(default=None, gt=0, description="Width of a kernel's bells; default: of a small grid.")
-    alpha: float | None = Field(default=None, gt=0, description="A kernel's penalty; default: of a small grid.")
-    seed: int = Field(default=HeadSettings.seed, description="Another seed is another model.")
     tuned: bool = Field(
-        default=False, description="Take what tuned_hyperparameters chose instead, for all that it looked for."
+        default=False,
+        description="Use the best trial of tuned_hyperparameters for every setting that was part of the search.",
     )
 
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    deps=["tuned_hyperparameters"],
-    group_name="price_model",
+    ins={"tuned_hyperparameters": dg.AssetIn(metadata=OPTIONAL_INPUT)},
+    group_name=groups.TRAINING,
     kinds={"pytorch"},
     owners=OWNERS,
     pool="gpu",
+    code_version=code_version("price_model", code_versions.PRICE_MODEL),
 )
 def price_model(
     context: dg.AssetExecutionContext,
     image_features: UPath,
     splits: pd.DataFrame,
+    tuned_hyperparameters: pd.DataFrame | None,
+    *,
     config: PriceModelConfig,
     lake: LakeResource,
 ) -> dg.Output[UPath]:
-    """A head trained on the frozen backbone's features; the same rows and settings are not trained twice."""
+    """A head trained on the features of the frozen backbone; identical rows and settings are not trained twice."""
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.price_model import train_price_model
 
-    settings = HeadSettings(**config.model_dump(exclude={"tuned"}))
+    settings = HeadSettings.part_of(config)
     if config.tuned:
-        settings = _tuned(lake, context.partition_key, settings)
+        settings = _tuned(tuned_hyperparameters, context.partition_key, settings)
     folder = lake.open().folder("models", context.partition_key)
     model, trained = train_price_model(folder, FeatureStore.open(image_features), splits, settings)
     metrics = model.metrics()
@@ -89,14 +67,17 @@ def price_model(
     )
 
 
-def _tuned(lake: LakeResource, backbone: str, settings: HeadSettings) -> HeadSettings:
-    """The settings that the last search chose."""
+def _tuned(trials: pd.DataFrame | None, backbone: str, settings: HeadSettings) -> HeadSettings:
+    """The settings that the search chose, the others as they are.
+
+    Raises:
+        dagster.Failure: there was no search for this backbone.
+    """
     from sneaker_assets.vision.heads.tuning import tuned_settings
 
-    table = lake.open().table("tuned_hyperparameters", backbone)
-    if not table.exists():
+    if trials is None:
         raise dg.Failure(
             f"tuned_hyperparameters [{backbone}] is not in the lake yet: materialize it first, or set tuned: false",
             allow_retries=False,
         )
-    return tuned_settings(read_table(table), settings)
+    return tuned_settings(trials, settings)

@@ -1,4 +1,4 @@
-"""Announced shoes and the price that the champion expects for them. How right it was, ``assets.backtest`` finds out."""
+"""Announced shoes, and the champion's price predictions for them."""
 
 import json
 from datetime import UTC, datetime
@@ -7,43 +7,43 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 from pydantic import Field
+from upath import UPath
 
-from sneaker_assets import figures
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import release_partitions
-from sneaker_assets.market.fees import Fees, fees_at, known_fees
+from sneaker_assets.market.fees import Fees, fees_at
 from sneaker_assets.market.releases import announcements, describe_release, parse_release_key
-from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
+from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource, ListingSourceResource
+from sneaker_assets.settings import load_settings
 
 
-class SellingCosts(dg.Config):
-    """What selling a pair costs at one site; the defaults are assumptions, dated in ``market.fees``."""
-
-    commission: float = Field(default=Fees().commission, ge=0, lt=1, description="Share that the site takes.")
-    payment: float = Field(default=Fees().payment, ge=0, lt=1, description="Share that the payment costs.")
-    shipping: float = Field(default=Fees().shipping, ge=0, description="Sending the pair, US dollars.")
+class SellingCosts(Fees, dg.Config):
+    """What selling a pair at one site costs; the defaults are assumptions, dated in ``market.fees``."""
 
 
 class PredictionConfig(dg.Config):
-    """What a sale is assumed to cost."""
+    """What selling a pair is assumed to cost."""
 
     selling_costs: dict[str, SellingCosts] = Field(
-        default={}, description="By site; one that is not named costs what SNEAKER_FEES says, else what is assumed."
+        default={}, description="Selling costs by site. Default: SNEAKER_FEES, else those of StockX."
     )
 
     def fees(self, site: str) -> Fees:
-        """The fees at a site, as the domain has them."""
-        own = {name: Fees(**costs.model_dump()) for name, costs in self.selling_costs.items()}
-        return fees_at(site, {**known_fees(), **own})
+        """The fees at a site: those of this config, else of the environment, else the default assumption."""
+        own = {name: Fees.part_of(costs) for name, costs in self.selling_costs.items()}
+        return fees_at(site, {**load_settings().fees, **own})
 
 
 @dg.asset(
     partitions_def=release_partitions,
-    group_name="releases",
+    group_name=groups.RELEASE_PRICING,
     kinds={"python", "parquet"},
     owners=OWNERS,
     pool="crawl",
     metadata=column_schema("releases"),
+    code_version=code_version("releases", code_versions.RELEASES),
 )
 def releases(
     context: dg.AssetExecutionContext,
@@ -51,7 +51,7 @@ def releases(
     listing_source: ListingSourceResource,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """An announced shoe as its site shows it, with its image and its retail price in dollars at the day's rate."""
+    """An announced shoe, with its image and its retail price in US dollars at the day's exchange rate."""
     site, product_id = parse_release_key(context.partition_key)
     with listing_source.open(lake.open()) as source:
         announced = announcements(source.releases(site))
@@ -63,22 +63,25 @@ def releases(
 
 @dg.asset(
     partitions_def=release_partitions,
-    group_name="releases",
+    ins={"similarity_index": dg.AssetIn(metadata=OPTIONAL_INPUT)},
+    group_name=groups.RELEASE_PRICING,
     kinds={"pytorch", "parquet"},
     owners=OWNERS,
     pool="gpu",
     metadata=column_schema("release_predictions"),
+    code_version=code_version("release_predictions", code_versions.PREDICTIONS),
 )
 def release_predictions(
     context: dg.AssetExecutionContext,
     releases: pd.DataFrame,
     model_leaderboard: pd.DataFrame,
+    similarity_index: UPath | None,
     *,
     config: PredictionConfig,
     compute: ComputeResource,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """What the champion expects the announced shoe to sell for, what it resembles, and what a sale leaves."""
+    """The champion's price for the announced shoe with its interval, similar shoes, and the net profit of a sale."""
     from sneaker_assets.vision.explain.attribution import attribution_maps
     from sneaker_assets.vision.explain.report import prediction_record, similar_records
     from sneaker_assets.vision.explain.report_figures import report_figure
@@ -87,7 +90,9 @@ def release_predictions(
 
     here = lake.open()
     champion = model_leaderboard[model_leaderboard["champion"]].iloc[0]
-    pricer = Pricer.load(here.root / champion["model"], compute.weights_folder, compute.torch_device())
+    pricer = Pricer.load(
+        here.root / champion["model"], compute.weights_folder, compute.torch_device(), similarity_index
+    )
     shoe = releases.iloc[0]
     pixels = np.stack([read_image(here.image(shoe["sha256"]), pricer.frame)])
     priced = pricer.price(pixels)[0]

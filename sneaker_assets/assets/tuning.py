@@ -1,43 +1,33 @@
-"""The settings of a backbone's head, searched for on its cached features."""
+"""Hyperparameter search for the head of a backbone, on its cached features."""
 
 import tempfile
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
-from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import local_path
 from sneaker_assets.resources import LakeResource
 from sneaker_assets.vision.settings import TuningSettings
 
 
-class TuningConfig(dg.Config):
-    """How long settings are looked for; a later, longer search goes on from an earlier one."""
-
-    network_trials: int = Field(
-        default=TuningSettings.network_trials, gt=0, description="Networks, those of earlier runs counted in."
-    )
-    kernel_trials: int = Field(
-        default=TuningSettings.kernel_trials, gt=0, description="Kernel ridges, those of earlier runs counted in."
-    )
-    minutes: float = Field(default=TuningSettings.minutes, gt=0, description="When the search ends at the latest.")
-    epochs: int = Field(default=TuningSettings.epochs, gt=0, description="A network's epochs at most.")
-    patience: int = Field(default=TuningSettings.patience, gt=0, description="Epochs without progress that end it.")
-    seed: int = Field(default=TuningSettings.seed, description="Another seed is another search.")
+class TuningConfig(TuningSettings, dg.Config):
+    """Budget of the search."""
 
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    group_name="price_model",
+    group_name=groups.TUNING,
     kinds={"optuna", "pytorch"},
     owners=OWNERS,
     pool="gpu",
     metadata=column_schema("tuned_hyperparameters"),
+    code_version=code_version("tuned_hyperparameters", code_versions.TUNING),
 )
 def tuned_hyperparameters(
     context: dg.AssetExecutionContext,
@@ -46,13 +36,13 @@ def tuned_hyperparameters(
     config: TuningConfig,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """Every trial of the search for a head's settings, and which one is best on validation rows."""
+    """Every trial of the hyperparameter search; the one with the lowest validation error is marked."""
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.heads.tuning import TuningRows, tune
     from sneaker_assets.vision.pricing.price_model import fingerprint
 
     store = FeatureStore.open(image_features)
-    settings = TuningSettings(**config.model_dump())
+    settings = TuningSettings.part_of(config)
     shaped_by = {"epochs": settings.epochs, "patience": settings.patience, "seed": settings.seed}
     study = f"{fingerprint(store, splits, shaped_by)}.journal"
     here = lake.open()

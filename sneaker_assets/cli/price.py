@@ -9,20 +9,21 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sneaker_assets.cli import BAD_INPUT, Parser
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.errors import SneakerError
-from sneaker_assets.market.fees import Fees, FeesError, known_fees, parse_fees
+from sneaker_assets.market.fees import Fees, FeesError, parse_fees
+from sneaker_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from sneaker_assets.lake import Lake
     from sneaker_assets.vision.imaging.decoding import Pixels
     from sneaker_assets.vision.pricing.pricer import PricedPicture, Pricer
 
-BAD_INPUT = 2
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 """What counts as a photo in a folder."""
 
@@ -56,10 +57,10 @@ def main(arguments: Sequence[str] | None = None, settings: FetchSettings = QUICK
         settings: How an address is fetched; its contact is that of SNEAKER_CONTACT.
     """
     options = parse(arguments)
-    settings = replace(settings, contact=os.environ.get("SNEAKER_CONTACT") or settings.contact)
     answers: list[Answer] = []
     failed: list[str] = []
     try:
+        settings = settings.with_changes(contact=load_settings().contact or settings.contact)
         fees = options.fees or fees_of(options.site)
         pictures = [picture for named in options.picture for picture in find_pictures(named)]
         lake, pricer = load_champion()
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None, settings: FetchSettings = QUICK
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="sneaker-price",
         description="What a shoe will resell for, by its picture. The lake is SNEAKER_LAKE's (default data_lake/), the "
         "backbone's weights are SNEAKER_WEIGHTS', and an address is fetched in the name of SNEAKER_CONTACT.",
@@ -119,7 +120,7 @@ def fees_of(site: str) -> Fees:
     Raises:
         InputError: that is not known.
     """
-    known = known_fees()
+    known = load_settings().fees
     if site not in known:
         raise InputError(
             f"the fees of {site} are not known, only those of {', '.join(known)}: set SNEAKER_FEES or --fees"
@@ -159,17 +160,15 @@ def find_pictures(named: str) -> Iterator[str]:
 
 def load_champion() -> tuple["Lake", "Pricer"]:
     """The lake and its champion, ready; raises what :mod:`vision.pricing` does."""
-    # Idle OpenMP threads that spin starve the others; read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from sneaker_assets.lake import Lake
 
-    lake = Lake.at(os.environ.get("SNEAKER_LAKE") or "data_lake")
+    settings = load_settings()
+    lake = Lake.at(settings.lake)
     from sneaker_assets.torch_utils.device import choose_device
-    from sneaker_assets.vision.pricing.pricer import Pricer, champion_folder
+    from sneaker_assets.vision.pricing.pricer import Pricer, champion_folder, champion_index
 
-    weights = os.environ.get("SNEAKER_WEIGHTS")
-    device = choose_device(os.environ.get("SNEAKER_DEVICE") or "auto")
-    return lake, Pricer.load(champion_folder(lake), Path(weights) if weights else None, device)
+    device = choose_device(settings.device)
+    return lake, Pricer.load(champion_folder(lake), settings.weights, device, champion_index(lake))
 
 
 def read_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> "Pixels":
@@ -231,7 +230,9 @@ def as_text(answer: Answer, pricer: "Pricer") -> str:
         kind = shoe["label_kind"].replace("_", " ")
         lines.append(f"like {shoe['title']}: ${shoe['price']:,.0f} ({kind}, {shoe['site']}; {shoe['similarity']:.2f})")
     if not len(answer.priced.similar):
-        lines.append("similar shoes are not kept beside this model: materialize evaluation_metrics")
+        lines.append(
+            "similar shoes are missing, since this model has no similarity index: materialize similarity_index"
+        )
     lines.append(f"by {pricer.model.backbone}, weights: {pricer.model.weights}")
     return "\n  ".join(lines)
 

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from sneaker_assets.gan.quality import Judge
 
 logger = logging.getLogger(__name__)
+
+_NAMED_BY = (
+    "batch_size", "size", "latent", "generator_width", "discriminator_width", "generator_lr", "discriminator_lr",
+    "betas", "ema_decay", "augment", "spectral_norm", "seed",
+)  # fmt: skip
+"""Settings that are part of a run's name, in the order in which they are hashed."""
 
 SEED_OF_JUDGED = 1
 """Of the noise whose pictures are judged; the fixed noise of the grids is the training's own."""
@@ -60,8 +66,7 @@ class GanRun:
 
 def run_name(images: UInt8Array, config: GanSettings) -> str:
     """Sixteen hex digits that name a run: the same images and settings, however long it has been trained."""
-    free = {"epochs", "checkpoint_every"}
-    settings = {name: value for name, value in asdict(config).items() if name not in free}
+    settings = {name: getattr(config, name) for name in _NAMED_BY}
     digest = hashlib.sha256(json.dumps([images.shape, settings]).encode())
     digest.update(images.tobytes())
     return digest.hexdigest()[:16]

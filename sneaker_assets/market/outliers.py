@@ -1,11 +1,13 @@
-"""Fences: which prices are too far out to learn from. What is done with those beyond is ``cleaning``'s concern."""
+"""Fences beyond which a price counts as an outlier."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
+from pydantic import Field
 
+from sneaker_assets.settings_model import SettingsModel
 from sneaker_assets.tables import PriceFences
 
 FenceMethod = Literal["iqr", "modified_z", "fixed_cap"]
@@ -16,24 +18,27 @@ _MAD_OF_NORMAL, _MEAN_DEVIATION_OF_NORMAL = 0.6745, 0.7979
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """Prices from ``lower`` to ``upper`` (US dollars, both included) are kept."""
+    """Closed interval of prices (US dollars) that are not outliers."""
 
     lower: float
     upper: float
 
 
-@dataclass(frozen=True, slots=True)
-class FenceSettings:
-    """How fences are computed: ``k`` for ``iqr``, ``z`` for ``modified_z``, ``cap`` (US dollars) for ``fixed_cap``."""
+class FenceSettings(SettingsModel):
+    """How price fences are computed."""
 
-    method: FenceMethod = "iqr"
-    per_site: bool = False
-    k: float = 1.5
-    z: float = 3.5
-    cap: float = 1367.0
+    method: FenceMethod = Field(
+        default="iqr",
+        description="iqr: Tukey's fence; modified_z: distance from the median in robust standard deviations; "
+        "fixed_cap: a constant maximum price.",
+    )
+    per_site: bool = Field(default=False, description="Compute one fence per site instead of one for all.")
+    k: float = Field(default=1.5, gt=0, description="iqr: interquartile ranges kept beyond the quartiles.")
+    z: float = Field(default=3.5, gt=0, description="modified_z: maximum absolute modified z-score.")
+    cap: float = Field(default=1367.0, gt=0, description="fixed_cap: maximum price, US dollars.")
 
     def fence(self, prices: pd.Series) -> Fence:
-        """The fence of these prices (US dollars, none missing, at least one)."""
+        """Fence of a sample of prices (US dollars), not empty, without missing values."""
         methods: dict[FenceMethod, Callable[[], Fence]] = {
             "iqr": lambda: iqr_fence(prices, self.k),
             "modified_z": lambda: modified_z_fence(prices, self.z),
@@ -46,8 +51,8 @@ def iqr_fence(prices: pd.Series, k: float = 1.5) -> Fence:
     """Tukey's fence: ``k`` interquartile ranges beyond the quartiles.
 
     Args:
-        prices: US dollars, none missing, at least one.
-        k: Width of the fence; Tukey's own is 1.5.
+        prices: US dollars, not empty, without missing values.
+        k: Width of the fence; Tukey uses 1.5.
 
     Source: Tukey, "Exploratory Data Analysis", 1977.
     """
@@ -56,13 +61,13 @@ def iqr_fence(prices: pd.Series, k: float = 1.5) -> Fence:
 
 
 def modified_z_fence(prices: pd.Series, z: float = 3.5) -> Fence:
-    """Prices whose modified z-score is at most ``z``: the distance from the median in robust deviations.
+    """Fence of the prices whose absolute modified z-score is at most ``z``.
 
-    The deviation is the median absolute one, or the mean absolute one where more than half of the prices are equal.
+    The z-score is based on the median absolute deviation or, if that is 0, on the mean absolute deviation.
 
     Args:
-        prices: US dollars, none missing, at least one.
-        z: Width of the fence; the authors' own is 3.5.
+        prices: US dollars, not empty, without missing values.
+        z: Width of the fence; the authors use 3.5.
 
     Source: Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993.
     """
@@ -73,14 +78,14 @@ def modified_z_fence(prices: pd.Series, z: float = 3.5) -> Fence:
 
 
 def price_fences(listings: pd.DataFrame, settings: FenceSettings) -> pd.DataFrame:
-    """The fence of all prices, or of each site's.
+    """Fence of all prices, or one per site.
 
     Args:
-        listings: ``tables.Listings``; those without a price say nothing.
-        settings: How fences are computed.
+        listings: ``tables.Listings``; those without a price are ignored.
+        settings: Method, its parameters and scope.
 
     Returns:
-        ``tables.PriceFences``, one row a site where ``per_site``, else one whose scope is ``all``.
+        ``tables.PriceFences``, one row per site if ``per_site``, otherwise one row with scope ``all``.
     """
     priced = listings[listings["price"].notna()]
     scopes = priced["site"].astype(str) if settings.per_site else pd.Series("all", index=priced.index)

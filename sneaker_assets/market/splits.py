@@ -1,62 +1,82 @@
-"""Train, validation and test: by twin group, so that no picture is learned from and judged by.
+"""Split into train, validation and test by group of near duplicates, so that no image leaks between them.
 
-Three ways to choose a group's side:
+There are three ways to assign a group:
 
-- by a hash of its name (the default): adding, removing or re-ordering rows of other groups moves none of its rows, and
-  rows that join it follow it. Proportions hold on average.
-- stratified: the proportions hold in each price band, as nearly as its groups allow. Groups are ordered by their hash
-  and cut, so that a new group moves at most those next to a cut.
-- by time: what was first released at a date or later is for testing, as a buyer would meet it; the hash shares out the
-  rest.
+- by a hash of its name (the default): the assignment does not depend on other groups, and new members of a group follow
+  it. Proportions hold in expectation.
+- stratified: the proportions hold within each price band as closely as its groups allow. Groups are sorted by their
+  hash and cut, so that a new group moves at most those next to a cut.
+- by time: groups first released at or after a given time are in test; the others are assigned by their hash.
 """
 
 import hashlib
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Self
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp
+from pydantic import Field, field_validator, model_validator
 
 from sneaker_assets.market.bands import band_of
+from sneaker_assets.settings_model import SettingsModel
 from sneaker_assets.tables import SPLITS, Splits
 
 
-@dataclass(frozen=True, slots=True)
-class SplitSettings:
-    """Shares of train, validation and test, which sum to 1, and how a group's side is chosen.
+class SplitSettings(SettingsModel):
+    """Shares of train, validation and test, which sum to 1, and how groups are assigned to them."""
 
-    Another ``salt`` gives another split. ``released_after`` is a moment in UTC.
-    """
+    train: float = Field(default=0.70, gt=0, le=1, description="Share of the groups of near duplicates to train on.")
+    validation: float = Field(default=0.15, ge=0, le=1, description="Share of the groups to select models on.")
+    test: float = Field(default=0.15, ge=0, le=1, description="Share of the groups to evaluate models on.")
+    salt: str = Field(
+        default="sneakers", description="Salt of the hash that assigns groups; another gives another split."
+    )
+    stratified: bool = Field(default=False, description="Stratify the split by price band.")
+    released_after: str | None = Field(
+        default=None,
+        description="Split by time: an ISO date, such as 2020-01-01, from which on releases are held out for testing.",
+    )
 
-    proportions: tuple[float, float, float] = (0.70, 0.15, 0.15)
-    salt: str = "sneakers"
-    stratified: bool = False
-    released_after: datetime | None = None
+    @field_validator("released_after")
+    @classmethod
+    def _iso_date(cls, released_after: str | None) -> str | None:
+        try:
+            datetime.fromisoformat(released_after or "2020-01-01")
+        except ValueError as error:
+            raise ValueError("released_after must be a date such as 2020-01-01") from error
+        return released_after or None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        total = sum(self.proportions)
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train, validation and test sum to {total:g}: make them sum to 1")
+        if self.stratified and self.released_after:
+            raise ValueError("stratified and released_after exclude each other: choose one of the two")
+        return self
+
+    @property
+    def proportions(self) -> tuple[float, float, float]:
+        """Shares of train, validation and test."""
+        return self.train, self.validation, self.test
+
+    @property
+    def cutoff(self) -> datetime | None:
+        """Start of the day ``released_after`` in UTC."""
+        return datetime.fromisoformat(self.released_after).replace(tzinfo=UTC) if self.released_after else None
 
 
 def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None) -> pd.DataFrame:
-    """Put each twin group on one side.
+    """Assign each group of near duplicates to train, validation or test.
 
     Args:
         listings: ``tables.CleanListings``.
-        settings: The proportions, and how a group's side is chosen.
+        settings: Proportions and method.
 
     Returns:
-        ``tables.Splits``, one row a listing, in the order given.
-
-    Raises:
-        ValueError: the proportions do not sum to 1 or leave nothing to train on, or both ways to choose a side are
-            asked for.
+        ``tables.Splits``, one row per listing, in the given order.
     """
     settings = settings or SplitSettings()
-    total = sum(settings.proportions)
-    if abs(total - 1) > 1e-9:
-        raise ValueError(f"the proportions {settings.proportions} sum to {total:g}: make them sum to 1")
-    if settings.proportions[0] <= 0:
-        raise ValueError("the proportions leave nothing to train on: give train a share")
-    if settings.stratified and settings.released_after:
-        raise ValueError("a split by time cannot be stratified by price: choose one of the two")
     groups = listings.groupby("twin_group").agg(price=("price", "median"), released=("release_date", "min"))
     position = pd.Series(
         [_position(str(group), settings.salt) for group in groups.index], index=groups.index, dtype=float
@@ -70,35 +90,39 @@ def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None)
 
 
 def _position(group: str, salt: str) -> float:
-    """Where a group lies in [0, 1), by nothing but its name."""
+    """Hash of a group's name, mapped to [0, 1)."""
     return int.from_bytes(hashlib.sha256(f"{salt}/{group}".encode()).digest()[:8]) / 2**64
 
 
 def _sides(groups: pd.DataFrame, position: pd.Series, settings: SplitSettings) -> pd.Series:
     train, validation, test = settings.proportions
-    if settings.released_after is None:
+    if settings.cutoff is None:
         return _cut(position, train, train + validation)
-    return _cut(position, train / (1 - test), 1.0).mask(groups["released"] >= settings.released_after, "test")
+    return _cut(position, train / (1 - test), 1.0).mask(groups["released"] >= settings.cutoff, "test")
 
 
 def _cut(position: pd.Series, train: float, validation: float) -> pd.Series:
-    """The side of each position: train below the first cut, validation below the second."""
+    """Split of each position: train below the first cut, validation below the second, test above."""
     return pd.Series(np.array(SPLITS)[np.searchsorted([train, validation], position, side="right")], position.index)
 
 
 def groups_on_two_sides(splits: pd.DataFrame) -> int:
-    """How many twin groups lie on more than one side; anything but 0 is a leak."""
+    """Number of groups of near duplicates that are in more than one split; anything but 0 is a leak."""
     return int(splits.groupby("twin_group")["split"].nunique().gt(1).sum())
 
 
 def proportion_errors(splits: pd.DataFrame, proportions: tuple[float, float, float]) -> dict[str, tuple[float, float]]:
-    """How far each side's share of the rows is from the one asked for, beside what chance allows.
+    """Deviation of each split's share of the rows from its proportion, and the deviation expected by chance.
 
-    Rows move by whole groups, so a share varies with the deviation sqrt(p (1 - p) sum(g^2)) / n for groups of g of the
-    n rows; three of them are allowed, and half a percent.
+    Rows are assigned by group, so the share p has the standard deviation sqrt(p (1 - p) sum(g^2)) / n for group sizes g
+    and n rows. The tolerance is three standard deviations plus 0.005.
+
+    Args:
+        splits: ``tables.Splits``.
+        proportions: Intended shares of train, validation and test.
 
     Returns:
-        Side to error and allowance, both as shares of the rows.
+        Absolute deviation and tolerance by split, both as shares of the rows.
     """
     sizes = splits["twin_group"].value_counts()
     clumps = float(np.sqrt((sizes.astype(float) ** 2).sum())) / len(splits)
@@ -110,13 +134,18 @@ def proportion_errors(splits: pd.DataFrame, proportions: tuple[float, float, flo
 
 
 def price_differences(splits: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """How the prices of validation and test differ from those of train (two-sample Kolmogorov-Smirnov).
+    """Two-sample Kolmogorov-Smirnov tests of the prices of validation and test against those of train.
 
-    One price a group, its median, since twins are no independent draws.
+    Each group of near duplicates counts once, with its median price, since its members are not independent.
+
+    Args:
+        splits: ``tables.Splits``.
 
     Returns:
-        Side to statistic (greatest difference of the distributions, 0 to 1) and p-value; a side without rows has none.
+        Statistic (0 to 1) and p-value by split; splits without rows are missing.
     """
+    from scipy.stats import ks_2samp
+
     prices = splits.groupby(["split", "twin_group"])["price"].median()
     found = set(prices.index.get_level_values("split"))
     if "train" not in found:
@@ -126,7 +155,7 @@ def price_differences(splits: pd.DataFrame) -> dict[str, tuple[float, float]]:
 
 
 def price_band_balance(splits: pd.DataFrame) -> pd.DataFrame:
-    """The share of each side's rows that lies in each price band: ``band``, and a column a side."""
+    """Share of each split's rows in each price band: column ``band`` and one column per split."""
     bands = splits["price"].map(band_of).rename("band")
     shares = pd.crosstab(bands, splits["split"], normalize="columns")
     return shares.reindex(columns=[side for side in SPLITS if side in shares]).reset_index()

@@ -6,12 +6,14 @@ import dagster as dg
 import pytest
 
 from sneaker_assets.automation.schedules import NIGHT_TAG, recrawl_schedule, recrawl_schedules, schedule_name, window
-from sneaker_assets.automation.settings import AutomationSettings, SettingError
+from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
 from sneaker_assets.definitions import defs
+from sneaker_assets.settings_model import SettingsError
+from sneaker_assets.sites import SITES
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = datetime(2026, 3, 2, 2, 50, tzinfo=BERLIN)
-JITTERY = AutomationSettings(recrawl_cron="50 2 * * *", time_zone="Europe/Berlin", jitter=30)
+JITTERY = AutomationSettings(recrawl_cron={ALL_SITES: "50 2 * * *"}, time_zone="Europe/Berlin", recrawl_jitter=30)
 
 
 def tick(schedule: dg.ScheduleDefinition, at: datetime, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
@@ -22,8 +24,10 @@ def tick(schedule: dg.ScheduleDefinition, at: datetime, instance: dg.DagsterInst
     return found
 
 
-def test_without_jitter_the_cron_is_the_schedule_and_each_tick_crawls_its_site() -> None:
-    settings = AutomationSettings(recrawl_cron="*/20 2-4 1 * *", jitter=0, time_zone="Europe/Berlin")
+def test_every_tick_crawls_without_jitter() -> None:
+    settings = AutomationSettings(
+        recrawl_cron={ALL_SITES: "*/20 2-4 1 * *"}, recrawl_jitter=0, time_zone="Europe/Berlin"
+    )
     schedule = recrawl_schedule("stockx", settings)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("*/20 2-4 1 * *", "Europe/Berlin")
     with dg.DagsterInstance.ephemeral() as instance:
@@ -33,12 +37,12 @@ def test_without_jitter_the_cron_is_the_schedule_and_each_tick_crawls_its_site()
 
 
 def test_each_site_has_its_own_cron() -> None:
-    settings = AutomationSettings(recrawl_crons={"farfetch": "0 5 * * 1"}, jitter=0)
-    assert {s.name: s.cron_schedule for s in recrawl_schedules(settings)} == {
-        "recrawl_farfetch": "0 5 * * 1", "recrawl_stockx": "0 3 * * *",
-    }  # fmt: skip
-    with pytest.raises(SettingError, match="no site ebay; known: farfetch, stockx"):
-        recrawl_schedules(AutomationSettings(recrawl_crons={"ebay": "0 5 * * 1"}))
+    settings = AutomationSettings(recrawl_cron={"farfetch": "0 5 * * 1"}, recrawl_jitter=0)
+    default = {schedule_name(site): "0 3 * * *" for site in SITES}
+    crons = {schedule.name: schedule.cron_schedule for schedule in recrawl_schedules(settings)}
+    assert crons == default | {"recrawl_farfetch": "0 5 * * 1"}
+    with pytest.raises(SettingsError, match=f"no site ebay; known: {', '.join(sorted(SITES))}"):
+        recrawl_schedules(AutomationSettings(recrawl_cron={"ebay": "0 5 * * 1"}))
 
 
 @pytest.mark.parametrize(
@@ -56,12 +60,12 @@ def test_jitter_opens_a_window_of_minutes(cron: str, jitter: int, ticks: list[st
 @pytest.mark.parametrize(
     ("cron", "why"), [("*/5 3 * * *", "SNEAKER_RECRAWL_JITTER=0"), ("50 23 * * *", "into the next day")]
 )
-def test_a_cron_that_leaves_no_room_for_jitter_says_so(cron: str, why: str) -> None:
-    with pytest.raises(SettingError, match=why):
+def test_cron_incompatible_with_jitter_is_rejected(cron: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
         window(cron, 30)
 
 
-def test_with_jitter_a_site_is_crawled_once_a_night_at_another_minute_each() -> None:
+def test_jitter_crawls_once_a_night_at_varying_minutes() -> None:
     schedule, begins = recrawl_schedule("stockx", JITTERY), []
     with dg.DagsterInstance.ephemeral() as instance:
         for night in range(5):
@@ -76,7 +80,7 @@ def test_with_jitter_a_site_is_crawled_once_a_night_at_another_minute_each() -> 
     assert len(set(begins)) > 2
 
 
-def test_a_daemon_that_was_down_at_the_drawn_minute_crawls_later_in_the_window() -> None:
+def test_missed_minute_is_made_up_for_later_in_the_window() -> None:
     schedule = recrawl_schedule("stockx", JITTERY)
     with dg.DagsterInstance.ephemeral() as instance:
         request = tick(schedule, NIGHT + timedelta(minutes=30), instance)
@@ -84,5 +88,5 @@ def test_a_daemon_that_was_down_at_the_drawn_minute_crawls_later_in_the_window()
     assert request.tags[NIGHT_TAG] == "stockx 2026-03-02"
 
 
-def test_a_site_named_after_its_host_has_a_schedule() -> None:
+def test_site_with_dots_in_its_name_has_a_schedule() -> None:
     assert schedule_name("shop.example.org") == "recrawl_shop_example_org"

@@ -153,8 +153,8 @@ def test_a_person_sets_the_fees(
 def test_the_asset_takes_the_same_fees_unless_its_own_config_names_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SNEAKER_FEES", "ebay=0.1,0,9")
     own = PredictionConfig(selling_costs={"stockx": SellingCosts(commission=0.2, payment=0.05, shipping=10)})
-    assert own.fees("stockx") == Fees(0.2, 0.05, 10)
-    assert own.fees("ebay") == Fees(0.1, 0.0, 9)
+    assert own.fees("stockx") == Fees(commission=0.2, payment=0.05, shipping=10)
+    assert own.fees("ebay") == Fees(commission=0.1, payment=0.0, shipping=9)
     assert PredictionConfig().fees("stockx") == PredictionConfig().fees("farfetch") == Fees()
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 from unittest.mock import Mock
@@ -93,15 +92,15 @@ def test_the_same_seed_is_the_same_run_whatever_else_draws_numbers(undisturbed: 
     assert_same_run(tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("other", [replace(SMALL, seed=1), replace(SMALL, augment=False)])
+@pytest.mark.parametrize("other", [SMALL.with_changes(seed=1), SMALL.with_changes(augment=False)])
 def test_another_seed_or_setting_is_another_run(undisturbed: Path, tmp_path: Path, other: GanSettings) -> None:
-    trained = train_gan(IMAGES, replace(other, epochs=1), UPath(tmp_path), CPU)
+    trained = train_gan(IMAGES, other.with_changes(epochs=1), UPath(tmp_path), CPU)
     assert trained.history["generator_loss"][0] != losses_of(undisturbed)["generator_loss"][0]
 
 
 def test_more_epochs_go_on_and_end_as_if_undisturbed(undisturbed: Path, tmp_path: Path) -> None:
     folder = UPath(tmp_path)
-    assert train_gan(IMAGES, replace(SMALL, epochs=1), folder, CPU).trained == 1
+    assert train_gan(IMAGES, SMALL.with_changes(epochs=1), folder, CPU).trained == 1
     trained = train_gan(IMAGES, SMALL, folder, CPU)
     assert (trained.epochs, trained.trained) == (4, 3)
     assert trained.samples.name == "epoch-0004.png"
@@ -146,7 +145,7 @@ def test_a_killed_process_is_gone_on_from(undisturbed: Path, tmp_path: Path) -> 
 def test_a_run_stopped_before_its_generator_is_out_brings_it_out_later(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_gan(IMAGES, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    train_gan(IMAGES, SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(run, "publish", Mock(side_effect=KeyboardInterrupt))
         train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
@@ -157,7 +156,7 @@ def test_a_run_stopped_before_its_generator_is_out_brings_it_out_later(
 def test_a_damaged_checkpoint_costs_an_epoch_and_changes_nothing(
     undisturbed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    train_gan(IMAGES, replace(SMALL, epochs=3), UPath(tmp_path), CPU)
+    train_gan(IMAGES, SMALL.with_changes(epochs=3), UPath(tmp_path), CPU)
     (tmp_path / "checkpoints/epoch-0003/model.safetensors").write_bytes(b"half a")
     trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert "epoch-0003 is damaged" in caplog.text
@@ -169,30 +168,30 @@ def test_a_finished_run_is_left_alone(undisturbed: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(training, "train_step", None)
     before = (undisturbed / "generator/config.json").stat().st_mtime_ns
     for epochs in (4, 2):
-        trained = train_gan(IMAGES, replace(SMALL, epochs=epochs), UPath(undisturbed), CPU)
+        trained = train_gan(IMAGES, SMALL.with_changes(epochs=epochs), UPath(undisturbed), CPU)
         assert (trained.epochs, trained.trained, len(trained.history)) == (4, 0, 4)
     assert (undisturbed / "generator/config.json").stat().st_mtime_ns == before
 
 
 def test_other_networks_are_refused_and_other_images_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    once = replace(SMALL, epochs=1)
+    once = SMALL.with_changes(epochs=1)
     train_gan(IMAGES, once, UPath(tmp_path), CPU)
     with pytest.raises(ValueError, match=r"other networks.*'generator_width': 8.*another folder"):
-        train_gan(IMAGES, replace(once, generator_width=4), UPath(tmp_path), CPU)
+        train_gan(IMAGES, once.with_changes(generator_width=4), UPath(tmp_path), CPU)
     train_gan(IMAGES[::-1], once, UPath(tmp_path), CPU)
     assert "was trained on other images" in caplog.text
 
 
 def test_a_run_is_named_by_its_images_and_settings_but_not_its_length() -> None:
     name = run_name(IMAGES, SMALL)
-    assert name == run_name(IMAGES.copy(), replace(SMALL, epochs=9, checkpoint_every=3))
+    assert name == run_name(IMAGES.copy(), SMALL.with_changes(epochs=9, checkpoint_every=3))
     assert (
         len(
             {
                 name,
                 run_name(IMAGES[:-1], SMALL),
                 run_name(IMAGES[::-1], SMALL),
-                run_name(IMAGES, replace(SMALL, seed=1)),
+                run_name(IMAGES, SMALL.with_changes(seed=1)),
             }
         )
         == 4
@@ -208,11 +207,11 @@ def test_too_few_images_are_refused(tmp_path: Path, count: int, said: str) -> No
 
 def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\(64, 64, 3\).*\(128, 128, 3\)"):
-        train_gan(IMAGES, replace(SMALL, size=128), UPath(tmp_path), CPU)
+        train_gan(IMAGES, SMALL.with_changes(size=128), UPath(tmp_path), CPU)
 
 
 def test_two_images_make_a_batch_of_two(tmp_path: Path) -> None:
-    trained = train_gan(IMAGES[:2], replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    trained = train_gan(IMAGES[:2], SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     assert trained.history["step"].tolist() == [1, 2]
 
 
@@ -249,7 +248,7 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path, monkeypatch: p
 
 
 def test_training_moves_the_samples_towards_the_images(tmp_path: Path) -> None:
-    config = replace(SMALL, epochs=20, checkpoint_every=20, generator_lr=2e-3, discriminator_lr=5e-4)
+    config = SMALL.with_changes(epochs=20, checkpoint_every=20, generator_lr=2e-3, discriminator_lr=5e-4)
     start = GanState(config, CPU).samples()
     trained = train_gan(IMAGES, config, UPath(tmp_path), CPU)
     end = sample(load_generator(trained.generator), 64, seed=0, device=CPU)
@@ -275,7 +274,7 @@ def test_judging_leaves_the_training_as_it_is_and_is_noted(undisturbed: Path, tm
 
 
 def test_the_best_checkpoint_stays_and_its_generator_is_drawn_with(tmp_path: Path) -> None:
-    config = replace(SMALL, checkpoint_every=1)
+    config = SMALL.with_changes(checkpoint_every=1)
     trained = train_gan(IMAGES, config, UPath(tmp_path), CPU, judge_by([1.0, 4.0, 3.0, 2.0]))
     kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert kept == ["epoch-0001", "epoch-0003", "epoch-0004"]
@@ -289,7 +288,7 @@ def test_the_best_checkpoint_stays_and_its_generator_is_drawn_with(tmp_path: Pat
 
 
 def test_a_full_disk_is_named_and_the_checkpoint_before_gone_on_from(undisturbed: Path, tmp_path: Path) -> None:
-    train_gan(IMAGES, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    train_gan(IMAGES, SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     most = (tmp_path / "checkpoints/epoch-0002/model.safetensors").stat().st_size // 2
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
@@ -305,17 +304,17 @@ def test_a_full_disk_is_named_and_the_checkpoint_before_gone_on_from(undisturbed
 
 def test_images_of_one_colour_train_without_a_crash(tmp_path: Path) -> None:
     grey = np.full((8, 64, 64, 3), 128, np.uint8)
-    trained = train_gan(grey, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    trained = train_gan(grey, SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     assert np.isfinite(trained.history["generator_loss"]).all()
 
 
 def test_fewer_images_than_a_batch_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    train_gan(IMAGES[:5], replace(SMALL, epochs=1), UPath(tmp_path), CPU)
+    train_gan(IMAGES[:5], SMALL.with_changes(epochs=1), UPath(tmp_path), CPU)
     assert "5 images are fewer than a batch of 8" in caplog.text
 
 
 def test_larger_pictures_are_one_setting(tmp_path: Path) -> None:
-    config = replace(SMALL, epochs=1, size=128, generator_width=2, discriminator_width=2)
+    config = SMALL.with_changes(epochs=1, size=128, generator_width=2, discriminator_width=2)
     trained = train_gan(draw_images(8, size=128), config, UPath(tmp_path), CPU)
     assert sample(load_generator(trained.generator), 2, seed=0, device=CPU).shape == (2, 128, 128, 3)
 
@@ -324,7 +323,7 @@ def test_the_articles_recipe_is_the_articles() -> None:
     config = from_recipe("article", epochs=3, generator_lr=None)
     assert (config.generator_lr, config.discriminator_lr, config.betas) == (2e-4, 2e-5, (0.55, 0.999))
     assert (config.augment, config.batch_size, config.latent, config.generator_width) == (False, 64, 100, 64)
-    state = GanState(replace(config, generator_width=4, discriminator_width=4), CPU)
+    state = GanState(config.with_changes(generator_width=4, discriminator_width=4), CPU)
     losses = training.train_step(state, to_network(torch.tensor(IMAGES[:8])))
     assert losses.isfinite().all()
     ours, averaged = state.generator.parameters(), state.averaged.parameters()
@@ -339,6 +338,6 @@ def test_a_recipes_values_can_be_changed_and_an_unknown_one_is_named() -> None:
 
 def test_progress_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        train_gan(IMAGES, replace(SMALL, epochs=1), UPath(tmp_path), CPU)
+        train_gan(IMAGES, SMALL.with_changes(epochs=1), UPath(tmp_path), CPU)
     assert "epoch 1 of 1, generator loss" in caplog.text
     assert "images/s" in caplog.text

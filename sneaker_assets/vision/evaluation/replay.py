@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from upath import UPath
 
-from sneaker_assets.market.backtest import with_verdict
+from sneaker_assets.market.backtest import add_coverage
 from sneaker_assets.tables import ReleaseReplay
 from sneaker_assets.vision.backbones.backbone import load_backbone
 from sneaker_assets.vision.features.extractor import update_store
@@ -54,7 +54,9 @@ def add_missing_features(
     random = str(made["weights"]).startswith("random")
     backbone = load_backbone(made["backbone"], "none" if random else "auto", weights_folder)
     height, width = made["frame"]
-    settings = FeatureSettings(made["fit"], height, width, made["keep"], mirrored="mirrored" in store.views)
+    settings = FeatureSettings(
+        fit=made["fit"], height=height, width=width, keep=made["keep"], mirrored="mirrored" in store.views
+    )
     update_store(store, backbone, images, device, settings=settings)
 
 
@@ -85,7 +87,7 @@ def replay(shoes: pd.DataFrame, features: Features, every_days: int = 7) -> pd.D
         if known.sum() >= MIN_KNOWN_PRICES:
             asked = (periods == period).fillna(value=False).to_numpy(dtype=bool)
             parts.append(_predict(shoes, features, known, asked, fitted_at))
-    return pd.concat(parts, ignore_index=True) if parts else with_verdict(_empty_pairs(shoes), ["known"])
+    return pd.concat(parts, ignore_index=True) if parts else add_coverage(_empty_pairs(shoes), ["known"])
 
 
 def _predict(
@@ -109,7 +111,7 @@ def _predict(
         price_high=high,
         known=int(known.sum()),
     )
-    return with_verdict(paired, ["known"])
+    return add_coverage(paired, ["known"])
 
 
 def _side(sha256: str) -> str:

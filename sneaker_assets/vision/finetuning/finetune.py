@@ -16,7 +16,7 @@ import math
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -269,7 +269,7 @@ def run_id(inputs: Inputs, rows: TrainingRows, settings: FinetuneSettings, ident
     Returns:
         Twelve hex digits.
     """
-    shaped = {name: value for name, value in asdict(settings).items() if name not in ("micro_batch", "mixed")}
+    shaped = {name: value for name, value in settings.model_dump().items() if name not in ("micro_batch", "mixed")}
     digest = hashlib.sha256(json.dumps([inputs.name, shaped, dict(identity)], sort_keys=True).encode())
     for tensor in (rows.prices, rows.train, rows.validation):
         digest.update(tensor.numpy().tobytes())

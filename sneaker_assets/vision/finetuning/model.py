@@ -7,7 +7,7 @@ model takes a fine-tuned one.
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ class FinetuneJob:
 
     def write(self, path: Path) -> None:
         """Write the job to a JSON file."""
-        lake.write_json(UPath(path), asdict(self))
+        lake.write_json(UPath(path), {**asdict(self), "settings": self.settings.model_dump()})
 
     @classmethod
     def read(cls, path: Path) -> "FinetuneJob":
@@ -137,7 +137,7 @@ def _initial_head(features: NDArray[np.float32], rows: TrainingRows, settings: F
     """Head fitted to the features [n, D] before fine-tuning."""
     sides = np.full(len(features), "test", dtype="<U10")
     sides[rows.train], sides[rows.validation] = "train", "validation"
-    config = replace(head_config(settings), epochs=10, batch_size=128, learning_rate=3e-4, patience=3)
+    config = head_config(settings).with_changes(epochs=10, batch_size=128, learning_rate=3e-4, patience=3)
     return train_head(features[None], rows.prices.double().numpy(), sides, config).head
 
 
@@ -184,7 +184,7 @@ def finetune_price_model(
         UnreadableImageError: an image cannot be decoded.
         LakeError: a folder cannot be written.
     """
-    shaped = {name: value for name, value in job.settings.as_dict().items() if name != "micro_batch"}
+    shaped = {name: value for name, value in job.settings.model_dump().items() if name != "micro_batch"}
     folder = models_folder / fingerprint(frozen, splits, {"finetune": shaped})
     if folder.exists():
         logger.info("model %s already exists", folder.name)
@@ -202,7 +202,7 @@ def finetune_price_model(
     update_store(store, tuned, images, device, settings=job.settings.features)
     trained, config = result.head, head_config(job.settings)
     if job.settings.mixed:
-        config = replace(config, kind="mixed")
+        config = config.with_changes(kind="mixed")
         trained = _add_kernel_ridge(trained, store, splits, config)
     validation = splits[splits["split"] == "validation"]
     predicted = price_rows(trained.head, store.gather_views(validation["sha256"].tolist()))

@@ -4,7 +4,6 @@ Every head stores the scales of its features and target as buffers: it takes raw
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -186,7 +185,7 @@ def _body(config: HeadSettings, n_features: int, n_support: int) -> nn.Module:
     if config.kind == "kernel_ridge":
         return KernelBody(n_support, n_features)
     if config.kind == "mixed":
-        network = _body(replace(config, kind="pooled"), n_features, n_support)
+        network = _body(config.with_changes(kind="pooled"), n_features, n_support)
         return EnsembleBody(network, KernelBody(n_support, n_features))
     widths = {"article": [4096, 4096], "pooled": [config.hidden], "ridge": []}[config.kind]
     layers: list[nn.Module] = []

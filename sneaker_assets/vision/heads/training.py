@@ -95,7 +95,13 @@ def train_head(
     check_finite(x)
     if config.kind == "mixed":
         network = train_head(
-            features, prices, splits, replace(config, kind="pooled"), checkpoint, blocks=blocks, after_epoch=after_epoch
+            features,
+            prices,
+            splits,
+            config.with_changes(kind="pooled"),
+            checkpoint,
+            blocks=blocks,
+            after_epoch=after_epoch,
         )
         return add_kernel_ridge(network, features, prices, splits, config, blocks=blocks)
     with torch.random.fork_rng(devices=[]):
@@ -134,7 +140,7 @@ def add_kernel_ridge(
     Raises:
         TrainingError: there are too few rows, or a feature is not finite.
     """
-    kernel = train_head(features, prices, splits, replace(config, kind="kernel_ridge"), blocks=blocks)
+    kernel = train_head(features, prices, splits, config.with_changes(kind="kernel_ridge"), blocks=blocks)
     means, rows = torch.from_numpy(features).mean(0), split_rows(prices, splits)
     head, scores = combine_heads(network.head, kernel.head, means, rows, columns)
     return replace(network, head=head, scores=scores, seconds=network.seconds + kernel.seconds)

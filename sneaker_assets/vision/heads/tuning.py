@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -41,12 +41,14 @@ logger = logging.getLogger(__name__)
 TUNED = ("target", "learning_rate", "hidden", "dropout", "weight_decay", "batch_size", "gamma", "alpha")
 """The hyperparameters searched, fields of ``settings.HeadSettings``; each kind of head has a subset of them."""
 
+_UNTUNED = HeadSettings()
+
 DEFAULTS: dict[TunedKind, dict[str, Any]] = {
     "pooled": {
-        "target": HeadSettings.target, "learning_rate": HeadSettings.learning_rate, "hidden": HeadSettings.hidden,
-        "dropout": HeadSettings.dropout, "weight_decay": 1e-6, "batch_size": HeadSettings.batch_size,
+        "target": _UNTUNED.target, "learning_rate": _UNTUNED.learning_rate, "hidden": _UNTUNED.hidden,
+        "dropout": _UNTUNED.dropout, "weight_decay": 1e-6, "batch_size": _UNTUNED.batch_size,
     },
-    "kernel_ridge": {"target": HeadSettings.target, "gamma": 0.4, "alpha": 0.3},
+    "kernel_ridge": {"target": _UNTUNED.target, "gamma": 0.4, "alpha": 0.3},
 }  # fmt: skip
 """First trial of each kind of head: its default hyperparameters."""
 
@@ -120,7 +122,7 @@ def tuned_settings(trials: pd.DataFrame, base: HeadSettings) -> HeadSettings:
     found = {name: chosen[name] for name in TUNED if pd.notna(chosen[name])}
     whole = {name: int(found[name]) for name in ("hidden", "batch_size") if name in found}
     real = {name: float(value) for name, value in found.items() if name not in (*whole, "target")}
-    return replace(base, kind=str(chosen["kind"]), target=str(chosen["target"]), **whole, **real)  # type: ignore[arg-type]
+    return base.with_changes(kind=str(chosen["kind"]), target=str(chosen["target"]), **whole, **real)
 
 
 @contextmanager
@@ -173,9 +175,8 @@ class _NetworkTrial:
         self._base = HeadSettings(epochs=settings.epochs, patience=settings.patience, seed=settings.seed)
 
     def __call__(self, trial: Trial) -> float:
-        config = replace(
-            self._base,
-            target=trial.suggest_categorical("target", ["dollars", "log"]),  # type: ignore[arg-type]
+        config = self._base.with_changes(
+            target=trial.suggest_categorical("target", ["dollars", "log"]),
             learning_rate=trial.suggest_float("learning_rate", 1e-5, 1e-2, log=True),
             hidden=trial.suggest_categorical("hidden", [32, 64, 128, 256, 512]),
             dropout=trial.suggest_float("dropout", 0.0, 0.8),

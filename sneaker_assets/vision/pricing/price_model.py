@@ -23,7 +23,7 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 from upath import UPath
 
-from sneaker_assets import lake
+from sneaker_assets import code_versions, lake
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.backbones.blocks import with_weights
 from sneaker_assets.vision.backbones.weights import WeightsError
@@ -41,8 +41,7 @@ from sneaker_assets.vision.types import Features
 
 logger = logging.getLogger(__name__)
 
-CODE_VERSION = "4"
-"""Raise it when the same inputs would give another model."""
+CODE_VERSION = code_versions.PRICE_MODEL
 
 BACKBONE_FILE = "backbone.safetensors"
 """What of the backbone was trained with the head, in a model that was fine-tuned."""
@@ -143,7 +142,7 @@ def train_price_model(
     """
     if config.kind == "article" and store.manifest.get("keep") != "map":
         raise TrainingError("the article's head takes whole feature maps: materialize image_features with keep: map")
-    folder = models_folder / fingerprint(store, splits, config.as_dict())
+    folder = models_folder / fingerprint(store, splits, config.model_dump())
     if folder.exists():
         logger.info("model %s is already there", folder.name)
         return PriceModel.load(folder), False
@@ -208,7 +207,7 @@ def save_price_model(
         "features": {**store.manifest, "store": store.folder.name},
         "views": store.views,
         "n_features": trained.head.feature_mean.numel(),
-        "head": config.as_dict(),
+        "head": config.model_dump(),
         "rows": {str(split): int(n) for split, n in splits["split"].value_counts().items()},
     }
     metrics = {

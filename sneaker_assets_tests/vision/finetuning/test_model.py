@@ -47,9 +47,10 @@ def test_finetuned_model_is_stored_once_and_prices_stored_and_new_images_alike(
     assert predicted_from_images == pytest.approx(
         model.price(store.gather_views(list(images)[:3], model.views)), rel=0.02
     )
-    nearest = build_similarity_index(model, store, splits.assign(title="t", url="u", label_kind="last")).nearest(
-        similarity_vectors(model, store.gather_views(list(images)[:1], model.views))
+    index = build_similarity_index(
+        UPath(tmp_path / "indexes"), model, store, splits.assign(title="t", url="u", label_kind="last")
     )
+    nearest = index.nearest(similarity_vectors(model, store.gather_views(list(images)[:1], model.views)))
     assert nearest[0]["sha256"].iloc[0] == next(iter(images))
 
 
