@@ -98,7 +98,7 @@ def gan_checkpoints(
     if config.kid_samples and len(images) >= LEAST:
         backbone = load_judging_backbone(config, compute, listing_source)
         judge = Judge.of(images, embedding(backbone, device), config.kid_samples)
-        weights = {"weights": backbone.weights}
+        weights = {"weights": str(backbone.weights)}
     try:
         run = train_gan(images, settings, folder, device, judge)
     except TooFewImagesError as error:
