@@ -1,4 +1,4 @@
-"""A lake with everything that pricing needs; the price of an image is proportional to its brightness."""
+"""A lake with images, features and a champion; the price of each image is proportional to its brightness."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ RIDGE = HeadSettings(kind="ridge")
 
 @dataclass(frozen=True)
 class Champion:
-    """The lake and its content."""
+    """The lake and its contents."""
 
     lake: Lake
     backbone: Backbone
@@ -39,7 +39,7 @@ class Champion:
         return Pricer.load(self.model.folder, None, CPU, champion_index(self.lake))
 
     def train(self, config: HeadSettings) -> tuple[PriceModel, pd.DataFrame]:
-        """Train a model on these rows; returns it with its evaluation metrics."""
+        """Train a model on the lake's rows; returns it and its evaluation metrics."""
         return train(self.lake, self.store, self.splits, config)
 
 

@@ -17,5 +17,5 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture(scope="session")
 def champion(tmp_path_factory: pytest.TempPathFactory) -> Champion:
-    """Shared by all tests of the session; must not be modified."""
+    """A lake with a champion, shared by all tests; read only."""
     return lake_with_champion(tmp_path_factory.mktemp("champion") / "lake")

@@ -88,7 +88,7 @@ def evaluation_metrics(
     yield dg.Output(
         table,
         metadata={
-            "weights": model.weights,
+            "weights": str(model.weights),
             "rmse": rmse_by_split(table),
             "metrics": preview(overall, ["predictor", "split", "n", "rmse", "mae", "median_ape", "r2"]),
             "card": dg.MetadataValue.md(model_card((model.folder / "card.md").read_text(), table, leaks)),
@@ -191,7 +191,7 @@ def finetuned_evaluation(
     table = evaluate(model, predictions, finetuned_price_model.relative_to(here.root).as_posix())
     overall = table[table["group"] == "all"]
     shown = preview(overall, ["predictor", "split", "n", "rmse", "mae", "median_ape", "r2"])
-    return dg.Output(table, metadata={"weights": model.weights, "rmse": rmse_by_split(table), "metrics": shown})
+    return dg.Output(table, metadata={"weights": str(model.weights), "rmse": rmse_by_split(table), "metrics": shown})
 
 
 @dg.asset(

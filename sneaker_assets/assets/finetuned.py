@@ -18,6 +18,7 @@ from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import local_path, write_table
 from sneaker_assets.resources import ComputeResource, LakeResource
+from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.settings import FinetuneSettings, Fit, Target
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ DEFAULT = FinetuneSettings()
 class FinetuneConfig(dg.Config):
     """How the backbone is trained further; the article's two ablations are the first two fields."""
 
-    unfreeze_from: str = Field(
-        default=DEFAULT.unfreeze_from, description="First block that is trained (features.14, layer4); empty: none."
+    unfreeze_from: str | None = Field(
+        default=DEFAULT.unfreeze_from,
+        description="First block to train (features.14, layer4); empty: none; default: the backbone's last stage.",
     )
     freeze_batch_norm: bool = Field(
         default=DEFAULT.freeze_batch_norm, description="Keep the statistics of the batch norms as they were."
@@ -102,7 +104,7 @@ def finetuned_price_model(
     write_table(UPath(scratch / "splits.parquet"), splits)
     job = FinetuneJob(
         backbone=backbone,
-        weights="none" if str(frozen.manifest["weights"]).startswith("random") else "auto",
+        weights=WeightsSource.parse(frozen.manifest["weights"]).choice,
         weights_folder=str(compute.weights_folder) if compute.weights_folder else None,
         device=str(compute.torch_device()),
         splits=str(scratch / "splits.parquet"),

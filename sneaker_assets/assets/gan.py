@@ -98,7 +98,10 @@ def gan_checkpoints(
     judge = None
     if config.judged and len(images) >= LEAST:
         backbone = load_judging_backbone(config, compute, listing_source)
-        judge, weights = Judge.of(images, embedding(backbone, device), config.judged), {"weights": backbone.weights}
+        judge, weights = (
+            Judge.of(images, embedding(backbone, device), config.judged),
+            {"weights": str(backbone.weights)},
+        )
     try:
         run = train_gan(images, settings, folder, device, judge)
     except TooFewImagesError as error:

@@ -110,7 +110,7 @@ def gan_evaluation(
         "generator": folder.relative_to(here.root).as_posix(),
         "epoch": int(trained["epoch"]),
         "backbone": backbone.architecture.name,
-        "weights": backbone.weights,
+        "weights": str(backbone.weights),
     }
     table = found.table.assign(**facts).reindex(columns=column_names("gan_evaluation"))
     shown = here.folder("figures", "gan_evaluation", band)
@@ -119,12 +119,12 @@ def gan_evaluation(
     yield dg.Output(
         table,
         metadata={
-            "weights": backbone.weights,
+            "weights": str(backbone.weights),
             "kid": scores["generated"]["kid"],
             "scores": preview(table, ["population", "n", "kid", "fid", "precision", "recall", "diversity", "close"]),
             **show_figure(shown, "nearest", figures.samples_and_nearest(found.samples, found.nearest, title)),
             **_pictures(folder, shown, generator, device, config.seed),
-            **_curve(shown, history, scores, backbone.weights),
+            **_curve(shown, history, scores, backbone.weights.label),
         },
     )
     yield from _check_results(scores, history, config)
@@ -134,6 +134,7 @@ def _pictures(folder: UPath, shown: UPath, generator: "Generator", device: "torc
     """Metadata: the latest grid of samples, an interpolation in latent space, and an animation of the training."""
     from sneaker_assets.gan.pictures import animation, interpolation
     from sneaker_assets.gan.sampling import image_grid
+    from sneaker_assets.vision.imaging.encoding import png_bytes
 
     grids = sorted((folder / "samples").glob("epoch-*.png"), key=lambda path: path.name)
     frames = [Image.open(io.BytesIO(grid.read_bytes())) for grid in grids]
@@ -142,7 +143,7 @@ def _pictures(folder: UPath, shown: UPath, generator: "Generator", device: "torc
     walk = image_grid(interpolation(generator, device, seed), columns=10)
     return {
         **show_png(shown / "samples.png", grids[-1].read_bytes()),
-        **show_png(shown / "interpolation.png", _png(walk)),
+        **show_png(shown / "interpolation.png", png_bytes(walk)),
         "animation_file": dg.MetadataValue.path(str(animation_file)),
     }
 
@@ -170,12 +171,6 @@ def _check_results(scores: Scores, history: pd.DataFrame, config: GanEvaluationC
         last, best, noise = float(judged["kid"].iloc[-1]), float(judged["kid"].min()), judged["kid_deviation"].iloc[-1]
         limit = config.worst_rise * max(best, 0.0) + float(noise)
         yield check_result(_DIVERGENCE, last <= limit, last_kid=last, best_kid=best)
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format="PNG")
-    return file.getvalue()
 
 
 @dg.asset(

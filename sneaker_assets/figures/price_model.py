@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sneaker_assets.figures.releases import Heat, Picture, draw_heat
 from sneaker_assets.figures.style import BLUE, GREY, ORANGE, dollars, styled
+from sneaker_assets.vision.backbones.weights_source import WeightsSource
 
 
 @styled
@@ -136,7 +137,7 @@ def leaderboard(board: pd.DataFrame) -> Figure:
     axes.barh(rows + 0.2, test, 0.4, xerr=bounds, ecolor="black", capsize=3, color=BLUE, label="test")
     axes.axvline(board["mean_test_rmse"].iloc[0], color=ORANGE, linestyle="--", label="test, mean of training prices")
     standing = board["standing"].where(board["standing"] != "challenger", "")
-    further = np.where(board["weights"].str.contains("fine-tuned"), " fine-tuned", "")
+    further = board["weights"].map(lambda text: " fine-tuned" if WeightsSource.parse(text).fine_tuned_from else "")
     named = zip(board["backbone"] + further, standing, strict=True)
     names = [f"{backbone} {of_it}".strip() for backbone, of_it in named]
     axes.set(title="Error by model", xlabel="RMSE (US dollars)", yticks=rows, yticklabels=names)

@@ -18,12 +18,11 @@ from torch import Tensor
 from upath import UPath
 
 from sneaker_assets.errors import SneakerError
+from sneaker_assets.vision.imaging.crops import on_white
 
 UInt8Array = npt.NDArray[np.uint8]
 Picture = str | os.PathLike[str] | UPath
 """Where a picture lies, on this machine or in a bucket."""
-
-WHITE = (255, 255, 255)
 
 
 class TooFewImagesError(SneakerError, ValueError):
@@ -48,7 +47,7 @@ def load_square_images(paths: Sequence[Picture], size: int) -> UInt8Array:
 
 def square(picture: Image.Image, size: int) -> UInt8Array:
     """Fit a picture into a square of ``size`` pixels, centred on its own background colour: uint8 [size, size, 3]."""
-    picture = _on_white(picture)
+    picture = on_white(picture)
     background = background_colour(np.asarray(picture))
     return np.asarray(ImageOps.pad(picture, (size, size), Image.Resampling.BICUBIC, color=background))
 
@@ -90,9 +89,3 @@ def _load(path: Picture, size: int) -> UInt8Array:
             return square(picture, size)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} is no picture that decodes ({error})") from error
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, WHITE), picture.convert("RGBA")).convert("RGB")

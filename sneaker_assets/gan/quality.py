@@ -21,7 +21,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from sneaker_assets.gan import precision_recall as manifold
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array
 from sneaker_assets.vision.backbones.backbone import Backbone
-from sneaker_assets.vision.features.extractor import extract
+from sneaker_assets.vision.features.extractor import FeatureExtractor
 
 SIDE = 128
 """Pixels a side at which the backbone sees real images and samples alike."""
@@ -93,10 +93,11 @@ class Judge:
 
 def embedding(backbone: Backbone, device: torch.device) -> Embed:
     """What turns images into the backbone's average-pooled features, as FID and KID have them of Inception."""
+    extract = FeatureExtractor(backbone, device)
 
     def embed(images: UInt8Array) -> Tensor:
         batches = (_enlarged(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
-        features = [batch["plain"].cpu() for batch in extract(backbone, batches, device)]
+        features = [extract(batch)[0].cpu() for batch in batches]
         averages, _maxima = torch.cat(features).chunk(2, dim=1)
         return averages
 

@@ -6,7 +6,6 @@ is in a checkpoint is ``state``'s concern.
 """
 
 import hashlib
-import io
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from sneaker_assets.gan.state import GanState
 from sneaker_assets.lake import LakeError, read_json, write_bytes, write_json, write_table
 from sneaker_assets.torch_utils import checkpoint
 from sneaker_assets.torch_utils.checkpoint import Checkpoint, CheckpointError
+from sneaker_assets.vision.imaging.encoding import png_bytes
 
 if TYPE_CHECKING:
     from sneaker_assets.gan.quality import Judge
@@ -73,15 +73,14 @@ def keep(state: GanState, known: dict[str, Any], folder: UPath, judge: "Judge | 
     Raises:
         LakeError: they cannot be written; the checkpoints before stay.
     """
-    png = io.BytesIO()
-    image_grid(state.samples(), columns=8).save(png, "PNG")
+    grid = png_bytes(image_grid(state.samples(), columns=8))
     if judge is not None:
         quality = judge(sample(state.averaged, len(judge.real), SEED_OF_JUDGED, state.device))
         state.history[-1] |= quality
         logger.info("epoch %d: KID %.4f, its deviation %.4f", state.epoch, quality["kid"], quality["kid_deviation"])
     kept = Checkpoint(state.epoch, state.step, state.tensors(), state.history, known)
     with _or_no_room(folder):
-        write_bytes(grid_of(folder / "generator", state.epoch), png.getvalue())
+        write_bytes(grid_of(folder / "generator", state.epoch), grid)
         checkpoint.save(folder / "checkpoints", kept, best=best_epoch(state.history))
 
 

@@ -96,16 +96,17 @@ class TuningSettings:
 class FinetuneSettings:
     """How a backbone is trained further together with its head.
 
-    ``unfreeze_from`` is the first block that is trained (``features.14``; none where it is empty). Where ``copies`` is
-    0, pictures are augmented anew each epoch and go through the whole network; else the blocks below see that many
-    augmented copies of each picture once, and the copies are kept. ``rotation`` is in degrees; ``colour`` is a share of
+    ``unfreeze_from`` is the first block that is trained (``features.14``; empty: none; None: the architecture's
+    default). Where ``copies`` is 0, pictures are augmented anew each epoch and go through the whole network; else the
+    blocks below see that many augmented copies of each picture once, and the copies are kept. ``rotation`` is in
+    degrees; ``colour`` is a share of
     brightness, contrast and saturation. ``warm_up`` is a share of all steps. ``micro_batch`` is what goes through the
     network at once; ``batch_size`` is what a step counts, over all processes. ``bfloat16`` is taken where the device is
     made for it. Where it is ``mixed``, a kernel ridge is fitted to the trained network's features afterwards, and its
     prices are mixed with those of the head that was trained along.
     """
 
-    unfreeze_from: str = "features.14"
+    unfreeze_from: str | None = None
     freeze_batch_norm: bool = True
     fit: Fit = "trim"
     height: int | None = None

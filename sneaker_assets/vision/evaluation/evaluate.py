@@ -65,7 +65,7 @@ def evaluate(model: PriceModel, predictions: pd.DataFrame, models_root: str) -> 
     Returns:
         ``tables.EvaluationMetrics``; a split without rows has none.
     """
-    identity = {"backbone": model.backbone, "weights": model.weights, "model": models_root}
+    identity = {"backbone": model.backbone, "weights": str(model.weights), "model": models_root}
     rows = [identity | row for row in (*_overall(predictions), *_by_group(predictions))]
     return pd.DataFrame(rows, columns=list(EvaluationMetrics.to_schema().columns))
 

@@ -17,6 +17,7 @@ from upath import UPath
 from sneaker_assets.market.backtest import with_verdict
 from sneaker_assets.tables import ReleaseReplay
 from sneaker_assets.vision.backbones.backbone import load_backbone
+from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.features.extractor import update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.conformal import LEAST_PRICE, conformal_interval
@@ -43,8 +44,8 @@ def complete(
     if all(set(images) <= set(store.index(view)["sha256"]) for view in store.views or ("plain",)):
         return
     made = store.manifest
-    random = str(made["weights"]).startswith("random")
-    backbone = load_backbone(made["backbone"], "none" if random else "auto", weights_folder)
+    source = WeightsSource.parse(made["weights"])
+    backbone = load_backbone(made["backbone"], source.choice, weights_folder)
     height, width = made["frame"]
     settings = FeatureSettings(made["fit"], height, width, made["keep"], mirrored="mirrored" in store.views)
     update_store(store, backbone, images, device, settings=settings)

@@ -22,10 +22,11 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.torch_utils.distributed import Ranks
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
-from sneaker_assets.vision.backbones.blocks import split_at, trained_names, with_weights
+from sneaker_assets.vision.backbones.blocks import default_unfreeze_from, split_at, trained_names, with_weights
+from sneaker_assets.vision.backbones.weights_source import HEAD
 from sneaker_assets.vision.features.extractor import frame_of, open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
-from sneaker_assets.vision.finetuning.activation_cache import Inputs, precision_of, prepare_inputs
+from sneaker_assets.vision.finetuning.activation_cache import Inputs, prepare_inputs
 from sneaker_assets.vision.finetuning.decoded_cache import keep_frames, open_frames
 from sneaker_assets.vision.finetuning.finetune import Finetuning, autocast, begin_network, run_name
 from sneaker_assets.vision.finetuning.state import PriceNetwork
@@ -80,17 +81,17 @@ class FinetuneJob:
             FileNotFoundError: the pictures were not decoded into ``scratch``.
             TrainingError: there is no such block, or too few rows.
         """
-        device, settings, scratch = torch.device(self.device), self.settings, Path(self.scratch)
-        backbone, splits = self.open_backbone(), lake.read_table(UPath(self.splits))
+        device, scratch, backbone = torch.device(self.device), Path(self.scratch), self.open_backbone()
+        settings, splits = resolve_settings(self.settings, backbone), lake.read_table(UPath(self.splits))
         rows = split_rows(splits["price"].to_numpy(dtype=float), splits["split"].to_numpy(dtype=str))
         frames = open_frames(scratch, splits["sha256"], frame_of(backbone, settings.features))
-        split = split_at(backbone, settings.unfreeze_from)
+        split = split_at(backbone, settings.unfreeze_from or "")
         inputs = prepare_inputs(
             frames, splits["sha256"].tolist(), backbone, split, settings, folder=scratch, device=device
         )
         name = run_name(inputs, rows, settings, {"backbone": backbone.fingerprint})
         upper = split.upper.to(device)
-        precision = precision_of(device, backbone, settings)
+        precision = backbone.precision(device, allow_bfloat16=settings.bfloat16)
         ready = scratch / f"head-{name}.safetensors"
         if not ready.exists():
             features = _plain_features(upper.eval(), inputs, len(splits), device, precision)
@@ -118,6 +119,13 @@ def _first_head(features: NDArray[np.float32], rows: Rows, settings: FinetuneSet
     sides[rows.train], sides[rows.validation] = "train", "validation"
     config = replace(head_config(settings), epochs=10, batch_size=128, learning_rate=3e-4, patience=3)
     return train_head(features[None], rows.prices.double().numpy(), sides, config).head
+
+
+def resolve_settings(settings: FinetuneSettings, backbone: Backbone) -> FinetuneSettings:
+    """The settings with the architecture's default block where they name none."""
+    if settings.unfreeze_from is not None:
+        return settings
+    return FinetuneSettings(**{**settings.as_dict(), "unfreeze_from": default_unfreeze_from(backbone)})
 
 
 def head_config(settings: FinetuneSettings) -> HeadSettings:
@@ -161,24 +169,25 @@ def finetune_price_model(
         TrainingError: it cannot be trained.
         UnreadableImageError: an image does not decode.
     """
-    shaped = {name: value for name, value in job.settings.as_dict().items() if name != "micro_batch"}
+    backbone, device = job.open_backbone(), torch.device(job.device)
+    settings = resolve_settings(job.settings, backbone)
+    shaped = {name: value for name, value in settings.as_dict().items() if name != "micro_batch"}
     folder = models_folder / fingerprint(frozen, splits, {"finetune": shaped})
     if folder.exists():
         logger.info("model %s is already there", folder.name)
         return PriceModel.load(folder), False
-    backbone, device = job.open_backbone(), torch.device(job.device)
     frozen.check({"fingerprint": backbone.fingerprint})
-    keep_frames(Path(job.scratch), images, frame_of(backbone, job.settings.features))
+    keep_frames(Path(job.scratch), images, frame_of(backbone, settings.features))
     training, name = job.begin()
     if launch is not None:
         launch(job)
     # What other processes trained is in their last checkpoint, and goes on from there: it is at its end.
     done = training.run(UPath(job.checkpoints) / name, name)
-    tuned, weights = _tuned_backbone(backbone, job.settings, done.network)
-    store = open_store(frozen.folder.parent.parent, tuned, job.settings.features)
-    update_store(store, tuned, images, device, settings=job.settings.features)
-    trained, config = done.head, head_config(job.settings)
-    if job.settings.mixed:
+    tuned, weights = _tuned_backbone(backbone, settings, done.network)
+    store = open_store(frozen.folder.parent.parent, tuned, settings.features)
+    update_store(store, tuned, images, device, settings=settings.features)
+    trained, config = done.head, head_config(settings)
+    if settings.mixed:
         config = replace(config, kind="mixed")
         trained = _with_its_kernel(trained, store, splits, config)
     validation = splits[splits["split"] == "validation"]
@@ -205,7 +214,7 @@ def _tuned_backbone(
     backbone: Backbone, settings: FinetuneSettings, network: PriceNetwork
 ) -> tuple[Backbone, dict[str, torch.Tensor]]:
     """The backbone with what was trained put back into it, and that part alone by its names there."""
-    names = trained_names(backbone, settings.unfreeze_from)
+    names = trained_names(backbone, settings.unfreeze_from or "")
     trained = {names[name]: tensor.detach().cpu().contiguous() for name, tensor in network.upper.state_dict().items()}
-    start = settings.unfreeze_from or "its head"
-    return with_weights(backbone, trained, f"{backbone.weights}, fine-tuned from {start} on"), trained
+    source = replace(backbone.weights, fine_tuned_from=settings.unfreeze_from or HEAD)
+    return with_weights(backbone, trained, source), trained

@@ -15,7 +15,7 @@ from upath import UPath
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
-from sneaker_assets.vision.backbones.blocks import named_blocks, split_at, trained_names, with_weights
+from sneaker_assets.vision.backbones.blocks import split_at
 from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.features.extractor import open_store
 from sneaker_assets.vision.features.store import FeatureStore
@@ -26,7 +26,6 @@ from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_m
 from sneaker_assets.vision.finetuning.state import PriceNetwork
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.heads.training_rows import Rows, split_rows
-from sneaker_assets.vision.imaging.augmentation import augment, draw
 from sneaker_assets.vision.imaging.decoding import Frame
 from sneaker_assets.vision.pricing.price_model import price_images
 from sneaker_assets.vision.pricing.similarity_index import build_similarity_index, similarity_vectors
@@ -66,11 +65,11 @@ class Trying:
         self.scratch, self.frames, self.hashes, self.rows = shown
 
     def inputs(self, settings: FinetuneSettings = SETTINGS) -> Inputs:
-        split = split_at(self.backbone, settings.unfreeze_from)
+        split = split_at(self.backbone, settings.unfreeze_from or "")
         return prepare_inputs(self.frames, self.hashes, self.backbone, split, settings, folder=self.scratch, device=CPU)
 
     def begin(self, settings: FinetuneSettings = SETTINGS) -> Finetuning:
-        inputs, upper = self.inputs(settings), split_at(self.backbone, settings.unfreeze_from).upper
+        inputs, upper = self.inputs(settings), split_at(self.backbone, settings.unfreeze_from or "").upper
         torch.manual_seed(0)
         head = build_head(HeadSettings(hidden=settings.hidden, dropout=settings.dropout), 2560)
         with torch.inference_mode():
@@ -91,52 +90,6 @@ def trying(backbone: Backbone, shown: tuple[Path, Frames, list[str], Rows], tmp_
 def same(one: nn.Module, other: nn.Module) -> bool:
     others = other.state_dict()
     return all(torch.equal(tensor, others[name]) for name, tensor in one.state_dict().items())
-
-
-@pytest.mark.parametrize("name", ["vgg16", "resnet18", "densenet121", "mobilenet_v2"])
-def test_a_backbone_taken_apart_at_any_block_is_the_same_network(name: str) -> None:
-    backbone = load_backbone(name, "none")
-    blocks = named_blocks(backbone)
-    images = torch.rand(1, 3, 64, 64)
-    with torch.inference_mode():
-        whole = backbone.network(images)
-        for block in [*list(blocks)[:: max(1, len(blocks) // 3)], ""]:
-            split = split_at(backbone, block)
-            assert torch.allclose(split.upper(split.lower(images)), whole, rtol=1e-3, atol=1e-3), block
-
-
-def test_an_unknown_block_is_an_error_that_lists_those_there_are(backbone: Backbone) -> None:
-    assert len(split_at(backbone, "features.17").upper) == 2
-    assert len(split_at(backbone, "features").upper) == 19
-    with pytest.raises(TrainingError, match=r"mobilenet_v2 has no block 'layer9' .*choose one of features.0, .*18"):
-        split_at(backbone, "layer9")
-
-
-def test_trained_blocks_go_back_to_where_they_were_taken_from(backbone: Backbone) -> None:
-    split = split_at(backbone, "features.17")
-    names = trained_names(backbone, "features.17")
-    with torch.no_grad():
-        for parameter in split.upper.parameters():
-            parameter.add_(0.01)
-    trained = {names[name]: tensor for name, tensor in split.upper.state_dict().items()}
-    other = with_weights(backbone, trained, "fine-tuned")
-    assert other.fingerprint != backbone.fingerprint
-    images = torch.rand(1, 3, 64, 64)
-    with torch.inference_mode():
-        expected = split.upper.eval()(split.lower(images))
-        assert torch.allclose(other.network(images), expected, rtol=1e-3, atol=1e-3)
-        assert not torch.allclose(backbone.network(images), expected, rtol=1e-3, atol=1e-3)
-
-
-def test_what_is_done_to_a_picture_depends_on_epoch_and_place_alone() -> None:
-    images = torch.randint(0, 256, (4, 3, 16, 24), dtype=torch.uint8)
-    drawn = draw(SETTINGS, 3, 4)
-    together = augment(images, drawn, SETTINGS)
-    assert together.dtype == torch.uint8
-    assert torch.equal(together[2:], augment(images[2:], drawn[2:], SETTINGS))
-    assert not torch.equal(together, augment(images, draw(SETTINGS, 4, 4), SETTINGS))
-    plain = dataclasses.replace(SETTINGS, flip=False, rotation=0.0, colour=0.0)
-    assert torch.equal(augment(images, drawn, plain), images)
 
 
 def test_it_learns_and_keeps_the_average_of_its_best_epoch(trying: Trying) -> None:
@@ -185,14 +138,14 @@ def test_a_damaged_or_foreign_checkpoint_is_named_and_the_one_before_it_used(
     cut.write_bytes(cut.read_bytes()[:-10])
     with caplog.at_level(logging.INFO):
         assert same(trying.run().network, whole.network)
-    assert "epoch-0003 is damaged" in caplog.text or "is not what was written" in caplog.text
+    assert "epoch-0003 is damaged" in caplog.text
     assert "going on after epoch 2" in caplog.text
     caplog.clear()
     state = json.loads((newest / "state.json").read_text())
     (newest / "state.json").write_text(json.dumps({**state, "run": "another"}))
     with caplog.at_level(logging.INFO):
         assert same(trying.run().network, whole.network)
-    assert "epoch-0003 is of another network, other rows or other settings" in caplog.text
+    assert "epoch-0003 belongs to another network, other rows or other settings" in caplog.text
     assert before.exists()
 
 
