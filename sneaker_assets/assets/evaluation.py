@@ -17,11 +17,8 @@ from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResour
 
 
 class EvaluationConfig(dg.Config):
-    """Threshold of the check against the champion, and number of explained predictions."""
+    """Number of explained predictions."""
 
-    champion_margin: float = Field(
-        default=0.05, ge=0, description="Maximum excess of the validation RMSE over the champion's, as a share of it."
-    )
     n_explained: int = Field(
         default=3, ge=0, description="Number of the best and of the worst test predictions shown with heat maps."
     )
