@@ -149,6 +149,7 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
             outcomes.append(run_stage(stage, instance))
             console.print(f"  [green]done[/green] in {outcomes[-1].seconds:.1f} s")
 
+    ListingSourceResource().check()
     LakeResource().open().check_writable()
     with dg.DagsterInstance.get() as instance:
         follow(stages(arguments))
@@ -261,15 +262,34 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     head, gan = HeadSettings(), GanSettings()
     parser.add_argument("--weights", default="auto", choices=get_args(WeightsChoice), help="default: %(default)s")
     parser.add_argument("--head", default=head.kind, choices=get_args(HeadKind), help="default: %(default)s")
-    for name, settings, field, description in (
-        ("--epochs", head, "epochs", "of the price model"),
-        ("--gan-epochs", gan, "epochs", "of each GAN, for which the default wants a GPU"),
-        ("--gan-width", gan, "generator_width", "channels of both networks"),
-        ("--gan-batch-size", gan, "batch_size", "images per step"),
-    ):
-        default = getattr(settings, field)
-        text = f"{description}; default: {default}"
-        parser.add_argument(name, type=option(type(settings), field), default=default, metavar="N", help=text)
+    parser.add_argument(
+        "--epochs",
+        type=option(HeadSettings, "epochs"),
+        default=head.epochs,
+        metavar="N",
+        help="of the price model; default: %(default)s",
+    )
+    parser.add_argument(
+        "--gan-epochs",
+        type=option(GanSettings, "epochs"),
+        default=gan.epochs,
+        metavar="N",
+        help="of each GAN; default: %(default)s, for a GPU",
+    )
+    parser.add_argument(
+        "--gan-width",
+        type=option(GanSettings, "generator_width"),
+        default=gan.generator_width,
+        metavar="N",
+        help="channels of both networks; default: %(default)s",
+    )
+    parser.add_argument(
+        "--gan-batch-size",
+        type=option(GanSettings, "batch_size"),
+        default=gan.batch_size,
+        metavar="N",
+        help="images per step; default: %(default)s",
+    )
     parser.add_argument(
         "--gan-learning-rate",
         type=option(GanSettings, "generator_lr"),
