@@ -4,13 +4,16 @@ Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags
 """
 
 import base64
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
-from matplotlib.figure import Figure
 from upath import UPath
 
 from sneaker_assets import figures, lake, tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Metadata = dict[str, dg.MarkdownMetadataValue | dg.PathMetadataValue]
 
@@ -46,7 +49,7 @@ def preview(frame: pd.DataFrame, columns: list[str] | None = None, rows: int = 1
     return dg.MetadataValue.md(shown.to_markdown(index=False, floatfmt=",.2f"))
 
 
-def show_figure(folder: UPath, name: str, figure: Figure) -> Metadata:
+def show_figure(folder: UPath, name: str, figure: "Figure") -> Metadata:
     """Keep a figure as ``<folder>/<name>.png`` and show a thumbnail of it, so that the event log stays small."""
     return show_png(folder / f"{name}.png", figures.to_png(figure))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sneaker_assets.figures.releases import ShoeOnPaper
+from sneaker_assets.figures.releases import ShoePanel
 from sneaker_assets.lake import Lake
 from sneaker_assets.market.fees import Fees
 from sneaker_assets.vision.explain.attribution import heat_maps
@@ -28,7 +28,7 @@ def on_paper(
     *,
     retail: float | None,
     fees: Fees,
-) -> ShoeOnPaper:
+) -> ShoePanel:
     """All of it for a figure; a similar shoe whose picture is no longer in the lake is left out.
 
     Args:
@@ -47,7 +47,7 @@ def on_paper(
         except UnreadableImageError:
             continue
         similar.append((picture, f"${shoe.price:,.0f}\n{_short(str(shoe.title))}"))
-    return ShoeOnPaper(pixels, heat, title, sentences(priced, retail, fees), similar)
+    return ShoePanel(pixels, heat, title, sentences(priced, retail, fees), similar)
 
 
 def explain_predictions(
