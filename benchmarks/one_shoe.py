@@ -32,7 +32,7 @@ from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings
 from sneaker_assets.vision.evaluation.leaderboard import rank_models
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.pricing.price_model import train_price_model
-from sneaker_assets.vision.pricing.similarity_index import keep_similar
+from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
 from sneaker_assets.vision.settings import HeadSettings
 
 MOST_SECONDS = 5.0
@@ -109,7 +109,7 @@ def make_lake(lake: Lake, name: str, weights: Path | None) -> None:
     model, _ = train_price_model(lake.folder("models", name), store, splits, HeadSettings(kind="ridge"))
     folder = model.folder.relative_to(lake.root).as_posix()
     scores = evaluate(model, predict_listings(model, store, splits), folder)
-    keep_similar(model, store, shoes)
+    build_similarity_index(model, store, shoes)
     board = rank_models(lake, scores, splits, before=None, margin=0.02, now=datetime.now(UTC))
     write_table(lake.table("model_leaderboard"), board)
 

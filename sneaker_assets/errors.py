@@ -1,11 +1,18 @@
-"""What is said of any error: its message in one line. The errors themselves live where they are raised."""
+"""The base class of every error that this package raises, and one-line error messages."""
 
 
-def one_line(error: BaseException, most: int | None = None) -> str:
-    """An error's message without line breaks, or its name where it has none.
+class SneakerError(Exception):
+    """Base class of the package's own errors; its message is one line that says what is wrong and what to do.
+
+    Subclasses also derive from the built-in error that fits (``ValueError``, ``OSError``, ...).
+    """
+
+
+def one_line(error: BaseException, max_length: int | None = None) -> str:
+    """An error's message on one line, or the name of its class where it has no message.
 
     Args:
-        error: any error.
-        most: characters after which the message is cut.
+        error: Any error.
+        max_length: Number of characters after which the message is cut; None for no limit.
     """
-    return (" ".join(str(error).split()) or type(error).__name__)[:most]
+    return (" ".join(str(error).split()) or type(error).__name__)[:max_length]

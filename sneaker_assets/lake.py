@@ -16,10 +16,11 @@ from typing import Any
 import pandas as pd
 from upath import UPath
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.scratch import REPLACED, scratch
 
 
-class LakeError(OSError):
+class LakeError(SneakerError, OSError):
     """The lake cannot be read or written; the message says which path and what to do."""
 
 

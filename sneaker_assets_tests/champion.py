@@ -15,7 +15,7 @@ from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
 from sneaker_assets.vision.pricing.pricer import Pricer
-from sneaker_assets.vision.pricing.similarity_index import keep_similar
+from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
 from sneaker_assets.vision.settings import HeadSettings
 from sneaker_assets_tests.builders import NOON, listings, store_pictures
 
@@ -62,7 +62,7 @@ def lake_with_champion(root: Path) -> Champion:
     table = listings([1000 * value for value in brightness.values()]).assign(sha256=names, twin_group=names)
     splits = assign_splits(table)
     model, metrics = train(lake, store, splits, RIDGE)
-    keep_similar(model, store, table)
+    build_similarity_index(model, store, table)
     board = rank_models(lake, metrics, splits, before=None, margin=0.02, now=NOON)
     write_table(lake.table("model_leaderboard"), board)
     return Champion(lake, backbone, store, table, splits, model)

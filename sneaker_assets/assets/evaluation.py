@@ -73,7 +73,7 @@ def evaluation_metrics(
     from sneaker_assets.vision.explain.report_figures import explain_predictions
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.pricer import Pricer
-    from sneaker_assets.vision.pricing.similarity_index import keep_similar
+    from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
 
     here = lake.open()
     pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
@@ -81,7 +81,7 @@ def evaluation_metrics(
     kinds = clean_listings[["site", "product_id", "label_kind"]]
     rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
     predictions = predict_listings(model, store, rows)
-    keep_similar(model, store, clean_listings)
+    build_similarity_index(model, store, clean_listings)
     table = evaluate(model, predictions, price_model.relative_to(here.root).as_posix())
     drawn = predictions.rename(columns={"model": "predicted"})
     folder = here.folder("figures", "evaluation_metrics", context.partition_key)
@@ -197,14 +197,14 @@ def finetuned_evaluation(
     from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings, rmse_by_split
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.price_model import PriceModel
-    from sneaker_assets.vision.pricing.similarity_index import keep_similar
+    from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
 
     here = lake.open()
     model = PriceModel.load(finetuned_price_model)
     store = FeatureStore.open(here.folder("features", model.backbone, model.config["features"]["store"]))
     kinds = clean_listings[["site", "product_id", "label_kind"]]
     rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
-    keep_similar(model, store, clean_listings)
+    build_similarity_index(model, store, clean_listings)
     predictions = predict_listings(model, store, rows)
     table = evaluate(model, predictions, finetuned_price_model.relative_to(here.root).as_posix())
     overall = table[table["group"] == "all"]

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dagster._utils.schedules import is_valid_cron_string
 
+from sneaker_assets.errors import SneakerError
 
-class SettingError(ValueError):
+
+class SettingError(SneakerError, ValueError):
     """A setting cannot be used; the message names it and says what it must be."""
 
 

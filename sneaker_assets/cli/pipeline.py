@@ -20,6 +20,7 @@ from rich.table import Table
 from sneaker_assets.assets.partitions import band_partitions, release_partitions, site_partitions
 from sneaker_assets.automation.sensors import RUN_KEY_TAG, run_key
 from sneaker_assets.definitions import defs
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.gan.settings import RECIPE_NAMES
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
@@ -29,7 +30,7 @@ from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettin
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-class StageError(RuntimeError):
+class StageError(SneakerError, RuntimeError):
     """A stage failed; the message is the failure's own."""
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sneaker_assets.crawl.settings import FetchSettings
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.market.fees import Fees, FeesError, known_fees, parse_fees
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ QUICK = FetchSettings(delay=0.0, attempts=2, hold_cap=10.0, timeout=10.0, deadli
 """How an address is fetched: whoever waits for an answer does not wait as long as a crawl may."""
 
 
-class InputError(ValueError):
+class InputError(SneakerError, ValueError):
     """What was named cannot be priced; the message is one line that says why."""
 
 

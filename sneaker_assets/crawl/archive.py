@@ -15,7 +15,7 @@ import pandas as pd
 from sneaker_assets.crawl.images import ImageRecord, collect_images, store_image, stored_images
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.report import CrawlReport
-from sneaker_assets.errors import one_line
+from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.lake import Lake
 from sneaker_assets.sites.money import amount
 from sneaker_assets.tables import LabelKind, Observations
@@ -23,7 +23,7 @@ from sneaker_assets.tables import LabelKind, Observations
 logger = logging.getLogger(__name__)
 
 
-class ArchiveError(ValueError):
+class ArchiveError(SneakerError, ValueError):
     """The archive cannot be read; the message is one line that says what to do."""
 
 

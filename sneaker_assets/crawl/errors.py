@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from sneaker_assets.errors import SneakerError
 
-class FetchError(OSError):
+
+class FetchError(SneakerError, OSError):
     """One address could not be fetched; the message names it and says why in one line."""
 
 
@@ -15,7 +17,7 @@ class ForeignAddressError(FetchError):
     """The address lies outside the site, or inside somebody's own network; it is never asked."""
 
 
-class CrawlStopped(RuntimeError):  # noqa: N818 - an answer to respect, no failure
+class CrawlStopped(SneakerError, RuntimeError):  # noqa: N818 - an answer to respect, no failure
     """The crawl of a site must not go on; what was fetched before stays valid."""
 
 

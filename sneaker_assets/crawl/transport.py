@@ -25,12 +25,14 @@ from requests.utils import default_headers
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from sneaker_assets.errors import SneakerError
 
-class TookTooLong(Exception):  # noqa: N818 - no OSError, which urllib3 would wrap
+
+class TookTooLong(SneakerError):  # noqa: N818 - no OSError, which urllib3 would wrap
     """The exchange was not over at its deadline."""
 
 
-class PrivateAddress(Exception):  # noqa: N818 - no OSError, which urllib3 would wrap
+class PrivateAddress(SneakerError):  # noqa: N818 - no OSError, which urllib3 would wrap
     """A name leads to an address that is not public."""
 
 

@@ -17,6 +17,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from upath import UPath
 
+from sneaker_assets.errors import SneakerError
+
 UInt8Array = npt.NDArray[np.uint8]
 Picture = str | os.PathLike[str] | UPath
 """Where a picture lies, on this machine or in a bucket."""
@@ -24,7 +26,7 @@ Picture = str | os.PathLike[str] | UPath
 WHITE = (255, 255, 255)
 
 
-class TooFewImagesError(ValueError):
+class TooFewImagesError(SneakerError, ValueError):
     """There are not enough images to learn from or to compare; the message says how many there are and it takes."""
 
 

@@ -30,7 +30,7 @@ from sneaker_assets.torch_utils.checkpoint import Checkpoint, CheckpointError
 if TYPE_CHECKING:
     from sneaker_assets.gan.quality import Judge
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SEED_OF_JUDGED = 1
 """Of the noise whose pictures are judged; the fixed noise of the grids is the training's own."""
@@ -78,7 +78,7 @@ def keep(state: GanState, known: dict[str, Any], folder: UPath, judge: "Judge | 
     if judge is not None:
         quality = judge(sample(state.averaged, len(judge.real), SEED_OF_JUDGED, state.device))
         state.history[-1] |= quality
-        log.info("epoch %d: KID %.4f, its deviation %.4f", state.epoch, quality["kid"], quality["kid_deviation"])
+        logger.info("epoch %d: KID %.4f, its deviation %.4f", state.epoch, quality["kid"], quality["kid_deviation"])
     kept = Checkpoint(state.epoch, state.step, state.tensors(), state.history, known)
     with _or_no_room(folder):
         write_bytes(grid_of(folder / "generator", state.epoch), png.getvalue())
@@ -115,7 +115,7 @@ def _best_weights(state: GanState, checkpoints: UPath) -> tuple[int, dict[str, T
         try:
             return best, state.averaged_of(checkpoint.load(checkpoint.path_of(checkpoints, best)).tensors)
         except CheckpointError as error:
-            log.warning("%s; the generator is that of the last epoch", error)
+            logger.warning("%s; the generator is that of the last epoch", error)
     return state.epoch, state.averaged_of(state.tensors())
 
 

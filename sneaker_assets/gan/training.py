@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 from upath import UPath
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.gan import run
 from sneaker_assets.gan.augment import shifted
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array, to_network
@@ -33,13 +34,13 @@ from sneaker_assets.torch_utils.checkpoint import Checkpoint
 if TYPE_CHECKING:
     from sneaker_assets.gan.quality import Judge
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 NARROW = 32
 """Channels up to which a network's step is too short to share among threads."""
 
 
-class GanDiverged(RuntimeError):  # noqa: N818 - an outcome of training, as StopIteration is one of iterating
+class GanDiverged(SneakerError, RuntimeError):  # noqa: N818 - an outcome of training, as StopIteration is one of iterating
     """A loss or a weight is no longer a number; the last good checkpoint is kept."""
 
 
@@ -174,16 +175,16 @@ def _resume(state: GanState, last: Checkpoint, known: dict[str, Any], folder: UP
             "train in another folder, delete this one, or go back to its settings"
         ) from error
     state.epoch, state.step, state.history = last.epoch, last.step, last.history
-    log.info("goes on from epoch %d in %s", state.epoch, folder)
+    logger.info("goes on from epoch %d in %s", state.epoch, folder)
     if last.known["run"] != known["run"]:
-        log.warning("%s was trained on other images or with other settings until now", folder)
+        logger.warning("%s was trained on other images or with other settings until now", folder)
 
 
 def _train(state: GanState, images: Tensor, known: dict[str, Any], folder: UPath, judge: "Judge | None") -> None:
     config = state.config
     size = min(config.batch_size, len(images))
     if size < config.batch_size:
-        log.warning("%d images are fewer than a batch of %d: every step takes them all", size, config.batch_size)
+        logger.warning("%d images are fewer than a batch of %d: every step takes them all", size, config.batch_size)
     to_see = (config.epochs - state.epoch) * (len(images) // size) * size
     started, first = time.monotonic(), state.step
 
@@ -195,7 +196,7 @@ def _train(state: GanState, images: Tensor, known: dict[str, Any], folder: UPath
             f"discriminator loss {discriminator_loss:.3f}, {speed:.0f} images/s"
         )
 
-    progress = Progress(log, "images seen", of=to_see, more=words)
+    progress = Progress(logger, "images seen", of=to_see, more=words)
     while state.epoch < config.epochs:
         _train_epoch(state, images, size, progress)
         if state.epoch % config.checkpoint_every == 0 or state.epoch == config.epochs:

@@ -14,6 +14,7 @@ from importlib import resources
 import pandas as pd
 import requests
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.tables import FxRates
 
 ECB_HISTORY = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist.zip"
@@ -24,7 +25,7 @@ _TIMEOUT = (10, 30)
 _TIME = pd.DatetimeTZDtype("us", "UTC")
 
 
-class RatesError(ValueError):
+class RatesError(SneakerError, ValueError):
     """The reference rates cannot be fetched or read; the message says why."""
 
 

@@ -13,6 +13,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sneaker_assets.errors import SneakerError
+
 
 @dataclass(frozen=True, slots=True)
 class Fees:
@@ -36,7 +38,7 @@ class Fees:
 DEFAULT_FEES: Mapping[str, Fees] = {"stockx": Fees()}
 
 
-class FeesError(ValueError):
+class FeesError(SneakerError, ValueError):
     """What was set are no fees; the message says how they are written."""
 
 

@@ -4,6 +4,7 @@ import hashlib
 
 import pandas as pd
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.market.currency import DOLLAR, rates_at
 from sneaker_assets.tables import Releases
 
@@ -12,7 +13,7 @@ _ANNOUNCED_PRICES = ("retail", "list")
 """Kinds of price that a site itself sets before a release; asks and bids move by the hour and announce nothing."""
 
 
-class ReleaseError(LookupError):
+class ReleaseError(SneakerError, LookupError):
     """A release is not, or no longer, what its key says; the message names it."""
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from upath import UPath
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import ImageProperties
 from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE, Box, enlarge, find_content_box, on_white
@@ -31,7 +32,7 @@ _ANGLES = np.outer(np.arange(_WAVES), np.arange(_SIDE) + 0.5) * np.pi / _SIDE
 _COSINES: NDArray[np.float32] = np.cos(_ANGLES).astype(np.float32)
 
 
-class PictureError(OSError):
+class PictureError(SneakerError, OSError):
     """An image of the lake is missing or no longer decodes; the message names it."""
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.tables import LabelKind
 
 
-class PageError(ValueError):
+class PageError(SneakerError, ValueError):
     """A page that should list products and could not be read; the message names adapter, url and generations tried."""
 
 

@@ -17,15 +17,16 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 from upath import UPath
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import new_folder, read_json
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 KEPT = 2
 """Checkpoints that stay beside the best: the newest, and the one before it should the newest be damaged."""
 
 
-class CheckpointError(ValueError):
+class CheckpointError(SneakerError, ValueError):
     """A checkpoint cannot be read; the message names its folder and what is wrong."""
 
 
@@ -105,7 +106,7 @@ def latest(folder: UPath) -> Checkpoint | None:
         try:
             return load(path)
         except CheckpointError as error:
-            log.warning("%s; the checkpoint before it is used", error)
+            logger.warning("%s; the checkpoint before it is used", error)
     return None
 
 

@@ -19,8 +19,10 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sneaker_assets.errors import SneakerError
 
-class RankError(RuntimeError):
+
+class RankError(SneakerError, RuntimeError):
     """The other ranks did not come, or went; the message says what to do."""
 
 

@@ -9,11 +9,13 @@ timm's models: https://huggingface.co/docs/timm
 from dataclasses import dataclass
 from typing import Literal
 
+from sneaker_assets.errors import SneakerError
+
 Library = Literal["torchvision", "timm"]
 Colour = tuple[float, float, float]
 
 
-class UnknownBackboneError(ValueError):
+class UnknownBackboneError(SneakerError, ValueError):
     """No backbone has that name; the message lists those known."""
 
 

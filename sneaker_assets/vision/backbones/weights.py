@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sneaker_assets.errors import one_line
+from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.vision.backbones.architectures import Architecture
 from sneaker_assets.vision.backbones.torchvision_models import torchvision_models
 
@@ -21,7 +21,7 @@ _LEGACY_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """The published DenseNet weights call a layer ``norm.1`` that torchvision's network calls ``norm1``."""
 
 
-class WeightsError(RuntimeError):
+class WeightsError(SneakerError, RuntimeError):
     """The weights cannot be had or do not fit; the message says what to do."""
 
 
@@ -47,7 +47,7 @@ def read_weights(file: Path) -> dict[str, Tensor]:
         # Mapped where the file's format allows it: nine tenths of VGG16's are a classifier that is thrown away.
         state = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zipfile(file))
     except (RuntimeError, SafetensorError, EOFError, OSError, UnpicklingError) as error:
-        raise WeightsError(f"{file} is no state dict that can be read ({one_line(error, most=200)})") from error
+        raise WeightsError(f"{file} is no state dict that can be read ({one_line(error, max_length=200)})") from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise WeightsError(f"{file} holds no state dict: save model.state_dict() alone, names to tensors")
     return state
@@ -89,7 +89,7 @@ def download_weights(architecture: Architecture, folder: Path | None) -> dict[st
         name, file = architecture.name, url.rsplit("/", 1)[-1]
         rename = "" if file.startswith(f"{name}-") else f" as {name}-imagenet.pth"
         raise WeightsError(
-            f"the ImageNet weights of {name} cannot be downloaded ({one_line(error, most=200)}): put {file} from {url} "
+            f"the ImageNet weights of {name} cannot be downloaded ({one_line(error, max_length=200)}): put {file} from {url} "
             f"into {wanted}{rename}, or train without them with the setting weights: none"
         ) from error
     return state

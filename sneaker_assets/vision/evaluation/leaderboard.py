@@ -15,6 +15,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import Leaderboard
 from sneaker_assets.vision.backbones.backbone import count_parameters
@@ -28,7 +29,7 @@ PREVIOUS = "previous"
 _IDENTITY = ["backbone", "weights", "model"]
 
 
-class ChampionError(ValueError):
+class ChampionError(SneakerError, ValueError):
     """No champion can be chosen as asked; the message says why and what to do."""
 
 

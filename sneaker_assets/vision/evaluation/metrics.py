@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sneaker_assets.errors import SneakerError
+
 Prices = NDArray[np.float64]
 
 RESAMPLES = 500
 
 
-class NoTestRowsError(ValueError):
+class NoTestRowsError(SneakerError, ValueError):
     """There is no row to judge a model by; the message says what to do."""
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from upath import UPath
 
 from sneaker_assets import lake
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.vision.settings import VIEWS, View
 from sneaker_assets.vision.types import Features
 
@@ -27,7 +28,7 @@ CODE_VERSION = "4"
 _INDEX = ["sha256", "part", "row", "seconds"]
 
 
-class StoreError(RuntimeError):
+class StoreError(SneakerError, RuntimeError):
     """The store does not hold what is asked of it; the message says what to do."""
 
 

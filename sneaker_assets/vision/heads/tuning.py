@@ -27,6 +27,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.progress import Progress
 from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.heads.networks import build_head
@@ -57,7 +58,7 @@ WARM_UP = 2
 """Epochs that every trial is given."""
 
 
-class StudyError(RuntimeError):
+class StudyError(SneakerError, RuntimeError):
     """The study cannot be worked on; the message says why and what to do."""
 
 

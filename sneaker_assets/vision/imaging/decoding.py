@@ -17,6 +17,7 @@ from PIL import Image
 from torch.nn import functional
 from upath import UPath
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.vision.imaging.crops import on_white, trim
 from sneaker_assets.vision.settings import Fit
 
@@ -24,7 +25,7 @@ Pixels = NDArray[np.uint8]
 WHITE = (255, 255, 255)
 
 
-class UnreadableImageError(ValueError):
+class UnreadableImageError(SneakerError, ValueError):
     """An image of the lake no longer decodes; the message names it."""
 
 

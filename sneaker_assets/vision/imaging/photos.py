@@ -57,7 +57,7 @@ def read_photo(source: Path | bytes, frame: Frame) -> Pixels:
     except UnreadableImageError:
         raise
     except Exception as error:  # a decoder may fail on hostile bytes in any way
-        raise UnreadableImageError(f"does not decode: {one_line(error, most=200)}") from error
+        raise UnreadableImageError(f"does not decode: {one_line(error, max_length=200)}") from error
     if (pixels >= 255 - TOLERANCE).all():
         raise UnreadableImageError("is blank: there is no shoe on it")
     return pixels

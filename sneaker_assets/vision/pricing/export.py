@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from upath import UPath
 
 from sneaker_assets import lake
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.vision.backbones.backbone import Backbone
 from sneaker_assets.vision.features.extractor import Normalise, maps_of, summarise
 from sneaker_assets.vision.heads.networks import EnsembleBody, KernelBody
@@ -34,7 +35,7 @@ TOLERANCE = 1e-3
 """Greatest relative difference of a price that is let pass."""
 
 
-class ExportError(RuntimeError):
+class ExportError(SneakerError, RuntimeError):
     """The model cannot be exported, or what was exported prices otherwise; the message says what to do."""
 
 

@@ -12,16 +12,17 @@ import pandas as pd
 import torch
 from upath import UPath
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.vision.backbones.backbone import Backbone
 from sneaker_assets.vision.features.extractor import extract
 from sneaker_assets.vision.heads.conformal import LEAST_PRICE
 from sneaker_assets.vision.imaging.decoding import Frame, Pixels
 from sneaker_assets.vision.pricing.price_model import PriceModel, same_backbone
-from sneaker_assets.vision.pricing.similarity_index import SimilarShoes, load_similar, looks
+from sneaker_assets.vision.pricing.similarity_index import SimilarityIndex, load_similarity_index, similarity_vectors
 
 
-class NoChampionError(LookupError):
+class NoChampionError(SneakerError, LookupError):
     """There is no model to price with; the message says what to do."""
 
 
@@ -30,8 +31,8 @@ class PricedPicture:
     """What a picture's shoe is expected to sell for, US dollars: in 90 % of cases between ``low`` and ``high``.
 
     A price is at least ``LEAST_PRICE``: a model that was shown what it cannot know may say less than nothing.
-    ``similar`` holds the most similar shoes, as :meth:`similar.SimilarShoes.nearest` gives them; no rows where no index
-    was kept beside the model.
+    ``similar`` holds the most similar shoes, as :meth:`similar.SimilarityIndex.nearest` gives them; no rows where no
+    index was kept beside the model.
     """
 
     price: float
@@ -52,7 +53,7 @@ class Pricer:
     model: PriceModel
     backbone: Backbone
     device: torch.device
-    known: SimilarShoes | None
+    known: SimilarityIndex | None
 
     @classmethod
     def load(cls, folder: UPath, weights_folder: Path | None, device: torch.device) -> "Pricer":
@@ -65,7 +66,7 @@ class Pricer:
         if not (folder / "config.json").exists():
             raise NoChampionError(f"the model {folder} is no longer there: materialize price_model again")
         model = PriceModel.load(folder)
-        return cls(model, same_backbone(model, weights_folder), device, load_similar(model))
+        return cls(model, same_backbone(model, weights_folder), device, load_similarity_index(model))
 
     @property
     def frame(self) -> Frame:
@@ -83,7 +84,11 @@ class Pricer:
             features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
             prices = np.maximum(self.model.price(features), LEAST_PRICE)
             low, high = interval.around(prices)
-            similar = self.known.nearest(looks(self.model, features)) if self.known else [pd.DataFrame()] * len(prices)
+            similar = (
+                self.known.nearest(similarity_vectors(self.model, features))
+                if self.known
+                else [pd.DataFrame()] * len(prices)
+            )
             yield [
                 PricedPicture(*of_one)
                 for of_one in zip(prices.tolist(), low.tolist(), high.tolist(), similar, strict=True)

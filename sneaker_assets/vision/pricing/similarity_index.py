@@ -1,8 +1,7 @@
-"""The shoes that a picture resembles most, by the features that its price comes from.
+"""Nearest-neighbour index of the known shoes, by cosine similarity of the features that a model prices.
 
-Their index is a folder beside the model, ``similar/``: ``index.faiss`` (exact inner products of unit vectors, which are
-cosines) and ``shoes.parquet`` (what each of its rows is). Features are compared as the model's head sees them, with the
-training rows' mean and deviation taken out.
+The index is a folder beside the model, ``similar/``: ``index.faiss`` (exact inner products of unit vectors) and
+``shoes.parquet`` (one row per vector).
 
 faiss: https://github.com/facebookresearch/faiss/wiki
 """
@@ -26,79 +25,105 @@ from sneaker_assets.vision.pricing.price_model import PriceModel
 from sneaker_assets.vision.types import Features
 
 COUNT = 5
+"""Neighbours returned by default."""
+
 _COLUMNS = ["title", "site", "product_id", "url", "price", "label_kind", "sha256"]
 
-# torch and faiss bring an OpenMP each: one thread searches these few vectors, and none of the others' waits for it.
+# torch and faiss each bring their own OpenMP runtime; a single thread keeps the two pools from competing.
 faiss.omp_set_num_threads(1)
 
 
 @dataclass(frozen=True)
-class SimilarShoes:
-    """Known shoes by their looks; ``shoes`` has a row for each vector of ``index``."""
+class SimilarityIndex:
+    """Exact cosine index over known shoes.
+
+    Attributes:
+        index: faiss ``IndexFlatIP`` of unit vectors.
+        shoes: One row per vector: title, site, product_id, url, price (US dollars), label_kind, sha256.
+    """
 
     index: Any
     shoes: pd.DataFrame
 
     def nearest(self, vectors: NDArray[np.float32], count: int = COUNT) -> list[pd.DataFrame]:
-        """The most similar shoes of each picture, the most similar first.
+        """The most similar shoes for each query, in descending order of similarity.
 
         Args:
-            vectors: float32 [n, D] of :func:`looks`.
-            count: How many of each, at most.
+            vectors: float32 [n, D] from :func:`similarity_vectors`.
+            count: Maximum number of neighbours per query.
 
         Returns:
-            One table a picture: title, site, product_id, url, price (US dollars), label_kind, sha256 and ``similarity``
-            (cosine, -1 to 1).
+            One table per query with the columns of ``shoes`` and ``similarity`` (cosine, -1 to 1).
         """
         cosines, rows = self.index.search(np.ascontiguousarray(vectors), min(count, len(self.shoes)))
         return [
-            self.shoes.iloc[of_one].assign(similarity=near).reset_index(drop=True)
-            for of_one, near in zip(rows, cosines, strict=True)
+            self.shoes.iloc[neighbours].assign(similarity=similarity).reset_index(drop=True)
+            for neighbours, similarity in zip(rows, cosines, strict=True)
         ]
 
 
-def looks(model: PriceModel, features: Features) -> NDArray[np.float32]:
-    """What pictures are compared by: unit vectors float32 [N, D'] of features float32 [views, N, D]."""
+def similarity_vectors(model: PriceModel, features: Features) -> NDArray[np.float32]:
+    """Unit vectors whose inner products are the cosine similarities of images.
+
+    Features are averaged over views and standardised with the mean and standard deviation of the model's training rows.
+
+    Args:
+        model: The model whose head standardises the features.
+        features: float32 [views, N, D].
+
+    Returns:
+        float32 [N, D'], where D' is D, or the number of channels where the features are whole feature maps.
+    """
     head = model.head
     standardised = (torch.from_numpy(features).mean(0) - head.feature_mean) / head.feature_deviation
-    vectors: NDArray[np.float32] = functional.normalize(_without_place(standardised, model)).numpy()
+    vectors: NDArray[np.float32] = functional.normalize(_pooled(standardised, model)).numpy()
     return vectors
 
 
-def _without_place(standardised: Tensor, model: PriceModel) -> Tensor:
-    """A whole map is averaged over its places: small, and the same shoe further left is the same shoe."""
+def _pooled(standardised: Tensor, model: PriceModel) -> Tensor:
+    """Whole feature maps averaged over positions, so that similarity does not depend on where the shoe is."""
     if model.config["features"]["keep"] != "map":
         return standardised
     return standardised.reshape(len(standardised), -1, MAP_SIDE**2).mean(2)
 
 
-def keep_similar(model: PriceModel, store: FeatureStore, listings: pd.DataFrame) -> SimilarShoes:
-    """The index of these listings beside the model, one vector a shoe; built anew where the listings have changed.
+def build_similarity_index(model: PriceModel, store: FeatureStore, listings: pd.DataFrame) -> SimilarityIndex:
+    """Index the shoes in ``listings``, one vector per group of near duplicates, and store it beside the model.
+
+    The stored index is returned unchanged where it already covers exactly these shoes.
 
     Args:
-        model: The model.
-        store: Features of all images of ``listings``.
-        listings: ``tables.CleanListings``; twins are represented by the first of them.
+        model: The model whose features are compared.
+        store: Features of every image in ``listings``.
+        listings: ``tables.CleanListings``; the first listing of each ``twin_group`` represents the group.
+
+    Returns:
+        The index, with one row of ``shoes`` per group.
+
+    Raises:
+        StoreError: an image has no features.
+        LakeError: the model's folder cannot be written.
     """
     shoes = listings.drop_duplicates("twin_group", ignore_index=True)[_COLUMNS]
-    if (known := load_similar(model)) is not None and known.shoes.astype(object).equals(shoes.astype(object)):
-        return known
-    vectors = looks(model, store.gather_views(shoes["sha256"].tolist()))
+    stored = load_similarity_index(model)
+    if stored is not None and stored.shoes.astype(object).equals(shoes.astype(object)):
+        return stored
+    vectors = similarity_vectors(model, store.gather_views(shoes["sha256"].tolist()))
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     with lake.new_folder(_folder(model)) as scratch:
         (scratch / "index.faiss").write_bytes(faiss.serialize_index(index).tobytes())
         shoes.to_parquet(scratch / "shoes.parquet", index=False)
-    return SimilarShoes(index, shoes)
+    return SimilarityIndex(index, shoes)
 
 
-def load_similar(model: PriceModel) -> SimilarShoes | None:
-    """The index beside the model, or None where none was built yet."""
+def load_similarity_index(model: PriceModel) -> SimilarityIndex | None:
+    """The index stored beside the model, or None where none has been built."""
     folder = _folder(model)
     if not (folder / "shoes.parquet").exists():
         return None
     index = faiss.deserialize_index(np.frombuffer((folder / "index.faiss").read_bytes(), dtype=np.uint8))
-    return SimilarShoes(index, lake.read_table(folder / "shoes.parquet"))
+    return SimilarityIndex(index, lake.read_table(folder / "shoes.parquet"))
 
 
 def _folder(model: PriceModel) -> UPath:

@@ -29,7 +29,7 @@ from sneaker_assets.vision.heads.training_rows import Rows, split_rows
 from sneaker_assets.vision.imaging.augmentation import augment, draw
 from sneaker_assets.vision.imaging.decoding import Frame
 from sneaker_assets.vision.pricing.price_model import price_images
-from sneaker_assets.vision.pricing.similarity_index import keep_similar, looks
+from sneaker_assets.vision.pricing.similarity_index import build_similarity_index, similarity_vectors
 from sneaker_assets.vision.settings import FinetuneSettings, HeadSettings
 from sneaker_assets_tests.builders import listings, store_pictures
 
@@ -265,7 +265,7 @@ def test_what_comes_of_it_is_a_price_model_like_any_other(backbone: Backbone, tm
         assert "of the network's price" in (model.folder / "card.md").read_text()
     fresh = price_images(model, list(images.values())[:3], None, CPU)
     assert fresh == pytest.approx(model.price(store.gather_views(list(images)[:3], model.views)), rel=0.02)
-    nearest = keep_similar(model, store, splits.assign(title="t", url="u", label_kind="last")).nearest(
-        looks(model, store.gather_views(list(images)[:1], model.views))
+    nearest = build_similarity_index(model, store, splits.assign(title="t", url="u", label_kind="last")).nearest(
+        similarity_vectors(model, store.gather_views(list(images)[:1], model.views))
     )
     assert nearest[0]["sha256"].iloc[0] == next(iter(images))

@@ -17,7 +17,11 @@ from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.imaging.decoding import Pixels, read_image
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
 from sneaker_assets.vision.pricing.pricer import NoChampionError, Pricer, champion_folder
-from sneaker_assets.vision.pricing.similarity_index import keep_similar, load_similar, looks
+from sneaker_assets.vision.pricing.similarity_index import (
+    build_similarity_index,
+    load_similarity_index,
+    similarity_vectors,
+)
 from sneaker_assets.vision.settings import HeadKind, HeadSettings, Keep
 from sneaker_assets_tests.builders import drawn_shoe
 from sneaker_assets_tests.champion import CPU, Champion
@@ -43,8 +47,8 @@ def test_a_picture_is_priced_with_its_interval_and_the_shoes_it_resembles(champi
 
 
 def test_the_nearest_are_those_that_a_plain_product_finds(champion: Champion) -> None:
-    vectors = looks(champion.model, champion.store.gather_views(champion.listings["sha256"].tolist()))
-    known = load_similar(champion.model)
+    vectors = similarity_vectors(champion.model, champion.store.gather_views(champion.listings["sha256"].tolist()))
+    known = load_similarity_index(champion.model)
     assert known is not None
     for row, found in enumerate(known.nearest(vectors[:10])):
         expected = np.argsort(-(vectors @ vectors[row]))[:5]
@@ -56,7 +60,7 @@ def test_the_nearest_are_those_that_a_plain_product_finds(champion: Champion) ->
 def test_places_of_a_whole_map_do_not_count_and_of_what_was_pooled_there_are_none(keep: Keep, width: int) -> None:
     head = build_head(HeadSettings(kind="ridge"), 98)
     model = PriceModel(UPath("nowhere"), head, {"features": {"keep": keep}})
-    vectors = looks(model, np.random.default_rng(0).normal(size=(2, 3, 98)).astype(np.float32))
+    vectors = similarity_vectors(model, np.random.default_rng(0).normal(size=(2, 3, 98)).astype(np.float32))
     assert vectors.shape == (3, width)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1)
 
@@ -65,19 +69,19 @@ def test_twins_are_one_shoe_and_a_few_shoes_are_few(champion: Champion) -> None:
     model = dataclasses.replace(champion.model, folder=champion.lake.root / "elsewhere")
     few = champion.listings.head(4)
     twins = few.assign(twin_group=["a", "a", "b", "c"], title=["first", "second", "third", "fourth"])
-    known = keep_similar(model, champion.store, twins)
-    (found,) = known.nearest(looks(model, champion.store.gather_views(few["sha256"].head(1).tolist())))
+    known = build_similarity_index(model, champion.store, twins)
+    (found,) = known.nearest(similarity_vectors(model, champion.store.gather_views(few["sha256"].head(1).tolist())))
     assert sorted(found["title"]) == ["first", "fourth", "third"]
     built = (model.folder / "similar" / "index.faiss").stat().st_mtime_ns
-    keep_similar(model, champion.store, twins)
+    build_similarity_index(model, champion.store, twins)
     assert (model.folder / "similar" / "index.faiss").stat().st_mtime_ns == built, "nothing has changed"
 
 
 def test_new_listings_join_the_known_shoes(champion: Champion) -> None:
     model = dataclasses.replace(champion.model, folder=champion.lake.root / "growing")
-    keep_similar(model, champion.store, champion.listings.head(4))
-    keep_similar(model, champion.store, champion.listings.head(9))
-    known = load_similar(model)
+    build_similarity_index(model, champion.store, champion.listings.head(4))
+    build_similarity_index(model, champion.store, champion.listings.head(9))
+    known = load_similarity_index(model)
     assert known is not None
     assert known.shoes["sha256"].tolist() == champion.listings["sha256"].head(9).tolist()
     assert known.index.ntotal == 9
