@@ -117,6 +117,7 @@ def gan_evaluation(
 
 def _pictures(folder: UPath, shown: UPath, generator: "Generator", device: "torch.device", seed: int) -> Metadata:
     """The newest grid, a walk through the noise, and the training as an animation, kept and shown."""
+    from sneaker_assets.gan.images import to_png
     from sneaker_assets.gan.pictures import animation, interpolation
     from sneaker_assets.gan.sampling import image_grid
 
@@ -127,7 +128,7 @@ def _pictures(folder: UPath, shown: UPath, generator: "Generator", device: "torc
     walk = image_grid(interpolation(generator, device, seed), columns=10)
     return {
         **show_png(shown / "samples.png", grids[-1].read_bytes()),
-        **show_png(shown / "interpolation.png", _png(walk)),
+        **show_png(shown / "interpolation.png", to_png(walk)),
         "animation_file": dg.MetadataValue.path(str(film)),
     }
 
@@ -155,12 +156,6 @@ def _judge(scores: Scores, history: pd.DataFrame, config: GanEvaluationConfig) -
         last, best, noise = float(judged["kid"].iloc[-1]), float(judged["kid"].min()), judged["kid_deviation"].iloc[-1]
         bearable = config.worst_rise * max(best, 0.0) + float(noise)
         yield check_result(_DIVERGENCE, last <= bearable, last_kid=last, best_kid=best)
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format="PNG")
-    return file.getvalue()
 
 
 @dg.asset(group_name="gan", kinds={"pandas", "parquet"}, owners=OWNERS, metadata=column_schema("gan_colour_comparison"))

@@ -4,7 +4,6 @@ sneaker-generate --band cheap -n 64 --seed 7 out/
 """
 
 import argparse
-import io
 import math
 import os
 import sys
@@ -15,6 +14,7 @@ import torch
 from PIL import Image
 from upath import UPath
 
+from sneaker_assets.gan.images import to_png
 from sneaker_assets.gan.sampling import image_grid, load_generator, sample
 from sneaker_assets.lake import Lake, read_json, write_bytes
 
@@ -55,16 +55,10 @@ def generate(generator: UPath, n: int, seed: int, out: UPath) -> UPath:
     """
     images = sample(load_generator(generator), n, seed, torch.device("cpu"))
     for number, image in enumerate(images, start=1):
-        write_bytes(out / f"{number:04d}.png", _png(Image.fromarray(image)))
+        write_bytes(out / f"{number:04d}.png", to_png(Image.fromarray(image)))
     grid = out / "grid.png"
-    write_bytes(grid, _png(image_grid(images, columns=math.ceil(math.sqrt(n)))))
+    write_bytes(grid, to_png(image_grid(images, columns=math.ceil(math.sqrt(n)))))
     return grid
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format="PNG")
-    return file.getvalue()
 
 
 def _count(text: str) -> int:
