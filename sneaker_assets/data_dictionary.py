@@ -1,4 +1,4 @@
-"""The data dictionary: every table and column of the lake in Markdown, made of the schemas and of nothing else.
+"""Generate the data dictionary ``TABLES.md`` from the table schemas.
 
 python -m sneaker_assets.data_dictionary > TABLES.md
 """
@@ -13,13 +13,13 @@ from sneaker_assets.tables import SCHEMAS, Table
 _INTRODUCTION = """\
 # Tables
 
-What lies in the lake, one table an asset. Made from [tables/](sneaker_assets/tables/) by `make docs`; a test fails
-where the two differ.
+The tables of the lake, one per asset. Generated from [sneaker_assets/tables](sneaker_assets/tables/) by `make docs`; a
+test fails if this file is out of date.
 """
 
 
 def markdown() -> str:
-    """The whole dictionary."""
+    """The data dictionary in Markdown: one section per table, one row per column."""
     return "\n".join([_INTRODUCTION, *(line for name, table in SCHEMAS.items() for line in _section(name, table))])
 
 
@@ -29,21 +29,21 @@ def _section(name: str, table: type[Table]) -> Iterator[str]:
     yield f"{' '.join((table.__doc__ or '').split())}\n"
     if schema.unique:
         yield f"Unique: {', '.join(f'`{column}`' for column in schema.unique)}.\n"
-    yield "| column | type | what | rules |\n|---|---|---|---|"
+    yield "| column | type | description | constraints |\n|---|---|---|---|"
     for column in schema.columns.values():
-        yield f"| `{column.name}` | {_type(column)} | {column.description} | {', '.join(_rules(column))} |"
+        yield f"| `{column.name}` | {_type(column)} | {column.description} | {', '.join(_constraints(column))} |"
     yield ""
 
 
 def _type(column: Column) -> str:
-    """The column's dtype; pandas has several names for text, by what is installed."""
+    """Dtype of a column; pandas names its string dtype differently depending on version and installed libraries."""
     name = str(column.dtype)
     return "text" if name.startswith("str") else name
 
 
-def _rules(column: Column) -> Iterator[str]:
+def _constraints(column: Column) -> Iterator[str]:
     if column.nullable:
-        yield "may be missing"
+        yield "nullable"
     if column.unique:
         yield "unique"
     for check in column.checks:

@@ -26,7 +26,7 @@ class Cleaned:
     """What :func:`clean` gives, as tables.
 
     ``listings`` is ``tables.CleanListings``, ``removed`` is ``tables.RemovedListings``; together they are the listings
-    that were given. ``fences`` is ``tables.PriceFences``, ``conflicts`` is ``tables.TwinConflicts``.
+    that were given. ``fences`` is ``tables.PriceFences``, ``conflicts`` is ``tables.LabelConflicts``.
     """
 
     listings: pd.DataFrame

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from sneaker_assets.tables import TwinConflicts
+from sneaker_assets.tables import LabelConflicts
 
 Resolution = Literal["median", "drop"]
 
@@ -21,12 +21,12 @@ def find_conflicts(listings: pd.DataFrame, tolerance: float = 0.10, resolution: 
         resolution: What is to become of them.
 
     Returns:
-        ``tables.TwinConflicts``, the widest spread first.
+        ``tables.LabelConflicts``, the widest spread first.
     """
     prices = listings[listings["price"].notna()].groupby("twin_group", as_index=False)["price"]
     groups = prices.agg(n="size", lowest="min", median="median", highest="max")
     groups = groups.assign(spread=groups["highest"] / groups["lowest"] - 1, resolution=resolution)
-    apart: pd.DataFrame = groups.loc[groups["spread"] > tolerance, list(TwinConflicts.to_schema().columns)]
+    apart: pd.DataFrame = groups.loc[groups["spread"] > tolerance, list(LabelConflicts.to_schema().columns)]
     return apart.sort_values(["spread", "twin_group"], ascending=[False, True], ignore_index=True)
 
 
@@ -35,7 +35,7 @@ def agreed_prices(listings: pd.DataFrame, conflicts: pd.DataFrame) -> pd.Series:
 
     Args:
         listings: ``tables.Listings`` with prices.
-        conflicts: ``tables.TwinConflicts`` of them.
+        conflicts: ``tables.LabelConflicts`` of them.
 
     Returns:
         US dollars, of the index of ``listings``: the group's median where that is the resolution, missing where the

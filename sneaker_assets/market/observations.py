@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sneaker_assets.market.currency import rates_at
-from sneaker_assets.tables import DEAREST, PriceObservations
+from sneaker_assets.tables import MAX_PRICE, PriceObservations
 
 _SEEN = ["site", "product_id", "observed_at", "label_kind", "size", "amount", "currency"]
 
@@ -66,7 +66,7 @@ def _problems(history: pd.DataFrame, price: pd.Series, currencies: set[str]) -> 
             "there is no rate of " + currency.astype(object).fillna("").astype(str),
         ),
         (history["fx_rate"].isna(), "there is no rate as old as the price"),
-        (price > DEAREST, f"more than {DEAREST:,.0f} US dollars is no price of a shoe"),
+        (price > MAX_PRICE, f"more than {MAX_PRICE:,.0f} US dollars is no price of a shoe"),
     ]
     problem = pd.Series(None, index=history.index, dtype=object)
     for holds, reason in reversed(reasons):

@@ -1,15 +1,15 @@
-"""The schema of every table in the lake, one pandera model each.
+"""Schemas of all tables in the lake, one pandera model each.
 
-Validation before a write, the column schema that Dagster shows and the README's data dictionary all come from here.
-How a table is stored is ``lake``'s concern; how its rows come about is the domain's.
+Tables are validated against them before they are written; the column schemas in Dagster's UI and the data dictionary
+(``TABLES.md``) are generated from them.
 
 pandera: https://pandera.readthedocs.io/en/stable/dataframe_models.html
 """
 
 from sneaker_assets.tables.base import (
-    DEAREST,
     FENCE_METHODS,
     LABEL_KINDS,
+    MAX_PRICE,
     REMOVAL_REASONS,
     RESOLUTIONS,
     SPLITS,
@@ -19,13 +19,13 @@ from sneaker_assets.tables.base import (
 )
 from sneaker_assets.tables.data_set import (
     CleanListings,
+    LabelConflicts,
     Listings,
     PriceFences,
     PriceStatistics,
     RemovedListings,
     Splits,
     TrainedRows,
-    TwinConflicts,
 )
 from sneaker_assets.tables.generators import GanColourComparison, GanEvaluation
 from sneaker_assets.tables.models import (
@@ -51,7 +51,7 @@ SCHEMAS: dict[str, type[Table]] = {
     "clean_listings": CleanListings,
     "removed_listings": RemovedListings,
     "price_fences": PriceFences,
-    "twin_conflicts": TwinConflicts,
+    "twin_conflicts": LabelConflicts,
     "splits": Splits,
     "trained_rows": TrainedRows,
     "price_statistics": PriceStatistics,
@@ -69,12 +69,12 @@ SCHEMAS: dict[str, type[Table]] = {
     "prediction_backtest": Backtest,
     "release_replay": ReleaseReplay,
 }
-"""Asset name to the schema of the table it writes."""
+"""Schema of the table that each asset writes, by asset name."""
 
 __all__ = [
-    "DEAREST",
     "FENCE_METHODS",
     "LABEL_KINDS",
+    "MAX_PRICE",
     "PREDICTORS",
     "REMOVAL_REASONS",
     "RESOLUTIONS",
@@ -89,6 +89,7 @@ __all__ = [
     "GanEvaluation",
     "ImageProperties",
     "Images",
+    "LabelConflicts",
     "LabelKind",
     "Leaderboard",
     "LeakReport",
@@ -108,5 +109,4 @@ __all__ = [
     "Timestamp",
     "TrainedRows",
     "TunedHyperparameters",
-    "TwinConflicts",
 ]

@@ -1,4 +1,4 @@
-"""What all tables share: their settings, and the values that several of them name."""
+"""Base class of all tables, and values that several of them share."""
 
 from typing import Annotated, Literal, get_args
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 LabelKind = Literal["average_sale", "last_sale", "lowest_ask", "highest_bid", "list", "sale", "retail", "unknown"]
-"""What a price means; ``list`` is the shop's own price, ``sale`` its reduced one, ``unknown`` was never said."""
+"""Meaning of a price; ``list`` is the shop's regular price, ``sale`` its reduced one, ``unknown`` is not stated."""
 
 LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
 SPLITS = ("train", "validation", "test")
@@ -14,17 +14,17 @@ FENCE_METHODS = ("iqr", "modified_z", "fixed_cap")
 RESOLUTIONS = ("median", "drop")
 REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree")
 
-DEAREST = 10_000_000.0
-"""US dollars; no shoe was ever sold for as much, so a price beyond it was misread."""
+MAX_PRICE = 10_000_000.0
+"""US dollars; higher than any known sale of a shoe, so that a higher price must be a parsing error."""
 
 Timestamp = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 
 
 class Table(pa.DataFrameModel):
-    """What all tables share: no unknown column, columns in order, values converted to their dtype."""
+    """Base class of all tables: no unknown columns, fixed column order, values coerced to their dtype."""
 
     class Config:
-        """pandera's settings for every table."""
+        """Settings of pandera that apply to every table."""
 
         strict = True
         ordered = True
