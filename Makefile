@@ -65,6 +65,7 @@ bench: env
 
 docs: env
 	$(BIN)/python -m sneaker_assets.data_dictionary > TABLES.md
+	$(BIN)/python -m sneaker_assets.data_dictionary --columns > sneaker_assets/tables/columns.json
 
 lock: env
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \

@@ -24,23 +24,21 @@ def column_schema(asset: str) -> dict[str, dg.TableSchema]:
     """The columns of the table that an asset of this name writes, as its definition's metadata."""
     columns = [
         dg.TableColumn(
-            name,
-            type=str(column.dtype),
+            column.name,
+            type=column.dtype,
             description=column.description,
             constraints=dg.TableColumnConstraints(
-                nullable=column.nullable,
-                unique=column.unique,
-                other=[str(check.error or check.name) for check in column.checks],
+                nullable=column.nullable, unique=column.unique, other=list(column.checks)
             ),
         )
-        for name, column in tables.SCHEMAS[asset].to_schema().columns.items()
+        for column in tables.columns_of(asset)
     ]
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
 def column_names(asset: str) -> list[str]:
     """The columns of that table, in order."""
-    return list(tables.SCHEMAS[asset].to_schema().columns)
+    return [column.name for column in tables.columns_of(asset)]
 
 
 def preview(frame: pd.DataFrame, columns: list[str] | None = None, rows: int = 10) -> dg.MarkdownMetadataValue:

@@ -2,16 +2,8 @@
 
 import pandera.pandas as pa
 
-from sneaker_assets.tables.base import (
-    FENCE_METHODS,
-    LABEL_KINDS,
-    MAX_PRICE,
-    REMOVAL_REASONS,
-    RESOLUTIONS,
-    SPLITS,
-    Table,
-    Timestamp,
-)
+from sneaker_assets.tables.base import Table, Timestamp
+from sneaker_assets.tables.values import FENCE_METHODS, LABEL_KINDS, MAX_PRICE, REMOVAL_REASONS, RESOLUTIONS, SPLITS
 
 
 class Listings(Table):

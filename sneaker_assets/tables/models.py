@@ -3,10 +3,7 @@
 import pandera.pandas as pa
 
 from sneaker_assets.tables.base import Table, Timestamp
-
-PREDICTORS = ("model", "mean", "median", "site_median", "nearest_neighbour")
-
-STANDINGS = ("champion", "challenger", "former", "set aside")
+from sneaker_assets.tables.values import PREDICTORS, STANDINGS
 
 
 class EvaluationMetrics(Table):

@@ -2,7 +2,8 @@
 
 import pandera.pandas as pa
 
-from sneaker_assets.tables.base import LABEL_KINDS, MAX_PRICE, Table, Timestamp
+from sneaker_assets.tables.base import Table, Timestamp
+from sneaker_assets.tables.values import LABEL_KINDS, MAX_PRICE
 
 
 class Releases(Table):
