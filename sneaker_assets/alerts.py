@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import requests
 from upath import UPath
 
 from sneaker_assets.lake import Lake, read_json, write_bytes, write_json
@@ -113,6 +112,8 @@ class Outbox:
 
 def _post(webhook: str, alert: Mapping[str, Any]) -> str | None:
     """Why the webhook did not take it, or None; only its host is named, since its path may be a secret."""
+    import requests
+
     host = urlsplit(webhook).netloc.rpartition("@")[2]
     try:
         with requests.post(webhook, json=alert, timeout=TIMEOUT, allow_redirects=False, stream=True) as response:

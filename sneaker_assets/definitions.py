@@ -1,28 +1,11 @@
-"""The one Definitions object, assembled from the folders beside it."""
+"""The Definitions object that Dagster loads: all assets, checks, jobs, schedules, sensors and resources."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-from sneaker_assets.assets import (
-    backtest,
-    data_set,
-    evaluation,
-    explanation,
-    export,
-    features,
-    finetuned,
-    gan,
-    gan_evaluation,
-    listings,
-    price_model,
-    prices,
-    releases,
-    scrapes,
-    training_snapshot,
-    tuning,
-)
+from sneaker_assets import assets
 from sneaker_assets.automation.alerts import alert_sensors
 from sneaker_assets.automation.conditions import condition_sensor, with_conditions
 from sneaker_assets.automation.jobs import JOBS
@@ -31,34 +14,15 @@ from sneaker_assets.automation.sensors import release_sensor
 from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.resources import ComputeResource, LakeIOManager, LakeResource, ListingSourceResource
 
-STAGES = [
-    scrapes,
-    prices,
-    listings,
-    data_set,
-    features,
-    price_model,
-    training_snapshot,
-    tuning,
-    finetuned,
-    evaluation,
-    explanation,
-    export,
-    gan,
-    gan_evaluation,
-    releases,
-    backtest,
-]
-
 
 def build_definitions(
     resource_overrides: Mapping[str, Any] | None = None, settings: AutomationSettings | None = None
 ) -> dg.Definitions:
-    """The whole project, for tests and other deployments as well.
+    """Build the definitions, for tests and other deployments as well.
 
     Args:
-        resource_overrides: replaces resources by name.
-        settings: when things run by themselves; those of the environment by default.
+        resource_overrides: Resources that replace those of the same name.
+        settings: Settings of schedules, conditions and sensors; those of the environment by default.
     """
     settings = settings or AutomationSettings.from_environment()
     lake = LakeResource.configure_at_launch()
@@ -69,7 +33,8 @@ def build_definitions(
         "compute": ComputeResource.configure_at_launch(),
     }
     return dg.Definitions(
-        assets=with_conditions(dg.load_assets_from_modules(STAGES), settings),
+        assets=with_conditions(dg.load_assets_from_package_module(assets), settings),
+        asset_checks=dg.load_asset_checks_from_package_module(assets),
         jobs=JOBS,
         schedules=recrawl_schedules(settings),
         sensors=[release_sensor(settings), condition_sensor(settings), *alert_sensors(settings)],

@@ -1,8 +1,7 @@
-"""Hidden files and folders in which a write is prepared beside its target; those of a killed writer are swept.
+"""Hidden temporary files and folders beside a write's target, and removal of those that killed writers left behind.
 
-A scratch is locked while it is written. The kernel lets go of the lock when its process ends, however it ends, so what
-is not locked belongs to nobody: neither a process id that is used again nor a clock can mislead. What a scratch becomes
-is ``lake``'s concern.
+Each is locked for as long as it is written. The kernel releases the lock when the process ends, however it ends, so an
+unlocked one is certainly abandoned; process ids may be reused and clocks may be wrong.
 
 flock: https://man7.org/linux/man-pages/man2/flock.2.html
 """
@@ -18,23 +17,30 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-if sys.platform != "win32":  # there nothing is locked, and so nothing is swept
+if sys.platform != "win32":  # no locks there, so nothing is swept either
     import fcntl
 
 REPLACED = "replaced"
-"""What an older folder is called inside the scratch of the one that replaces it."""
+"""Name of the previous folder inside the scratch folder that replaces it."""
 
 _SCRATCH = re.compile(r"\.(.+)\.[0-9a-f]{32}\.scratch")
 
 
 @contextmanager
 def scratch(target: Path, *, folder: bool) -> Iterator[Path]:
-    """An empty file or folder of our own beside ``target``, gone when the block ends unless it was renamed.
+    """An empty, locked file or folder beside ``target``, removed on exit unless it was renamed.
 
-    The first one that a process makes in a folder sweeps that folder.
+    The first call of a process for a parent folder sweeps that folder.
+
+    Args:
+        target: What the caller is going to replace.
+        folder: Whether to create a folder instead of a file.
+
+    Yields:
+        The scratch path.
     """
     _sweep_once(target.parent)
-    path, lock = _claim(target, folder=folder)
+    path, lock = _create_locked(target, folder=folder)
     try:
         yield path
     finally:
@@ -44,20 +50,25 @@ def scratch(target: Path, *, folder: bool) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove the scratch files and folders whose writer is gone, and give their paths.
+    """Remove the scratch files and folders whose writer has died.
 
-    Where a writer was killed after it had renamed the old folder away, and before the new one was in its place, the new
-    one is put there: it was whole.
+    A writer may be killed after it moved the old folder away and before the new one took its place. The new folder was
+    complete by then, so it is moved to its target.
+
+    Args:
+        folder: The folder to look in; subfolders are not searched.
+
+    Returns:
+        The paths that were removed.
     """
-    left = [path for path in folder.glob(".*.scratch") if _SCRATCH.fullmatch(path.name)]
-    return [path for path in left if _is_nobodys(path)]
+    candidates = [path for path in folder.glob(".*.scratch") if _SCRATCH.fullmatch(path.name)]
+    return [path for path in candidates if _remove_if_abandoned(path)]
 
 
 _sweep_once = cache(sweep)
 
 
-def _is_nobodys(path: Path) -> bool:
-    """Whether a scratch was without a writer; then it is no longer there."""
+def _remove_if_abandoned(path: Path) -> bool:
     if sys.platform == "win32":
         return False
     try:
@@ -70,32 +81,32 @@ def _is_nobodys(path: Path) -> bool:
         if (path / REPLACED).exists() and not target.exists():
             (path / target.name).rename(target)
         _remove(path, folder=path.is_dir())
-    except OSError:  # it is being written, or its file system knows no locks
+    except OSError:  # still being written, or the file system has no locks
         return False
     finally:
         os.close(lock)
     return True
 
 
-def _claim(target: Path, *, folder: bool) -> tuple[Path, int | None]:
-    """A new scratch and the descriptor that holds its lock."""
+def _create_locked(target: Path, *, folder: bool) -> tuple[Path, int | None]:
+    """A new scratch path and the descriptor that holds its lock, None on Windows."""
     while True:
         path = target.with_name(f".{target.name}.{uuid4().hex}.scratch")
-        lock = _make(path, folder=folder)
+        lock = _create(path, folder=folder)
         if sys.platform == "win32":
             return path, lock
         if lock is not None:
-            with contextlib.suppress(OSError):  # no locks on this file system: nobody sweeps there either
+            with contextlib.suppress(OSError):  # a file system without locks is never swept
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if path.exists():
                 return path, lock
             os.close(lock)
-        # somebody swept it before it was locked: make another
+        # another process swept it before it was locked
 
 
-def _make(path: Path, *, folder: bool) -> int | None:
-    """Make a scratch and open it, where that is possible."""
-    if sys.platform == "win32":  # a file that is open cannot be renamed there, and a folder not be opened
+def _create(path: Path, *, folder: bool) -> int | None:
+    """Create a scratch path and open it; None where it is gone already or cannot be opened."""
+    if sys.platform == "win32":  # an open file cannot be renamed there, and a folder cannot be opened
         path.mkdir() if folder else path.touch(exist_ok=False)
         return None
     if not folder:

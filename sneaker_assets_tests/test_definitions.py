@@ -11,7 +11,9 @@ import pytest
 
 from sneaker_assets import tables
 from sneaker_assets.assets import partitions
+from sneaker_assets.automation.schedules import schedule_name
 from sneaker_assets.definitions import defs
+from sneaker_assets.sites import SITES
 
 UPSTREAM = {
     "raw_scrapes": set(),
@@ -79,7 +81,7 @@ def test_every_job_schedule_and_sensor_resolves() -> None:
         "explain_price_model", "rank_models", "train_gan", "price_release", "compare_bands", "judge_predictions",
         "replay_releases",
     }  # fmt: skip
-    assert {schedule.name for schedule in repository.schedule_defs} == {"recrawl_farfetch", "recrawl_stockx"}
+    assert {schedule.name for schedule in repository.schedule_defs} == set(map(schedule_name, SITES))
     assert all(s.default_status == dg.DefaultScheduleStatus.STOPPED for s in repository.schedule_defs)
     running = {
         sensor.name: sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs

@@ -1,4 +1,4 @@
-"""The graph: one module a stage, in the order the data flows.
+"""The asset graph, one module per stage.
 
-An asset function takes its inputs, calls the domain and attaches metadata; what it computes is decided there.
+An asset function loads its inputs, calls the domain and attaches metadata; every computation is in the domain.
 """

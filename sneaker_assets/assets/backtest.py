@@ -1,4 +1,4 @@
-"""How right the predictions were: of real releases as their prices come in, and of a past year walked through again."""
+"""Back-tests: predictions against the prices observed later, and a replay of a past year's releases."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,10 @@ import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import check_result, warning_check
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import Lake, write_bytes
 from sneaker_assets.market import backtest
@@ -38,38 +39,42 @@ class ReplayConfig(BacktestConfig):
 
 def _checks(asset: str) -> tuple[dg.AssetCheckSpec, dg.AssetCheckSpec]:
     return (
-        warning_check(asset, "intervals_hold", "90 % intervals hold the prices that were seen later often enough."),
-        warning_check(asset, "no_drift", "Later residuals are distributed as earlier ones (Kolmogorov-Smirnov)."),
+        warning_check(asset, "intervals_hold", "90 % intervals contain enough of the prices observed later."),
+        warning_check(asset, "no_drift", "Late residuals are distributed as early ones (Kolmogorov-Smirnov)."),
     )
 
 
-_OF_BACKTEST, _OF_REPLAY = _checks("prediction_backtest"), _checks("release_replay")
+_BACKTEST_CHECKS, _REPLAY_CHECKS = _checks("prediction_backtest"), _checks("release_replay")
 
 
 @dg.asset(
-    group_name="releases",
+    group_name=groups.BACKTEST,
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     metadata=column_schema("prediction_backtest"),
-    check_specs=_OF_BACKTEST,
+    code_version=code_version("prediction_backtest", code_versions.BACKTEST),
+    check_specs=_BACKTEST_CHECKS,
 )
 def prediction_backtest(
     release_predictions: pd.DataFrame, price_observations: pd.DataFrame, config: BacktestConfig, lake: LakeResource
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
-    """Each prediction beside the first resale price that was seen after it."""
+    """Each prediction with the first resale price observed after it."""
     paired = backtest.pair_predictions(release_predictions, price_observations)
     folder = lake.open().folder("figures", "prediction_backtest")
-    yield from _told(paired, folder, f"{len(paired)} of {len(release_predictions)} releases", config, _OF_BACKTEST)
+    yield from _outputs(
+        paired, folder, f"{len(paired)} of {len(release_predictions)} releases", config, _BACKTEST_CHECKS
+    )
 
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    group_name="releases",
+    group_name=groups.REPLAY,
     kinds={"pytorch", "parquet"},
     owners=OWNERS,
     pool="gpu",
     metadata=column_schema("release_replay"),
-    check_specs=_OF_REPLAY,
+    code_version=code_version("release_replay", code_versions.REPLAY),
+    check_specs=_REPLAY_CHECKS,
 )
 def release_replay(
     context: dg.AssetExecutionContext,
@@ -82,26 +87,26 @@ def release_replay(
     listing_source: ListingSourceResource,
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
-    """Past releases priced with what was known on the day they were announced; of the offline shop, a whole year."""
+    """Past releases priced with the data known on the day of their announcement; a whole year of the offline shop."""
     from sneaker_assets.vision.evaluation.replay import complete, replay
     from sneaker_assets.vision.features.store import FeatureStore
 
     here, store = lake.open(), FeatureStore.open(image_features)
     if listing_source.name == "demo":
-        shoes = _calendar_of_the_shop(listing_source, config.shop_releases, listings, here)
+        shoes = _shop_calendar(listing_source, config.shop_releases, listings, here)
         images = {sha256: here.image(sha256) for sha256 in shoes["sha256"]}
         complete(store, images, compute.weights_folder, compute.torch_device())
     else:
         shoes = backtest.dated_shoes(listings, price_observations, config.lead_days)
     table = replay(shoes, store.gather_views(shoes["sha256"].tolist()), config.every_days)
     folder = here.folder("figures", "release_replay", context.partition_key)
-    yield from _told(table, folder, f"{len(table)} of {shoes['asked_at'].notna().sum()} releases", config, _OF_REPLAY)
+    yield from _outputs(
+        table, folder, f"{len(table)} of {shoes['asked_at'].notna().sum()} releases", config, _REPLAY_CHECKS
+    )
 
 
-def _calendar_of_the_shop(
-    source: ListingSourceResource, n_releases: int, listings: pd.DataFrame, lake: Lake
-) -> pd.DataFrame:
-    """The shop's calendar, with pictures in the lake: those that were crawled, and drawn ones of what is to come."""
+def _shop_calendar(source: ListingSourceResource, n_releases: int, listings: pd.DataFrame, lake: Lake) -> pd.DataFrame:
+    """The shop's calendar; images that were not crawled are drawn and stored in the lake."""
     import hashlib
 
     from sneaker_assets.demo_shop import calendar
@@ -120,14 +125,14 @@ def _calendar_of_the_shop(
     return calendar.dates(products).assign(sha256=names)
 
 
-def _told(
+def _outputs(
     paired: pd.DataFrame,
     folder: UPath,
     title: str,
     config: BacktestConfig,
     checks: tuple[dg.AssetCheckSpec, dg.AssetCheckSpec],
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
-    """The table with its scores and figure, and what the checks say of it."""
+    """The table with its scores and figure, and the check results."""
     scores = backtest.score_backtest(paired)
     overall = {name: float(scores[name].iloc[0]) for name in ("median_ape", "bias", "coverage") if len(scores)}
     yield dg.Output(
@@ -143,7 +148,11 @@ def _told(
     enough = len(paired) >= config.min_rows
     coverage = float(paired["covered"].mean()) if len(paired) else 1.0
     statistic, p_value = backtest.residual_drift(paired)
-    holds, steady = checks
-    yield check_result(holds, not enough or coverage >= config.min_coverage, coverage=coverage, rows=len(paired))
-    alike = p_value >= config.min_p_value
-    yield check_result(steady, not enough or alike, ks_statistic=statistic, ks_p_value=p_value, rows=len(paired))
+    intervals_hold, no_drift = checks
+    yield check_result(
+        intervals_hold, not enough or coverage >= config.min_coverage, coverage=coverage, rows=len(paired)
+    )
+    same_distribution = p_value >= config.min_p_value
+    yield check_result(
+        no_drift, not enough or same_distribution, ks_statistic=statistic, ks_p_value=p_value, rows=len(paired)
+    )

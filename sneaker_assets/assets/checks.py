@@ -1,7 +1,6 @@
-"""How a step judges its tables before it hands them on: an error stops it and leaves the old file, a warning is told.
+"""Asset checks that run inside a step, before its tables are written: an error keeps the old file, a warning is shown.
 
-Dagster runs a blocking check after the IO manager has written, so the checks are made in the step itself, of the table
-that it is about to hand on. What is measured is the domain's concern, what is tolerable the assets' settings.
+Dagster runs blocking checks only after the IO manager has written the output, which would be too late.
 
 Dagster: https://docs.dagster.io/guides/test/asset-checks
 """
@@ -16,17 +15,24 @@ Events = Iterator[dg.AssetCheckResult | dg.Output[pd.DataFrame]]
 
 
 def blocking_check(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
-    """A check that stops the step where it fails."""
+    """A check that fails the step."""
     return dg.AssetCheckSpec(name, asset=asset, description=description, blocking=True)
 
 
 def warning_check(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
-    """A check that only warns where it fails."""
+    """A check that warns and does not fail the step."""
     return dg.AssetCheckSpec(name, asset=asset, description=description)
 
 
 def check_result(spec: dg.AssetCheckSpec, passed: bool, *, warn: bool = False, **metadata: Any) -> dg.AssetCheckResult:
-    """What came of a check; ``warn`` softens the failure of one that stops."""
+    """The result of a check.
+
+    Args:
+        spec: The check.
+        passed: Whether it passed.
+        warn: Report the failure of a blocking check as a warning.
+        metadata: The measured values.
+    """
     severity = dg.AssetCheckSeverity.ERROR if spec.blocking and not warn else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
         asset_key=spec.asset_key, check_name=spec.name, passed=bool(passed), severity=severity, metadata=metadata
@@ -34,7 +40,7 @@ def check_result(spec: dg.AssetCheckSpec, passed: bool, *, warn: bool = False, *
 
 
 def skipped(spec: dg.AssetCheckSpec, why: str) -> dg.AssetCheckResult:
-    """A check that could not be made: told as a warning, since it was not passed either."""
+    """The result of a check that could not be evaluated: a failure with severity warning."""
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
@@ -46,10 +52,10 @@ def skipped(spec: dg.AssetCheckSpec, why: str) -> dg.AssetCheckResult:
 
 
 def publish(outputs: Iterable[dg.Output[pd.DataFrame]], results: Sequence[dg.AssetCheckResult]) -> Events:
-    """Report what came of the checks, then hand the tables on.
+    """Yield the check results, then the outputs.
 
     Raises:
-        dagster.Failure: a check failed that stops; nothing is handed on, and the old tables stay.
+        dagster.Failure: a blocking check failed; no output is yielded, so the old tables stay.
     """
     yield from results
     failed = [r for r in results if not r.passed and r.severity == dg.AssetCheckSeverity.ERROR]

@@ -1,4 +1,4 @@
-"""From listings to a data set that can be trusted: cleaned, described and split. The domain's part is ``market``."""
+"""Cleaned listings, their price statistics, and the split into training, validation and test rows."""
 
 from datetime import UTC, datetime
 
@@ -6,9 +6,10 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from sneaker_assets import figures
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import Events, blocking_check, check_result, publish, warning_check
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.market import drift
 from sneaker_assets.market.cleaning import Cleaned, CleaningSettings, clean
 from sneaker_assets.market.label_conflicts import Resolution
@@ -66,21 +67,30 @@ class SplitConfig(dg.Config):
 
 
 _COMPLETE = blocking_check("clean_listings", "nothing_disappears", "Every listing is kept, or removed with a reason.")
-_REMOVED = blocking_check("clean_listings", "removes_few", "Few listings that have a price are removed.")
-_FENCE = warning_check("clean_listings", "fence_is_steady", "No fence has moved far since the last run.")
-_PRICES = warning_check("clean_listings", "prices_are_steady", "Prices are distributed as in the last run.")
-_LEAKS = blocking_check("splits", "no_group_on_two_sides", "No picture is trained and tested on.")
-_SIDES = blocking_check("splits", "every_side_has_rows", "Train, validation and test all have rows.")
+_REMOVED = blocking_check("clean_listings", "removes_few", "Few listings with a price are removed.")
+_FENCE = warning_check("clean_listings", "fence_is_steady", "No fence has moved far since the previous run.")
+_PRICES = warning_check("clean_listings", "prices_are_steady", "Prices are distributed as in the previous run.")
+_LEAKS = blocking_check("splits", "no_group_on_two_sides", "No group of near duplicates is on two sides of the split.")
+_SIDES = blocking_check("splits", "every_side_has_rows", "Train, validation and test have rows.")
 _SHARES = warning_check(
-    "splits", "proportions_hold", "Each side's share of the rows is the one asked for, within chance."
+    "splits", "proportions_hold", "The proportions of the split are as configured, within sampling error."
 )
-_ALIKE = warning_check("splits", "prices_are_alike", "Validation and test are priced as train is (Kolmogorov-Smirnov).")
+_ALIKE = warning_check(
+    "splits",
+    "prices_are_alike",
+    "Prices of validation and test are distributed as those of train (Kolmogorov-Smirnov).",
+)
 
 
 def _table(asset: str, description: str) -> dg.AssetOut:
     kinds = {"pandas", "parquet"}
     return dg.AssetOut(
-        description=description, group_name="listings", kinds=kinds, owners=OWNERS, metadata=column_schema(asset)
+        description=description,
+        group_name=groups.DATA_SET,
+        kinds=kinds,
+        owners=OWNERS,
+        metadata=column_schema(asset),
+        code_version=code_version(asset, code_versions.CLEANING),
     )
 
 
@@ -88,18 +98,18 @@ def _table(asset: str, description: str) -> dg.AssetOut:
     name="clean_listings",
     outs={
         "clean_listings": _table(
-            "clean_listings", "What is learned from: priced, inside the fence, twins in agreement."
+            "clean_listings", "Listings to learn from: priced, inside the fence, without label conflicts."
         ),
-        "removed_listings": _table("removed_listings", "What is not learned from, and why."),
-        "price_fences": _table("price_fences", "The fences that prices were held to."),
-        "twin_conflicts": _table("twin_conflicts", "Pictures that are listed at prices too far apart."),
+        "removed_listings": _table("removed_listings", "Listings that were removed, with the reason."),
+        "price_fences": _table("price_fences", "The price limits that outliers were removed by."),
+        "twin_conflicts": _table("twin_conflicts", "Near duplicates whose prices are too far apart."),
     },
     check_specs=[_COMPLETE, _REMOVED, _FENCE, _PRICES],
 )
 def clean_listings(
     context: dg.AssetExecutionContext, listings: pd.DataFrame, config: CleaningConfig, lake: LakeResource
 ) -> Events:
-    """Remove what has no price or lies beyond the fence, and make twins agree; nothing goes without a reason."""
+    """Remove listings without a price and outliers, and resolve label conflicts among near duplicates."""
     fence = FenceSettings(config.method, config.per_site, config.k, config.z, config.cap)
     cleaned = clean(listings, CleaningSettings(fence, config.twin_tolerance, config.twin_resolution))
     reasons = cleaned.removed["reason"].value_counts()
@@ -134,7 +144,7 @@ def _judge_cleaning(
     config: CleaningConfig,
     lake: LakeResource,
 ) -> list[dg.AssetCheckResult]:
-    """What the checks say of a cleaning, beside the last one."""
+    """Check results of a cleaning, compared with the previous one."""
     fences, before = lake.previous(context, "price_fences"), lake.previous(context, "clean_listings")
     unaccounted = len(listings) - len(cleaned.listings) - len(cleaned.removed)
     removed = 1 - len(cleaned.listings) / int(listings["price"].notna().sum())
@@ -158,15 +168,16 @@ def _judge_cleaning(
 
 
 @dg.asset(
-    group_name="listings",
+    group_name=groups.DATA_SET,
     kinds={"pandas", "parquet", "matplotlib"},
     owners=OWNERS,
     metadata=column_schema("price_statistics"),
+    code_version=code_version("price_statistics", code_versions.STATISTICS),
 )
 def price_statistics(
     listings: pd.DataFrame, clean_listings: pd.DataFrame, price_fences: pd.DataFrame, lake: LakeResource
 ) -> dg.Output[pd.DataFrame]:
-    """Five-number summaries and figures of the prices, raw and clean."""
+    """Five-number summaries and figures of the raw and the clean prices."""
     table = summarise_prices(listings, clean_listings)
     folder = lake.open().folder("figures", "price_statistics")
     return dg.Output(
@@ -181,14 +192,15 @@ def price_statistics(
 
 
 @dg.asset(
-    group_name="listings",
+    group_name=groups.DATA_SET,
     kinds={"pandas", "parquet", "matplotlib"},
     owners=OWNERS,
     metadata=column_schema("splits"),
+    code_version=code_version("splits", code_versions.SPLITS),
     check_specs=[_LEAKS, _SIDES, _SHARES, _ALIKE],
 )
 def splits(clean_listings: pd.DataFrame, config: SplitConfig, lake: LakeResource) -> Events:
-    """Train, validation and test: 70:15:15 by twin group, decided by a hash, so that a re-crawl moves nothing."""
+    """Training, validation and test rows, 70:15:15 by a hash of the near-duplicate group; a re-crawl moves no row."""
     settings = config.settings()
     table = assign_splits(clean_listings, settings)
     sizes = {side: int((table["split"] == side).sum()) for side in SPLITS}

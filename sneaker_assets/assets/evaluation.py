@@ -1,4 +1,4 @@
-"""How good each backbone's price model is, two studies beside it, and the leaderboard that names the champion."""
+"""Evaluation of the price models, two studies of the data, and the leaderboard that names the champion."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,19 +8,17 @@ import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
-from sneaker_assets.lake import read_table, write_bytes
-from sneaker_assets.resources import ComputeResource, LakeResource
+from sneaker_assets.lake import write_bytes
+from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource
 
 
 class EvaluationConfig(dg.Config):
-    """When a model is good enough."""
+    """How many predictions are explained."""
 
-    champion_margin: float = Field(
-        default=0.05, ge=0, description="Share by which its validation RMSE may exceed the champion's."
-    )
     explained: int = Field(
         default=3, ge=0, description="How many of the best and of the worst test predictions are shown with heat maps."
     )
@@ -45,15 +43,15 @@ def _check(name: str, description: str) -> dg.AssetCheckSpec:
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    group_name="price_model",
+    group_name=groups.EVALUATION,
     kinds={"pytorch", "parquet"},
     owners=OWNERS,
     metadata=column_schema("evaluation_metrics"),
+    code_version=code_version("evaluation_metrics", code_versions.EVALUATION),
     check_specs=[
-        _check("beats_the_mean", "On test rows its squared error is below that of the mean of the training prices."),
-        _check("no_leak", "No test row has a twin in train."),
-        _check("coverage", "90 % prediction intervals hold between 87 and 93 % of the test prices."),
-        _check("near_the_champion", "Its validation error is not worse than the champion's by more than a margin."),
+        _check("beats_the_mean", "The test error is below that of predicting the mean of the training prices."),
+        _check("no_leak", "No test row has a near duplicate in train."),
+        _check("coverage", "90 % prediction intervals contain between 87 and 93 % of the test prices."),
     ],
 )
 def evaluation_metrics(
@@ -67,13 +65,12 @@ def evaluation_metrics(
     compute: ComputeResource,
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
-    """Errors in dollars beside the baselines, with intervals, on all held-out rows and by group."""
+    """Errors of the model and of baselines with confidence intervals, on all held-out rows and by group."""
     from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings, rmse_by_split, twins_in_train
     from sneaker_assets.vision.evaluation.model_card import model_card
     from sneaker_assets.vision.explain.report_figures import explain_predictions
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.pricer import Pricer
-    from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
 
     here = lake.open()
     pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
@@ -81,7 +78,6 @@ def evaluation_metrics(
     kinds = clean_listings[["site", "product_id", "label_kind"]]
     rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
     predictions = predict_listings(model, store, rows)
-    build_similarity_index(model, store, clean_listings)
     table = evaluate(model, predictions, price_model.relative_to(here.root).as_posix())
     drawn = predictions.rename(columns={"model": "predicted"})
     folder = here.folder("figures", "evaluation_metrics", context.partition_key)
@@ -101,23 +97,12 @@ def evaluation_metrics(
             **(show_figure(folder, "explained", figures.explained_predictions(explained)) if explained else {}),
         },
     )
-    yield from _judge(overall, leaks, _champion_rmse(lake, context.partition_key), config.champion_margin)
+    yield from _check_results(overall, leaks)
 
 
-def _champion_rmse(lake: LakeResource, backbone: str) -> float | None:
-    """Validation RMSE of the champion of the last leaderboard, where that is another backbone's."""
-    path = lake.open().table("model_leaderboard")
-    if not path.exists():
-        return None
-    board = read_table(path)
-    champion = board[board["champion"]].iloc[0]
-    return None if champion["backbone"] == backbone else float(champion["validation_rmse"])
-
-
-def _judge(overall: pd.DataFrame, leaks: int, champion: float | None, margin: float) -> Iterator[dg.AssetCheckResult]:
+def _check_results(overall: pd.DataFrame, leaks: int) -> Iterator[dg.AssetCheckResult]:
     models = overall[overall["predictor"] == "model"].set_index("split")
     mses = overall[overall["split"] == "test"].set_index("predictor")["mse"].astype(float)
-    rmse = float(models["rmse"].astype(float)["validation"])
     coverage = float(models["coverage"].astype(float)["test"])
     verdicts: dict[str, tuple[bool, dict[str, float | int]]] = {
         "beats_the_mean": (
@@ -126,10 +111,6 @@ def _judge(overall: pd.DataFrame, leaks: int, champion: float | None, margin: fl
         ),
         "no_leak": (leaks == 0, {"test_rows_with_a_twin_in_train": leaks}),
         "coverage": (0.87 <= coverage <= 0.93, {"coverage": coverage}),
-        "near_the_champion": (
-            champion is None or rmse <= champion * (1 + margin),
-            {"validation_rmse": rmse, "champion_validation_rmse": rmse if champion is None else champion},
-        ),
     }
     for name, (passed, metadata) in verdicts.items():
         severity = dg.AssetCheckSeverity.ERROR if name == "no_leak" else dg.AssetCheckSeverity.WARN
@@ -140,15 +121,16 @@ def _judge(overall: pd.DataFrame, leaks: int, champion: float | None, margin: fl
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    group_name="price_model",
+    group_name=groups.TRAINING,
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     metadata=column_schema("leak_report"),
+    code_version=code_version("leak_report", code_versions.STUDIES),
 )
 def leak_report(
     context: dg.AssetExecutionContext, image_features: UPath, splits: pd.DataFrame
 ) -> dg.Output[pd.DataFrame]:
-    """What the article's own kind of split would have scored, beside ours: how much of it is memory."""
+    """Errors of a split by listing, as in the article, beside those of the split by near-duplicate group."""
     from sneaker_assets.vision.evaluation import studies
     from sneaker_assets.vision.features.store import FeatureStore
 
@@ -158,10 +140,11 @@ def leak_report(
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    group_name="price_model",
+    group_name=groups.TRAINING,
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     metadata=column_schema("outlier_ablation"),
+    code_version=code_version("outlier_ablation", code_versions.STUDIES),
 )
 def outlier_ablation(
     context: dg.AssetExecutionContext,
@@ -170,7 +153,7 @@ def outlier_ablation(
     clean_listings: pd.DataFrame,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """Models trained with and without the outliers, each scored on test rows with and without them."""
+    """Models trained with and without outliers, each scored on test rows with and without them."""
     from sneaker_assets.vision.evaluation import studies
     from sneaker_assets.vision.features.store import FeatureStore
 
@@ -185,26 +168,25 @@ def outlier_ablation(
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    group_name="price_model",
+    group_name=groups.FINETUNING,
     kinds={"pytorch", "parquet"},
     owners=OWNERS,
     metadata=column_schema("finetuned_evaluation"),
+    code_version=code_version("finetuned_evaluation", code_versions.EVALUATION),
 )
 def finetuned_evaluation(
     finetuned_price_model: UPath, splits: pd.DataFrame, clean_listings: pd.DataFrame, *, lake: LakeResource
 ) -> dg.Output[pd.DataFrame]:
-    """The same errors of the backbone that was trained further."""
+    """Errors of the fine-tuned model and of baselines, as in evaluation_metrics."""
     from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings, rmse_by_split
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.price_model import PriceModel
-    from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
 
     here = lake.open()
     model = PriceModel.load(finetuned_price_model)
     store = FeatureStore.open(here.folder("features", model.backbone, model.config["features"]["store"]))
     kinds = clean_listings[["site", "product_id", "label_kind"]]
     rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
-    build_similarity_index(model, store, clean_listings)
     predictions = predict_listings(model, store, rows)
     table = evaluate(model, predictions, finetuned_price_model.relative_to(here.root).as_posix())
     overall = table[table["group"] == "all"]
@@ -213,28 +195,30 @@ def finetuned_evaluation(
 
 
 @dg.asset(
-    deps=["finetuned_evaluation"],
-    group_name="price_model",
+    ins={"finetuned_evaluation": dg.AssetIn(metadata=OPTIONAL_INPUT)},
+    group_name=groups.CHAMPION,
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     metadata=column_schema("model_leaderboard"),
+    code_version=code_version("model_leaderboard", code_versions.LEADERBOARD),
 )
 def model_leaderboard(
     context: dg.AssetExecutionContext,
     evaluation_metrics: pd.DataFrame,
+    finetuned_evaluation: pd.DataFrame | None,
     splits: pd.DataFrame,
+    *,
     config: LeaderboardConfig,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """Every evaluated model on the same rows; the champion, which prices releases, gives way only to a better one."""
+    """All evaluated models scored on the same rows; a challenger replaces the champion only if better by a margin."""
     from sneaker_assets.vision.evaluation.leaderboard import rank_models
 
     here, before = lake.open(), lake.previous(context)
-    paths = [here.table("finetuned_evaluation", backbone) for backbone in backbone_partitions.get_partition_keys()]
-    finetuned = [read_table(path) for path in paths if path.exists()]
+    evaluated = [table for table in (evaluation_metrics, finetuned_evaluation) if table is not None]
     board = rank_models(
         here,
-        pd.concat([evaluation_metrics, *finetuned], ignore_index=True),
+        pd.concat(evaluated, ignore_index=True),
         splits,
         before=before if before is not None and "standing" in before else None,
         margin=config.margin,

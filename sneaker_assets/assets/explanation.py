@@ -1,12 +1,13 @@
-"""What a backbone's price model leaves unexplained, and what that goes with."""
+"""Residuals of a price model against attributes of the shoes."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.resources import ComputeResource, LakeResource
 
@@ -21,10 +22,11 @@ class ExplanationConfig(dg.Config):
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    group_name="price_model",
+    group_name=groups.EXPLANATION,
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     metadata=column_schema("residual_attributes"),
+    code_version=code_version("residual_attributes", code_versions.RESIDUALS),
 )
 def residual_attributes(
     context: dg.AssetExecutionContext,
@@ -37,7 +39,7 @@ def residual_attributes(
     compute: ComputeResource,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """Colour, brightness, height and brand beside the residuals of test rows; heat maps of cheap and of dear shoes."""
+    """Association of test residuals with attributes of the shoes; mean heat maps of cheap and of expensive shoes."""
     from sneaker_assets.vision.evaluation import residual_analysis as attributes
     from sneaker_assets.vision.evaluation.evaluate import predict_listings
     from sneaker_assets.vision.explain.mean_attribution import typical_heat_maps

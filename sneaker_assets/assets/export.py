@@ -1,11 +1,13 @@
-"""A price model for programs that know nothing of this project: ONNX and a torch.export program, checked."""
+"""Export of price models as ONNX and as a ``torch.export`` program."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets.assets.metadata import OWNERS
+from sneaker_assets import code_versions
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.resources import ComputeResource, LakeResource
 
@@ -19,7 +21,13 @@ class ExportConfig(dg.Config):
     pictures: int = Field(default=64, gt=0, description="Test pictures that it is checked on.")
 
 
-@dg.asset(partitions_def=backbone_partitions, group_name="price_model", kinds={"onnx", "pytorch"}, owners=OWNERS)
+@dg.asset(
+    partitions_def=backbone_partitions,
+    group_name=groups.EXPORT,
+    kinds={"onnx", "pytorch"},
+    owners=OWNERS,
+    code_version=code_version("exported_model", code_versions.EXPORT),
+)
 def exported_model(
     price_model: UPath,
     splits: pd.DataFrame,
@@ -27,7 +35,7 @@ def exported_model(
     compute: ComputeResource,
     lake: LakeResource,
 ) -> dg.Output[UPath]:
-    """From pixels to US dollars in one file; kept only where it prices real pictures as the original does."""
+    """The price model as one file, from pixels to US dollars; published only if it reproduces the prices of images."""
     from sneaker_assets.vision.pricing.export import export
     from sneaker_assets.vision.pricing.price_model import PriceModel, same_backbone
 
@@ -42,12 +50,12 @@ def exported_model(
     hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.pictures)
     folder = here.folder("exported", model.backbone, model.folder.name)
     backbone = same_backbone(model, compute.weights_folder)
-    done = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])
+    exported = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])
     return dg.Output(
-        done.folder,
+        exported.folder,
         metadata={
             "pictures": len(hashes),
             "input": f"uint8 [n, {', '.join(map(str, model.config['features']['frame']))}, 3], RGB",
-            **{f"greatest_relative_difference_{name}": value for name, value in done.differences.items()},
+            **{f"greatest_relative_difference_{name}": value for name, value in exported.differences.items()},
         },
     )

@@ -1,11 +1,13 @@
-"""Features of the images, computed once per backbone by its frozen network."""
+"""Features of all images, computed once per frozen backbone."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets.assets.metadata import OWNERS
+from sneaker_assets import code_versions
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
 from sneaker_assets.vision.settings import FeatureSettings, Fit, Keep, WeightsChoice
@@ -37,10 +39,11 @@ class FeatureConfig(dg.Config):
 @dg.asset(
     partitions_def=backbone_partitions,
     ins={"scraped_images": dg.AssetIn(partition_mapping=dg.AllPartitionMapping())},
-    group_name="price_model",
+    group_name=groups.FEATURES,
     kinds={"pytorch"},
     owners=OWNERS,
     pool="gpu",
+    code_version=code_version("image_features", code_versions.FEATURES),
 )
 def image_features(
     context: dg.AssetExecutionContext,
@@ -51,7 +54,7 @@ def image_features(
     listing_source: ListingSourceResource,
     lake: LakeResource,
 ) -> dg.Output[UPath]:
-    """Features of every image of every site; a re-crawl computes those of its new images."""
+    """Features of every image; after a re-crawl only new images are computed."""
     from sneaker_assets.vision.backbones.backbone import load_backbone
     from sneaker_assets.vision.features.extractor import open_store, update_store
 

@@ -1,9 +1,10 @@
-"""One rank of a fine-tuning that several processes share: what ``python -m torch.distributed.run`` starts.
+"""One rank of a distributed fine-tuning, as ``python -m torch.distributed.run`` starts it.
 
     python -m torch.distributed.run --nproc-per-node 2 -m sneaker_assets.assets.finetune_worker JOB.json
 
-The job is ``finetuned.FinetuneJob``. What was trained is in its checkpoints, from which it also goes on. Run from a
-Dagster asset, the first rank reports through Dagster Pipes.
+JOB.json is a ``vision.finetuning.model.FinetuneJob``. Training writes its checkpoints and resumes from them. The first
+rank reports to a Dagster asset through Dagster Pipes. Dagster imports this module with the assets, so torch is imported
+only when it runs.
 
 Dagster Pipes: https://docs.dagster.io/guides/build/external-pipelines
 """
@@ -17,14 +18,19 @@ from pathlib import Path
 from dagster_pipes import PipesContext, open_dagster_pipes
 from upath import UPath
 
-from sneaker_assets.torch_utils.distributed import RankError, joined
-from sneaker_assets.vision.errors import TrainingError
-from sneaker_assets.vision.finetuning.model import FinetuneJob
+from sneaker_assets.errors import SneakerError
 
 
 def main(path: Path) -> None:
-    """Train to the end together with the other ranks."""
+    """Train to the end together with the other ranks.
+
+    Args:
+        path: The job, a JSON file.
+    """
     import torch
+
+    from sneaker_assets.torch_utils.distributed import joined
+    from sneaker_assets.vision.finetuning.model import FinetuneJob
 
     job = FinetuneJob.read(path)
     with joined(torch.device(job.device), job.patience) as ranks:
@@ -40,5 +46,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         main(Path(sys.argv[1]))
-    except (RankError, TrainingError) as error:
+    except SneakerError as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""The backbone trained further together with its head: a price model like any other, scored like any other."""
+"""Fine-tuning: the upper blocks of a backbone trained together with its head, and the evaluation of the result."""
 
 import sys
 import tempfile
@@ -12,8 +12,9 @@ import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
-from sneaker_assets.assets.metadata import OWNERS, show_figure
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import local_path, write_table
 from sneaker_assets.resources import ComputeResource, LakeResource
@@ -72,7 +73,14 @@ class FinetuneConfig(dg.Config):
     patience: float = Field(default=120.0, gt=0, description="Seconds that ranks wait for each other.")
 
 
-@dg.asset(partitions_def=backbone_partitions, group_name="price_model", kinds={"pytorch"}, owners=OWNERS, pool="gpu")
+@dg.asset(
+    partitions_def=backbone_partitions,
+    group_name=groups.FINETUNING,
+    kinds={"pytorch"},
+    owners=OWNERS,
+    pool="gpu",
+    code_version=code_version("finetuned_price_model", code_versions.FINETUNING),
+)
 def finetuned_price_model(
     context: dg.AssetExecutionContext,
     image_features: UPath,
@@ -82,7 +90,7 @@ def finetuned_price_model(
     compute: ComputeResource,
     lake: LakeResource,
 ) -> dg.Output[UPath]:
-    """The upper blocks of the backbone and its head, trained together; a run that was killed goes on."""
+    """The upper blocks of the backbone and its head, trained together; an interrupted run resumes."""
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_model
 
@@ -120,7 +128,7 @@ def finetuned_price_model(
 
 
 def _launcher(context: dg.AssetExecutionContext, scratch: Path, processes: int) -> Callable[["FinetuneJob"], None]:
-    """What trains a job in several processes: torch's own launcher, told of and heard through Dagster Pipes."""
+    """Returns a function that trains a job in several processes with torch's launcher, connected by Dagster Pipes."""
 
     def launch(job: "FinetuneJob") -> None:
         path = scratch / "job.json"
@@ -128,12 +136,12 @@ def _launcher(context: dg.AssetExecutionContext, scratch: Path, processes: int) 
         module = "sneaker_assets.assets.finetune_worker"
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         with warnings.catch_warnings():
-            # Of a default of its own that this client uses.
+            # The client itself uses a preview feature by default.
             warnings.simplefilter("ignore", dg.PreviewWarning)
             dg.PipesSubprocessClient().run(
                 context=context.op_execution_context,
                 command=[*command, "-m", module, str(path)],
-                # Without it the ranks that are left wait for ever for one that died.
+                # Without it the remaining ranks wait indefinitely for one that died.
                 env={"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},
             )
 

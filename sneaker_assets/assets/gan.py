@@ -1,4 +1,4 @@
-"""One DCGAN per price band, trained on the listings not kept for tests; ``gan_evaluation`` says what it is worth."""
+"""Training of one DCGAN per price band, on the images of all rows outside the test set."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -8,9 +8,10 @@ import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import check_result, warning_check
-from sneaker_assets.assets.metadata import OWNERS, show_figure, show_png
+from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure, show_png
 from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
 from sneaker_assets.gan.settings import GanSettings, Recipe, from_recipe
 from sneaker_assets.lake import Lake
@@ -58,17 +59,18 @@ class GanTrainingConfig(JudgingConfig):
         return from_recipe(**self.model_dump(exclude={"backbone", "weights", "judged"}))
 
 
-_ENOUGH = warning_check("gan_checkpoints", "enough_images", "The band has a batch of images to learn from.")
+_ENOUGH = warning_check("gan_checkpoints", "enough_images", "The band has at least one batch of training images.")
 
 
 @dg.asset(
     partitions_def=band_partitions,
-    group_name="gan",
+    group_name=groups.GAN,
     kinds={"pytorch"},
     owners=OWNERS,
     pool="gpu",
     output_required=False,
     check_specs=[_ENOUGH],
+    code_version=code_version("gan_checkpoints", code_versions.GAN),
 )
 def gan_checkpoints(
     context: dg.AssetExecutionContext,
@@ -79,9 +81,9 @@ def gan_checkpoints(
     listing_source: ListingSourceResource,
     lake: LakeResource,
 ) -> Iterator[dg.Output[UPath] | dg.AssetCheckResult]:
-    """A generator of shoes in a price band; a run that was killed goes on, and more epochs continue.
+    """The GAN of a price band. An interrupted run resumes, and a larger number of epochs continues the training.
 
-    A band of too few images has none: the check says so, and what follows is skipped.
+    A band with too few images yields no output: the check fails, and downstream assets are skipped.
     """
     from sneaker_assets.gan.images import TooFewImagesError
     from sneaker_assets.gan.quality import MIN_IMAGES, QualityMonitor, embedding
@@ -91,19 +93,19 @@ def gan_checkpoints(
     here, settings = lake.open(), config.settings()
     images = band_images(here, splits[splits["split"] != "test"], context.partition_key, settings.size)
     folder = here.folder("gan", context.partition_key, run_name(images, settings))
-    device, said = compute.torch_device(), {}
+    device, weights = compute.torch_device(), {}
     yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
     monitor = None
     if config.judged and len(images) >= MIN_IMAGES:
         backbone = load_judging_backbone(config, compute, listing_source)
         monitor = QualityMonitor.from_images(images, embedding(backbone, device), config.judged)
-        said = {"weights": backbone.weights}
+        weights = {"weights": backbone.weights}
     try:
         run = train_gan(images, settings, folder, device, monitor)
     except TooFewImagesError as error:
         context.log.warning("%s", error)
         return
-    shown = here.folder("figures", "gan_checkpoints", context.partition_key)
+    figure_folder = here.folder("figures", "gan_checkpoints", context.partition_key)
     yield dg.Output(
         folder,
         metadata={
@@ -111,15 +113,25 @@ def gan_checkpoints(
             "epochs": run.epochs,
             "epochs_trained_now": run.trained,
             "epoch_drawn_with": run.epoch,
-            **said,
-            **show_png(shown / "samples.png", run.samples.read_bytes()),
-            **show_figure(shown, "losses", figures.gan_losses(run.history)),
+            **weights,
+            **show_png(figure_folder / "samples.png", run.samples.read_bytes()),
+            **show_figure(figure_folder, "losses", figures.gan_losses(run.history)),
         },
     )
 
 
 def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8Array":
-    """The distinct images of those rows whose price lies in a band, uint8 [N, size, size, 3]."""
+    """The distinct images of the rows in a price band.
+
+    Args:
+        lake: Where the images are stored.
+        rows: ``tables.Splits``.
+        band: A key of ``PRICE_BANDS``.
+        size: Side of the images in pixels.
+
+    Returns:
+        uint8 [N, size, size, 3], ordered by sha256.
+    """
     from sneaker_assets.gan.images import load_square_images
 
     hashes = PRICE_BANDS[band].select(rows)["sha256"].drop_duplicates().sort_values()
@@ -129,7 +141,7 @@ def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8A
 def load_judging_backbone(
     config: JudgingConfig, compute: ComputeResource, listing_source: ListingSourceResource
 ) -> "Backbone":
-    """The backbone whose features samples are judged on; the offline shop downloads no weights."""
+    """The backbone whose features samples are compared on; the offline shop downloads no weights."""
     from sneaker_assets.vision.backbones.backbone import load_backbone
 
     offline = config.weights == "auto" and listing_source.name == "demo" and compute.weights_folder is None

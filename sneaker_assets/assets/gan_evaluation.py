@@ -1,4 +1,4 @@
-"""What each price band's generator is worth, and what the bands' shoes look like beside each other."""
+"""Sample quality of each price band's generator, and a comparison of colours across the bands."""
 
 import io
 import math
@@ -11,10 +11,20 @@ from PIL import Image
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import check_result, skipped, warning_check
 from sneaker_assets.assets.gan import JudgingConfig, band_images, load_judging_backbone
-from sneaker_assets.assets.metadata import OWNERS, Metadata, column_names, column_schema, preview, show_figure, show_png
+from sneaker_assets.assets.metadata import (
+    OWNERS,
+    Metadata,
+    code_version,
+    column_names,
+    column_schema,
+    preview,
+    show_figure,
+    show_png,
+)
 from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
 from sneaker_assets.lake import read_json, read_table, write_bytes
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
@@ -26,7 +36,7 @@ if TYPE_CHECKING:
     from sneaker_assets.gan.networks import Generator
 
 Scores = dict[str, dict[Any, Any]]
-"""Population to what was found of it."""
+"""Population to its row of the table."""
 
 
 class GanEvaluationConfig(JudgingConfig):
@@ -45,21 +55,26 @@ class GanEvaluationConfig(JudgingConfig):
     )
 
 
-_COLLAPSE = warning_check("gan_evaluation", "no_mode_collapse", "Samples are not all the same few pictures.")
-_COPIES = warning_check(
-    "gan_evaluation", "no_copies", "Samples are not closer to training images than other shoes are."
+_COLLAPSE = warning_check(
+    "gan_evaluation", "no_mode_collapse", "Samples are as diverse as training images, within a tolerance."
 )
-_DIVERGENCE = warning_check("gan_evaluation", "no_divergence", "The samples did not get worse again in the end.")
+_COPIES = warning_check(
+    "gan_evaluation", "no_copies", "Samples are no closer to training images than held-out images are."
+)
+_DIVERGENCE = warning_check(
+    "gan_evaluation", "no_divergence", "Sample quality did not deteriorate at the end of the training."
+)
 
 
 @dg.asset(
     partitions_def=band_partitions,
-    group_name="gan",
+    group_name=groups.GAN,
     kinds={"pytorch", "parquet"},
     owners=OWNERS,
     pool="gpu",
     output_required=False,
     metadata=column_schema("gan_evaluation"),
+    code_version=code_version("gan_evaluation", code_versions.GAN_EVALUATION),
     check_specs=[_COLLAPSE, _COPIES, _DIVERGENCE],
 )
 def gan_evaluation(
@@ -72,7 +87,7 @@ def gan_evaluation(
     listing_source: ListingSourceResource,
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
-    """How good the samples are, whether they copy, and pictures of them; skipped for a band of too few images."""
+    """Quality and novelty of the samples, with sample images; skipped for a band with too few images."""
     from sneaker_assets.gan.evaluation import evaluate
     from sneaker_assets.gan.images import TooFewImagesError
     from sneaker_assets.gan.quality import embedding
@@ -112,37 +127,37 @@ def gan_evaluation(
             **_curve(shown, history, scores, backbone.weights),
         },
     )
-    yield from _judge(scores, history, config)
+    yield from _check_results(scores, history, config)
 
 
 def _pictures(folder: UPath, shown: UPath, generator: "Generator", device: "torch.device", seed: int) -> Metadata:
-    """The newest grid, a walk through the noise, and the training as an animation, kept and shown."""
+    """Metadata: the latest grid of samples, an interpolation in latent space, and an animation of the training."""
     from sneaker_assets.gan.images import to_png
     from sneaker_assets.gan.pictures import animation, interpolation
     from sneaker_assets.gan.sampling import image_grid
 
     grids = sorted((folder / "samples").glob("epoch-*.png"), key=lambda path: path.name)
     frames = [Image.open(io.BytesIO(grid.read_bytes())) for grid in grids]
-    film = shown / "training.webp"
-    write_bytes(film, animation(frames))
+    animation_file = shown / "training.webp"
+    write_bytes(animation_file, animation(frames))
     walk = image_grid(interpolation(generator, device, seed), columns=10)
     return {
         **show_png(shown / "samples.png", grids[-1].read_bytes()),
         **show_png(shown / "interpolation.png", to_png(walk)),
-        "animation_file": dg.MetadataValue.path(str(film)),
+        "animation_file": dg.MetadataValue.path(str(animation_file)),
     }
 
 
 def _curve(shown: UPath, history: pd.DataFrame, scores: Scores, weights: str) -> Metadata:
-    """KID over the epochs, where the samples were judged while training."""
+    """Metadata: KID over the epochs, if samples were evaluated during the training."""
     if "kid" not in history:
         return {}
     real = scores["held_out"]["kid"]
     return show_figure(shown, "kid_over_epochs", figures.kid_over_epochs(history.dropna(subset=["kid"]), real, weights))
 
 
-def _judge(scores: Scores, history: pd.DataFrame, config: GanEvaluationConfig) -> Iterator[dg.AssetCheckResult]:
-    """What the figures mean; what cannot be told is skipped."""
+def _check_results(scores: Scores, history: pd.DataFrame, config: GanEvaluationConfig) -> Iterator[dg.AssetCheckResult]:
+    """Check results; checks without enough data are skipped."""
     drawn, judged = scores["generated"], history.dropna(subset=["kid"]) if "kid" in history else history[:0]
     diversity, close = float(drawn["diversity"]), float(drawn["close"])
     yield check_result(_COLLAPSE, diversity >= config.min_diversity, diversity=diversity, recall=float(drawn["recall"]))
@@ -154,13 +169,19 @@ def _judge(scores: Scores, history: pd.DataFrame, config: GanEvaluationConfig) -
         yield skipped(_DIVERGENCE, "no samples were judged during the training")
     else:
         last, best, noise = float(judged["kid"].iloc[-1]), float(judged["kid"].min()), judged["kid_deviation"].iloc[-1]
-        bearable = config.worst_rise * max(best, 0.0) + float(noise)
-        yield check_result(_DIVERGENCE, last <= bearable, last_kid=last, best_kid=best)
+        limit = config.worst_rise * max(best, 0.0) + float(noise)
+        yield check_result(_DIVERGENCE, last <= limit, last_kid=last, best_kid=best)
 
 
-@dg.asset(group_name="gan", kinds={"pandas", "parquet"}, owners=OWNERS, metadata=column_schema("gan_colour_comparison"))
+@dg.asset(
+    group_name=groups.GAN_COMPARISON,
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    metadata=column_schema("gan_colour_comparison"),
+    code_version=code_version("gan_colour_comparison", code_versions.GAN_EVALUATION),
+)
 def gan_colour_comparison(gan_evaluation: pd.DataFrame, lake: LakeResource) -> dg.Output[pd.DataFrame]:
-    """The price bands side by side: mean colour, brightness and saturation of their shoes, real and generated."""
+    """Mean colour, brightness and saturation of real and generated shoes by price band."""
     here = lake.open()
     bands = [band for band in PRICE_BANDS if band in set(gan_evaluation["band"])]
     rows = gan_evaluation[gan_evaluation["population"] != "held_out"]
@@ -177,7 +198,7 @@ def gan_colour_comparison(gan_evaluation: pd.DataFrame, lake: LakeResource) -> d
 
 
 def _first_shoes(root: UPath, table: pd.DataFrame, band: str) -> "UInt8Array":
-    """What a band's generator draws of the first noise vectors."""
+    """The first 24 samples of a band's generator."""
     import torch
 
     from sneaker_assets.gan.sampling import load_generator, sample

@@ -1,16 +1,17 @@
-"""From scrapes to listings: what each picture is, and each product's label joined to it; computed in ``market``."""
+"""Properties of each image, and the listings: one labelled product per row, joined to its image."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from sneaker_assets import figures
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import Events, blocking_check, check_result, publish, warning_check
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
-from sneaker_assets.market.drift import greatest_shift, share_lost
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
+from sneaker_assets.market.drift import max_share_shift, share_lost
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT, first_seen, label_listings, label_shares
 from sneaker_assets.near_duplicates.grouping import NearDuplicateSettings, group_near_duplicates
-from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, describe_images
+from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, describe_images, reusable_rows
 from sneaker_assets.resources import LakeResource
 
 _SAMPLE = 20
@@ -41,13 +42,21 @@ class ListingConfig(dg.Config):
     max_shift: float = Field(default=0.2, ge=0, le=1, description="How far a label kind's share of a site may move.")
 
 
-_ROWS = blocking_check("listings", "keeps_its_rows", "Few listings of the last run are gone.")
-_MISSING = blocking_check("listings", "prices_are_there", "Few listings are without a price.")
-_TWINS = warning_check("listings", "pictures_are_distinct", "Few listings repeat another one's picture.")
-_KINDS = warning_check("listings", "label_kinds_are_steady", "Each site's labels mean what they meant in the last run.")
+_ROWS = blocking_check("listings", "keeps_its_rows", "Few listings of the previous run are missing.")
+_MISSING = blocking_check("listings", "prices_are_there", "Few listings have no price.")
+_TWINS = warning_check("listings", "pictures_are_distinct", "Few listings are near duplicates of another one.")
+_KINDS = warning_check(
+    "listings", "label_kinds_are_steady", "The label kinds of each site are distributed as in the previous run."
+)
 
 
-@dg.asset(group_name="listings", kinds={"pillow", "parquet"}, owners=OWNERS, metadata=column_schema("image_properties"))
+@dg.asset(
+    group_name=groups.DATA_SET,
+    kinds={"pillow", "parquet"},
+    owners=OWNERS,
+    metadata=column_schema("image_properties"),
+    code_version=code_version("image_properties", code_versions.IMAGE_PROPERTIES),
+)
 def image_properties(
     context: dg.AssetExecutionContext,
     raw_scrapes: pd.DataFrame,
@@ -56,17 +65,17 @@ def image_properties(
     config: PictureConfig,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """White border, mean colour and perceptual hash of every image ever seen; a re-crawl costs only new ones."""
+    """Content box, mean colour and perceptual hash of every image; only new images are decoded."""
     known = lake.previous(context)
     seen = first_seen(raw_scrapes, scraped_images)
     settings = ImagePropertySettings(tolerance=config.tolerance, margin=config.margin)
     table = describe_images(lake.open(), seen, known, settings, config.threads)
-    there = pd.Series(dtype=str) if known is None else known.loc[known["recipe"] == settings.recipe, "sha256"]
+    reused = 0 if known is None else len(reusable_rows(known, settings))
     return dg.Output(
         table,
         metadata={
             "images": len(table),
-            "new_images": int((~table["sha256"].isin(there)).sum()),
+            "new_images": len(table) - reused,
             "without_hash": int(table["picture_hash"].isna().sum()),
             "preview": preview(table, ["sha256", "left", "top", "right", "bottom", "red", "green", "blue"]),
         },
@@ -74,10 +83,11 @@ def image_properties(
 
 
 @dg.asset(
-    group_name="listings",
+    group_name=groups.DATA_SET,
     kinds={"pandas", "parquet", "matplotlib"},
     owners=OWNERS,
     metadata=column_schema("listings"),
+    code_version=code_version("listings", code_versions.LISTINGS, code_versions.NEAR_DUPLICATES),
     check_specs=[_ROWS, _MISSING, _TWINS, _KINDS],
 )
 def listings(
@@ -90,7 +100,7 @@ def listings(
     config: ListingConfig,
     lake: LakeResource,
 ) -> Events:
-    """The latest price of each product of every site in US dollars, joined to its decodable image and its twins."""
+    """The latest price of each product in US dollars, joined to its image and the group of its near duplicates."""
     twins = NearDuplicateSettings(config.twin_distance, config.twin_shape, config.twin_colour)
     pictures = image_properties.assign(twin_group=group_near_duplicates(image_properties, twins))
     table = label_listings(raw_scrapes, price_observations, scraped_images, pictures, config.label_order)
@@ -101,7 +111,7 @@ def listings(
     repeated = float(table["twin_group"].duplicated().mean()) if len(table) else 0.0
     group_sizes = table["twin_group"].value_counts()
     shares = label_shares(table)
-    shift = 0.0 if before is None else greatest_shift(label_shares(before), shares, ["site", "label_kind"])
+    shift = 0.0 if before is None else max_share_shift(label_shares(before), shares, ["site", "label_kind"])
     sample = table[table["price"].notna()].sample(frac=1, random_state=0).head(_SAMPLE)
     figure = figures.image_sample(sample, [lake.open().image(sha256) for sha256 in sample["sha256"]])
     output = dg.Output(
@@ -133,7 +143,7 @@ def listings(
                 max_near_duplicates=config.max_near_duplicates,
             ),
             check_result(
-                _KINDS, shift <= config.max_shift, greatest_shift=shift, label_shares=preview(shares, rows=50)
+                _KINDS, shift <= config.max_shift, max_share_shift=shift, label_shares=preview(shares, rows=50)
             ),
         ],
     )

@@ -1,9 +1,10 @@
-"""What an asset shows in the UI: its table's columns, a preview of rows, a figure small enough for the event log.
+"""Metadata of assets: columns, code version, previews and figures, small enough for the event log.
 
 Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags
 """
 
 import base64
+import hashlib
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -21,7 +22,11 @@ OWNERS = ["team:sneaker-assets"]
 
 
 def column_schema(asset: str) -> dict[str, dg.TableSchema]:
-    """The columns of the table that an asset of this name writes, as its definition's metadata."""
+    """Definition metadata of an asset: the columns of the table of that name.
+
+    Args:
+        asset: A key of ``tables.SCHEMAS``.
+    """
     columns = [
         dg.TableColumn(
             column.name,
@@ -31,14 +36,27 @@ def column_schema(asset: str) -> dict[str, dg.TableSchema]:
                 nullable=column.nullable, unique=column.unique, other=list(column.checks)
             ),
         )
-        for column in tables.columns_of(asset)
+        for column in tables.columns_by_asset()[asset]
     ]
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
 def column_names(asset: str) -> list[str]:
-    """The columns of that table, in order."""
-    return [column.name for column in tables.columns_of(asset)]
+    """Column names of the table of that name, in order."""
+    return [column.name for column in tables.columns_by_asset()[asset]]
+
+
+def code_version(asset: str, *versions: str) -> str:
+    """Code version of an asset: the versions of the code that shapes it and, for a table, a digest of its columns.
+
+    Args:
+        asset: Name of the asset.
+        versions: Constants of :mod:`sneaker_assets.code_versions`.
+    """
+    columns = {column.name: column.dtype for column in tables.columns_by_asset().get(asset, ())}
+    if not columns:
+        return ".".join(versions)
+    return ".".join([*versions, hashlib.sha256(repr(columns).encode()).hexdigest()[:6]])
 
 
 def preview(frame: pd.DataFrame, columns: list[str] | None = None, rows: int = 10) -> dg.MarkdownMetadataValue:
@@ -48,12 +66,12 @@ def preview(frame: pd.DataFrame, columns: list[str] | None = None, rows: int = 1
 
 
 def show_figure(folder: UPath, name: str, figure: "Figure") -> Metadata:
-    """Keep a figure as ``<folder>/<name>.png`` and show a thumbnail of it, so that the event log stays small."""
+    """Save a figure as ``<folder>/<name>.png``; the metadata contains its path and a thumbnail."""
     return show_png(folder / f"{name}.png", figures.to_png(figure))
 
 
 def show_png(path: UPath, png: bytes) -> Metadata:
-    """Keep a PNG and show a thumbnail of it."""
+    """Save a PNG; the metadata contains its path and a thumbnail."""
     lake.write_bytes(path, png)
     encoded = base64.b64encode(figures.thumbnail(png)).decode()
     name = path.stem

@@ -1,4 +1,4 @@
-"""What the graph is partitioned by: source site, backbone, price band and announced release.
+"""Partitions of the graph: source site, backbone, price band and announced release.
 
 The edges between the price bands are a setting, ``SNEAKER_BANDS``, read when the graph is loaded: partitions have to be
 known then.

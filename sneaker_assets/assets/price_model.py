@@ -1,15 +1,15 @@
-"""The price model of each backbone. How good it is, ``assets.evaluation`` finds out."""
+"""The price model of each backbone."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
-from sneaker_assets.assets.metadata import OWNERS, show_figure
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
-from sneaker_assets.lake import read_table
-from sneaker_assets.resources import LakeResource
+from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource
 from sneaker_assets.vision.settings import HeadKind, HeadSettings, Target
 
 
@@ -49,26 +49,29 @@ class PriceModelConfig(dg.Config):
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    deps=["tuned_hyperparameters"],
-    group_name="price_model",
+    ins={"tuned_hyperparameters": dg.AssetIn(metadata=OPTIONAL_INPUT)},
+    group_name=groups.TRAINING,
     kinds={"pytorch"},
     owners=OWNERS,
     pool="gpu",
+    code_version=code_version("price_model", code_versions.PRICE_MODEL),
 )
 def price_model(
     context: dg.AssetExecutionContext,
     image_features: UPath,
     splits: pd.DataFrame,
+    tuned_hyperparameters: pd.DataFrame | None,
+    *,
     config: PriceModelConfig,
     lake: LakeResource,
 ) -> dg.Output[UPath]:
-    """A head trained on the frozen backbone's features; the same rows and settings are not trained twice."""
+    """A head trained on the features of the frozen backbone; identical rows and settings are not trained twice."""
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.price_model import train_price_model
 
     settings = HeadSettings(**config.model_dump(exclude={"tuned"}))
     if config.tuned:
-        settings = _tuned(lake, context.partition_key, settings)
+        settings = _tuned(tuned_hyperparameters, context.partition_key, settings)
     folder = lake.open().folder("models", context.partition_key)
     model, trained = train_price_model(folder, FeatureStore.open(image_features), splits, settings)
     metrics = model.metrics()
@@ -89,14 +92,17 @@ def price_model(
     )
 
 
-def _tuned(lake: LakeResource, backbone: str, settings: HeadSettings) -> HeadSettings:
-    """The settings that the last search chose."""
+def _tuned(trials: pd.DataFrame | None, backbone: str, settings: HeadSettings) -> HeadSettings:
+    """The settings that the search chose, the others as they are.
+
+    Raises:
+        dagster.Failure: there was no search for this backbone.
+    """
     from sneaker_assets.vision.heads.tuning import tuned_config
 
-    table = lake.open().table("tuned_hyperparameters", backbone)
-    if not table.exists():
+    if trials is None:
         raise dg.Failure(
             f"tuned_hyperparameters [{backbone}] is not in the lake yet: materialize it first, or set tuned: false",
             allow_retries=False,
         )
-    return tuned_config(read_table(table), settings)
+    return tuned_config(trials, settings)

@@ -1,11 +1,13 @@
-"""Prices in US dollars: the rates, and the history of what was seen, converted. The domain's part is ``market``."""
+"""Exchange rates, and the price history in US dollars."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 
+from sneaker_assets import code_versions
+from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import Events, blocking_check, check_result, publish, warning_check
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview
 from sneaker_assets.market.currency import DOLLAR, ECB_HISTORY, bundled_rates, fetch_rates
 from sneaker_assets.market.observations import price_history
 from sneaker_assets.resources import ListingSourceResource
@@ -31,21 +33,22 @@ class PriceHistoryConfig(dg.Config):
 
 
 _ERRORS = blocking_check(
-    "price_observations", "amounts_are_converted", "Few amounts are misread or of no known currency."
+    "price_observations", "amounts_are_converted", "Few amounts are unreadable or have an unknown currency."
 )
-_RATE_AGE = warning_check("price_observations", "rates_are_recent", "No price is converted at an old rate.")
+_RATE_AGE = warning_check("price_observations", "rates_are_recent", "No price is converted at an outdated rate.")
 
 
 @dg.asset(
-    group_name="listings",
+    group_name=groups.RATES,
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     pool="crawl",
     metadata=column_schema("fx_rates"),
+    code_version=code_version("fx_rates", code_versions.RATES),
     retry_policy=dg.RetryPolicy(max_retries=2, delay=5),
 )
 def fx_rates(config: RatesConfig, listing_source: ListingSourceResource) -> dg.Output[pd.DataFrame]:
-    """What currencies were worth in US dollars, by the European Central Bank's reference rates."""
+    """Exchange rates to US dollars: the reference rates of the European Central Bank."""
     fetched = listing_source.name == "live" if config.fetch is None else config.fetch
     table = fetch_rates(config.url) if fetched else bundled_rates()
     return dg.Output(
@@ -60,14 +63,15 @@ def fx_rates(config: RatesConfig, listing_source: ListingSourceResource) -> dg.O
 
 
 @dg.asset(
-    group_name="listings",
+    group_name=groups.DATA_SET,
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     metadata=column_schema("price_observations"),
+    code_version=code_version("price_observations", code_versions.PRICE_HISTORY),
     check_specs=[_ERRORS, _RATE_AGE],
 )
 def price_observations(raw_scrapes: pd.DataFrame, fx_rates: pd.DataFrame, config: PriceHistoryConfig) -> Events:
-    """The price history of every product in US dollars, each amount with the rate and its date."""
+    """The price history of every product in US dollars, with the exchange rate of each amount and its date."""
     table = price_history(raw_scrapes, fx_rates)
     wrong = table["problem"].notna()
     errors = float(wrong.sum() / max(1, table["amount"].notna().sum()))

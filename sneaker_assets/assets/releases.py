@@ -1,4 +1,4 @@
-"""Announced shoes and the price that the champion expects for them. How right it was, ``assets.backtest`` finds out."""
+"""Announced shoes, and the champion's price predictions for them."""
 
 import json
 from datetime import UTC, datetime
@@ -7,13 +7,15 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 from pydantic import Field
+from upath import UPath
 
-from sneaker_assets import figures
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.market.fees import Fees, fees_at, known_fees
 from sneaker_assets.market.releases import announcements, describe_release, parse_release_key
-from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
+from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource, ListingSourceResource
 
 
 class SellingCosts(dg.Config):
@@ -39,11 +41,12 @@ class PredictionConfig(dg.Config):
 
 @dg.asset(
     partitions_def=release_partitions,
-    group_name="releases",
+    group_name=groups.RELEASE_PRICING,
     kinds={"python", "parquet"},
     owners=OWNERS,
     pool="crawl",
     metadata=column_schema("releases"),
+    code_version=code_version("releases", code_versions.RELEASES),
 )
 def releases(
     context: dg.AssetExecutionContext,
@@ -51,7 +54,7 @@ def releases(
     listing_source: ListingSourceResource,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """An announced shoe as its site shows it, with its image and its retail price in dollars at the day's rate."""
+    """An announced shoe, with its image and its retail price in US dollars at the day's exchange rate."""
     site, product_id = parse_release_key(context.partition_key)
     with listing_source.open(lake.open()) as source:
         announced = announcements(source.releases(site))
@@ -63,22 +66,25 @@ def releases(
 
 @dg.asset(
     partitions_def=release_partitions,
-    group_name="releases",
+    ins={"similarity_index": dg.AssetIn(metadata=OPTIONAL_INPUT)},
+    group_name=groups.RELEASE_PRICING,
     kinds={"pytorch", "parquet"},
     owners=OWNERS,
     pool="gpu",
     metadata=column_schema("release_predictions"),
+    code_version=code_version("release_predictions", code_versions.PREDICTIONS),
 )
 def release_predictions(
     context: dg.AssetExecutionContext,
     releases: pd.DataFrame,
     model_leaderboard: pd.DataFrame,
+    similarity_index: UPath | None,
     *,
     config: PredictionConfig,
     compute: ComputeResource,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """What the champion expects the announced shoe to sell for, what it resembles, and what a sale leaves."""
+    """The champion's price for the announced shoe with its interval, similar shoes, and the net profit of a sale."""
     from sneaker_assets.vision.explain.attribution import heat_maps
     from sneaker_assets.vision.explain.report import outlook, similar_records
     from sneaker_assets.vision.explain.report_figures import on_paper
@@ -87,7 +93,9 @@ def release_predictions(
 
     here = lake.open()
     champion = model_leaderboard[model_leaderboard["champion"]].iloc[0]
-    pricer = Pricer.load(here.root / champion["model"], compute.weights_folder, compute.torch_device())
+    pricer = Pricer.load(
+        here.root / champion["model"], compute.weights_folder, compute.torch_device(), similarity_index
+    )
     shoe = releases.iloc[0]
     pixels = np.stack([read_image(here.image(shoe["sha256"]), pricer.frame)])
     priced = pricer.price(pixels)[0]

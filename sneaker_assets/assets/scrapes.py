@@ -1,4 +1,4 @@
-"""The first stage: what each site shows, and the images it shows it with. Parsing and fetching live in the domain."""
+"""Observations and images of each site."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,36 +7,38 @@ from dataclasses import asdict
 import dagster as dg
 import pandas as pd
 
-from sneaker_assets import figures
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import site_partitions
 from sneaker_assets.crawl.errors import CrawlPaused, CrawlStopped
-from sneaker_assets.crawl.report import LEAST_SHARE
+from sneaker_assets.crawl.report import MIN_SHARE
 from sneaker_assets.market.observations import append_observations
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 
 
 @dg.asset(
     partitions_def=site_partitions,
-    group_name="scrapes",
+    group_name=groups.SCRAPES,
     kinds={"python", "parquet"},
     owners=OWNERS,
     pool="crawl",
     metadata=column_schema("raw_scrapes"),
+    code_version=code_version("raw_scrapes", code_versions.CRAWL),
     check_specs=[
         dg.AssetCheckSpec(
             "pages_yield_what_they_list",
             asset="raw_scrapes",
-            description=f"Every page was read, and yielded at least {LEAST_SHARE:.0%} of the products it lists.",
+            description=f"Every page was parsed and yielded at least {MIN_SHARE:.0%} of the products it lists.",
         )
     ],
 )
 def raw_scrapes(
     context: dg.AssetExecutionContext, listing_source: ListingSourceResource, lake: LakeResource
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
-    """Every price seen at a site and when: a crawl adds its observations to those of earlier ones."""
+    """Every observed price of a site, with its time; each crawl appends to those of earlier crawls."""
     site, history = context.partition_key, lake.previous(context)
-    with listing_source.open(lake.open()) as source, _crawl_that_may_stop():
+    with listing_source.open(lake.open()) as source, _without_retries():
         seen = source.observe(site)
         report = source.report(site)
     table = append_observations(history, seen)
@@ -72,11 +74,12 @@ def raw_scrapes(
 
 @dg.asset(
     partitions_def=site_partitions,
-    group_name="scrapes",
+    group_name=groups.SCRAPES,
     kinds={"python", "parquet"},
     owners=OWNERS,
     pool="crawl",
     metadata=column_schema("scraped_images"),
+    code_version=code_version("scraped_images", code_versions.IMAGES),
 )
 def scraped_images(
     context: dg.AssetExecutionContext,
@@ -84,14 +87,14 @@ def scraped_images(
     listing_source: ListingSourceResource,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """Every image address and what became of it; the files lie in the lake, named by the sha256 of their bytes."""
+    """Every image URL and its outcome; the files are stored in the lake under the sha256 of their bytes."""
     known = lake.previous(context)
-    with listing_source.open(lake.open()) as source, _crawl_that_may_stop():
+    with listing_source.open(lake.open()) as source, _without_retries():
         images = source.images(context.partition_key, raw_scrapes["image_url"].unique(), known)
     usable = images["problem"].isna()
     fetched = images[usable] if known is None else images[usable & ~images["image_url"].isin(known["image_url"])]
     if not usable.all():
-        context.log.warning("%d of %d images are not usable", (~usable).sum(), len(images))
+        context.log.warning("%d of %d images are unusable", (~usable).sum(), len(images))
     return dg.Output(
         images,
         metadata={
@@ -106,8 +109,8 @@ def scraped_images(
 
 
 @contextmanager
-def _crawl_that_may_stop() -> Iterator[None]:
-    """Fail once, not again and again, where a site asks us to go away; the next run goes on where this one was."""
+def _without_retries() -> Iterator[None]:
+    """Fail without retries where a site refuses the crawl; the next run resumes it."""
     try:
         yield
     except CrawlStopped as stopped:

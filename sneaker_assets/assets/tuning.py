@@ -1,4 +1,4 @@
-"""The settings of a backbone's head, searched for on its cached features."""
+"""Hyperparameter search for the head of a backbone, on its cached features."""
 
 import tempfile
 from pathlib import Path
@@ -8,8 +8,9 @@ import pandas as pd
 from pydantic import Field
 from upath import UPath
 
-from sneaker_assets import figures
-from sneaker_assets.assets.metadata import OWNERS, column_schema, preview, show_figure
+from sneaker_assets import code_versions, figures
+from sneaker_assets.assets import groups
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import local_path
 from sneaker_assets.resources import LakeResource
@@ -33,11 +34,12 @@ class TuningConfig(dg.Config):
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    group_name="price_model",
+    group_name=groups.TUNING,
     kinds={"optuna", "pytorch"},
     owners=OWNERS,
     pool="gpu",
     metadata=column_schema("tuned_hyperparameters"),
+    code_version=code_version("tuned_hyperparameters", code_versions.TUNING),
 )
 def tuned_hyperparameters(
     context: dg.AssetExecutionContext,
@@ -46,7 +48,7 @@ def tuned_hyperparameters(
     config: TuningConfig,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """Every trial of the search for a head's settings, and which one is best on validation rows."""
+    """Every trial of the hyperparameter search; the one with the lowest validation error is marked."""
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.heads.tuning import TuningRows, tune
     from sneaker_assets.vision.pricing.price_model import fingerprint

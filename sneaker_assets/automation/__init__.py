@@ -1,1 +1,1 @@
-"""What starts a run: jobs, schedules and sensors."""
+"""Jobs, schedules, sensors and automation conditions."""

@@ -1,8 +1,8 @@
-"""What follows by itself once its inputs have really changed: one automation condition an asset, all of them here.
+"""Automation conditions: when an asset is materialized without a schedule, a sensor or a person.
 
-A crawl is scheduled; everything after it is conditioned, in runs that Dagster puts together: one of the data set, one
-of each backbone in use. Nothing is trained for a backbone or a price band that nobody has trained before. A run that
-failed is not repeated until its inputs change again.
+Crawls are scheduled; everything after them is conditioned, in runs that Dagster groups: one for the data set, one for
+each backbone in use. Nothing is trained for a backbone or price band that was never trained by hand. A failed run is
+not repeated until its inputs change again.
 
 Dagster: https://docs.dagster.io/guides/automate/declarative-automation
 """
@@ -14,64 +14,64 @@ from typing import Any
 
 import dagster as dg
 
+from sneaker_assets.assets import groups
 from sneaker_assets.automation.custom_conditions import CrawlPending, NewImages, TrainingRowsChanged
 from sneaker_assets.automation.settings import AutomationSettings
 
 Condition = dg.AutomationCondition[Any]
 
-DATA_SET = (
-    "price_observations",
-    "image_properties",
-    "listings",
-    "clean_listings",
-    "removed_listings",
-    "price_fences",
-    "twin_conflicts",
-    "price_statistics",
-    "splits",
-)
-MODEL = ("price_model", "trained_rows", "leak_report", "outlier_ablation")
 
-
-def conditions(settings: AutomationSettings) -> dict[str, Condition]:
-    """Asset name to what makes it run by itself; what is not here waits for a schedule, a sensor or a person."""
+def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
+    """Conditions that hold for every asset of a group."""
     return {
-        "fx_rates": _rates(settings),
-        **dict.fromkeys(DATA_SET, _when_crawls_are_done(settings)),
-        "image_features": _when_there_are_new_images(settings),
-        **dict.fromkeys(MODEL, _when_retraining_is_due(settings)),
-        # New listings are judged too, and join the shoes that a picture is compared with.
-        "evaluation_metrics": (_in_use() & _updated("price_model", "clean_listings") & _quiet()).with_label(
-            "model_was_trained_or_listings_came"
+        groups.RATES: _rates(settings),
+        groups.DATA_SET: _after_crawls(settings),
+        groups.FEATURES: _new_images(settings),
+        groups.TRAINING: _retraining_due(settings),
+        # New listings are evaluated too, and join the similar shoes.
+        groups.EVALUATION: (_in_use() & _updated("price_model", "clean_listings") & _idle()).with_label(
+            "model_trained_or_listings_updated"
         ),
-        "model_leaderboard": (_updated("evaluation_metrics", "finetuned_evaluation") & _quiet()).with_label(
-            "model_was_evaluated"
+        groups.GAN_COMPARISON: (_updated("gan_evaluation") & _idle()).with_label("gan_evaluated"),
+        groups.BACKTEST: (_in_use() & _updated("price_observations") & _idle()).with_label("prices_observed"),
+    }
+
+
+def conditions_by_asset(settings: AutomationSettings) -> dict[str, Condition]:
+    """Conditions of single assets, for groups whose assets do not share one."""
+    return {
+        "model_leaderboard": (_updated("evaluation_metrics", "finetuned_evaluation") & _idle()).with_label(
+            "model_evaluated"
         ),
+        "similarity_index": (_updated("model_leaderboard") & _idle()).with_label("champion_chosen"),
         "gan_checkpoints": _weekly(settings),
-        "gan_evaluation": (_in_use() & _updated("gan_checkpoints") & _quiet()).with_label("gan_was_trained"),
-        "gan_colour_comparison": (_updated("gan_evaluation") & _quiet()).with_label("gan_was_judged"),
-        "prediction_backtest": (_in_use() & _updated("price_observations") & _quiet()).with_label("prices_were_seen"),
+        "gan_evaluation": (_in_use() & _updated("gan_checkpoints") & _idle()).with_label("gan_trained"),
     }
 
 
 def with_conditions(assets: Iterable[Any], settings: AutomationSettings) -> list[Any]:
-    """The same assets, each with what makes it run by itself."""
-    by_asset = conditions(settings)
-    lapses = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=settings.retrain_days))
+    """The same assets with their automation conditions, and a freshness policy for trained models.
+
+    Args:
+        assets: Asset and asset check definitions; checks are returned as they are.
+        settings: Crons and thresholds of the conditions.
+    """
+    by_group, by_asset = conditions_by_group(settings), conditions_by_asset(settings)
+    stale = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=settings.retrain_days))
 
     def conditioned(spec: dg.AssetSpec) -> dg.AssetSpec:
-        name = spec.key.to_user_string()
-        if name in MODEL:
-            spec = spec.replace_attributes(freshness_policy=lapses)
-        return spec.replace_attributes(automation_condition=by_asset.get(name))
+        condition = by_asset.get(spec.key.to_user_string(), by_group.get(spec.group_name or ""))
+        if spec.group_name == groups.TRAINING:
+            spec = spec.replace_attributes(freshness_policy=stale)
+        return spec.replace_attributes(automation_condition=condition)
 
     return list(dg.map_asset_specs(conditioned, assets))
 
 
 def condition_sensor(settings: AutomationSettings) -> dg.AutomationConditionSensorDefinition:
-    """What evaluates the conditions; off until switched on.
+    """The sensor that evaluates the conditions, stopped by default.
 
-    In the project's own process, where conditions of our own can be evaluated: Dagster calls that beta.
+    It runs in the user code server, where custom conditions can be evaluated; that is a beta feature of Dagster.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
@@ -81,60 +81,58 @@ def condition_sensor(settings: AutomationSettings) -> dg.AutomationConditionSens
             use_user_code_server=True,
             minimum_interval_seconds=min(30, settings.watch_seconds),
             default_status=dg.DefaultSensorStatus.STOPPED,
-            description="Build the data set once the sites due have been crawled, and train on what really changed.",
+            description="Rebuild the data set once the due crawls are done, and retrain what its changes concern.",
         )
 
 
 def _rates(settings: AutomationSettings) -> Condition:
     ticked = dg.AutomationCondition.cron_tick_passed(settings.rates_cron, settings.time_zone)
-    return (dg.AutomationCondition.missing().newly_true() | ticked).with_label("rates_were_published")
+    return (dg.AutomationCondition.missing().newly_true() | ticked).with_label("rates_published")
 
 
-def _when_crawls_are_done(settings: AutomationSettings) -> Condition:
-    """Some input has changed, none is being made, and no crawl is under way, or due and still in time.
+def _after_crawls(settings: AutomationSettings) -> Condition:
+    """An input has changed, none is being materialized, and no crawl is running, or due and within its patience.
 
-    A site that was never crawled does not count as missing, or it would hold up the others for ever; new rates alone
-    are no reason either.
+    A site that was never crawled does not count as missing, since it would block the others indefinitely. New rates
+    alone do not trigger a rebuild.
     """
-    of_sites = dg.AssetSelection.assets("raw_scrapes", "scraped_images")
+    site_assets = dg.AssetSelection.assets("raw_scrapes", "scraped_images")
     changed = dg.AutomationCondition.any_deps_updated().ignore(dg.AssetSelection.assets("fx_rates"))
-    missing = dg.AutomationCondition.any_deps_missing().ignore(of_sites)
-    return (changed.since_last_handled() & ~missing & ~_pending(settings) & _quiet()).with_label(
-        "sites_due_were_crawled"
+    missing = dg.AutomationCondition.any_deps_missing().ignore(site_assets)
+    return (changed.since_last_handled() & ~missing & ~_pending(settings) & _idle()).with_label("due_crawls_done")
+
+
+def _new_images(settings: AutomationSettings) -> Condition:
+    return (_in_use() & _updated("scraped_images") & NewImages() & ~_pending(settings) & _idle()).with_label(
+        "new_images"
     )
 
 
-def _when_there_are_new_images(settings: AutomationSettings) -> Condition:
-    return (_in_use() & _updated("scraped_images") & NewImages() & ~_pending(settings) & _quiet()).with_label(
-        "new_images_came"
-    )
-
-
-def _when_retraining_is_due(settings: AutomationSettings) -> Condition:
+def _retraining_due(settings: AutomationSettings) -> Condition:
     rows = _updated("splits", "clean_listings") & TrainingRowsChanged(settings.retrain_share, settings.price_tolerance)
-    lapsed: Condition = dg.AutomationCondition.freshness_failed().newly_true()
-    return (_in_use() & (rows | lapsed.since_last_handled()) & _quiet()).with_label("retraining_is_due")
+    stale: Condition = dg.AutomationCondition.freshness_failed().newly_true()
+    return (_in_use() & (rows | stale.since_last_handled()) & _idle()).with_label("retraining_due")
 
 
 def _weekly(settings: AutomationSettings) -> Condition:
     ticked: Condition = dg.AutomationCondition.cron_tick_passed(settings.gan_cron, settings.time_zone)
-    return (_in_use() & ticked.since_last_handled() & _updated("splits") & _quiet()).with_label("week_of_new_listings")
+    return (_in_use() & ticked.since_last_handled() & _updated("splits") & _idle()).with_label("weekly_training_due")
 
 
 def _in_use() -> Condition:
-    """The partition was made before: somebody chose that backbone or that price band."""
+    """The partition was materialized before: someone chose that backbone or price band."""
     return ~dg.AutomationCondition.missing()
 
 
 def _updated(*inputs: str) -> Condition:
-    """One of these inputs has changed since the asset was last made or asked for."""
+    """One of these inputs has changed since the asset was last materialized or requested."""
     return dg.AutomationCondition.any_deps_updated().allow(dg.AssetSelection.assets(*inputs)).since_last_handled()
 
 
-def _quiet() -> Condition:
-    """Neither the asset nor an input of it is being made."""
+def _idle() -> Condition:
+    """Neither the asset nor any of its inputs is being materialized."""
     return ~dg.AutomationCondition.any_deps_in_progress() & ~dg.AutomationCondition.in_progress()
 
 
 def _pending(settings: AutomationSettings) -> Condition:
-    return dg.AutomationCondition.any_deps_match(CrawlPending(settings)).with_label("some_crawl_is_pending")
+    return dg.AutomationCondition.any_deps_match(CrawlPending(settings)).with_label("crawl_pending")

@@ -1,7 +1,6 @@
-"""The conditions that Dagster does not have: a site whose crawl is due, new images, training rows that changed.
+"""Custom automation conditions: a crawl is pending, there are new images, training rows have changed.
 
-Each looks at what is so, in schedules, events and tables, and remembers nothing, so a missed tick costs nothing. How
-they are put together is ``automation.conditions``'s concern.
+They are stateless, computed from schedules, events and tables, so a missed tick loses nothing.
 
 Dagster: https://docs.dagster.io/guides/automate/declarative-automation/customizing-automation-conditions
 """
@@ -11,13 +10,15 @@ from datetime import timedelta
 
 import dagster as dg
 import pandas as pd
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import InstigatorStatus
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._utils.schedules import get_latest_completed_cron_tick
 from upath import UPath
 
 from sneaker_assets.assets.partitions import site_partitions
+from sneaker_assets.automation.dagster_internals import (
+    NOT_FINISHED_STATUSES,
+    InstigatorStatus,
+    InstigatorType,
+    get_latest_completed_cron_tick,
+)
 from sneaker_assets.automation.jobs import PARTITION_TAG, crawl_site
 from sneaker_assets.automation.schedules import schedule_name
 from sneaker_assets.automation.settings import AutomationSettings
@@ -26,10 +27,10 @@ from sneaker_assets.market.drift import share_changed
 
 
 class PartitionCondition(dg.AutomationCondition[dg.AssetKey]):
-    """A condition that is asked of one partition after the other."""
+    """A condition that is evaluated for each partition on its own."""
 
     def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
-        """The partitions of which it is true, among those that still matter."""
+        """The candidate partitions for which the condition is true."""
         candidates = context.candidate_subset
         if context.partitions_def is None or candidates.is_empty:
             return dg.AutomationResult(context, context.get_empty_subset())
@@ -39,52 +40,59 @@ class PartitionCondition(dg.AutomationCondition[dg.AssetKey]):
 
     @abstractmethod
     def holds(self, context: dg.AutomationContext[dg.AssetKey], partition: str) -> bool:
-        """Whether it is true of this partition."""
+        """Whether the condition is true for this partition."""
 
 
 class CrawlPending(PartitionCondition):
-    """The site is being crawled, or is due: its schedule, switched on, has ticked and it was not crawled since.
+    """A site is being crawled, or its running schedule has ticked and the site was not crawled since.
 
-    True for assets by site alone. One that is due is waited for ``crawl_patience`` hours; then the others go on.
+    Only true for assets partitioned by site. A due crawl counts as pending for ``crawl_patience`` hours.
     """
 
     def __init__(self, settings: AutomationSettings) -> None:
         self._settings = settings
 
     def holds(self, context: dg.AutomationContext[dg.AssetKey], partition: str) -> bool:
-        """Whether this site's crawl is still to be waited for."""
+        """Whether this site's crawl is running or due."""
         if context.partitions_def != site_partitions:
             return False
         instance, now = context.asset_graph_view.instance, context.evaluation_time
         if _being_crawled(instance, partition):
             return True
         due = get_latest_completed_cron_tick(self._settings.cron_of(partition), now, self._settings.time_zone)
-        if now >= due + timedelta(hours=self._settings.crawl_patience) or not _switched_on(instance, partition):
+        if now >= due + timedelta(hours=self._settings.crawl_patience) or not _schedule_is_running(instance, partition):
             return False
         crawled = _last(instance, context.key, partition)
         return crawled is None or crawled.timestamp < due.timestamp()
 
 
 class NewImages(PartitionCondition):
-    """Crawls have brought new images since the asset was last made."""
+    """Crawls have found new images since the asset was last materialized."""
 
     def holds(self, context: dg.AutomationContext[dg.AssetKey], partition: str) -> bool:
         """Whether there are images without features of this backbone."""
         instance = context.asset_graph_view.instance
-        made = _last(instance, context.key, partition)
-        since = dg.AssetRecordsFilter(dg.AssetKey("scraped_images"), after_storage_id=made.storage_id if made else None)
+        computed = _last(instance, context.key, partition)
+        since = dg.AssetRecordsFilter(
+            dg.AssetKey("scraped_images"), after_storage_id=computed.storage_id if computed else None
+        )
         crawls = instance.fetch_materializations(since, limit=1000).records
         return any(_metadata(record).get("new_images") for record in crawls)
 
 
 class TrainingRowsChanged(PartitionCondition):
-    """Enough of the rows that a backbone's model was trained on have changed: come, gone, or priced otherwise."""
+    """A share of a model's training rows has changed: was added, removed or priced differently.
+
+    Args:
+        share: Share of changed rows from which the condition is true.
+        price_tolerance: Relative price change up to which a row counts as unchanged.
+    """
 
     def __init__(self, share: float, price_tolerance: float) -> None:
         self._share, self._price_tolerance = share, price_tolerance
 
     def holds(self, context: dg.AutomationContext[dg.AssetKey], partition: str) -> bool:
-        """Whether this backbone's model is to be trained again."""
+        """Whether enough training rows of this backbone's model have changed."""
         instance = context.asset_graph_view.instance
         trained = _table(instance, dg.AssetKey("trained_rows"), partition)
         splits = _table(instance, dg.AssetKey("splits"))
@@ -95,12 +103,12 @@ class TrainingRowsChanged(PartitionCondition):
 
 
 def _being_crawled(instance: dg.DagsterInstance, site: str) -> bool:
-    """Whether a crawl has been asked for and has not ended; its prices are there before its images are."""
+    """Whether a crawl is queued or running; its prices are materialized before its images."""
     crawl = dg.RunsFilter(job_name=crawl_site.name, tags={PARTITION_TAG: site}, statuses=NOT_FINISHED_STATUSES)
     return instance.get_runs_count(crawl) > 0
 
 
-def _switched_on(instance: dg.DagsterInstance, site: str) -> bool:
+def _schedule_is_running(instance: dg.DagsterInstance, site: str) -> bool:
     running = {InstigatorStatus.RUNNING}
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE, instigator_statuses=running)
     return any(state.instigator_name == schedule_name(site) for state in states)
@@ -117,7 +125,7 @@ def _metadata(record: dg.EventLogRecord) -> dict[str, object]:
 
 
 def _table(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str | None = None) -> pd.DataFrame | None:
-    """The table that the asset's last materialization wrote, by the path that it noted; None where there is none."""
+    """The table of the asset's last materialization, read from the path in its metadata; None where there is none."""
     record = _last(instance, asset, partition)
     path = UPath(str(_metadata(record).get("path"))) if record else None
     return read_table(path) if path is not None and path.exists() else None

@@ -1,76 +1,82 @@
-"""The jobs, one a partition dimension, in the order in which a whole pass runs them."""
+"""Jobs, in the order of a full pass; each selects whole asset groups, so a new asset joins its job by its group."""
 
 import dagster as dg
 
+from sneaker_assets.assets import groups
+
 PARTITION_TAG = "dagster/partition"
-"""Run tag: the partition that the run is of."""
+"""Run tag: the partition of the run."""
 
 MAX_RUNTIME = "dagster/max_runtime"
-"""Run tag, seconds: a run that takes longer hangs, or died with its machine, and would hold up others for ever."""
+"""Run tag, seconds: a longer run hangs or died with its machine, and would otherwise block others indefinitely."""
+
 
 crawl_site = dg.define_asset_job(
     "crawl_site",
-    ["raw_scrapes", "scraped_images"],
-    description="Read a site's listings and fetch its new images.",
+    dg.AssetSelection.groups(groups.SCRAPES),
+    description="Crawl a site's listings and download its new images.",
     tags={MAX_RUNTIME: 12 * 3600},
 )
 build_data_set = dg.define_asset_job(
     "build_data_set",
-    [
-        "fx_rates",
-        "price_observations",
-        "image_properties",
-        "listings",
-        "clean_listings",
-        "removed_listings",
-        "price_fences",
-        "twin_conflicts",
-        "price_statistics",
-        "splits",
-    ],
-    description="Turn what was scraped into clean listings and splits.",
+    dg.AssetSelection.groups(groups.RATES, groups.DATA_SET),
+    description="Build clean listings and splits from everything that was scraped.",
 )
 train_price_model = dg.define_asset_job(
     "train_price_model",
-    ["image_features", "price_model", "trained_rows", "evaluation_metrics", "leak_report", "outlier_ablation"],
-    description="Compute a backbone's missing features, train its head, score it and look at its data.",
+    dg.AssetSelection.groups(groups.FEATURES, groups.TRAINING, groups.EVALUATION),
+    description="Compute a backbone's missing features, train its head, evaluate it, and run the studies of its data.",
 )
 tune_price_model = dg.define_asset_job(
-    "tune_price_model", ["tuned_hyperparameters"], description="Search for the settings of a backbone's head."
+    "tune_price_model",
+    dg.AssetSelection.groups(groups.TUNING),
+    description="Search for hyperparameters of a backbone's head.",
 )
 finetune_price_model = dg.define_asset_job(
     "finetune_price_model",
-    ["finetuned_price_model", "finetuned_evaluation"],
-    description="Train a backbone further together with its head, and score it.",
+    dg.AssetSelection.groups(groups.FINETUNING),
+    description="Fine-tune a backbone together with its head, and evaluate it.",
 )
 export_model = dg.define_asset_job(
-    "export_model", ["exported_model"], description="Write a backbone's price model as ONNX and as a torch program."
+    "export_model",
+    dg.AssetSelection.groups(groups.EXPORT),
+    description="Export a backbone's price model as ONNX and as a torch program.",
 )
 explain_price_model = dg.define_asset_job(
-    "explain_price_model", ["residual_attributes"], description="Look at what a backbone's price model gets wrong."
+    "explain_price_model",
+    dg.AssetSelection.groups(groups.EXPLANATION),
+    description="Analyse the residuals of a backbone's price model.",
 )
 rank_models = dg.define_asset_job(
-    "rank_models", ["model_leaderboard"], description="Choose the champion among the evaluated backbones."
+    "rank_models",
+    dg.AssetSelection.groups(groups.CHAMPION),
+    description="Choose the champion among the evaluated models, and index its shoes.",
 )
 train_gan = dg.define_asset_job(
     "train_gan",
-    ["gan_checkpoints", "gan_evaluation"],
-    description="Train a price band's generator, or go on training it, and judge it.",
+    dg.AssetSelection.groups(groups.GAN),
+    description="Train a price band's GAN, or continue its training, and evaluate it.",
 )
 compare_bands = dg.define_asset_job(
-    "compare_bands", ["gan_colour_comparison"], description="Compare the price bands' shoes, real and generated."
+    "compare_bands",
+    dg.AssetSelection.groups(groups.GAN_COMPARISON),
+    description="Compare real and generated shoes across the price bands.",
 )
 price_release = dg.define_asset_job(
     "price_release",
-    ["releases", "release_predictions"],
+    dg.AssetSelection.groups(groups.RELEASE_PRICING),
     description="Price an announced shoe.",
     tags={MAX_RUNTIME: 600},
 )
 judge_predictions = dg.define_asset_job(
-    "judge_predictions", ["prediction_backtest"], description="Set predictions beside the prices that were seen since."
+    "judge_predictions",
+    dg.AssetSelection.groups(groups.BACKTEST),
+    description="Compare predictions with the prices observed since.",
 )
 replay_releases = dg.define_asset_job(
-    "replay_releases", ["release_replay"], description="Price a past year's releases with what was known on each day."
+    "replay_releases",
+    dg.AssetSelection.groups(groups.REPLAY),
+    description="Price a past year's releases with the data known on the day of their announcement.",
 )
 
 JOBS = (

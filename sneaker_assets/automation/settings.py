@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dagster._utils.schedules import is_valid_cron_string
-
+from sneaker_assets.automation.dagster_internals import is_valid_cron_string
 from sneaker_assets.errors import SneakerError
 
 

@@ -165,11 +165,12 @@ def load_champion() -> tuple["Lake", "Pricer"]:
 
     lake = Lake.at(os.environ.get("SNEAKER_LAKE") or "data_lake")
     from sneaker_assets.torch_utils.device import choose_device
-    from sneaker_assets.vision.pricing.pricer import Pricer, champion_folder
+    from sneaker_assets.vision.pricing.pricer import Pricer, champion_folder, champion_index
 
     weights = os.environ.get("SNEAKER_WEIGHTS")
     device = choose_device(os.environ.get("SNEAKER_DEVICE") or "auto")
-    return lake, Pricer.load(champion_folder(lake), Path(weights) if weights else None, device)
+    folder = Path(weights) if weights else None
+    return lake, Pricer.load(champion_folder(lake), folder, device, champion_index(lake))
 
 
 def read_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> "Pixels":
@@ -231,7 +232,9 @@ def as_text(answer: Answer, pricer: "Pricer") -> str:
         kind = shoe["label_kind"].replace("_", " ")
         lines.append(f"like {shoe['title']}: ${shoe['price']:,.0f} ({kind}, {shoe['site']}; {shoe['similarity']:.2f})")
     if not len(answer.priced.similar):
-        lines.append("similar shoes are not kept beside this model: materialize evaluation_metrics")
+        lines.append(
+            "similar shoes are missing, since this model has no similarity index: materialize similarity_index"
+        )
     lines.append(f"by {pricer.model.backbone}, weights: {pricer.model.weights}")
     return "\n  ".join(lines)
 

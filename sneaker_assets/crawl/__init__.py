@@ -1,14 +1,12 @@
-"""The polite fetcher and everything that turns a site, a page or an archive into tables.
+"""Crawling of sites, image downloads and archives, as tables.
 
-``source`` is the seam the pipeline uses. Below it, each in a module of its own:
+``source`` is the interface that the pipeline uses. The other modules, one concern each:
 
-- what is done: ``listings`` (the walk over a site's pages), ``downloads`` (its images), ``archive`` (a folder in place
-  of a site), ``report`` (what it came to);
-- what is remembered, in one SQLite file a site: ``frontier`` (pages and all that they showed), ``known_images``,
-  ``schema`` and ``database`` (where the file lies, and who has it);
-- one polite HTTP client: ``fetcher``, with ``gate`` (when), ``robots`` (whether), ``transport`` (how long and where
-  to), ``refusals`` (when to stop), ``settings`` and ``messages``;
-- ``images`` (checked and stored by sha256), ``observations`` (listings as rows), ``errors``.
-
-How a page is read is ``sites``'s concern, and what happens to the tables afterwards the pipeline's.
+- sources: ``listings`` (traversal of a site's pages), ``downloads`` (its images), ``archive`` (a folder in place of a
+  site), ``announcements`` (upcoming releases of all sites), ``one_image``, ``report`` (totals of a crawl);
+- state, one SQLite file per site: ``frontier`` (pages and what they showed), ``image_cache``, ``schema`` and
+  ``database`` (location and locking of the file);
+- HTTP client: ``fetcher``, with ``rate_limiter``, ``robots``, ``transport`` (deadlines and private addresses),
+  ``circuit_breaker``, ``settings`` and ``http``;
+- ``images`` (validation and storage by SHA-256), ``observations`` (listings as rows), ``errors``.
 """

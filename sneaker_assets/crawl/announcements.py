@@ -1,6 +1,6 @@
-"""What all sites announce at this moment; a site that cannot be read is that site's failure and nobody else's.
+"""Reading of the upcoming releases of all sites at once, where the failure of one site does not affect the others.
 
-When they are read and what is done about it is the callers' concern, what an announcement is ``market.releases``'s.
+What counts as a changed announcement is the concern of ``market.releases``.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,18 +13,18 @@ from sneaker_assets.crawl.errors import CrawlRunning
 from sneaker_assets.crawl.report import CrawlReport
 from sneaker_assets.crawl.source import ListingSource
 
-PATIENCE = 40.0
-"""Seconds for which the slowest site is waited for; Dagster gives a sensor's tick 60."""
+TIMEOUT = 40.0
+"""Seconds to wait for the slowest site; Dagster cancels a sensor tick after 60."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What was read, and what could not be.
+    """Upcoming releases and the sites that could not be read.
 
     Attributes:
-        observations: by site, ``tables.Observations`` of its page of coming products.
-        failures: by site, why it could not be read, or not wholly, in one line.
-        busy: the sites that are being crawled right now, which is no failure: they can be read after that.
+        observations: ``tables.Observations`` of the page of upcoming releases, by site.
+        failures: One-line reason why a site could not be read completely, by site.
+        busy: Sites that another process is crawling; they are read next time.
     """
 
     observations: Mapping[str, pd.DataFrame]
@@ -33,31 +33,30 @@ class Announced:
 
 
 def read_announcements(
-    source: ListingSource, sites: Iterable[str], seen_before: Collection[str] = (), patience: float = PATIENCE
+    source: ListingSource, sites: Iterable[str], seen_before: Collection[str] = (), timeout: float = TIMEOUT
 ) -> Announced:
-    """Read every site's page of coming products, the sites at the same time.
+    """Read the upcoming releases of several sites concurrently.
 
-    A page without any product, at a site that has announced some before, is a failure: pages come up empty for many
-    reasons, and none of them is to be taken for "no releases". What a page shows counts also where others of the site
-    failed.
+    An empty page of a site that has announced releases before is a failure, since it may have other reasons than that
+    there are no releases. If some pages of a site fail, the releases on its other pages are still returned.
 
     Args:
-        source: where the sites are read.
-        sites: which.
-        seen_before: the sites that have announced something before.
-        patience: seconds after which a site that has not answered is left to the next time.
+        source: Source of listings.
+        sites: Names of the sites.
+        seen_before: Sites that have announced releases before.
+        timeout: Seconds after which a site that has not answered counts as failed.
     """
     pool = ThreadPoolExecutor(thread_name_prefix="announcements")
-    reading = {site: pool.submit(_read, source, site) for site in sites}
-    wait(reading.values(), timeout=patience)
+    futures = {site: pool.submit(_read, source, site) for site in sites}
+    wait(futures.values(), timeout=timeout)
     pool.shutdown(wait=False, cancel_futures=True)
     observations: dict[str, pd.DataFrame] = {}
     failures: dict[str, str] = {}
-    busy = [site for site, future in reading.items() if _is_busy(future)]
-    for site, future in reading.items():
+    busy = [site for site, future in futures.items() if _is_busy(future)]
+    for site, future in futures.items():
         if site in busy:
             continue
-        problem = _problem(future, site in seen_before, patience)
+        problem = _problem(future, site in seen_before, timeout)
         if problem:
             failures[site] = problem
         if future.done() and not future.cancelled() and future.exception() is None:
@@ -70,16 +69,16 @@ def _read(source: ListingSource, site: str) -> tuple[pd.DataFrame, CrawlReport |
     try:
         return observations, source.report(site)
     except KeyError:
-        return observations, None  # a site that announces nothing was not walked
+        return observations, None  # a site without a page of releases was not crawled
 
 
 def _is_busy(future: Future[tuple[pd.DataFrame, CrawlReport | None]]) -> bool:
     return future.done() and not future.cancelled() and isinstance(future.exception(), CrawlRunning)
 
 
-def _problem(future: Future[tuple[pd.DataFrame, CrawlReport | None]], seen_before: bool, patience: float) -> str | None:
+def _problem(future: Future[tuple[pd.DataFrame, CrawlReport | None]], seen_before: bool, timeout: float) -> str | None:
     if not future.done() or future.cancelled():
-        return f"no answer within {patience:.0f} s"
+        return f"no answer within {timeout:.0f} s"
     error = future.exception()
     if error is not None:
         return " ".join(f"{type(error).__name__}: {error}".split())
@@ -88,7 +87,7 @@ def _problem(future: Future[tuple[pd.DataFrame, CrawlReport | None]], seen_befor
         return "its page shows no release, and it has shown some before"
     if report is not None and not report.complete:
         return (
-            f"{report.failed} of its pages could not be fetched, {report.unreadable} could not be read, and the worst "
-            f"read yielded {report.min_share:.0%} of what it lists"
+            f"{report.failed} of its pages could not be fetched, {report.unreadable} could not be parsed, and the "
+            f"worst parsed page yielded {report.min_share:.0%} of its products"
         )
     return None

@@ -1,7 +1,6 @@
-"""A folder with a CSV and images in place of a site, such as a published data set.
+"""Source of listings in a folder with a CSV file and images, such as a published data set.
 
-A row without a usable image is counted and named in the Images table, never fatal. Cleaning prices is ``market``'s
-concern.
+A row without a usable image is not an error: its problem is recorded in the Images table.
 """
 
 import logging
@@ -24,15 +23,24 @@ logger = logging.getLogger(__name__)
 
 
 class ArchiveError(SneakerError, ValueError):
-    """The archive cannot be read; the message is one line that says what to do."""
+    """The archive cannot be read; the message is one line with the remedy."""
 
 
 @dataclass(frozen=True)
 class ArchiveSource:
-    """Listings from a folder: one CSV row is one listing, its image lies beside it.
+    """Listings of a folder, one per CSV row.
 
-    ``csv_name`` defaults to ``listings.csv``, or else the folder's only CSV. Without ``site_column`` a row's site is
-    its image name up to the first underscore.
+    Attributes:
+        lake: Lake in which images are stored.
+        folder: Folder with the CSV file.
+        csv_name: Name of the CSV file; by default ``listings.csv`` or the only CSV file.
+        images_folder: Name of the folder of images, inside ``folder``.
+        price_column: Column of prices.
+        image_column: Column of image file names.
+        site_column: Column of site names; by default the site is the image name up to the first underscore.
+        label_kind: Kind of all prices.
+        currency: ISO 4217 code of all prices.
+        threads: Number of images read at once.
     """
 
     lake: Lake
@@ -47,10 +55,13 @@ class ArchiveSource:
     threads: int = 4
 
     def observe(self, site: str) -> pd.DataFrame:
-        """One observation for each CSV row of the site, dated by the CSV file; empty where the site has no row.
+        """One observation per CSV row of the site, at the modification time of the CSV file.
+
+        Returns:
+            ``tables.Observations``, empty if the site has no row.
 
         Raises:
-            ArchiveError: there is no such folder or no readable CSV with the columns expected.
+            ArchiveError: There is no such folder, or no readable CSV file with the expected columns.
         """
         csv = self._csv()
         rows = self._rows(csv)
@@ -83,10 +94,18 @@ class ArchiveSource:
         )
 
     def images(self, site: str, image_urls: Iterable[str], known: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Read, check and store the images of these names; a file of unchanged size is not read again.
+        """Validate and store images.
+
+        Args:
+            site: Name of the site.
+            image_urls: File names in the folder of images.
+            known: Table of an earlier call; a file of it whose size has not changed is not read again.
+
+        Returns:
+            ``tables.Images``.
 
         Raises:
-            ArchiveError: there is no such folder.
+            ArchiveError: There is no folder of images.
         """
         folder = self._folder() / self.images_folder
         if not folder.is_dir():
@@ -104,9 +123,9 @@ class ArchiveSource:
         def collect(name: str) -> ImageRecord:
             try:
                 file = file_of(name)
-                before = stored.get(name)
-                if before is not None and file.stat().st_size == before.n_bytes:
-                    return before
+                record = stored.get(name)
+                if record is not None and file.stat().st_size == record.n_bytes:
+                    return record
                 return store_image(file.read_bytes(), self.lake, site, name)
             except FileNotFoundError:
                 return ImageRecord(site, name, problem="not in the archive")
@@ -120,12 +139,16 @@ class ArchiveSource:
         return table
 
     def report(self, site: str) -> CrawlReport:
-        """The site's rows, which are its CSV's one page."""
+        """Totals of a site, whose rows count as one page.
+
+        Raises:
+            ArchiveError: There is no such folder, or no readable CSV file with the expected columns.
+        """
         rows = len(self.observe(site))
         return CrawlReport(pages=1, listed=rows, yielded=rows)
 
     def releases(self, site: str) -> pd.DataFrame:  # noqa: ARG002
-        """An archive announces nothing."""
+        """An empty table, since an archive has no upcoming releases."""
         return observations([])
 
     def _folder(self) -> Path:
@@ -150,20 +173,20 @@ class ArchiveSource:
         try:
             rows = pd.read_csv(csv, dtype=str, keep_default_na=False, skipinitialspace=True)
         except pd.errors.EmptyDataError:
-            raise ArchiveError(f"{csv} is empty: it needs a header and one row a listing") from None
+            raise ArchiveError(f"{csv} is empty: it needs a header and one row per listing") from None
         except (pd.errors.ParserError, UnicodeDecodeError) as error:
-            raise ArchiveError(f"{csv} is no readable CSV in UTF-8: {one_line(error)}") from error
+            raise ArchiveError(f"{csv} is not a readable CSV file in UTF-8: {one_line(error)}") from error
         expected = [self.price_column, self.image_column] + ([self.site_column] if self.site_column else [])
         missing = [column for column in expected if column not in rows.columns]
         if missing:
             raise ArchiveError(
                 f"{csv} has no column {', '.join(missing)}; it has: {', '.join(map(str, rows.columns))}. "
-                "Say which of them holds the price and which the image name"
+                "Configure which of them hold the price and the image name"
             )
         if rows.empty:
-            raise ArchiveError(f"{csv} has a header and no rows: it needs one row a listing")
-        nameless = rows[self.image_column] == ""
-        if nameless.any():
-            lines = ", ".join(str(index + 2) for index in rows.index[nameless][:10])
-            logger.warning("%s: %d rows name no image and are left out (lines %s)", csv.name, nameless.sum(), lines)
-        return rows[~nameless]
+            raise ArchiveError(f"{csv} has a header and no rows: it needs one row per listing")
+        unnamed = rows[self.image_column] == ""
+        if unnamed.any():
+            lines = ", ".join(str(index + 2) for index in rows.index[unnamed][:10])
+            logger.warning("%s: %d rows name no image and are skipped (lines %s)", csv.name, unnamed.sum(), lines)
+        return rows[~unnamed]

@@ -1,7 +1,7 @@
-"""How a site shows that it does not want us, and the breaker that takes it at its word.
+"""Circuit breaker that stops the crawl of a site as soon as the site blocks the client.
 
-A refusal is an answer: a 401 or 403, or a page for humans sent with any status, 200 included. It stops the crawl of the
-site, and nothing is done to get around it.
+A block is a 401 or 403 response, or a block page sent with any status, 200 included. It ends the crawl of the site;
+no attempt is made to get around it.
 """
 
 import re
@@ -10,66 +10,78 @@ import threading
 from sneaker_assets.crawl.errors import SiteBlocked
 from sneaker_assets.crawl.http import Response
 
-REFUSED = frozenset({401, 403})
+BLOCK_STATUSES = frozenset({401, 403})
 MAX_REFUSED_IMAGES = 5
-"""Refused images in a row that mean the site and not the image: storage services answer 403 for what is missing."""
+"""Number of consecutive refused images that counts as a block; storage services answer 403 for a missing file too."""
 
 _TITLES = (
     rb"access (to this page )?(has been )?denied|just a moment|attention required|pardon our interruption|"
     rb"(are|verify) (that )?you.{0,10} human|human verification|security check|request blocked"
 )
-_REFUSAL = re.compile(
+_BLOCK_PAGE = re.compile(
     rb"<(title|h1|h2)\b[^>]*>[^<]{0,200}(" + _TITLES + rb")|id=.px-captcha|//geo\.captcha-delivery\.com/",
     re.IGNORECASE,
 )
-_LOOKED_AT = 65_536
+_MAX_SEARCHED_BYTES = 65_536
 
 
-def is_refusal(body: bytes) -> bool:
-    """Whether an HTML page refuses the client in place of showing content."""
-    return _REFUSAL.search(body[:_LOOKED_AT]) is not None
+def is_block_page(body: bytes) -> bool:
+    """Whether an HTML page blocks the client instead of showing content."""
+    return _BLOCK_PAGE.search(body[:_MAX_SEARCHED_BYTES]) is not None
 
 
 class CircuitBreaker:
-    """Remembers that a site refuses us: after that nothing more is asked of it.
+    """Opens when a site blocks the client and stays open, so that no further request is sent.
 
     Args:
-        site: the site's name.
+        site: Name of the site.
     """
 
     def __init__(self, site: str) -> None:
         self._site = site
         self._lock = threading.Lock()
-        self._refusal: str | None = None
+        self._block: str | None = None
         self._refused_images = 0
 
     def check(self) -> None:
-        """Raise :class:`~sneaker_assets.crawl.errors.SiteBlocked` where the site has refused us before."""
-        if self._refusal:
-            raise SiteBlocked(self._refusal)
+        """Allow a request.
 
-    def judge_page(self, response: Response) -> None:
-        """Trip where a page is a refusal; raises what :meth:`check` does."""
-        if response.status in REFUSED or _is_refusal_page(response):
-            self._trip(response)
+        Raises:
+            SiteBlocked: The site has blocked the client before.
+        """
+        if self._block:
+            raise SiteBlocked(self._block)
 
-    def judge_image(self, response: Response) -> None:
-        """Trip where a page for humans came instead, or :data:`MAX_REFUSED_IMAGES` images were refused in a row."""
+    def check_page(self, response: Response) -> None:
+        """Open on a blocked page.
+
+        Raises:
+            SiteBlocked: The response has a block status or is a block page.
+        """
+        if response.status in BLOCK_STATUSES or _has_block_page(response):
+            self._open(response)
+
+    def check_image(self, response: Response) -> None:
+        """Open on a blocked image.
+
+        Raises:
+            SiteBlocked: The response is a block page, or the last :data:`MAX_REFUSED_IMAGES` images were refused.
+        """
         with self._lock:
-            self._refused_images = self._refused_images + 1 if response.status in REFUSED else 0
-            too_often = self._refused_images >= MAX_REFUSED_IMAGES
-        if too_often or _is_refusal_page(response):
-            self._trip(response)
+            self._refused_images = self._refused_images + 1 if response.status in BLOCK_STATUSES else 0
+            too_many = self._refused_images >= MAX_REFUSED_IMAGES
+        if too_many or _has_block_page(response):
+            self._open(response)
 
-    def _trip(self, response: Response) -> None:
-        self._refusal = f"{self._site} refuses us: {response.url} answered {response.status} without content"
-        raise SiteBlocked(self._refusal)
+    def _open(self, response: Response) -> None:
+        self._block = f"{self._site} refuses us: {response.url} answered {response.status} without content"
+        raise SiteBlocked(self._block)
 
 
 def is_html(response: Response) -> bool:
-    """Whether a page came, by its own word."""
+    """Whether a response declares an HTML content type."""
     return "html" in response.headers.get("Content-Type", "").lower()
 
 
-def _is_refusal_page(response: Response) -> bool:
-    return is_html(response) and is_refusal(response.body)
+def _has_block_page(response: Response) -> bool:
+    return is_html(response) and is_block_page(response.body)

@@ -1,9 +1,8 @@
-"""Where a site's crawl state lies, and that one crawl at a time has it.
+"""Location and locking of a site's crawl state, an SQLite database.
 
-SQLite and file locks need a local disk. The state of a local lake lies in the lake, in ``crawls/<site>/``. That of a
-remote one lies in a scratch folder of this machine while a crawl runs, and is published whole when it ends; what a
-killed crawl left there is gone on with by the next one on the same machine. What the state holds is ``schema``'s
-concern.
+SQLite and file locks need a local disk. In a local lake the database is in ``crawls/<site>/``. In a remote lake it is
+copied to a scratch folder of this machine for the duration of a crawl and uploaded when the crawl ends; if a crawl is
+killed, the next one on the same machine resumes from the scratch copy.
 
 SQLite: https://www.sqlite.org/wal.html  filelock: https://py-filelock.readthedocs.io/en/latest/
 """
@@ -25,12 +24,12 @@ from sneaker_assets.crawl.schema import SCHEMA
 from sneaker_assets.lake import Lake, local_path, write_bytes
 
 FILE_NAME = "crawl.sqlite"
-PATIENCE = 5.0
+LOCK_TIMEOUT = 5.0
 """Seconds to wait for another crawl of the site to end."""
 
 
 class Database:
-    """One SQLite connection, with its tables made, that any thread may use, one at a time."""
+    """SQLite connection with the schema applied; it may be used from any thread."""
 
     def __init__(self, file: Path) -> None:
         self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
@@ -43,13 +42,13 @@ class Database:
                 self.rows(statement)
 
     def rows(self, statement: str, *values: object) -> list[sqlite3.Row]:
-        """Execute one statement; outside a transaction it is committed when this returns."""
+        """Execute a statement and return its rows; outside a transaction it is committed immediately."""
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit what the block executes as a whole, or nothing of it."""
+        """Execute the block in a transaction, rolled back on any exception."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -60,30 +59,30 @@ class Database:
             self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Fold the journal into the file and let go of it."""
+        """Checkpoint the write-ahead log and close the file."""
         with self._lock:
             self._connection.close()
 
 
 @contextmanager
 def open_database(lake: Lake, site: str) -> Iterator[Database]:
-    """The site's database, locked while the block runs.
+    """Open the crawl state of a site, exclusively for the duration of the block.
 
     Raises:
-        CrawlRunning: another crawl of the site has it.
+        CrawlRunning: Another crawl of the site has it open.
     """
     stored = lake.folder("crawls", site) / FILE_NAME
-    here = local_path(stored)
-    file = here or _scratch(lake, site) / FILE_NAME
+    local = local_path(stored)
+    file = local or _scratch(lake, site) / FILE_NAME
     file.parent.mkdir(parents=True, exist_ok=True)
     with _locked(file.with_suffix(".lock"), site):
-        if here is None and not file.exists() and stored.exists():
+        if local is None and not file.exists() and stored.exists():
             write_bytes(UPath(file), stored.read_bytes())
         try:
             with closing(Database(file)) as database:
                 yield database
         finally:
-            if here is None:
+            if local is None:
                 write_bytes(stored, file.read_bytes())
                 file.unlink()
 
@@ -92,7 +91,7 @@ def open_database(lake: Lake, site: str) -> Iterator[Database]:
 def _locked(path: Path, site: str) -> Iterator[None]:
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=PATIENCE)
+        lock.acquire(timeout=LOCK_TIMEOUT)
     except Timeout:
         raise CrawlRunning(f"another crawl of {site} is running (it holds {path}): wait for its end") from None
     try:

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a page: one address failed, or the crawl of the site must stop."""
+"""Errors of a crawl: a single URL that could not be fetched, or a reason to stop crawling a site."""
 
 from datetime import datetime
 
@@ -6,25 +6,25 @@ from sneaker_assets.errors import SneakerError
 
 
 class FetchError(SneakerError, OSError):
-    """One address could not be fetched; the message names it and says why in one line."""
+    """A URL could not be fetched; the message is one line that names it and the reason."""
 
 
 class UnreachableError(FetchError):
-    """No whole answer came, however often the address was tried; the next crawl may be luckier."""
+    """No complete response was received in any attempt; a later crawl may succeed."""
 
 
 class ForeignAddressError(FetchError):
-    """The address lies outside the site, or inside somebody's own network; it is never asked."""
+    """The URL is outside the site or resolves to a private address; it is never requested."""
 
 
-class CrawlStopped(SneakerError, RuntimeError):  # noqa: N818 - an answer to respect, no failure
-    """The crawl of a site must not go on; what was fetched before stays valid."""
+class CrawlStopped(SneakerError, RuntimeError):  # noqa: N818 - not an error of the program
+    """The crawl of a site must stop; everything fetched so far remains valid."""
 
 
 class CrawlPaused(CrawlStopped):
-    """The site asked us to come back later than the cap allows to wait for.
+    """The site asked for a longer wait than the configured limit.
 
-    ``resume_at`` is the moment (UTC) from which it may be asked again.
+    ``resume_at`` is the time (UTC) from which requests are allowed again.
     """
 
     def __init__(self, host: str, resume_at: datetime) -> None:
@@ -33,12 +33,12 @@ class CrawlPaused(CrawlStopped):
 
 
 class SiteBlocked(CrawlStopped):
-    """The site refuses us (401, 403, or a page for humans in place of the content); nothing is done to evade that."""
+    """The site blocks the client (401, 403 or a block page)."""
 
 
 class CredentialsRefused(CrawlStopped):
-    """The site does not accept the key or token that we have; a new one goes on from here."""
+    """The site rejects the key or token; the crawl resumes once they are renewed."""
 
 
 class CrawlRunning(CrawlStopped):
-    """Another process crawls the site right now."""
+    """Another process is crawling the site."""

@@ -1,11 +1,8 @@
-"""A crawl's memory of a site's pages: what waits, what was read, what failed, and every listing that was ever seen.
+"""Crawl frontier of a site: the queue of pages, their outcomes, and every listing that they showed.
 
-A walk is one pass over the pages that hang together from a start page. It goes on where it was, whenever it was cut
-off: each page and all that it showed are committed in one transaction. Readings and listings are only ever added. A
-page that did not change since an earlier walk adds a reading, since its prices were seen to stand at that moment, and
-refers to the listings read before.
-
-The memory of images is ``known_images``'s concern, where the file lies ``database``'s.
+A walk is one traversal of the pages reachable from a start page. Each page is committed together with its listings in
+one transaction, so an interrupted walk can be resumed. A page fetched in a walk is recorded as a reading. An unchanged
+page gets a new reading too, since its prices were valid at that time, which refers to the listings of an earlier one.
 """
 
 import json
@@ -19,17 +16,17 @@ from urllib.parse import urlsplit
 from sneaker_assets.crawl.database import Database
 from sneaker_assets.crawl.http import Response, Validators
 from sneaker_assets.crawl.observations import details_from_json, listing_from_json, to_json
-from sneaker_assets.sites.base import Details, Listing, Page, completed
+from sneaker_assets.sites.base import Details, Listing, Page, merge_details
 
 PageKind = Literal["listings", "releases"]
 
 MAX_ATTEMPTS = 5
-"""Walks in which a page may fail before it is left alone until another page links to it again."""
+"""Consecutive walks that retry a failing page; after that it is queued only if another page links to it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A page whose turn it is, with what is known of the version that was read last."""
+class QueuedPage:
+    """The next page of a walk, with validators, hash and links of its last parsed version."""
 
     url: str
     validators: Validators
@@ -38,10 +35,10 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """What a walk's pages came to, by the state they ended in; ``min_share`` is the worst page's yield."""
+class WalkStats:
+    """Totals of a walk; ``min_share`` is the smallest share of a page's products that was parsed."""
 
-    read: int
+    parsed: int
     unchanged: int
     failed: int
     unreadable: int
@@ -51,13 +48,20 @@ class Tally:
 
 
 class Frontier:
-    """The pages of one site."""
+    """Pages of one site."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def walk(self, kind: PageKind, start: str) -> "Walk":
-        """The walk of this kind that was cut off, or else a new one, which retries the host's failed pages too."""
+        """Resume the unfinished walk from a start page, or begin a new one.
+
+        A new walk also retries the pages of the same host that failed in earlier walks.
+
+        Args:
+            kind: Kind of pages, which have separate walks.
+            start: URL of the first page.
+        """
         rows = self._database.rows
         unfinished = rows(
             "SELECT max(id) AS id FROM walks WHERE kind = ? AND start = ? AND finished_at IS NULL", kind, start
@@ -80,7 +84,7 @@ class Frontier:
         return walk
 
     def hold(self, host: str, until: datetime) -> None:
-        """Remember that a host asked not to be asked before that moment; a shorter hold never ends a longer one."""
+        """Store until when (UTC) no request may be sent to a host; never shortens an existing hold."""
         self._database.rows(
             "INSERT INTO holds VALUES (?, ?) ON CONFLICT (host) DO UPDATE SET until = max(until, excluded.until)",
             host,
@@ -88,19 +92,19 @@ class Frontier:
         )
 
     def holds(self) -> dict[str, datetime]:
-        """What :meth:`hold` was told, by host."""
+        """End of the hold (UTC) of each host."""
         found = self._database.rows("SELECT host, until FROM holds")
         return {row["host"]: datetime.fromisoformat(row["until"]) for row in found}
 
 
 class Walk:
-    """One pass over a site's pages; :meth:`Frontier.walk` gives it."""
+    """One traversal of a site's pages, created by :meth:`Frontier.walk`."""
 
     def __init__(self, database: Database, number: int, kind: PageKind) -> None:
         self._database, self._number, self._kind = database, number, kind
 
     def queue(self, urls: Sequence[str]) -> None:
-        """Put addresses at the queue's end; one that was in this walk's queue before is not read again."""
+        """Append URLs to the queue; those that were queued in this walk before are ignored."""
         for url in urls:
             self._database.rows(
                 """INSERT INTO frontier (kind, url, state, walk, position, first_seen, last_seen)
@@ -114,8 +118,8 @@ class Walk:
                 _now(),
             )
 
-    def pages_last_time(self) -> int | None:
-        """How many pages the last finished walk of this kind from the same start came to; None before the first."""
+    def previous_page_count(self) -> int | None:
+        """Number of pages of the last finished walk of the same kind and start page, None if there is none."""
         found = self._database.rows(
             """SELECT (SELECT count(*) FROM readings WHERE walk = before.id) AS n
             FROM walks AS this JOIN walks AS before USING (kind, start)
@@ -125,8 +129,8 @@ class Walk:
         )
         return int(found[0]["n"]) if found else None
 
-    def next(self) -> Waiting | None:
-        """The page whose turn it is; it stays so until one of the methods below is told of its end."""
+    def next_page(self) -> QueuedPage | None:
+        """First page of the queue, None if it is empty; it remains queued until its outcome is recorded."""
         found = self._database.rows(
             "SELECT * FROM frontier WHERE walk = ? AND state = 'waiting' ORDER BY position LIMIT 1", self._number
         )
@@ -135,15 +139,23 @@ class Walk:
         row = found[0]
         sha256 = row["sha256"] if row["attempts"] == 0 else None
         links = tuple(json.loads(row["links"] or "[]"))
-        return Waiting(row["url"], Validators(row["etag"], row["last_modified"]), sha256, links)
+        return QueuedPage(row["url"], Validators(row["etag"], row["last_modified"]), sha256, links)
 
-    def done(self) -> int:
-        """How many pages have come to an end in this walk."""
+    def n_done(self) -> int:
+        """Number of pages whose outcome is recorded."""
         counted = "SELECT count(*) AS n FROM frontier WHERE walk = ? AND state != 'waiting'"
         return int(self._database.rows(counted, self._number)[0]["n"])
 
-    def read(self, url: str, response: Response, sha256: str, page: Page, links: Sequence[str]) -> None:
-        """The page was read: keep what it showed and go on to where it leads."""
+    def record_page(self, url: str, response: Response, sha256: str, page: Page, links: Sequence[str]) -> None:
+        """Record a parsed page with its listings and details, and queue its links, in one transaction.
+
+        Args:
+            url: URL of the page.
+            response: Response from which it was parsed.
+            sha256: Hash of the body.
+            page: Result of parsing it.
+            links: Absolute URLs of the next pages.
+        """
         rows, read_at = self._database.rows, response.fetched_at.isoformat()
         with self._database.transaction():
             reading = rows(
@@ -155,11 +167,11 @@ class Walk:
                 page.listed,
                 len(page.listings),
             )[0]["id"]
-            for statement, shown in (
+            for statement, products in (
                 ("INSERT INTO listings (reading, product_id, listing) VALUES (?, ?, ?)", page.listings),
                 ("INSERT INTO details (reading, product_id, details) VALUES (?, ?, ?)", page.details),
             ):
-                for product in shown:
+                for product in products:
                     rows(statement, reading, product.product_id, to_json(product))
             rows(
                 """UPDATE frontier SET state = 'read', attempts = 0, problem = NULL, sha256 = ?, reading = ?, links = ?,
@@ -175,8 +187,13 @@ class Walk:
             )
             self.queue(links)
 
-    def unchanged(self, page: Waiting, at: datetime) -> None:
-        """The page is what it was: its listings were seen once more."""
+    def record_unchanged(self, page: QueuedPage, at: datetime) -> None:
+        """Record that a page has not changed since it was last parsed, and queue its links.
+
+        Args:
+            page: The page.
+            at: Time (UTC) at which it was fetched.
+        """
         with self._database.transaction():
             self._database.rows(
                 """INSERT INTO readings (walk, url, read_at, content, listed, yielded)
@@ -195,8 +212,14 @@ class Walk:
             )
             self.queue(page.links)
 
-    def failed(self, url: str, problem: str, sha256: str | None = None) -> None:
-        """The page could not be fetched or, where its bytes' sha256 is given, not be read."""
+    def record_failure(self, url: str, problem: str, sha256: str | None = None) -> None:
+        """Record that a page could not be fetched or parsed.
+
+        Args:
+            url: URL of the page.
+            problem: One-line reason.
+            sha256: Hash of the body if the page was fetched, but could not be parsed.
+        """
         self._database.rows(
             """UPDATE frontier SET state = ?, attempts = attempts + 1, problem = ?, sha256 = ?, etag = NULL,
             last_modified = NULL WHERE kind = ? AND url = ?""",
@@ -208,18 +231,18 @@ class Walk:
         )
 
     def finish(self) -> None:
-        """Nothing waits any more, or nobody wants to go on: the next walk is another one."""
+        """Mark the walk as finished, so that it is not resumed."""
         self._database.rows("UPDATE walks SET finished_at = ? WHERE id = ?", _now(), self._number)
 
-    def products(self) -> int:
-        """How many products its pages have shown so far."""
+    def n_products(self) -> int:
+        """Number of distinct products found so far."""
         counted = "SELECT count(DISTINCT product_id) AS n FROM observations WHERE walk = ?"
         return int(self._database.rows(counted, self._number)[0]["n"])
 
-    def seen(self) -> list[tuple[Listing, datetime]]:
-        """What the walk's pages showed, each product as the first of them had it, with the details of others.
+    def listings(self) -> list[tuple[Listing, datetime]]:
+        """Listings in the order found, each product once, with the details from other pages merged in.
 
-        The moment is that of its prices: where the details bring them, when their page was read.
+        Each comes with the time (UTC) at which its prices were fetched, which may be that of a detail page.
         """
         found = self._database.rows(
             "SELECT product_id, listing, observed_at FROM observations WHERE walk = ? ORDER BY reading, id",
@@ -228,31 +251,31 @@ class Walk:
         first: dict[str, sqlite3.Row] = {}
         for row in found:
             first.setdefault(row["product_id"], row)
-        added = self._details()
+        details = self._details()
         return [
             (
-                completed(listing_from_json(row["listing"]), (details for details, _ in added.get(product_id, ()))),
-                max([_moment(row), *(at for details, at in added.get(product_id, ()) if details.prices)]),
+                merge_details(listing_from_json(row["listing"]), (added for added, _ in details.get(product_id, ()))),
+                max([_observed_at(row), *(at for added, at in details.get(product_id, ()) if added.prices)]),
             )
             for product_id, row in first.items()
         ]
 
     def _details(self) -> dict[str, list[tuple[Details, datetime]]]:
-        """What pages added to each product, in the order in which they were read."""
-        added: dict[str, list[tuple[Details, datetime]]] = {}
+        """Details of each product with the time (UTC) at which they were fetched, oldest first."""
+        details: dict[str, list[tuple[Details, datetime]]] = {}
         for row in self._database.rows("SELECT * FROM additions WHERE walk = ? ORDER BY reading, id", self._number):
-            added.setdefault(row["product_id"], []).append((details_from_json(row["details"]), _moment(row)))
-        return added
+            details.setdefault(row["product_id"], []).append((details_from_json(row["details"]), _observed_at(row)))
+        return details
 
-    def tally(self) -> Tally:
-        """What its pages came to."""
+    def stats(self) -> WalkStats:
+        """Totals of the walk so far."""
         states = self._database.rows(
             "SELECT state, count(*) AS n FROM frontier WHERE walk = ? GROUP BY state", self._number
         )
         by_state = {row["state"]: int(row["n"]) for row in states}
         counts = self._database.rows("SELECT listed, yielded FROM readings WHERE walk = ?", self._number)
         pages = [(row["listed"] or row["yielded"], row["yielded"]) for row in counts]
-        return Tally(
+        return WalkStats(
             by_state.get("read", 0),
             by_state.get("unchanged", 0),
             by_state.get("failed", 0),
@@ -263,7 +286,7 @@ class Walk:
         )
 
 
-def _moment(row: sqlite3.Row) -> datetime:
+def _observed_at(row: sqlite3.Row) -> datetime:
     return datetime.fromisoformat(row["observed_at"])
 
 

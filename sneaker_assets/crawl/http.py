@@ -1,4 +1,4 @@
-"""What comes back from a site: whole responses, and the validators by which the site recognises a version of a page.
+"""HTTP responses and the validators of conditional requests.
 
 Conditional requests: https://www.rfc-editor.org/rfc/rfc9110#section-13  Freshness: https://www.rfc-editor.org/rfc/rfc9111
 """
@@ -11,13 +11,13 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """By what a site recognises the version that we have."""
+    """Validators of a stored response (``ETag`` and ``Last-Modified``); false if it has none."""
 
     etag: str | None = None
     last_modified: str | None = None
 
     def headers(self) -> dict[str, str]:
-        """The conditions of a request for what changed since."""
+        """Request headers that ask for the resource only if it has changed."""
         conditions = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in conditions.items() if value is not None}
 
@@ -30,7 +30,7 @@ NO_VALIDATORS = Validators()
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole response; header names are case-insensitive, ``status`` 304 has an empty body."""
+    """A complete response; header names are case-insensitive, and the body of a 304 is empty."""
 
     url: str
     status: int
@@ -40,16 +40,16 @@ class Response:
 
     @property
     def unchanged(self) -> bool:
-        """Whether the site says that what we have still stands."""
+        """Whether the stored response is still current (304 Not Modified)."""
         return self.status == 304
 
     @property
     def validators(self) -> Validators:
-        """By what the site will recognise this version."""
+        """Validators of this response."""
         return Validators(self.headers.get("ETag"), self.headers.get("Last-Modified"))
 
     @property
     def fresh_for(self) -> float:
-        """Seconds for which the site itself says that this version stands (``Cache-Control: max-age``), else 0."""
+        """Seconds for which the response is fresh (``Cache-Control: max-age``), 0 if not stated."""
         found = re.search(r"\bmax-age\s*=\s*\"?(\d{1,9})\b", self.headers.get("Cache-Control", ""), re.IGNORECASE)
         return float(found[1]) if found else 0.0

@@ -1,6 +1,6 @@
-"""A crawl's memory of a site's images: what became of each address, and when it may be asked about again.
+"""Image cache of a site: the outcome of each image URL, and when it becomes stale.
 
-Where the bytes lie is the lake's concern, what makes an image usable ``images``'s.
+The files themselves are in the lake.
 """
 
 from dataclasses import dataclass
@@ -15,33 +15,33 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class CachedImage:
-    """An image address as it was last found; before ``next_at`` (UTC) it is not asked about again."""
+    """Cache entry of an image URL; fresh until ``next_at`` (UTC)."""
 
     record: ImageRecord
     validators: Validators
     next_at: datetime
 
     @property
-    def due(self) -> bool:
-        """Whether it may be asked about now."""
+    def stale(self) -> bool:
+        """Whether the image has to be requested again."""
         return datetime.now(UTC) >= self.next_at
 
 
 class ImageCache:
-    """The images of one site. What is told of an image is committed at once, and its record given back.
+    """Image cache of one site; every write is committed immediately and returns the record.
 
     Args:
-        database: the site's.
-        site: the site's name.
-        recheck: seconds for which an image counts as unchanged, unless the site itself says longer.
+        database: Crawl state of the site.
+        site: Name of the site.
+        recheck: Minimum number of seconds for which an entry is fresh; ``Cache-Control`` may extend it.
     """
 
     def __init__(self, database: Database, site: str, recheck: float) -> None:
         self.site = site
         self._database, self._recheck = database, recheck
 
-    def find(self, url: str) -> CachedImage | None:
-        """What is known of the image at this address."""
+    def get(self, url: str) -> CachedImage | None:
+        """Entry of an image URL, None if there is none."""
         found = self._database.rows("SELECT * FROM frontier WHERE kind = 'image' AND url = ?", url)
         if not found:
             return None
@@ -51,28 +51,33 @@ class ImageCache:
             record, Validators(row["etag"], row["last_modified"]), datetime.fromisoformat(row["next_at"])
         )
 
-    def found(self, record: ImageRecord, response: Response) -> ImageRecord:
-        """The site sent these bytes; without a validator nobody can ask whether they changed, so nobody does."""
-        askable = bool(response.validators) or record.sha256 is None
-        next_at = self._after(response.fresh_for) if askable else NEVER
-        return self._keep(record, response.validators if record.sha256 else NO_VALIDATORS, next_at)
+    def put(self, record: ImageRecord, response: Response) -> ImageRecord:
+        """Store the record of a response; an image without validators never becomes stale."""
+        can_revalidate = bool(response.validators) or record.sha256 is None
+        next_at = self._stale_at(response.fresh_for) if can_revalidate else NEVER
+        return self._write(record, response.validators if record.sha256 else NO_VALIDATORS, next_at)
 
-    def stands(self, known: CachedImage, fresh_for: float = 0.0) -> ImageRecord:
-        """What we have is the latest that can be had; ``fresh_for`` is the site's own word for how long, in seconds."""
-        return self._keep(known.record, known.validators, self._after(fresh_for))
+    def confirm(self, cached: CachedImage, fresh_for: float = 0.0) -> ImageRecord:
+        """Mark an entry as current for at least ``fresh_for`` seconds."""
+        return self._write(cached.record, cached.validators, self._stale_at(fresh_for))
 
-    def failed(self, record: ImageRecord, *, answered: bool) -> ImageRecord:
-        """There is no image: ``answered`` says whether by the site's word, which stands for a while."""
-        return self._keep(record, NO_VALIDATORS, self._after(0.0) if answered else datetime.now(UTC))
+    def put_failure(self, record: ImageRecord, *, answered: bool) -> ImageRecord:
+        """Store a failure.
 
-    def remember(self, record: ImageRecord) -> ImageRecord:
-        """The image is in the lake by another crawl's word."""
-        return self._keep(record, NO_VALIDATORS, NEVER)
+        Args:
+            record: Record with a ``problem``.
+            answered: Whether the site answered the request; if not, the entry is stale at once.
+        """
+        return self._write(record, NO_VALIDATORS, self._stale_at(0.0) if answered else datetime.now(UTC))
 
-    def _after(self, fresh_for: float) -> datetime:
+    def adopt(self, record: ImageRecord) -> ImageRecord:
+        """Store the record of an image that is already in the lake."""
+        return self._write(record, NO_VALIDATORS, NEVER)
+
+    def _stale_at(self, fresh_for: float) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=max(self._recheck, fresh_for))
 
-    def _keep(self, record: ImageRecord, validators: Validators, next_at: datetime) -> ImageRecord:
+    def _write(self, record: ImageRecord, validators: Validators, next_at: datetime) -> ImageRecord:
         self._database.rows(
             """INSERT INTO frontier (kind, url, state, attempts, next_at, etag, last_modified, sha256, problem,
                 n_bytes, width, height, first_seen, last_seen)

@@ -1,6 +1,4 @@
-"""Product images: read, proven to decode, and stored in the lake under the sha256 of their bytes.
-
-Where the bytes come from (a site, a folder) is the caller's concern; so is any preprocessing for a model.
+"""Validation of product images, and their storage in the lake under the SHA-256 of their bytes.
 
 Pillow on hostile images: https://pillow.readthedocs.io/en/stable/handbook/security.html
 """
@@ -14,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
 
 from sneaker_assets.errors import one_line
 from sneaker_assets.lake import Lake, write_bytes
@@ -22,7 +19,7 @@ from sneaker_assets.progress import Progress
 from sneaker_assets.tables import Images
 
 MAX_PIXELS = 24_000_000
-"""Pixels above which an image is refused before it is decoded: 72 MB a thread at three bytes each."""
+"""Maximum number of pixels of an image that is decoded; 72 MB per thread at three bytes per pixel."""
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 
@@ -50,26 +47,26 @@ def collect_images(
     threads: int = 8,
     more: Callable[[], str] | None = None,
 ) -> pd.DataFrame:
-    """What ``collect`` makes of each address, each asked for once, in the order given.
+    """Table of the records of distinct image URLs, collected concurrently.
 
     Args:
-        urls: image addresses; empty ones stand for none and are left out.
-        collect: gives an address's record, from any thread; what it raises ends the collection.
-        site: the partition they belong to.
-        threads: images in work at once.
-        more: further words for the progress line.
+        urls: Image URLs; empty ones are skipped.
+        collect: Returns the record of a URL. It is called from several threads; an exception ends the collection.
+        site: Name of the site.
+        threads: Number of threads.
+        more: Returns additional text for the progress line.
 
     Returns:
-        A table valid under :class:`~sneaker_assets.tables.Images`.
+        ``tables.Images``, one row per distinct URL in the order given.
     """
     wanted = list(dict.fromkeys(url for url in urls if url))
-    waiting, records = deque(wanted), dict[str, ImageRecord]()
+    queue, records = deque(wanted), dict[str, ImageRecord]()
     progress = Progress(logger, f"{site} images", of=len(wanted), more=more)
 
     def work() -> None:
         while True:
             try:
-                url = waiting.popleft()
+                url = queue.popleft()
             except IndexError:
                 return
             records[url] = collect(url)
@@ -80,13 +77,23 @@ def collect_images(
             for worker in as_completed([pool.submit(work) for _ in range(threads)]):
                 worker.result()
         finally:
-            waiting.clear()  # where one thread failed, the others end with what they have in hand
+            queue.clear()  # if one thread has failed, the others stop after their current image
     progress.finish()
     return images_table(records[url] for url in wanted)
 
 
 def store_image(data: bytes, lake: Lake, site: str, url: str) -> ImageRecord:
-    """Check an image and store it in the lake, unless it is there already."""
+    """Validate an image and store it in the lake if it is new.
+
+    Args:
+        data: Content of the file.
+        lake: Lake in which it is stored.
+        site: Name of the site.
+        url: URL of the image.
+
+    Returns:
+        Record of the image; an invalid image has a ``problem`` and no ``sha256``.
+    """
     try:
         width, height = image_size(data)
     except ValueError as error:
@@ -99,7 +106,16 @@ def store_image(data: bytes, lake: Lake, site: str, url: str) -> ImageRecord:
 
 
 def stored_images(table: pd.DataFrame | None, lake: Lake, site: str) -> dict[str, ImageRecord]:
-    """The records of an earlier table whose images the lake still holds, by address."""
+    """Records of an earlier table whose files are still in the lake.
+
+    Args:
+        table: ``tables.Images`` of an earlier call, None if there is none.
+        lake: Lake that holds the files.
+        site: Name of the site.
+
+    Returns:
+        Records by image URL.
+    """
     if table is None:
         return {}
     stored = table[table["sha256"].notna()]
@@ -109,28 +125,31 @@ def stored_images(table: pd.DataFrame | None, lake: Lake, site: str) -> dict[str
 
 
 def images_table(records: Iterable[ImageRecord]) -> pd.DataFrame:
-    """The records as a table valid under :class:`~sneaker_assets.tables.Images`."""
+    """Records as a table (``tables.Images``)."""
     columns = list(Images.to_schema().columns)
     rows = [[getattr(record, name) for name in columns] for record in records]
     return Images.validate(pd.DataFrame(rows, columns=columns))
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels of an image that decodes from its first to its last byte.
+    """Width and height in pixels of a valid image.
 
     Raises:
-        ValueError: it does not, or it is larger than ``MAX_PIXELS``; the message says so in one line.
+        ValueError: The image does not decode completely, has another format than ``FORMATS``, or has more than
+            ``MAX_PIXELS`` pixels; the message is one line.
     """
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - unused by most processes that import this module
+
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
             if width * height <= MAX_PIXELS:
-                # A draft reads every byte too, and computes an eighth of the pixels.
+                # Draft mode decodes all of the data but at an eighth of the resolution.
                 image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
                 image.load()
     except UnidentifiedImageError:
         raise ValueError(f"is no {', '.join(FORMATS)} image") from None
-    except Exception as error:  # a decoder may fail on hostile bytes in any way
+    except Exception as error:  # decoders raise arbitrary errors on malformed data
         raise ValueError(f"does not decode: {one_line(error)}") from error
     if width * height > MAX_PIXELS:
         raise ValueError(f"has {width}x{height}, more than {MAX_PIXELS:,} pixels")

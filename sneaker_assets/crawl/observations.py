@@ -1,7 +1,4 @@
-"""Listings as rows: the long Observations table, one row a price; and as JSON texts in the crawl's state.
-
-Where listings come from is the callers' concern.
-"""
+"""Conversion of listings to rows of the Observations table, and to and from JSON for the crawl state."""
 
 import json
 from collections.abc import Iterable
@@ -13,17 +10,20 @@ import pandas as pd
 from sneaker_assets.sites.base import Details, Listing, Price
 from sneaker_assets.tables import Observations
 
+_PAGE_FORMAT_COLUMN = "generation"
+"""Name of ``Listing.page_format`` in tables and stored crawl states."""
+
 NO_PRICE = Price(amount=None, currency=None, label_kind="unknown")
 
 
 def observations(seen: Iterable[tuple[Listing, datetime]]) -> pd.DataFrame:
-    """One row a price; a product without any price gets one row whose amount is missing.
+    """Table with one row per price; a product without a price gets one row without an amount.
 
     Args:
-        seen: what the pages showed, each with the moment its page was read.
+        seen: Listings, each with the time (UTC) at which its page was fetched.
 
     Returns:
-        A table valid under :class:`~sneaker_assets.tables.Observations`, empty where nothing was seen.
+        ``tables.Observations``.
     """
     columns = list(Observations.to_schema().columns)
     rows = [
@@ -34,25 +34,26 @@ def observations(seen: Iterable[tuple[Listing, datetime]]) -> pd.DataFrame:
     return Observations.validate(pd.DataFrame(rows, columns=columns))
 
 
-def to_json(shown: Listing | Details) -> str:
-    """What a page shows of a product as a JSON object."""
-    fields = _fields(shown) | {"prices": [_fields(price) for price in shown.prices]}
+def to_json(product: Listing | Details) -> str:
+    """A listing or details as a JSON object."""
+    fields = _fields(product) | {"prices": [_fields(price) for price in product.prices]}
     return json.dumps(fields, default=datetime.isoformat, ensure_ascii=False)
 
 
 def listing_from_json(source: str) -> Listing:
-    """The listing that :func:`to_json` wrote."""
+    """Listing from the JSON that :func:`to_json` wrote."""
     fields = json.loads(source)
     released = fields.pop("release_date")
     prices = tuple(Price(**price) for price in fields.pop("prices"))
+    fields["page_format"] = fields.pop(_PAGE_FORMAT_COLUMN)
     return Listing(**fields, release_date=datetime.fromisoformat(released) if released else None, prices=prices)
 
 
 def details_from_json(source: str) -> Details:
-    """The details that :func:`to_json` wrote."""
+    """Details from the JSON that :func:`to_json` wrote."""
     fields = json.loads(source)
     return Details(**fields | {"prices": tuple(Price(**price) for price in fields["prices"])})
 
 
 def _fields(value: Listing | Details | Price) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
+    return {_PAGE_FORMAT_COLUMN if name == "page_format" else name: getattr(value, name) for name in value.__slots__}

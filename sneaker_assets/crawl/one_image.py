@@ -1,7 +1,4 @@
-"""One image from anywhere, by the rules of a live crawl: robots.txt, a contact, a deadline, a cap, public hosts only.
-
-Whether it is an image, and what is done with it, is the caller's concern.
-"""
+"""Fetching of a single image under the rules of a live crawl: robots.txt, deadline, size limit and public hosts."""
 
 from urllib.parse import urlsplit
 
@@ -11,12 +8,16 @@ from sneaker_assets.sites.base import Page, PageError, Site
 
 
 def fetch_image(url: str, settings: FetchSettings) -> bytes:
-    """The body at this address, whatever it is; redirects must stay on its host.
+    """Body of the response at a URL; redirects to other hosts are not followed. The body is not checked.
+
+    Args:
+        url: URL of the image.
+        settings: How it is fetched.
 
     Raises:
-        FetchError: it could not be fetched, or must not be.
-        CrawlStopped: its host asked us to go away, for now or altogether.
-        ValueError: the settings name no contact.
+        FetchError: The URL could not be fetched or may not be requested.
+        CrawlStopped: The host asks for a pause or blocks the client.
+        ValueError: The settings have no contact.
     """
     parts = urlsplit(url)
     home = f"{parts.scheme}://{parts.netloc}"
@@ -24,4 +25,4 @@ def fetch_image(url: str, settings: FetchSettings) -> bytes:
 
 
 def _no_page(_: bytes, url: str) -> Page:
-    raise PageError(f"{url} was asked for as an image, not as a page")
+    raise PageError(f"{url} was requested as an image, not as a page")

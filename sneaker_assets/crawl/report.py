@@ -1,29 +1,32 @@
-"""What a crawl came to, in numbers: the totals that the pipeline shows and judges the crawl by."""
+"""Totals of a crawl, shown as metadata and used to decide whether the crawl was complete."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sneaker_assets.crawl.fetcher import Fetcher
-from sneaker_assets.crawl.frontier import Tally
+from sneaker_assets.crawl.frontier import WalkStats
 
-LEAST_SHARE = 0.8
-"""Share of its own products that a page must yield; a page that lists 30 and yields 12 was not read."""
+if TYPE_CHECKING:
+    from sneaker_assets.crawl.fetcher import Fetcher
+
+MIN_SHARE = 0.8
+"""Minimum share of the products on a page that must be parsed; below it the page counts as incompletely parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlReport:
-    """The totals of one look at a source.
+    """Totals of the last crawl of a source.
 
     Attributes:
-        pages: pages read, the unchanged ones included.
-        unchanged: pages that were what they had been at an earlier crawl.
-        failed: pages that could not be fetched.
-        unreadable: pages that came and could not be read.
-        listed: products that the pages said they list.
-        yielded: products that were read off them.
-        min_share: the smallest share of its own products that a page yielded.
-        requests: requests sent, robots.txt and retries included; 0 where nothing was asked over a network.
-        megabytes: millions of bytes received.
-        held_back: requests that waited because a host had asked for it.
+        pages: Pages parsed, unchanged ones included.
+        unchanged: Pages that had not changed since an earlier crawl.
+        failed: Pages that could not be fetched.
+        unreadable: Pages that were fetched but could not be parsed.
+        listed: Products on the pages according to the pages themselves.
+        yielded: Products parsed.
+        min_share: Smallest share of its products that was parsed from any page.
+        requests: Requests sent, including robots.txt and retries; 0 for a source without a network.
+        megabytes: Millions of bytes received.
+        held_back: Requests delayed because a host had asked for a pause.
     """
 
     pages: int
@@ -39,21 +42,21 @@ class CrawlReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every page was read, each for nearly all that it lists."""
-        return self.failed == self.unreadable == 0 and self.min_share >= LEAST_SHARE
+        """Whether every page was fetched and at least ``MIN_SHARE`` of its products were parsed."""
+        return self.failed == self.unreadable == 0 and self.min_share >= MIN_SHARE
 
     @classmethod
-    def of(cls, tally: Tally, fetcher: Fetcher) -> "CrawlReport":
-        """The report of a walk over HTTP."""
+    def from_stats(cls, stats: WalkStats, fetcher: "Fetcher") -> "CrawlReport":
+        """Report of a crawl over HTTP."""
         requests, n_bytes, held_back = fetcher.counts()
         return cls(
-            pages=tally.read + tally.unchanged,
-            unchanged=tally.unchanged,
-            failed=tally.failed,
-            unreadable=tally.unreadable,
-            listed=tally.listed,
-            yielded=tally.yielded,
-            min_share=tally.min_share,
+            pages=stats.parsed + stats.unchanged,
+            unchanged=stats.unchanged,
+            failed=stats.failed,
+            unreadable=stats.unreadable,
+            listed=stats.listed,
+            yielded=stats.yielded,
+            min_share=stats.min_share,
             requests=requests,
             megabytes=round(n_bytes / 1e6, 1),
             held_back=held_back,

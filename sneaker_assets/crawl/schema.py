@@ -1,27 +1,28 @@
-"""The tables of a site's crawl state. Readings, listings, their details and walks are only ever added to.
+"""SQL schema of a site's crawl state, used by ``frontier`` (pages) and ``image_cache`` (images).
 
-Who reads and writes them: ``frontier`` (pages) and ``known_images`` (images).
+Rows of ``walks``, ``readings``, ``listings`` and ``details`` are never deleted; the first two record a traversal of the
+site and a page fetched in it.
 """
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS walks (
         id INTEGER PRIMARY KEY, kind TEXT NOT NULL, start TEXT NOT NULL, begun_at TEXT NOT NULL, finished_at TEXT)""",
     """CREATE TABLE IF NOT EXISTS frontier (
-        kind TEXT NOT NULL,      -- listings or releases: pages of that walk; image
+        kind TEXT NOT NULL,      -- listings or releases (pages of that kind of walk), or image
         url TEXT NOT NULL,
         state TEXT NOT NULL,     -- pages: waiting, read, unchanged, failed, unreadable; images: stored, unusable
-        attempts INTEGER NOT NULL DEFAULT 0,  -- failures since the last success
-        next_at TEXT,            -- images: not asked about before then
+        attempts INTEGER NOT NULL DEFAULT 0,  -- consecutive failures
+        next_at TEXT,            -- images: time from which the entry is stale
         etag TEXT,
         last_modified TEXT,
-        sha256 TEXT,             -- of the bytes
-        problem TEXT,            -- in one line, where there is one
+        sha256 TEXT,             -- of the body
+        problem TEXT,            -- one line
         first_seen TEXT NOT NULL,
         last_seen TEXT NOT NULL,
-        walk INTEGER,            -- pages: the walk in which they were queued last
-        position INTEGER,        -- pages: their place in its queue
-        reading INTEGER,         -- pages: the reading that holds their listings
-        links TEXT,              -- pages: the pages they lead to, JSON
+        walk INTEGER,            -- pages: last walk in which the page was queued
+        position INTEGER,        -- pages: position in the queue of that walk
+        reading INTEGER,         -- pages: last reading that holds its listings
+        links TEXT,              -- pages: URLs of the next pages, JSON
         n_bytes INTEGER,         -- images
         width INTEGER,
         height INTEGER,
@@ -29,7 +30,7 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS queue ON frontier (walk, position)",
     """CREATE TABLE IF NOT EXISTS readings (
         id INTEGER PRIMARY KEY, walk INTEGER NOT NULL, url TEXT NOT NULL, read_at TEXT NOT NULL,
-        content INTEGER NOT NULL,  -- the reading that holds the listings: itself, or an earlier one of the same bytes
+        content INTEGER NOT NULL,  -- reading that holds the listings: itself, or an earlier one of the same content
         listed INTEGER, yielded INTEGER NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS listings (
         id INTEGER PRIMARY KEY, reading INTEGER NOT NULL, product_id TEXT NOT NULL, listing TEXT NOT NULL)""",

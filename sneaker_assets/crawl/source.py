@@ -1,15 +1,15 @@
-"""Where listings come from: the one seam between the pipeline and the world.
+"""Sources of listings: the offline shop (``demo_source``), a folder (``ArchiveSource``) or real sites (``WebSource``).
 
-A source gives tables and stores images in the lake; it never writes a table. The pipeline picks one by its setting:
-the offline shop (``demo_source``), a folder (``ArchiveSource``) or the real sites (``WebSource``).
+A source returns tables and stores images in the lake; writing the tables is the concern of the pipeline.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from threading import Lock
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -18,7 +18,6 @@ from sneaker_assets.crawl.archive import ArchiveError, ArchiveSource
 from sneaker_assets.crawl.database import Database, open_database
 from sneaker_assets.crawl.downloads import download_images
 from sneaker_assets.crawl.errors import CrawlPaused
-from sneaker_assets.crawl.fetcher import Fetcher
 from sneaker_assets.crawl.frontier import Frontier, PageKind
 from sneaker_assets.crawl.image_cache import ImageCache
 from sneaker_assets.crawl.listings import walk_listings
@@ -29,45 +28,54 @@ from sneaker_assets.lake import Lake
 from sneaker_assets.sites import SITES, get_site
 from sneaker_assets.sites.base import Site
 
+if TYPE_CHECKING:
+    from sneaker_assets.crawl.fetcher import Fetcher
+
+logger = logging.getLogger(__name__)
+
 __all__ = ["ArchiveError", "ArchiveSource", "ListingSource", "WebSource", "demo_source"]
 
 
 class ListingSource(Protocol):
-    """What the pipeline asks of any source of listings."""
+    """Interface of all sources of listings."""
 
     def observe(self, site: str) -> pd.DataFrame:
-        """Every price the site shows now (Observations)."""
+        """Current prices of a site (``tables.Observations``)."""
         ...
 
     def images(self, site: str, image_urls: Iterable[str], known: pd.DataFrame | None = None) -> pd.DataFrame:
-        """What became of each image address (Images); the files lie in the lake afterwards.
+        """Store images in the lake and return their records (``tables.Images``).
 
         Args:
-            site: the site they belong to.
-            image_urls: addresses as ``observe`` gave them.
-            known: the table of an earlier call, whose images are not fetched again.
+            site: Name of the site.
+            image_urls: Image URLs returned by :meth:`observe`.
+            known: Table of an earlier call, whose images are not fetched again.
         """
         ...
 
     def releases(self, site: str) -> pd.DataFrame:
-        """Products announced and not yet released (Observations); empty where the source has none."""
+        """Products that are announced but not released yet (``tables.Observations``)."""
         ...
 
     def report(self, site: str) -> CrawlReport:
-        """What the last ``observe`` of the site came to."""
+        """Totals of the last :meth:`observe` or :meth:`releases` of a site."""
         ...
 
 
 @dataclass(frozen=True)
 class WebSource:
-    """Sites behind HTTP, the real ones or the offline shop.
+    """Sites accessed over HTTP: real ones or the offline shop.
 
-    What was crawled is kept in the lake's ``crawls/<site>/``: a crawl that was cut off goes on where it was, and a
-    later one asks only for what changed. One crawl of a site runs at a time.
+    The crawl state is kept in the lake under ``crawls/<site>/``: an interrupted crawl is resumed, and a later one
+    fetches only what has changed. Only one crawl of a site runs at a time.
 
-    ``homes`` says where a site is found in place of its own home, such as ``{"stockx": "http://127.0.0.1:40123"}``. The
-    port may be another one next time, so such a site is known by the lasting name ``http://<site>.localhost``.
-    ``max_pages`` ends a crawl early, for a first look; ``sites`` are those known, by name.
+    Attributes:
+        lake: Lake that holds images and crawl states.
+        settings: Limits, delays and contact.
+        homes: Addresses to use instead of the homes of sites, such as ``{"stockx": "http://127.0.0.1:40123"}``. Such a
+            site is stored under the permanent name ``http://<site>.localhost``, since its port may change.
+        max_pages: Maximum number of pages per crawl, by default unlimited.
+        sites: Known sites by name.
     """
 
     lake: Lake
@@ -75,37 +83,58 @@ class WebSource:
     homes: Mapping[str, str] | None = None
     max_pages: int | None = None
     sites: Mapping[str, Site] = field(default_factory=lambda: SITES)
-    _fetchers: dict[str, Fetcher] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _fetchers: "dict[str, Fetcher]" = field(default_factory=dict, init=False, repr=False, compare=False)
     _reports: dict[str, CrawlReport] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def observe(self, site: str) -> pd.DataFrame:
-        """Crawl the site's listing pages.
+        """Crawl the listing pages of a site.
+
+        Returns:
+            ``tables.Observations`` of the crawl.
 
         Raises:
-            CrawlStopped: the site asked us to go away, for now or altogether, or another crawl of it is running.
-            FetchError: its first page could not be fetched.
-            PageError: its first page could not be read.
+            CrawlStopped: The site asks for a pause or blocks the client, or another crawl of it is running.
+            FetchError: The first page could not be fetched.
+            PageError: The first page could not be parsed.
         """
         return self._walk(site, "listings", self._site(site).start_path)
 
     def images(self, site: str, image_urls: Iterable[str], known: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Fetch the images that are new or have changed.
+        """Download new and changed images.
+
+        Args:
+            site: Name of the site.
+            image_urls: Image URLs returned by :meth:`observe`.
+            known: Table of an earlier call, used for URLs that are not in the image cache.
+
+        Returns:
+            ``tables.Images``.
 
         Raises:
-            CrawlStopped: as for :meth:`observe`.
+            CrawlStopped: The site asks for a pause or blocks the client, or another crawl of it is running.
         """
         with self._crawl(site) as (fetcher, database):
-            known_images = ImageCache(database, site, self.settings.recheck)
-            return download_images(image_urls, fetcher, self.lake, known_images, known=known)
+            cache = ImageCache(database, site, self.settings.recheck)
+            return download_images(image_urls, fetcher, self.lake, cache, known=known)
 
     def releases(self, site: str) -> pd.DataFrame:
-        """Crawl the site's page of coming products; raises what :meth:`observe` does."""
+        """Crawl the page of upcoming releases; empty if the site has none.
+
+        Raises:
+            CrawlStopped: The site asks for a pause or blocks the client, or another crawl of it is running.
+            FetchError: The page could not be fetched.
+            PageError: The page could not be parsed.
+        """
         path = self._site(site).releases_path
         return observations([]) if path is None else self._walk(site, "releases", path)
 
     def report(self, site: str) -> CrawlReport:
-        """What the last walk of this source over the site came to."""
+        """Totals of the last crawl of a site by this source.
+
+        Raises:
+            KeyError: The source has not crawled the site.
+        """
         return self._reports[site]
 
     def _walk(self, site: str, kind: PageKind, start_path: str) -> pd.DataFrame:
@@ -120,12 +149,16 @@ class WebSource:
                 start_path=start_path,
                 max_pages=self.max_pages,
             )
-            self._reports[site] = CrawlReport.of(walk.tally(), fetcher)
-            return observations(walk.seen())
+            self._reports[site] = CrawlReport.from_stats(walk.stats(), fetcher)
+            return observations(walk.listings())
 
     @contextmanager
-    def _crawl(self, site: str) -> Iterator[tuple[Fetcher, Database]]:
-        """The site's client and memory, for this crawl alone; what hosts ask for is remembered for the next one."""
+    def _crawl(self, site: str) -> "Iterator[tuple[Fetcher, Database]]":
+        """HTTP client and state of a site, locked for this crawl; holds are restored from and saved to the state.
+
+        Raises:
+            CrawlPaused: The site asks for a longer pause than the settings allow.
+        """
         fetcher = self._fetcher(site)
         with open_database(self.lake, site) as database:
             frontier = Frontier(database)
@@ -142,29 +175,54 @@ class WebSource:
         site = get_site(name, self.sites)
         return replace(site, home=f"http://{name}.localhost") if name in (self.homes or {}) else site
 
-    def _fetcher(self, name: str) -> Fetcher:
-        """One fetcher a site, since its gate and its breaker remember what the site asked for."""
+    def _fetcher(self, name: str) -> "Fetcher":
+        """One fetcher per site, since its rate limiter and circuit breaker have state."""
+        # An HTTP client takes long to import and is not needed to define assets.
+        from sneaker_assets.crawl.fetcher import Fetcher  # noqa: PLC0415
+
         with self._lock:
             if name not in self._fetchers:
                 homes = {site: urlsplit(home) for site, home in (self.homes or {}).items()}
-                found_at = {f"{site}.localhost": (home.hostname or "", home.port or 80) for site, home in homes.items()}
-                self._fetchers[name] = Fetcher(self._site(name), self.settings, found_at)
+                host_overrides = {
+                    f"{site}.localhost": (home.hostname or "", home.port or 80) for site, home in homes.items()
+                }
+                self._fetchers[name] = Fetcher(self._site(name), self.settings, host_overrides)
             return self._fetchers[name]
+
+
+@dataclass(frozen=True)
+class _DemoSource(WebSource):
+    """Source of the offline shop; registered sites that the shop does not imitate have no listings."""
+
+    def observe(self, site: str) -> pd.DataFrame:
+        if self._has(site):
+            return super().observe(site)
+        logger.warning("the offline shop has no site %r; its sites: %s", site, ", ".join(sorted(self.homes or {})))
+        return observations([])
+
+    def releases(self, site: str) -> pd.DataFrame:
+        return super().releases(site) if self._has(site) else observations([])
+
+    def report(self, site: str) -> CrawlReport:
+        return super().report(site) if self._has(site) else CrawlReport(pages=0)
+
+    def _has(self, site: str) -> bool:
+        return site in (self.homes or {})
 
 
 @contextmanager
 def demo_source(lake: Lake, n_products: int = 600, seed: int = 2020, today: date | None = None) -> Iterator[WebSource]:
-    """The offline shop on loopback as a source; it runs while the block does, and nothing leaves the machine.
+    """Run the offline shop on loopback for the duration of the block, as a source of listings.
 
     Args:
-        lake: where images are stored.
-        n_products: how many shoes the shop sells, over both its sites.
-        seed: the same seed gives the same shop.
-        today: the shop's date, which decides what is released; by default the one that its clock in the lake shows.
+        lake: Lake that holds images, crawl states and the shop's clock.
+        n_products: Number of shoes for sale, over all sites of the shop.
+        seed: Seed that determines the shop.
+        today: Date at the shop, which decides what is released; by default that of its clock in the lake.
     """
-    # Drawing shoes is no business of a live crawl.
+    # A live crawl does not need the code that draws shoes.
     from sneaker_assets.demo_shop import DemoShop  # noqa: PLC0415
     from sneaker_assets.demo_shop.clock import shop_day  # noqa: PLC0415
 
     with DemoShop(n_products=n_products, seed=seed, today=today or shop_day(lake)) as shop:
-        yield WebSource(lake, FetchSettings(delay=0.0, allow_loopback=True), homes=shop.addresses)
+        yield _DemoSource(lake, FetchSettings(delay=0.0, allow_loopback=True), homes=shop.addresses)

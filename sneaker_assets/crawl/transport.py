@@ -1,10 +1,8 @@
-"""The wire below the fetcher: a whole exchange ends by a deadline, and no connection leads to a private address.
+"""HTTP transport with a deadline for the whole exchange and protection against requests to private addresses.
 
-Timeouts of requests are for one read, so a server that sends a byte now and then, in its headers or its body, would be
-listened to for ever. Here every read of an exchange knows when the exchange must have ended. A name is looked up once
-and its addresses are judged before any of them is connected to, so that no answer of a name server leads inside.
-
-What is asked and when is ``fetcher``'s and ``gate``'s concern.
+The timeouts of ``requests`` apply to single reads, so a server that sends a byte now and then keeps a connection open
+without limit; here every read is bounded by the deadline of the exchange. A host name is resolved once and all its
+addresses are checked before any is connected to, which prevents DNS rebinding.
 
 urllib3: https://urllib3.readthedocs.io/en/stable/reference/urllib3.connection.html
 """
@@ -28,74 +26,74 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from sneaker_assets.errors import SneakerError
 
 
-class TookTooLong(SneakerError):  # noqa: N818 - no OSError, which urllib3 would wrap
-    """The exchange was not over at its deadline."""
+class DeadlineExceeded(SneakerError):  # noqa: N818 - no OSError, which urllib3 would wrap
+    """The exchange took longer than its deadline allows."""
 
 
 class PrivateAddress(SneakerError):  # noqa: N818 - no OSError, which urllib3 would wrap
-    """A name leads to an address that is not public."""
+    """A host name resolves to an address that is not public."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What one request and its answer are bound by.
+    """Limits of one request and its response.
 
     Attributes:
-        seconds: longest time from connecting to the last byte.
-        public_only: whether private, loopback and link-local addresses are refused. A proxy is not judged: it stands
-            where whoever runs the crawl put it, and looks names up itself.
-        found_at: host and port to connect to in place of a host's own, by its name.
-        ends: the deadline, in seconds of the monotonic clock.
+        seconds: Maximum time from connecting to the last byte.
+        public_only: Whether private, loopback and link-local addresses are rejected. The address of a proxy, which
+            resolves host names itself, is not checked.
+        host_overrides: Host and port to connect to instead of a given host name.
+        deadline: Time of the monotonic clock at which the exchange must have ended.
     """
 
     seconds: float
     public_only: bool
-    found_at: Mapping[str, tuple[str, int]]
-    ends: float = field(default=0.0)
+    host_overrides: Mapping[str, tuple[str, int]]
+    deadline: float = field(default=0.0)
 
-    def begin(self) -> None:
-        """Bind this thread's next request by these, counting from now."""
-        _EXCHANGE.set(Exchange(self.seconds, self.public_only, self.found_at, time.monotonic() + self.seconds))
+    def start(self) -> None:
+        """Apply the limits to the next request of this thread, with the deadline counting from now."""
+        _EXCHANGE.set(Exchange(self.seconds, self.public_only, self.host_overrides, time.monotonic() + self.seconds))
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds until the deadline.
 
         Raises:
-            TookTooLong: there are none.
+            DeadlineExceeded: The deadline has passed.
         """
-        left = self.ends - time.monotonic()
-        if left <= 0:
-            raise TookTooLong(f"took longer than {self.seconds:g} s")
-        return left
+        remaining = self.deadline - time.monotonic()
+        if remaining <= 0:
+            raise DeadlineExceeded(f"took longer than {self.seconds:g} s")
+        return remaining
 
 
 _EXCHANGE: ContextVar[Exchange] = ContextVar("exchange")
 
 
 class GuardedAdapter(HTTPAdapter):
-    """Sends requests over connections that keep to the :class:`Exchange` begun last on their thread."""
+    """Adapter whose connections obey the :class:`Exchange` that was started last on their thread."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools, of guarded connections."""
+        """Create the connection pools."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the pools behind a proxy, of guarded connections."""
+        """Create the connection pools of a proxy."""
         manager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
         return manager
 
 
 class Client:
-    """Sends requests over guarded connections; each thread has one of its own.
+    """HTTP client for one thread.
 
-    Of what a session of requests does besides, a crawl wants nothing: no cookies are kept, no redirects followed, no
-    passwords looked up. Proxies and certificates named in the environment count, and are read once for each host.
+    Unlike a ``requests.Session`` it keeps no cookies, follows no redirects and looks up no passwords, which makes a
+    request considerably cheaper. Proxies and certificates of the environment are read once per origin.
 
     Args:
-        user_agent: who asks.
-        proxies: whether the environment is listened to.
+        user_agent: Value of the User-Agent header.
+        proxies: Whether proxies of the environment are used.
     """
 
     def __init__(self, user_agent: str, *, proxies: bool) -> None:
@@ -103,13 +101,13 @@ class Client:
         self._adapter = GuardedAdapter()
         self._environment = requests.Session()
         self._environment.trust_env = proxies
-        self._ways: dict[str, dict[str, Any]] = {}
+        self._options: dict[str, dict[str, Any]] = {}
 
     def prepare(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
-        """A request for this address, ready to be sent.
+        """Prepare a GET request.
 
         Raises:
-            requests.RequestException: the address or a header cannot be sent.
+            requests.RequestException: The URL or a header is invalid.
         """
         request = requests.PreparedRequest()
         request.prepare_method("GET")
@@ -118,31 +116,33 @@ class Client:
         return request
 
     def send(self, request: requests.PreparedRequest, timeout: float) -> requests.Response:
-        """The answer, of which status and headers have come and the body has not been read."""
-        return self._adapter.send(request, timeout=timeout, **self._way(request.url or ""))
+        """Send a request and return the response as soon as its headers have arrived; the body is not read yet."""
+        return self._adapter.send(request, timeout=timeout, **self._environment_options(request.url or ""))
 
-    def _way(self, url: str) -> dict[str, Any]:
-        """Proxies and certificates for this address."""
+    def _environment_options(self, url: str) -> dict[str, Any]:
+        """Proxies and certificates for the origin of a URL."""
         origin = url[: url.find("/", url.find("//") + 2)]
-        if origin not in self._ways:
-            self._ways[origin] = dict(self._environment.merge_environment_settings(url, {}, True, None, None))
-        return self._ways[origin]
+        if origin not in self._options:
+            self._options[origin] = dict(self._environment.merge_environment_settings(url, {}, True, None, None))
+        return self._options[origin]
 
 
 class _Guarded(HTTPConnection):
-    """A connection that judges where it leads, and reads against the deadline."""
+    """Connection that checks the addresses of its host and reads until the deadline."""
 
     def _new_conn(self) -> socket.socket:
         exchange = _EXCHANGE.get()
-        host, port = exchange.found_at.get(self.host, (self.host, self.port))
+        host, port = exchange.host_overrides.get(self.host, (self.host, self.port))
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [(str(info[4][0]), port) for info in found]
         if exchange.public_only and self.proxy is None:
-            _judge(self.host, [address for address, _ in addresses])
+            _check_public(self.host, [address for address, _ in addresses])
         problem: OSError | None = None
         for address in addresses:
             try:
-                connected = socket.create_connection(address, min(exchange.left(), self.timeout or exchange.seconds))
+                connected = socket.create_connection(
+                    address, min(exchange.remaining(), self.timeout or exchange.seconds)
+                )
             except OSError as error:
                 problem = error
                 continue
@@ -159,14 +159,14 @@ class _TLS(_Guarded, HTTPSConnection):
     pass
 
 
-def _judge(host: str, addresses: list[str]) -> None:
+def _check_public(host: str, addresses: list[str]) -> None:
     for address in addresses:
         if not ipaddress.ip_address(address.partition("%")[0]).is_global:
             raise PrivateAddress(f"{host} is {address}")
 
 
 class _TimedResponse(http.client.HTTPResponse):
-    """A response whose every read, from the status line on, keeps to the deadline."""
+    """Response whose reads, from the status line on, are bounded by the deadline."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -179,17 +179,17 @@ _Guarded.response_class = _TimedResponse
 class _TimedReads(io.RawIOBase):
     def __init__(self, stream: io.RawIOBase, connection: socket.socket, exchange: Exchange) -> None:
         self._stream, self._connection, self._exchange = stream, connection, exchange
-        self._patience = connection.gettimeout() or exchange.seconds
+        self._timeout = connection.gettimeout() or exchange.seconds
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._connection.settimeout(min(self._exchange.left(), self._patience))
+        self._connection.settimeout(min(self._exchange.remaining(), self._timeout))
         try:
             count: int | None = self._stream.readinto(buffer)
         except TimeoutError:
-            self._exchange.left()
+            self._exchange.remaining()
             raise
         return count
 

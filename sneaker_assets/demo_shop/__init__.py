@@ -1,6 +1,6 @@
-"""The offline shop: drawn shoes behind a real HTTP server on loopback, in the shape of two shops on the web.
+"""The offline shop: an HTTP server on loopback that imitates two web shops, with procedurally drawn shoes.
 
-Everything here follows from a seed. What reads the shop (adapters, the crawler) knows nothing of it but its addresses.
+All of its content is determined by a seed.
 """
 
 from sneaker_assets.demo_shop.server import DemoShop

@@ -1,4 +1,4 @@
-"""``python -m sneaker_assets.demo_shop``: the same as ``sneaker-shop``."""
+"""``python -m sneaker_assets.demo_shop``, equivalent to ``sneaker-shop``."""
 
 from sneaker_assets.cli.shop import main
 

@@ -1,7 +1,6 @@
-"""Who makes the shoes: invented brands, their models and habits, and how they design a shoe.
+"""Fictional brands with their models and design preferences, and random generation of designs.
 
-A brand is recognised by its mark, its silhouettes and its materials, so that what it costs can be seen. What a design
-is worth is ``prices``'s concern.
+A brand is recognisable by its mark, silhouettes and materials, so that its price level is visible in images.
 """
 
 import random
@@ -20,7 +19,7 @@ COLOURS: dict[str, Rgb] = {
     "Sky": (142, 190, 226), "Royal": (36, 76, 176), "Navy": (30, 42, 82), "Lilac": (184, 164, 216),
     "Violet": (96, 58, 146), "Magenta": (198, 44, 120),
 }  # fmt: skip
-"""The dyes of all brands."""
+"""Colour names and their nominal RGB values."""
 
 NEUTRALS = ("White", "Chalk", "Sail", "Grey Fog", "Slate", "Graphite", "Black", "Sand", "Camel", "Cocoa", "Cognac")
 BRIGHTS = tuple(name for name in COLOURS if name not in NEUTRALS and name != "Gum")
@@ -30,7 +29,17 @@ OUTSOLES = ("Gum", "Black", "White", "Graphite")
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """A maker of shoes: which mark it sews on, what it likes to make, of what, how loud (0 to 1) and how golden."""
+    """A fictional brand.
+
+    Attributes:
+        name: Name of the brand.
+        mark: Logo on the side of its shoes.
+        models: Model names by silhouette.
+        materials: Relative frequency of each material.
+        loudness: Probability of a bright rather than a neutral colour.
+        gold: Probability of gold trim.
+        share: Relative frequency of the brand in the shop.
+    """
 
     name: str
     mark: Mark
@@ -64,14 +73,14 @@ BRANDS: tuple[Brand, ...] = (
           "loafer": ("Navona", "Brera"), "boot": ("Milano Chelsea",)},
           {"leather": 5, "patent": 5, "suede": 2}, 0.5, 0.6, 12),
 )  # fmt: skip
-"""The brands of the shop, with their share of its products."""
+"""Brands of the shop."""
 
 _SHARES = [brand.share for brand in BRANDS]
 
 
 @dataclass(frozen=True, slots=True)
 class Shoe:
-    """A design with the names its maker gave it."""
+    """A design with the names of its brand, model and colourway."""
 
     brand: str
     model: str
@@ -80,23 +89,23 @@ class Shoe:
 
 
 def design_shoe(rng: random.Random) -> Shoe:
-    """Have one of the brands design a shoe; the same state of ``rng`` gives the same shoe."""
+    """Draw a random shoe; the same state of ``rng`` gives the same shoe."""
     (brand,) = rng.choices(BRANDS, _SHARES)
     silhouette = rng.choice([kind for kind, models in brand.models.items() for _ in models])
     (material,) = rng.choices(list(brand.materials), list(brand.materials.values()))
     names = _colourway(brand, rng)
-    dyes = {name: _dyed(name, rng) for name in names}
+    colours = {name: _perturbed_colour(name, rng) for name in names}
     upper, panels, accent, sole, outsole, laces, lining = names
     design = ShoeDesign(
         silhouette=silhouette,
         material=material,
-        upper=dyes[upper],
-        panels=dyes[panels],
-        accent=dyes[accent],
-        sole=dyes[sole],
-        outsole=dyes[outsole],
-        laces=dyes[laces],
-        lining=dyes[lining],
+        upper=colours[upper],
+        panels=colours[panels],
+        accent=colours[accent],
+        sole=colours[sole],
+        outsole=colours[outsole],
+        laces=colours[laces],
+        lining=colours[lining],
         mark=brand.mark if rng.random() < 0.85 else "none",
         n_stripes=rng.choice((2, 3, 3, 4)),
         tooling=rng.choice(TOOLINGS),
@@ -112,7 +121,7 @@ def design_shoe(rng: random.Random) -> Shoe:
 
 
 def _colourway(brand: Brand, rng: random.Random) -> tuple[str, ...]:
-    """The names of the dyes of upper, panels, accent, sole, outsole, laces and lining."""
+    """Colour names of upper, panels, accent, sole, outsole, laces and lining."""
 
     def pick() -> str:
         return rng.choice(BRIGHTS if rng.random() < brand.loudness else NEUTRALS)
@@ -127,7 +136,7 @@ def _colourway(brand: Brand, rng: random.Random) -> tuple[str, ...]:
     return upper, panels, accent, sole, outsole, laces, lining
 
 
-def _dyed(name: str, rng: random.Random) -> Rgb:
-    """A dye as this batch came out: a little off the colour card."""
+def _perturbed_colour(name: str, rng: random.Random) -> Rgb:
+    """RGB value of a colour with a small random deviation from its nominal one."""
     r, g, b = (min(max(c + rng.randint(-6, 6), 0), 255) for c in COLOURS[name])
     return r, g, b

@@ -1,7 +1,4 @@
-"""The shop's calendar as a table: which shoe was announced when, and from when its price was known.
-
-The offline shop knows its future, so that a year of it can be replayed without waiting for it.
-"""
+"""Announcement and release dates of the shop's products, with which a year of the shop can be replayed."""
 
 from datetime import date
 
@@ -13,21 +10,29 @@ from sneaker_assets.demo_shop.shoes import draw_shoe, encode_jpeg
 
 
 def priced_products(n_products: int, seed: int, n_releases: int) -> tuple[Product, ...]:
-    """What the shop sells on the day of its catalogue, and the releases after it; all have a price."""
+    """Products of the catalogue and later releases that have a price.
+
+    Args:
+        n_products: Number of products of the catalogue.
+        seed: Seed of the shop.
+        n_releases: Number of releases.
+    """
     products = (*generate_catalogue(n_products, seed), *generate_releases(seed, n_releases))
     return tuple(product for product in products if product.price is not None)
 
 
 def picture(product: Product) -> bytes:
-    """The picture of a product, byte for byte as the shop serves it."""
+    """JPEG file of a product's image, identical to the one that the shop serves."""
     return encode_jpeg(draw_shoe(product.design, LAYOUTS[product.site].image_size))
 
 
 def dates(products: tuple[Product, ...]) -> pd.DataFrame:
-    """One row a product: ``release``, ``site``, ``product_id``, ``price`` (US dollars), ``label_kind``, ``asked_at``.
+    """Table of the products with the times at which they were announced and their prices became known.
 
-    ``asked_at`` is when it was announced, missing for what was on sale before; ``known_at`` is when its price became
-    known: the day of its release, and of the catalogue for what was released before that.
+    Returns:
+        One row per product: ``release``, ``site``, ``product_id``, ``price`` (US dollars), ``label_kind``, ``asked_at``
+        (announcement, UTC; missing for products of the catalogue) and ``known_at`` (UTC; the release date, but not
+        after the date of the catalogue for its products).
     """
     rows = [
         {

@@ -1,7 +1,7 @@
-"""What the shop sells: products of two sites, and the releases to come, from a seed alone.
+"""Random generation of the shop's products on two sites, and of its upcoming releases.
 
-How a shoe is designed is ``brands``'s concern and what it costs ``prices``'s; how a site shows it is for the pages.
-A product's randomness is seeded by the shop's seed and its own number, so a larger shop begins with the smaller one.
+Each product is drawn with a random generator seeded by the shop's seed and its own number, so that the products of a
+smaller shop are the first ones of a larger shop.
 """
 
 import random
@@ -19,22 +19,27 @@ from sneaker_assets.demo_shop.prices import draw_price, near
 ShopSite = Literal["stockx", "farfetch"]
 
 SHOP_DATE = date(2020, 9, 24)
-"""The day on which the catalogue was written: everything in it has been released."""
+"""Date of the catalogue, by which all of its products have been released."""
 
 STOCKX_PERCENT = 7
-TWINS = 0.08
-SHARED = 0.2
-UNSOLD = 0.05
+DUPLICATE_SHARE = 0.08
+"""Share of the products that use the image of another one on the same site."""
+
+CROSS_LISTED_SHARE = 0.2
+"""Share of the StockX products that Farfetch lists too."""
+
+UNSOLD_SHARE = 0.05
+"""Share of the StockX products that have never been sold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product as one site lists it. All prices are in whole US dollars.
+    """A product as listed on one site; all prices are in whole US dollars.
 
-    ``price`` is the last sale (StockX) or the list price (Farfetch), ``None`` where a shoe was never sold;
-    ``average_price``, ``lowest_ask`` and ``highest_bid`` exist at StockX alone. ``image_of`` is the ``product_id`` of
-    the product whose picture this one uses, byte for byte. ``announced`` is the day a release was made known; an
-    ordinary product has none.
+    ``price`` is the last sale (StockX; None if the shoe was never sold) or the list price (Farfetch);
+    ``average_price``, ``lowest_ask`` and ``highest_bid`` exist on StockX only. ``image_of`` is the ``product_id`` of
+    the product whose image file this one shares. ``announced`` is the announcement date of an upcoming release, None
+    for a released product.
     """
 
     site: ShopSite
@@ -57,14 +62,13 @@ class Product:
 
     @property
     def image_name(self) -> str:
-        """The file name of its picture at the shop; every product has its own."""
+        """File name of its image in the shop, unique per product."""
         return f"{self.slug}_{self.product_id}_470.jpg" if self.site == "farfetch" else f"{self.slug}-Product.jpg"
 
     def on(self, today: date) -> "Product | None":
-        """The product as it is listed on a day.
+        """The product as listed on a given day.
 
-        A release is ``None`` before it is announced, has no market price before it is released, and is an ordinary
-        product from then on.
+        A release is not listed (None) before its announcement, and has no market prices before its release.
         """
         if self.announced is None or self.release_date <= today:
             return replace(self, announced=None)
@@ -75,11 +79,11 @@ class Product:
 
 
 def generate_catalogue(n_products: int = 800, seed: int = 2020) -> tuple[Product, ...]:
-    """The products on sale, 93 % of them at Farfetch.
+    """Products on sale, 93 % of them on Farfetch.
 
     Args:
-        n_products: how many; product ``i`` does not depend on it.
-        seed: another seed is another shop.
+        n_products: Number of products; product ``i`` does not depend on it.
+        seed: Seed of the shop.
     """
     products: list[Product] = []
     originals: dict[ShopSite, list[Product]] = {"stockx": [], "farfetch": []}
@@ -92,16 +96,20 @@ def generate_catalogue(n_products: int = 800, seed: int = 2020) -> tuple[Product
 
 
 def generate_releases(seed: int = 2020, n_releases: int = 60) -> tuple[Product, ...]:
-    """The releases after :data:`SHOP_DATE`, in the order they are announced: one every second day.
+    """Upcoming releases in the order of their announcement, one every second day.
 
-    The first are announced before :data:`SHOP_DATE`; all are released after it, 15 to 30 days after they are announced.
-    Their ``price`` is what they will cost once released.
+    The first are announced before :data:`SHOP_DATE`; all are released after it, 15 to 30 days after their announcement.
+    Their ``price`` is the one after the release.
+
+    Args:
+        seed: Seed of the shop.
+        n_releases: Number of releases; release ``i`` does not depend on it.
     """
     return tuple(_release(number, seed) for number in range(n_releases))
 
 
 def _site(number: int) -> ShopSite:
-    """Which site lists the product: evenly spread, beginning with the second product."""
+    """Site of a product; StockX products are spread evenly, beginning with the second product."""
     rank = STOCKX_PERCENT * number + 93
     return "stockx" if rank // 100 > (rank - STOCKX_PERCENT) // 100 else "farfetch"
 
@@ -112,17 +120,17 @@ def _product(number: int, seed: int, originals: dict[ShopSite, list[Product]]) -
     shoe, luck = design_shoe(rng), rng.random()
     price, style_code = draw_price(shoe.design, rng), _style_code(number, rng)
     release_date = SHOP_DATE - timedelta(days=rng.randint(1, 2200))
-    twin = None
-    if luck < TWINS and originals[site]:
-        twin = rng.choice(originals[site])
-        shoe = Shoe(twin.brand, twin.model, twin.colourway, twin.design)
-        price = draw_price(shoe.design, rng) if rng.random() < 0.25 else near(twin.price or price, 0.05, rng)
-    elif site == "stockx" and luck > 1 - SHARED and originals["farfetch"]:
+    original = None
+    if luck < DUPLICATE_SHARE and originals[site]:
+        original = rng.choice(originals[site])
+        shoe = Shoe(original.brand, original.model, original.colourway, original.design)
+        price = draw_price(shoe.design, rng) if rng.random() < 0.25 else near(original.price or price, 0.05, rng)
+    elif site == "stockx" and luck > 1 - CROSS_LISTED_SHARE and originals["farfetch"]:
         same = originals["farfetch"][-1]
         shoe = Shoe(same.brand, same.model, same.colourway, same.design)
         price, style_code, release_date = near(same.price or price, 0.15, rng), same.style_code, same.release_date
     product = _listed(site, number, shoe, style_code=style_code, release_date=release_date, price=price, rng=rng)
-    return replace(product, image_of=twin.product_id) if twin else product
+    return replace(product, image_of=original.product_id) if original else product
 
 
 def _release(number: int, seed: int) -> Product:
@@ -165,7 +173,7 @@ def _listed(
     )
     if site == "farfetch":
         return common
-    unsold = rng.random() < UNSOLD
+    unsold = rng.random() < UNSOLD_SHARE
     return replace(
         common,
         product_id=str(uuid.UUID(int=rng.getrandbits(128), version=4)),

@@ -1,8 +1,4 @@
-"""What a shoe can look like: the vocabulary of a design and nothing else.
-
-How a design becomes a picture is ``shoes``'s concern, how often a brand chooses what is ``brands``'s, and what it is
-worth is ``prices``'s.
-"""
+"""Design of a shoe: silhouette, material, colours, mark and proportions."""
 
 import colorsys
 from dataclasses import dataclass
@@ -24,11 +20,11 @@ MARKS: tuple[Mark, ...] = get_args(Mark)
 
 @dataclass(frozen=True, slots=True)
 class ShoeDesign:
-    """Everything about a shoe that can be seen in a side view.
+    """Everything that is visible in the side view of a shoe.
 
-    ``sole_height``, ``collar_height`` and ``bulk`` run from 0 (least) to 1 (most) within the silhouette;
-    ``n_stripes`` counts the bars of a ``stripes`` or ``chevrons`` mark; ``tooling`` is how the midsole is moulded;
-    ``grain`` seeds the material's texture.
+    ``sole_height``, ``collar_height`` and ``bulk`` range from 0 to 1, the minimum and maximum of the silhouette;
+    ``n_stripes`` is the number of bars of a ``stripes`` or ``chevrons`` mark; ``tooling`` is the shape of the midsole;
+    ``grain`` is the seed of the material's texture.
     """
 
     silhouette: Silhouette
@@ -52,12 +48,12 @@ class ShoeDesign:
 
     @property
     def n_colours(self) -> int:
-        """Number of different colours of upper, panels, accent, sole, outsole and laces."""
+        """Number of distinct colours of upper, panels, accent, sole, outsole and laces."""
         return len({self.upper, self.panels, self.accent, self.sole, self.outsole, self.laces})
 
     @property
     def saturation(self) -> float:
-        """Mean saturation (HSV, 0 to 1) of upper, panels and accent, the colours that cover the shoe."""
+        """Mean saturation (HSV, 0 to 1) of upper, panels and accent, which cover most of the shoe."""
         return (
             sum(colorsys.rgb_to_hsv(*(c / 255 for c in rgb))[1] for rgb in (self.upper, self.panels, self.accent)) / 3
         )

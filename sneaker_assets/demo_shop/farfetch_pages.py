@@ -1,7 +1,7 @@
-"""Pages in the shape of Farfetch: JSON-LD, and the page's state in a script that assigns to ``window``.
+"""Pages that imitate Farfetch: JSON-LD, and the page's state in a script that assigns to ``window``.
 
-A release, which has no price of its own yet, carries its retail price as a pre-order, and the day it begins as
-``availabilityStarts`` (JSON-LD) and ``releaseDate`` (JSON-LD and state). What a person sees is ``html``'s concern.
+An upcoming release is a pre-order at its retail price, with its release date as ``availabilityStarts`` (JSON-LD) and
+``releaseDate`` (JSON-LD and state).
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from sneaker_assets.demo_shop import html
 from sneaker_assets.demo_shop.catalogue import Product
 from sneaker_assets.demo_shop.design import Silhouette
-from sneaker_assets.demo_shop.html import Shelf
+from sneaker_assets.demo_shop.html import ResultPage
 
 LISTING_PATH = "/shopping/men/shoes-2/items.aspx"
 RELEASES_PATH = "/shopping/men/coming-soon/items.aspx"
@@ -23,40 +23,50 @@ KINDS: dict[Silhouette, str] = {
     "boot": "lace-up boots",
     "loafer": "loafers",
 }
-"""What the site calls a silhouette."""
+"""Names of the silhouettes on this site."""
 
 _MENU = {"Shoes": LISTING_PATH, "Coming soon": RELEASES_PATH}
 
 
 def product_path(shoe: Product) -> str:
-    """The path of a product's own page."""
+    """Path of the page of a product."""
     return f"/shopping/men/{shoe.slug}-item-{shoe.product_id}.aspx"
 
 
-def listing_page(shelf: Shelf, base: str) -> str:
-    """A page of the listing; products and images are addressed below ``base``."""
-    first = (shelf.page - 1) * PAGE_SIZE + 1
+def listing_page(results: ResultPage, base: str) -> str:
+    """HTML of one page of a product listing.
+
+    Args:
+        results: Products and page numbers.
+        base: Base URL of products and images.
+    """
+    first = (results.page - 1) * PAGE_SIZE + 1
     elements = [
         {"@type": "ListItem", "position": first + i, "item": _json_ld_product(shoe, base)}
-        for i, shoe in enumerate(shelf.products)
+        for i, shoe in enumerate(results.products)
     ]
     item_list = {"@type": "ItemList", "numberOfItems": len(elements), "itemListElement": elements}
     state = {
-        "listingItems": {"items": [_item(shoe, base) for shoe in shelf.products]},
+        "listingItems": {"items": [_item(shoe, base) for shoe in results.products]},
         "listingPagination": {
-            "index": shelf.page,
+            "index": results.page,
             "view": PAGE_SIZE,
-            "totalItems": shelf.total,
-            "totalPages": shelf.n_pages,
+            "totalItems": results.total,
+            "totalPages": results.n_pages,
         },
     }
-    cards = "".join(html.card(shoe, product_path(shoe), _card_price(shoe)) for shoe in shelf.products)
+    cards = "".join(html.card(shoe, product_path(shoe), _card_price(shoe)) for shoe in results.products)
     scripts = _json_ld(item_list) + _state("slice-listing", state)
-    return html.listing("FARFETCH demo", _MENU, shelf, cards, scripts)
+    return html.listing("FARFETCH demo", _MENU, results, cards, scripts)
 
 
 def product_page(shoe: Product, base: str) -> str:
-    """The page of one product; images are addressed below ``base``."""
+    """HTML of the page of one product.
+
+    Args:
+        shoe: The product.
+        base: Base URL of products and images.
+    """
     facts = {
         "Price": html.dollars(shoe.price),
         "Colour": shoe.colourway,

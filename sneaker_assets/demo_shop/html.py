@@ -1,7 +1,4 @@
-"""The HTML frame that both sites share: a page with a grid of cards that a person can browse, and embedded JSON.
-
-What a site embeds, and where, is for ``stockx_pages`` and ``farfetch_pages``.
-"""
+"""HTML shared by both sites: browsable listing and product pages into which a site embeds its data as JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,8 +22,17 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:6px 24px}dt{color:#777
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """One page of a listing: its products, and its place among ``n_pages`` pages of ``total`` products at ``path``."""
+class ResultPage:
+    """One page of a product listing.
+
+    Attributes:
+        heading: Title of the listing.
+        path: Path of its first page.
+        products: Products on this page.
+        page: Number of this page, from 1.
+        n_pages: Number of pages.
+        total: Number of products on all pages.
+    """
 
     heading: str
     path: str
@@ -36,24 +42,33 @@ class Shelf:
     total: int
 
     def link(self, page: int) -> str | None:
-        """The path of another page of the listing, ``None`` where there is none."""
+        """Path of another page of the listing, None if there is no such page."""
         if not 1 <= page <= self.n_pages:
             return None
         return self.path if page == 1 else f"{self.path}?page={page}"
 
 
 def script_json(value: Any) -> str:
-    """JSON that can stand inside a ``<script>`` element."""
+    """JSON that is safe inside a ``<script>`` element."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def dollars(amount: int | None) -> str:
-    """An amount as a card shows it."""
+    """Formatted amount of US dollars, such as ``$1,190``; a placeholder for a missing amount."""
     return f"${amount:,}" if amount else "no price yet"
 
 
 def card(product: Product, href: str, price: str) -> str:
-    """A product in the grid."""
+    """HTML of a product in the grid of a listing page: image, brand, name and price, linked to the product page.
+
+    Args:
+        product: Product to show.
+        href: URL of its page.
+        price: Price as text.
+
+    Returns:
+        A ``<li>`` element with all text escaped.
+    """
     return (
         f'<li><a href="{escape(href)}"><img loading="lazy" src="/images/{escape(product.image_name)}"'
         f' alt="{escape(product.title)}"><p class="brand">{escape(product.brand)}</p>'
@@ -62,21 +77,39 @@ def card(product: Product, href: str, price: str) -> str:
     )
 
 
-def listing(site: str, menu: Mapping[str, str], shelf: Shelf, cards: str, scripts: str) -> str:
-    """A listing page: cards, links to the pages before and after, and the site's embedded data."""
-    before, after = shelf.link(shelf.page - 1), shelf.link(shelf.page + 1)
-    relations = [("prev", before, "← Previous"), ("next", after, "Next →")]
-    links = [(rel, escape(href), words) for rel, href, words in relations if href]
+def listing(site: str, menu: Mapping[str, str], results: ResultPage, cards: str, scripts: str) -> str:
+    """HTML of a listing page with links to the previous and next page.
+
+    Args:
+        site: Name of the site.
+        menu: Paths by menu entry.
+        results: Products and page numbers.
+        cards: HTML of the products.
+        scripts: HTML of the embedded data.
+    """
+    previous, following = results.link(results.page - 1), results.link(results.page + 1)
+    relations = [("prev", previous, "← Previous"), ("next", following, "Next →")]
+    links = [(rel, escape(href), label) for rel, href, label in relations if href]
     head = "".join(f'<link rel="{rel}" href="{href}">' for rel, href, _ in links)
-    nav = "".join(f'<a rel="{rel}" href="{href}">{words}</a>' for rel, href, words in links)
-    heading = f"<h1>{escape(shelf.heading)}</h1><p>{shelf.total:,} products, page {shelf.page} of {shelf.n_pages}</p>"
+    nav = "".join(f'<a rel="{rel}" href="{href}">{label}</a>' for rel, href, label in links)
+    heading = (
+        f"<h1>{escape(results.heading)}</h1><p>{results.total:,} products, page {results.page} of {results.n_pages}</p>"
+    )
     return document(
-        site, menu, shelf.heading, body=f"{heading}<ul>{cards}</ul><nav>{nav}</nav>", head=head, scripts=scripts
+        site, menu, results.heading, body=f"{heading}<ul>{cards}</ul><nav>{nav}</nav>", head=head, scripts=scripts
     )
 
 
 def product(site: str, menu: Mapping[str, str], shoe: Product, facts: Mapping[str, str], scripts: str) -> str:
-    """A product page: a large picture, what is known about the shoe, and the site's embedded data."""
+    """HTML of a product page with a large image.
+
+    Args:
+        site: Name of the site.
+        menu: Paths by menu entry.
+        shoe: The product.
+        facts: Values shown below the image, by label.
+        scripts: HTML of the embedded data.
+    """
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     body = (
         f'<article><h1>{escape(shoe.title)}</h1><img src="/images/{escape(shoe.image_name)}"'
@@ -86,7 +119,16 @@ def product(site: str, menu: Mapping[str, str], shoe: Product, facts: Mapping[st
 
 
 def document(site: str, menu: Mapping[str, str], title: str, *, body: str, head: str = "", scripts: str = "") -> str:
-    """A whole page; ``scripts`` stand at its end."""
+    """Complete HTML document.
+
+    Args:
+        site: Name of the site, shown in the header.
+        menu: Paths by menu entry.
+        title: Title of the document.
+        body: HTML of the main element.
+        head: HTML appended to the head.
+        scripts: HTML appended to the body.
+    """
     links = "".join(f'<a href="{escape(href)}">{escape(name)}</a>' for name, href in menu.items())
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} | {escape(site)}</title>'

@@ -1,11 +1,9 @@
-"""The lasts: the outlines of every part of the five silhouettes, as data.
+"""Lasts: outlines of all parts of the five silhouettes, as data.
 
-A last is what a shoemaker builds a shoe on. How the text of a part becomes a curve, and how a last is bent to a design,
-is ``outlines``'s concern.
-
-Coordinates are thousandths of the shoe's length: x from the toe (0, left) to the heel (1000), y upwards from the
-feather line, where upper and sole meet. Below it y is a fraction of the sole's thickness: -1000 is the ground. A part
-is written ``"x,y x,y x,y | x,y"``: runs of points, each smooth, joined by straight lines and meeting in corners.
+A last is the form on which a shoe is built. Coordinates are thousandths of the shoe's length: x from the toe (0, left)
+to the heel (1000), y upwards from the feather line, where upper and sole meet. Below it y is a fraction of the sole's
+thickness, where -1000 is the ground. A part is written as ``"x,y x,y x,y | x,y"``: smooth runs of points, joined by
+straight lines.
 """
 
 from dataclasses import dataclass
@@ -15,13 +13,14 @@ from sneaker_assets.demo_shop.design import Silhouette
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The parts of one silhouette; an empty text is a part that it lacks.
+    """Parts of one silhouette; a part that it does not have is empty.
 
-    ``throat`` is the line of the eyelets from the vamp upwards, ``collar`` the rim of the opening, ``seams`` further
-    lines of stitches, ``swipe`` the line of a mark that runs along the side; ``mark`` is the middle of the mark and its
-    height. ``sole`` is the thinnest and the thickest sole, ``spring`` how far the toe stands off the ground; above
-    ``ankle`` the collar height stretches the shoe. ``vents`` is the box (left, bottom, right, top) of the toe's
-    perforation, ``window`` that of the heel's cushion; ``lugs`` is how many blocks the tread has and how deep.
+    ``throat`` is the line of the eyelets from the vamp upwards, ``collar`` the rim of the opening, ``seams`` additional
+    lines of stitches, ``swipe`` the centre line of a mark along the side; ``mark`` is the centre (x, y) and height of
+    the mark. ``sole`` is the minimum and maximum thickness of the sole, ``spring`` the distance of the toe from the
+    ground; the collar height stretches the shoe above ``ankle``. ``vents`` is the box (left, bottom, right, top) of the
+    perforation at the toe, ``window`` that of the cushion in the heel; ``lugs`` is the number of blocks of the tread
+    and their depth.
     """
 
     upper: str
@@ -192,4 +191,4 @@ LASTS: dict[Silhouette, Last] = {
         n_eyelets=0,
     ),
 }
-"""The last of every silhouette."""
+"""Lasts by silhouette."""

@@ -1,7 +1,4 @@
-"""The marks that brands sew on the side of a shoe, as polygons on the last.
-
-Which brand sews on which is ``brands``'s concern.
-"""
+"""Logos on the side of a shoe, as polygons in the coordinates of its last."""
 
 import numpy as np
 
@@ -11,7 +8,7 @@ from sneaker_assets.demo_shop.outlines import Points, curve, ribbon
 
 
 def mark_polygons(design: ShoeDesign, last: Last) -> list[Points]:
-    """The polygons of a design's mark on its last, drawn one over the other."""
+    """Polygons of a design's mark, in drawing order."""
     match design.mark:
         case "stripes":
             return [_placed(last, bar) for bar in _bars(design.n_stripes, lean=0.36, width=0.19)]
@@ -28,25 +25,25 @@ def mark_polygons(design: ShoeDesign, last: Last) -> list[Points]:
 
 
 def _placed(last: Last, shape: Points) -> Points:
-    """A shape in units of the mark's height (middle at 0, 0) where the last has its mark."""
+    """A shape given in units of the mark's height and centred at the origin, moved to the position of the mark."""
     x, y, height = last.mark
     return np.array([x, y]) + shape * height
 
 
 def _bars(n: int, lean: float, width: float) -> list[Points]:
-    """Slanted bars, their tops to the right."""
+    """Bars slanted to the right."""
     edges = np.array([[-lean, -0.75], [lean, 0.75], [lean + width, 0.75], [width - lean, -0.75]])
     return [edges + np.array([0.36 * (i - n / 2), 0]) for i in range(n)]
 
 
 def _chevrons(n: int) -> list[Points]:
-    """Arrowheads that point to the toe."""
+    """Arrowheads pointing to the toe."""
     arrow = np.array([[0.3, 0.62], [0.52, 0.62], [0.12, 0.0], [0.52, -0.62], [0.3, -0.62], [-0.1, 0.0]])
     return [arrow + np.array([0.38 * (i - n / 2), 0]) for i in range(n)]
 
 
 def _tapered(line: Points) -> Points:
-    """A line that swells in its middle and ends in points."""
+    """A line that is wide in the middle and pointed at both ends."""
     t = np.linspace(0, 1, len(line))[:, None]
     return ribbon(line, 6 + 96 * t * (1 - t))
 

@@ -1,7 +1,4 @@
-"""Geometry: from the text of a part to a curve, from a last to the proportions of one design, and lines with a width.
-
-The parts themselves are ``lasts``'s concern, their colours ``shoes``'s.
-"""
+"""Geometry: curves of the parts of a last, their deformation to the proportions of a design, and lines with a width."""
 
 from functools import lru_cache
 
@@ -18,7 +15,7 @@ SAMPLES = 10
 
 
 def _smooth(run: Points) -> Points:
-    """A curve through the points of ``run``: a centripetal Catmull-Rom spline, which neither loops nor overshoots."""
+    """Centripetal Catmull-Rom spline through the points, which neither loops nor overshoots."""
     if len(run) < 3:
         return run
     padded = np.vstack([2 * run[0] - run[1], run, 2 * run[-1] - run[-2]])
@@ -39,7 +36,7 @@ def _smooth(run: Points) -> Points:
 
 @lru_cache(maxsize=256)
 def curve(text: str) -> Points:
-    """The points of a part as it is written in a last; read-only."""
+    """Points of a part given as text (see ``lasts``); read-only."""
     runs = [np.array([[float(v) for v in pair.split(",")] for pair in run.split()]) for run in text.split("|")]
     points = np.vstack([_smooth(run) for run in runs])
     points.setflags(write=False)
@@ -47,7 +44,7 @@ def curve(text: str) -> Points:
 
 
 class Form:
-    """The last of a design's silhouette, bent to its sole height, collar height and bulk."""
+    """Last of a design's silhouette, deformed according to its sole height, collar height and bulk."""
 
     def __init__(self, design: ShoeDesign) -> None:
         self.last = LASTS[design.silhouette]
@@ -57,7 +54,7 @@ class Form:
         self._stretch = -0.12 + 0.30 * design.collar_height
 
     def bend(self, points: Points) -> Points:
-        """Points of the last in this design's proportions, y upwards from the ground."""
+        """Transform points of the last, shape (n, 2), to the proportions of the design; y starts at the ground."""
         x, y = points[:, 0], points[:, 1]
         above = y * self._bulk + np.maximum(y - self.last.ankle, 0) * self._stretch
         height = np.where(y >= 0, above, y / 1000 * self._sole)
@@ -65,26 +62,26 @@ class Form:
         return np.stack([x, height + self._sole + spring], axis=1)
 
     def part(self, text: str) -> Points:
-        """The bent points of a part as it is written in the last."""
+        """Transformed points of a part given as text."""
         return self.bend(curve(text))
 
 
 def normals(points: Points) -> Points:
-    """Unit vectors to the left of the way along ``points``, shape (n, 2)."""
+    """Unit normals to the left of a curve at its points, shape (n, 2)."""
     ends = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
-    way = ends[2:] - ends[:-2]
-    left = np.stack([-way[:, 1], way[:, 0]], axis=1)
-    return np.asarray(left / np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)[:, None])
+    tangent = ends[2:] - ends[:-2]
+    left = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
+    return np.asarray(left / np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None])
 
 
 def ribbon(points: Points, width: float | Points) -> Points:
-    """The polygon of a line along ``points`` of one ``width``, or of a width per point (shape (n, 1))."""
-    aside = normals(points) * width / 2
-    return np.vstack([points + aside, (points - aside)[::-1]])
+    """Polygon of a line along ``points`` with a constant width or one per point, shape (n, 1)."""
+    offset = normals(points) * width / 2
+    return np.vstack([points + offset, (points - offset)[::-1]])
 
 
 def along(points: Points, fractions: Points) -> Points:
-    """The points at the given fractions (0 to 1, shape (n,)) of a curve's length."""
+    """Points at fractions of a curve's length (0 to 1, shape (n,)), shape (n, 2)."""
     steps = np.hypot(*np.diff(points, axis=0).T)
     length = np.concatenate([[0.0], np.cumsum(steps)])
     at = fractions * length[-1]
@@ -92,7 +89,7 @@ def along(points: Points, fractions: Points) -> Points:
 
 
 def inset(outline: Points, distance: float) -> Points:
-    """A closed outline moved ``distance`` towards its inside."""
+    """A closed outline moved inwards by ``distance``."""
     x, y = outline[:, 0], outline[:, 1]
-    turns_left = float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) > 0
-    return outline + normals(outline) * (distance if turns_left else -distance)
+    counterclockwise = float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) > 0
+    return outline + normals(outline) * (distance if counterclockwise else -distance)

@@ -1,7 +1,4 @@
-"""The storefronts: which path of a site shows what.
-
-How a site's pages are made is for ``stockx_pages`` and ``farfetch_pages``; how they travel is for ``server``.
-"""
+"""Storefronts: the pages and images of a site by path."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,21 +6,21 @@ from datetime import date
 
 from sneaker_assets.demo_shop import farfetch_pages, html, stockx_pages
 from sneaker_assets.demo_shop.catalogue import Product, ShopSite
-from sneaker_assets.demo_shop.html import Shelf
+from sneaker_assets.demo_shop.html import ResultPage
 
 ROBOTS = "User-agent: *\nAllow: /\nDisallow: /checkout\nDisallow: /account\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a site is laid out; sizes in products a page and in pixels (width, height)."""
+    """Paths and page functions of a site; ``page_size`` in products, ``image_size`` in pixels (width, height)."""
 
     listing_path: str
     releases_path: str
     page_size: int
     image_size: tuple[int, int]
     product_path: Callable[[Product], str]
-    listing_page: Callable[[Shelf, str], str]
+    listing_page: Callable[[ResultPage, str], str]
     product_page: Callable[[Product, str], str]
 
 
@@ -50,7 +47,7 @@ LAYOUTS: dict[ShopSite, Layout] = {
 
 
 class Storefront:
-    """One site of the shop on one day: its pages, and the products whose pictures it shows."""
+    """One site of the shop on a given day."""
 
     def __init__(self, site: ShopSite, products: Iterable[Product], releases: Iterable[Product], today: date) -> None:
         self.layout = LAYOUTS[site]
@@ -61,11 +58,17 @@ class Storefront:
         self._images = {f"/images/{p.image_name}": p for p in listed}
 
     def image(self, path: str) -> Product | None:
-        """The product whose picture lies at ``path``."""
+        """Product whose image is at ``path``, None if there is none."""
         return self._images.get(path)
 
     def page(self, path: str, page: int, base: str) -> str | None:
-        """The HTML at ``path`` or ``None``; ``page`` counts from 1, ``base`` is the site's own address."""
+        """HTML at a path, None if there is no such page.
+
+        Args:
+            path: Path of the URL.
+            page: Number of the page of a listing, from 1.
+            base: Base URL of the site.
+        """
         if path in (self.layout.listing_path, "/"):
             return self._listing("Shoes", self.layout.listing_path, self._on_sale, page, base)
         if path == self.layout.releases_path:
@@ -79,9 +82,9 @@ class Storefront:
         if not 1 <= page <= n_pages:
             return None
         shown = products[(page - 1) * size : page * size]
-        return self.layout.listing_page(Shelf(heading, path, shown, page, n_pages, len(products)), base)
+        return self.layout.listing_page(ResultPage(heading, path, shown, page, n_pages, len(products)), base)
 
 
 def not_found(site: str) -> str:
-    """The page of a path at which there is nothing."""
+    """HTML of a 404 response."""
     return html.document(site, {}, "Not found", body="<h1>Not found</h1><p>There is nothing at this address.</p>")

@@ -1,8 +1,7 @@
-"""Painting by numbers, and light: regions of a picture, what they are made of, and how they are lit.
+"""Rendering of label images: polygons are drawn with a material per pixel and then shaded as a whole.
 
-A :class:`Canvas` holds one number a pixel, which says what region it belongs to. Colour, relief and gloss are looked up
-from the number at the end, so that a thing is drawn once and lit as a whole. What is drawn is ``shoes``'s concern: this
-module knows no shoe.
+A :class:`Canvas` stores the number of a material for each pixel. Colour, relief and gloss are looked up from it when
+the image is rendered.
 """
 
 from collections.abc import Iterator
@@ -19,22 +18,22 @@ from sneaker_assets.demo_shop.design import Rgb
 from sneaker_assets.demo_shop.outlines import Points
 
 Field = NDArray[np.float32]
-"""One number a pixel, shape (height, width)."""
+"""One value per pixel, shape (height, width)."""
 
 Texture = Literal["smooth", "grain", "suede", "mesh", "canvas", "rubber", "knit"]
 Layer = Literal["body", "sole", "inside"]
 
 SUPERSAMPLING = 2
 COARSE = 4
-"""What is smooth is computed on every fourth pixel."""
+"""Factor by which smooth fields are downsampled."""
 
 FRINGE = 12
-"""Pixels around the drawing that the shadow may need."""
+"""Pixels around the drawing reserved for the shadow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swatch:
-    """What a region is made of: its colour, how far it stands out and how it shines (0 to 1), texture and layer."""
+    """Material of a region: colour, relief and gloss (0 to 1), texture and layer."""
 
     colour: Rgb
     relief: float = 0.0
@@ -45,7 +44,7 @@ class Swatch:
 
 @lru_cache(maxsize=32)
 def texture_field(texture: Texture, pitch: int, side: int) -> Field:
-    """A texture's relief on a square of ``side`` pixels, about -1 to 1, which repeats every ``pitch`` pixels."""
+    """Relief of a texture, about -1 to 1, on a square of ``side`` pixels with a period of ``pitch`` pixels."""
     noise = np.random.default_rng(7).standard_normal((side, side), dtype=np.float32)
     y, x = np.mgrid[0:side, 0:side].astype(np.float32)
     turn = np.float32(2 * np.pi / pitch)
@@ -61,8 +60,8 @@ def texture_field(texture: Texture, pitch: int, side: int) -> Field:
     return np.asarray(field, dtype=np.float32)
 
 
-def _averaged(field: Field, radius: int) -> Field:
-    """The running mean along the first axis over ``2 * radius + 1`` rows, with 0 beyond the edge."""
+def _box_filtered(field: Field, radius: int) -> Field:
+    """Moving average over ``2 * radius + 1`` rows, with zero padding."""
     rows = len(field)
     total = np.zeros((rows + 2 * radius + 1, field.shape[1]), dtype=np.float32)
     np.cumsum(field, axis=0, out=total[radius + 1 : radius + 1 + rows])
@@ -71,20 +70,26 @@ def _averaged(field: Field, radius: int) -> Field:
 
 
 def _blurred(field: Field, radius: float) -> Field:
-    """A copy blurred by two box filters, which is close to a Gaussian."""
+    """Field blurred by two box filters, which approximate a Gaussian."""
     r = max(1, round(radius))
     for _ in range(2):
-        field = _averaged(_averaged(field, r).T, r).T
+        field = _box_filtered(_box_filtered(field, r).T, r).T
     return field
 
 
 def _resized(field: Field, size: tuple[int, int]) -> Field:
-    """A smooth field at another size (width, height)."""
+    """Field interpolated bilinearly to another size (width, height)."""
     return np.asarray(Image.fromarray(field).resize(size, Image.Resampling.BILINEAR))
 
 
 class Canvas:
-    """A white picture of ``size`` (width, height) with shoe coordinates at ``scale`` pixels a unit from ``origin``."""
+    """A white image on which shapes in shoe coordinates are drawn.
+
+    Args:
+        size: Width and height in pixels.
+        scale: Pixels per unit of the shoe coordinates.
+        origin: Pixel (x, y) of the origin of the shoe coordinates, whose y axis points upwards.
+    """
 
     def __init__(self, size: tuple[int, int], scale: float, origin: tuple[float, float]) -> None:
         self.size, self.scale = size, scale
@@ -94,7 +99,7 @@ class Canvas:
         self._numbers: dict[Swatch | None, int] = {None: 0}
 
     def _pixels(self, points: Points) -> list[float]:
-        """x, y, x, y and so on, in supersampled pixels."""
+        """Flat list x, y, x, y, ... in supersampled pixels."""
         flat: list[float] = ((points * self._scales + self._origin) * SUPERSAMPLING).ravel().tolist()
         return flat
 
@@ -102,24 +107,24 @@ class Canvas:
         return self._numbers.setdefault(swatch, len(self._numbers))
 
     def fill(self, points: Points, swatch: Swatch | None) -> None:
-        """Fill a polygon; without a swatch it is cut out."""
+        """Fill a polygon, or erase it if there is no swatch."""
         self._draw.polygon(self._pixels(points), fill=self._number(swatch))
 
     def dot(self, point: Points, radius: float, swatch: Swatch) -> None:
-        """Fill a circle around ``point`` (shape (2,)), ``radius`` in shoe coordinates."""
+        """Fill a circle with centre ``point``, shape (2,), and a radius in shoe coordinates."""
         x, y = self._pixels(point[None])
         r = radius * self.scale * SUPERSAMPLING
         self._draw.ellipse((x - r, y - r, x + r, y + r), fill=self._number(swatch))
 
     def dash(self, points: Points, swatch: Swatch) -> None:
-        """A thin line from every second of ``points`` to the next."""
+        """Draw a dashed line: a thin line from every second point to the next."""
         number, pixels = self._number(swatch), self._pixels(points)
         for i in range(0, len(pixels) - 3, 4):
             self._draw.line(pixels[i : i + 4], fill=number, width=SUPERSAMPLING)
 
     @contextmanager
     def inside(self, outline: Points) -> Iterator[None]:
-        """What is drawn in the block shows only inside ``outline``."""
+        """Clip everything drawn in the block to an outline."""
         below = self._labels
         self._labels = below.copy()
         self._draw = ImageDraw.Draw(self._labels)
@@ -131,7 +136,7 @@ class Canvas:
         self._draw = ImageDraw.Draw(below)
 
     def render(self, grain: int) -> Image.Image:
-        """The picture, lit from the upper left, on a soft shadow; ``grain`` moves the textures."""
+        """Render the image, lit from the upper left, with a soft shadow; ``grain`` offsets the textures."""
         picture = Image.new("RGB", self.size, "white")
         left, top, right, bottom = self._labels.getbbox() or (0, 0, 1, 1)
         box = (
@@ -148,7 +153,7 @@ class Canvas:
 
 
 class _Scene:
-    """The part of a picture that is not white: its labels, and what their numbers (from 1) stand for."""
+    """The part of an image that is not white: its labels and the swatches with these numbers (from 1)."""
 
     def __init__(self, labels: Image.Image, swatches: list[Swatch], scale: float) -> None:
         self._labels, self._swatches, self._scale = labels, swatches, scale
@@ -157,7 +162,7 @@ class _Scene:
         self._size = (width, height)
 
     def lit(self, grain: int) -> Image.Image:
-        """The scene in the light, on its shadow."""
+        """Shaded image of the scene, including its shadow."""
         body, sole, inside = (
             self._of([s.layer == layer for s in self._swatches]) for layer in ("body", "sole", "inside")
         )
@@ -177,12 +182,12 @@ class _Scene:
         return Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
 
     def _of(self, values: list[float] | list[bool]) -> Field:
-        """A number of the swatch at every pixel, 0 on the background."""
+        """Value of the swatch at each pixel, 0 on the background."""
         field: Field = np.array([0, *values], dtype=np.float32).take(self._flat)
         return field
 
     def _smooth(self, values: list[float]) -> Field:
-        """A number (0 to 1) of the swatch at every pixel, with soft edges."""
+        """Value (0 to 1) of the swatch at each pixel, antialiased."""
         table = [0, *(round(255 * v) for v in values)]
         soft = self._labels.point(table + [0] * (256 - len(table))).reduce(SUPERSAMPLING)
         return np.asarray(soft, dtype=np.float32) / np.float32(255)
@@ -193,7 +198,7 @@ class _Scene:
         return np.asarray(indexed.convert("RGB").reduce(SUPERSAMPLING), dtype=np.float32)
 
     def _slopes(self, body: Field, sole: Field, grain: int) -> tuple[Field, Field]:
-        """How the surface rises to the right and downwards: relief, textures and the round of the body."""
+        """Slopes of the surface in x and y: relief, textures and the curvature of the body."""
         bump = self._smooth([s.relief for s in self._swatches]) * np.float32(self._scale * 9)
         width, height = self._size
         pitch, off = max(3, round(self._scale * 11)), grain % 64
@@ -215,14 +220,14 @@ class _Scene:
         return np.asarray(Image.fromarray(field).reduce(COARSE))
 
     def _bulge(self, mask: Field, depth: float, radii: tuple[float, ...]) -> list[Field]:
-        """The slopes, downwards and to the right, of a body that swells where ``mask`` is 1; all of them coarse."""
+        """Slopes in y and x of a surface that is convex where ``mask`` is 1, at the coarse resolution."""
         unit = self._scale / COARSE
         soft = sum((_blurred(mask, unit * radius) for radius in radii), np.zeros_like(mask)) / np.float32(len(radii))
         swell = np.sqrt(np.maximum(2 * soft - 0.9, 0) + np.float32(0.02)) * np.float32(unit * 1000 * depth)
         return list(np.gradient(swell))
 
     def _shadow(self) -> Field:
-        """The light that is left around the drawing: darker close to the ground, under its whole length."""
+        """Brightness of the background (0 to 1), darker near the ground below the drawing."""
         width, height = self._size
         x = (np.arange(width, dtype=np.float32) - FRINGE) / (width - 2 * FRINGE)
         y = (np.arange(height, dtype=np.float32) - (height - FRINGE)) / np.float32(FRINGE)

@@ -1,7 +1,4 @@
-"""What a shoe is worth: a score of what can be seen, noise, and the published quantiles of real prices.
-
-Which shoes exist and how a site states their prices is ``catalogue``'s concern.
-"""
+"""Prices of the shop: a score of the visible design plus noise, mapped to the quantiles of real prices."""
 
 import math
 import random
@@ -16,11 +13,11 @@ QUANTILES: dict[float, float] = {
 }  # fmt: skip
 """Published quantiles of the prices of 12,897 shoes: percent to US dollars."""
 
-GRAILS = 0.04
-"""Share of the shoes whose price is legend: drawn from the dearest of all, whatever they look like."""
+GRAIL_SHARE = 0.04
+"""Share of the shoes with a price from the top of the distribution, independent of their design."""
 
-VISIBLE = 0.72
-"""Share of the variance of an ordinary shoe's score that its appearance explains."""
+EXPLAINED_VARIANCE = 0.72
+"""Share of the variance of the other shoes' scores that their design explains."""
 
 SILHOUETTE_WORTH: dict[Silhouette, float] = {
     "runner": 0.0, "skate": -0.75, "basketball": 0.25, "boot": 0.85, "loafer": 0.35,
@@ -41,7 +38,7 @@ _NORMAL = NormalDist()
 
 
 def appearance(design: ShoeDesign) -> float:
-    """How dear a shoe looks: about standard normal over the shop's designs."""
+    """Score of a design, approximately standard normal over the shop's designs."""
     worth = (
         SILHOUETTE_WORTH[design.silhouette]
         + MATERIAL_WORTH[design.material]
@@ -57,7 +54,7 @@ def appearance(design: ShoeDesign) -> float:
 
 
 def price_at(quantile: float) -> float:
-    """The price in US dollars below which a share ``quantile`` (0 to 1) of all prices lies."""
+    """Price (US dollars) at a quantile (0 to 1) of the distribution of prices."""
     percent = 100 * min(max(quantile, 0.0), 1.0)
     i = min(bisect_right(_PERCENTS, percent), len(_PERCENTS) - 1)
     share = (percent - _PERCENTS[i - 1]) / (_PERCENTS[i] - _PERCENTS[i - 1])
@@ -65,14 +62,14 @@ def price_at(quantile: float) -> float:
 
 
 def draw_price(design: ShoeDesign, rng: random.Random) -> float:
-    """A price in US dollars for a shoe of this appearance."""
+    """Random price (US dollars) of a shoe of the given design."""
     noise, luck, rank = rng.gauss(0, 1), rng.random(), rng.random()
-    if luck < GRAILS:
-        return price_at(1 - GRAILS * rank)
-    score = math.sqrt(VISIBLE) * appearance(design) + math.sqrt(1 - VISIBLE) * noise
-    return price_at((1 - GRAILS) * _NORMAL.cdf(score))
+    if luck < GRAIL_SHARE:
+        return price_at(1 - GRAIL_SHARE * rank)
+    score = math.sqrt(EXPLAINED_VARIANCE) * appearance(design) + math.sqrt(1 - EXPLAINED_VARIANCE) * noise
+    return price_at((1 - GRAIL_SHARE) * _NORMAL.cdf(score))
 
 
 def near(price: float, spread: float, rng: random.Random) -> float:
-    """A price in US dollars about ``spread`` (a log standard deviation) away from another, within the known range."""
+    """Price (US dollars) with log-normal noise of standard deviation ``spread``, clipped to the range of prices."""
     return min(max(price * math.exp(rng.gauss(0, spread)), QUANTILES[0]), QUANTILES[100])

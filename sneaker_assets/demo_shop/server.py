@@ -1,7 +1,4 @@
-"""The shop behind HTTP: one real server a site on loopback, drawing its pictures when they are asked for.
-
-What a path shows is ``pages``'s concern.
-"""
+"""HTTP servers of the offline shop, one per site on loopback, which draw images on request."""
 
 import hashlib
 import sys
@@ -28,15 +25,15 @@ def _jpeg(design: ShoeDesign, size: tuple[int, int]) -> bytes:
 
 
 class DemoShop:
-    """The offline shop: two sites on two ports of 127.0.0.1, for as long as it is open.
-
-    ``addresses`` maps a site to its base address, such as ``http://127.0.0.1:40123``; it is empty while closed.
+    """The offline shop: one server per site on a port of 127.0.0.1.
 
     Args:
-        n_products: products on sale at both sites together.
-        seed: another seed is another shop; the same one gives the same bytes.
-        today: the shop's day, which decides what has been announced and what released. By default the day on which
-            the catalogue was written.
+        n_products: Number of products on sale, over all sites.
+        seed: Seed of the shop; the same seed gives identical responses.
+        today: Date at the shop, which decides what is announced and released; by default that of the catalogue.
+
+    Attributes:
+        addresses: Base URLs by site, such as ``http://127.0.0.1:40123``; empty while the shop is closed.
     """
 
     def __init__(self, n_products: int = 800, seed: int = 2020, today: date | None = None) -> None:
@@ -48,7 +45,7 @@ class DemoShop:
         self._servers: list[_Server] = []
 
     def start(self) -> None:
-        """Open both sites."""
+        """Start the servers."""
         for site, storefront in self._storefronts.items():
             server = _Server(site, storefront)
             self._servers.append(server)
@@ -56,7 +53,7 @@ class DemoShop:
             server.open()
 
     def stop(self) -> None:
-        """Close both sites: connections are cut, ports and threads are free when this returns."""
+        """Stop the servers, close all connections and join all threads."""
         while self._servers:
             self._servers.pop().close()
         self.addresses.clear()
@@ -72,7 +69,7 @@ class DemoShop:
 
 
 class _Server(ThreadingHTTPServer):
-    """The server of one site, which can cut the connections that its clients keep alive."""
+    """Server of one site, which closes keep-alive connections when it is stopped."""
 
     request_queue_size = 64
 
@@ -107,7 +104,7 @@ class _Server(ThreadingHTTPServer):
             del self._connections[threading.current_thread()]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error of the shop's; anything else is shown."""
+        """Ignore closed connections and print all other errors."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -136,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def _content(self) -> tuple[HTTPStatus, str, bytes]:
-        """Status, content type and body of the path asked for."""
+        """Status, content type and body of the response."""
         url = urlsplit(self.path)
         storefront = self.server.storefront
         if url.path == "/robots.txt":
@@ -152,9 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def _base(self) -> str:
-        """The shop's address as the client knows it."""
+        """Base URL of the site as used by the client."""
         host = self.headers.get("Host")
         return f"http://{host}" if host else self.server.base
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """No access log."""
+        """Suppress the access log."""

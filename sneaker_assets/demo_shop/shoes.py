@@ -1,8 +1,4 @@
-"""Drawing a shoe: from a design to a picture, in the side view of a product shot, and to the bytes of a JPEG.
-
-Only numpy and Pillow are needed. The outlines come from ``lasts`` and ``outlines``, soles from ``soles``, the light
-from ``paint``; which designs exist is ``catalogue``'s concern.
-"""
+"""Drawing of a shoe from its design, as the side view of a product shot, with numpy and Pillow."""
 
 import io
 
@@ -26,18 +22,18 @@ FINISHES: dict[Material, tuple[Texture, float]] = {
     "patent": ("smooth", 1.0),
     "canvas": ("canvas", 0.0),
 }
-"""Texture and gloss of a material."""
+"""Texture and gloss of each material."""
 
 
 def draw_shoe(design: ShoeDesign, size: tuple[int, int] = (470, 214)) -> Image.Image:
-    """Draw a shoe from the side, its toe to the left, on white.
+    """Draw the side view of a shoe on white, with the toe to the left.
 
     Args:
-        design: what the shoe looks like.
-        size: width and height of the picture in pixels.
+        design: Design of the shoe.
+        size: Width and height in pixels.
 
     Returns:
-        An RGB picture; the same design and size give the same pixels.
+        RGB image, determined by design and size.
     """
     form = Form(design)
     canvas = _canvas(form, size)
@@ -47,14 +43,14 @@ def draw_shoe(design: ShoeDesign, size: tuple[int, int] = (470, 214)) -> Image.I
 
 
 def encode_jpeg(image: Image.Image) -> bytes:
-    """The picture as a JPEG of quality 90; the same picture gives the same bytes."""
+    """Encode an image as JPEG with quality 90."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
 
 
 def _canvas(form: Form, size: tuple[int, int]) -> Canvas:
-    """A canvas whose frame the shoe fills but for a margin, standing in the middle."""
+    """Canvas on which the shoe is centred and fills the frame up to a margin."""
     tops = [form.part(part)[:, 1].max() for part in (form.last.upper, form.last.lining, form.last.tongue) if part]
     tallest = float(max(tops))
     width, height = size
@@ -63,7 +59,7 @@ def _canvas(form: Form, size: tuple[int, int]) -> Canvas:
 
 
 class _Upper:
-    """Everything above the sole."""
+    """Draws everything above the sole."""
 
     def __init__(self, design: ShoeDesign, form: Form, canvas: Canvas) -> None:
         self.design, self.form, self.canvas, self.last = design, form, canvas, form.last
@@ -93,7 +89,7 @@ class _Upper:
         self.canvas.dash(along(line, np.linspace(0, 1, n)), thread)
 
     def _sewn(self, part: str, swatch: Swatch) -> None:
-        """A panel with a seam along its edge, where the last has that panel."""
+        """Draw a panel with a seam along its edge, if the last has that panel."""
         if not part:
             return
         outline = self.form.part(part)
@@ -121,7 +117,7 @@ class _Upper:
             self._strap()
 
     def _strap(self) -> None:
-        """What a loafer wears on its saddle: a golden bit, or the slot for a penny."""
+        """Draw the saddle of a loafer: a metal bit, or a penny slot."""
         if not self.design.gold_trim:
             slot = np.array([[340.0, 128], [372, 150], [404, 160], [436, 156]])
             self.canvas.fill(ribbon(self.form.bend(slot), 12.0), Swatch(tinted(self.design.panels, 0.45), 0.1, 0.0))

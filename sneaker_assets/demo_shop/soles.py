@@ -1,7 +1,4 @@
-"""Soles: midsole, its moulding, outsole and tread of every silhouette, drawn on a canvas.
-
-The outlines come from ``lasts``; everything above the sole is ``shoes``'s concern.
-"""
+"""Drawing of soles: midsole, moulding, outsole and tread."""
 
 import numpy as np
 
@@ -10,17 +7,17 @@ from sneaker_assets.demo_shop.outlines import Form, Points, along, curve, ribbon
 from sneaker_assets.demo_shop.paint import Canvas, Swatch
 
 GROUND = (120.0, 950.0)
-"""Where the tread touches the ground, from toe to heel."""
+"""Range of x in which the tread touches the ground."""
 
 
 def tinted(colour: Rgb, factor: float) -> Rgb:
-    """A darker (factor below 1) or lighter shade."""
+    """A darker (factor below 1) or lighter shade of a colour."""
     r, g, b = (min(round(c * factor), 255) for c in colour)
     return r, g, b
 
 
 def draw_sole(design: ShoeDesign, form: Form, canvas: Canvas) -> None:
-    """Draw the sole of a design."""
+    """Draw the sole of a design on a canvas, in the proportions of its form."""
     last = form.last
     canvas.fill(form.part(last.outsole), Swatch(design.outsole, 0.50, 0.10, "rubber", "sole"))
     _tread(design, form, canvas)
@@ -31,12 +28,12 @@ def draw_sole(design: ShoeDesign, form: Form, canvas: Canvas) -> None:
 
 
 def _level(x: Points, y: float, form: Form) -> Points:
-    """A line at one level of the sole, bent to the form."""
+    """Points of a horizontal line at level ``y`` of the sole, in the proportions of the form."""
     return form.bend(np.stack([x, np.full_like(x, y)], axis=1))
 
 
 def _box(left: float, bottom: float, right: float, top: float, form: Form) -> Points:
-    """A box with round ends, bent to the form."""
+    """Outline of a box with round ends, in the proportions of the form."""
     radius = (top - bottom) / 1000 * 40
     outline = curve(
         f"{left + radius},{top} | {right - radius},{top} {right},{(top + bottom) / 2} {right - radius},{bottom}"
@@ -46,7 +43,7 @@ def _box(left: float, bottom: float, right: float, top: float, form: Form) -> Po
 
 
 def _tread(design: ShoeDesign, form: Form, canvas: Canvas) -> None:
-    """Cut the gaps between the lugs out of the ground edge; the heel block of a loafer gets its layers."""
+    """Cut out the gaps between the lugs, or draw the layers of a loafer's heel."""
     n, depth = form.last.lugs
     if not n:
         lift = Swatch(tinted(design.outsole, 0.7), 0.3, 0.0, "smooth", "sole")
@@ -61,7 +58,7 @@ def _tread(design: ShoeDesign, form: Form, canvas: Canvas) -> None:
 
 
 def _mould(design: ShoeDesign, form: Form, canvas: Canvas) -> None:
-    """What is moulded into, painted on or sewn through the side of the midsole."""
+    """Draw the details on the side of the midsole."""
     groove = Swatch(tinted(design.sole, 0.80), 0.35, 0.05, "smooth", "sole")
     stripe = Swatch(design.accent, 0.75, 0.12, "rubber", "sole")
     if design.silhouette in ("boot", "loafer"):

@@ -1,14 +1,14 @@
-"""Pages in the shape of StockX: server-rendered React, its query cache in ``script#__NEXT_DATA__``.
+"""Pages that imitate StockX: server-rendered React with its query cache in ``script#__NEXT_DATA__``.
 
-Listing pages hold search nodes as they stood after 2023 (``market.state.lowestAsk.amount``), product pages a product as
-of October 2024 (prices under ``pricing``). What a person sees is ``html``'s concern.
+Listing pages have the format used since 2024 (``market.state.lowestAsk.amount``), product pages that of October 2024
+(prices under ``pricing``).
 """
 
 from typing import Any
 
 from sneaker_assets.demo_shop import html
 from sneaker_assets.demo_shop.catalogue import Product
-from sneaker_assets.demo_shop.html import Shelf
+from sneaker_assets.demo_shop.html import ResultPage
 
 LISTING_PATH = "/sneakers"
 RELEASES_PATH = "/new-releases/sneakers"
@@ -20,21 +20,31 @@ _MENU = {"Sneakers": LISTING_PATH, "New releases": RELEASES_PATH}
 
 
 def product_path(shoe: Product) -> str:
-    """The path of a product's own page."""
+    """Path of the page of a product."""
     return f"/{shoe.slug}"
 
 
-def listing_page(shelf: Shelf, base: str) -> str:
-    """A page of search results; images are addressed below ``base``."""
-    edges = [{"isAd": False, "objectId": shoe.product_id, "node": _node(shoe, base)} for shoe in shelf.products]
-    info = {"limit": PAGE_SIZE, "page": shelf.page, "pageCount": shelf.n_pages, "total": shelf.total}
+def listing_page(results: ResultPage, base: str) -> str:
+    """HTML of one page of search results.
+
+    Args:
+        results: Products and page numbers.
+        base: Base URL of images.
+    """
+    edges = [{"isAd": False, "objectId": shoe.product_id, "node": _node(shoe, base)} for shoe in results.products]
+    info = {"limit": PAGE_SIZE, "page": results.page, "pageCount": results.n_pages, "total": results.total}
     query = _query("getDiscoveryData", {"browse": {"results": {"pageInfo": info, "edges": edges}}})
-    cards = "".join(html.card(shoe, product_path(shoe), _card_price(shoe)) for shoe in shelf.products)
-    return html.listing("STOCKX demo", _MENU, shelf, cards, _next_data(query))
+    cards = "".join(html.card(shoe, product_path(shoe), _card_price(shoe)) for shoe in results.products)
+    return html.listing("STOCKX demo", _MENU, results, cards, _next_data(query))
 
 
 def product_page(shoe: Product, base: str) -> str:
-    """The page of one product; images are addressed below ``base``."""
+    """HTML of the page of one product.
+
+    Args:
+        shoe: The product.
+        base: Base URL of images.
+    """
     facts = {
         "Style": shoe.style_code,
         "Colorway": shoe.colourway,
@@ -69,7 +79,7 @@ def _amount(value: int | None) -> dict[str, int] | None:
 
 
 def _market(shoe: Product) -> dict[str, Any]:
-    """Asks, bids and sales; a shoe never sold has a last sale of null, or 0, as the site has written both."""
+    """Asks, bids and sales; the last sale of a shoe that was never sold is null or 0, both of which the site uses."""
     last_sale = _sold(shoe, shoe.price)
     return {
         "state": {

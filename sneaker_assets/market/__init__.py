@@ -1,1 +1,1 @@
-"""From what was seen to a data set: labels, twins, outliers, splits and statistics. Tables in, tables out."""
+"""From observations to a data set: currencies, labels, outliers, label conflicts, splits and statistics."""

@@ -1,6 +1,6 @@
-"""Predictions beside what happened: paired, scored by group, and asked whether they have grown worse.
+"""Backtest of price predictions against resale prices observed later: pairing, scores by group, and residual drift.
 
-Which price a model gives is ``vision``'s concern; here are only its predictions and the prices seen afterwards.
+Predicting prices is the concern of ``vision``.
 """
 
 import math
@@ -19,29 +19,39 @@ _RESALE = [kind for kind in LABEL_ORDER if kind != "retail"]
 
 
 def pair_predictions(predictions: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
-    """Each prediction beside the first resale price that was seen after it.
+    """Pair each prediction with the first resale price observed after it.
 
-    A shoe that already had a price when it was predicted is left out: the model may have learned that price.
+    A shoe that already had a price at the time of its prediction is excluded, since the model may have been trained on
+    it.
 
     Args:
         predictions: ``tables.ReleasePredictions``.
         prices: ``tables.PriceObservations``.
 
     Returns:
-        ``tables.Backtest``; a shoe without a resale price yet has no row.
+        ``tables.Backtest``; shoes without a later resale price have no row.
     """
     resale = prices[prices["price"].notna() & prices["size"].isna() & prices["label_kind"].isin(_RESALE)]
-    # Of the prices of one moment the kind that labels prefer comes first.
+    # Of several prices observed at the same time, the preferred kind of label is used.
     order = resale["label_kind"].map({kind: i for i, kind in enumerate(_RESALE)})
     first = resale.assign(order=order).sort_values(["observed_at", "order"]).drop_duplicates(PRODUCT)
     paired = predictions.drop(columns="observed_at").merge(
         first[[*PRODUCT, "observed_at", "price", "label_kind"]], on=PRODUCT, how="inner"
     )
-    return with_verdict(paired[paired["observed_at"] > paired["predicted_at"]])
+    return add_coverage(paired[paired["observed_at"] > paired["predicted_at"]])
 
 
-def with_verdict(paired: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Paired rows with horizon (days) and coverage, in the columns of ``tables.Backtest`` and these further ones."""
+def add_coverage(paired: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Add the horizon and the coverage of each prediction.
+
+    Args:
+        paired: Predictions with the price and the time at which it was observed.
+        columns: Further columns to keep.
+
+    Returns:
+        Columns of ``tables.Backtest``, including ``horizon`` (days) and ``covered`` (price inside the interval), and
+        ``columns``.
+    """
     inside = (paired["price"] >= paired["price_low"]) & (paired["price"] <= paired["price_high"])
     days = (paired["observed_at"] - paired["predicted_at"]).dt.total_seconds() / 86_400
     kept = [*Backtest.to_schema().columns, *columns]
@@ -49,14 +59,15 @@ def with_verdict(paired: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFr
 
 
 def score_backtest(paired: pd.DataFrame) -> pd.DataFrame:
-    """How good the predictions were: overall, by horizon, by site and by band of the true price.
+    """Accuracy of the predictions: overall, by horizon, by site and by price band.
 
     Args:
         paired: ``tables.Backtest``.
 
     Returns:
-        Columns ``group`` and ``member``, ``n``, ``mae`` (US dollars), ``median_ape`` (%), ``bias`` (median of predicted
-        over true price, minus 1, in %) and ``coverage`` (share inside the 90 % interval).
+        Columns ``group``, ``member``, ``n``, ``mae`` (mean absolute error, US dollars), ``median_ape`` (median absolute
+        percentage error), ``bias`` (median percentage error) and ``coverage`` (share of prices inside the 90 %
+        interval).
     """
     groups = {
         "all": pd.Series("all", paired.index),
@@ -70,30 +81,35 @@ def score_backtest(paired: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scores(paired: pd.DataFrame, group: str, member: pd.Series) -> Iterator[dict[str, object]]:
-    off = paired["predicted_price"] - paired["price"]
-    share = 100 * off / paired["price"]
+    error = paired["predicted_price"] - paired["price"]
+    percentage = 100 * error / paired["price"]
     for name, rows in paired.groupby(member, observed=True):
         yield {
             "group": group,
             "member": str(name),
             "n": len(rows),
-            "mae": float(off[rows.index].abs().mean()),
-            "median_ape": float(share[rows.index].abs().median()),
-            "bias": float(share[rows.index].median()),
+            "mae": float(error[rows.index].abs().mean()),
+            "median_ape": float(percentage[rows.index].abs().median()),
+            "bias": float(percentage[rows.index].median()),
             "coverage": float(rows["covered"].mean()),
         }
 
 
 def horizon_band(days: pd.Series) -> pd.Series:
-    """The band that a horizon (days) lies in, ordered."""
+    """Band of each horizon (days), as an ordered categorical."""
     return pd.cut(days, [-np.inf, *_HORIZONS.values()], labels=list(_HORIZONS))
 
 
 def residual_drift(paired: pd.DataFrame) -> tuple[float, float]:
-    """Whether later residuals are distributed as earlier ones: Kolmogorov-Smirnov statistic and p-value.
+    """Two-sample Kolmogorov-Smirnov test of the earlier against the later half of the residuals.
 
-    Residuals are logarithms of true over predicted price; the halves are by the day on which the truth was seen. Fewer
-    than two rows say nothing: 0 and 1.
+    Residuals are log ratios of true to predicted price, ordered by the time at which the true price was observed.
+
+    Args:
+        paired: ``tables.Backtest``.
+
+    Returns:
+        Statistic (0 to 1) and p-value; 0 and 1 for fewer than two rows.
     """
     if len(paired) < 2:
         return 0.0, 1.0
@@ -104,17 +120,17 @@ def residual_drift(paired: pd.DataFrame) -> tuple[float, float]:
 
 
 def dated_shoes(listings: pd.DataFrame, prices: pd.DataFrame, lead_days: float) -> pd.DataFrame:
-    """The lake's own shoes with the days on which they could have been asked about and their price was known.
+    """Listings of the lake with the time of a simulated prediction and the time at which the price became known.
 
     Args:
         listings: ``tables.Listings``.
         prices: ``tables.PriceObservations``.
-        lead_days: How long before its release a shoe would have been asked about.
+        lead_days: Days before its release at which a shoe is predicted.
 
     Returns:
-        A row a priced listing: ``release``, ``site``, ``product_id``, ``sha256``, ``price`` (US dollars),
-        ``label_kind``, ``asked_at`` (missing where no release date is known) and ``known_at``, when a resale price was
-        first seen.
+        One row per priced listing: ``release``, ``site``, ``product_id``, ``sha256``, ``price`` (US dollars),
+        ``label_kind``, ``asked_at`` (missing without a release date) and ``known_at``, the time of the first resale
+        price.
     """
     resale = prices[prices["price"].notna() & prices["label_kind"].isin(_RESALE)]
     first = resale.groupby(PRODUCT, as_index=False).agg(known_at=("observed_at", "min"))

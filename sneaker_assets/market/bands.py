@@ -1,4 +1,4 @@
-"""Price bands: the shoes that one generator learns from, and the finer ones that splits are balanced by."""
+"""Price bands: those that generators are trained on, and finer ones by which splits are stratified."""
 
 import math
 from bisect import bisect_right
@@ -9,31 +9,37 @@ from itertools import pairwise
 import pandas as pd
 
 DEFAULT_EDGES = (500.0,)
-"""US dollars; the article's."""
+"""US dollars, as in the article."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceBand:
-    """Prices from ``lower`` (included) to ``upper`` (not included), US dollars."""
+    """Half-open interval of prices ``[lower, upper)`` in US dollars."""
 
     name: str
     lower: float
     upper: float
 
     def select(self, listings: pd.DataFrame) -> pd.DataFrame:
-        """The rows whose price lies in the band."""
+        """Rows of ``tables.Listings`` or similar whose price lies in the band."""
         return listings[(listings["price"] >= self.lower) & (listings["price"] < self.upper)]
 
 
 def price_bands(edges: Sequence[float] = DEFAULT_EDGES) -> dict[str, PriceBand]:
-    """The bands between these edges (US dollars), by name: ``cheap`` and ``expensive``, or ``0-200`` and so on.
+    """Bands between the given edges, by name.
+
+    Args:
+        edges: US dollars, positive and increasing.
+
+    Returns:
+        ``cheap`` and ``expensive`` for a single edge, otherwise names such as ``0-200``, ``200-500`` and ``500+``.
 
     Raises:
-        ValueError: there is no edge, or they are no rising prices above 0.
+        ValueError: There is no edge, or the edges are not positive and increasing.
     """
     bounds = [0.0, *edges, math.inf]
     if not edges or not all(lower < upper for lower, upper in pairwise(bounds)):
-        raise ValueError(f"price bands need edges in dollars that rise from above 0, not {list(edges)}")
+        raise ValueError(f"price bands need edges in dollars that are positive and increasing, not {list(edges)}")
     names = [f"{lower:g}-{upper:g}" if upper < math.inf else f"{lower:g}+" for lower, upper in pairwise(bounds)]
     if len(edges) == 1:
         names = ["cheap", "expensive"]
@@ -41,10 +47,10 @@ def price_bands(edges: Sequence[float] = DEFAULT_EDGES) -> dict[str, PriceBand]:
 
 
 def read_edges(text: str) -> tuple[float, ...]:
-    """Edges written as ``200,500``; nothing written is the default.
+    """Parse edges such as ``200,500``; an empty string gives the default.
 
     Raises:
-        ValueError: one of them is no number.
+        ValueError: An edge is not a number.
     """
     try:
         return tuple(float(edge) for edge in text.split(",")) if text.strip() else DEFAULT_EDGES
@@ -52,11 +58,11 @@ def read_edges(text: str) -> tuple[float, ...]:
         raise ValueError(f"SNEAKER_BANDS is {text!r}: give edges in dollars, such as 500 or 200,500") from error
 
 
-_EDGES = (100, 200, 400, 800)
+_FINE_EDGES = (100, 200, 400, 800)
 
 
 def band_of(price: float) -> str:
-    """The fine band that a price (US dollars) lies in, such as ``100-200``; a band includes its lower edge."""
-    edges = ("0", *map(str, _EDGES))
-    place = bisect_right(_EDGES, price)
-    return f"{edges[place]}-{edges[place + 1]}" if place < len(_EDGES) else f"{edges[place]}+"
+    """Name of the fine band of a price (US dollars), such as ``100-200``; a band includes its lower edge."""
+    edges = ("0", *map(str, _FINE_EDGES))
+    index = bisect_right(_FINE_EDGES, price)
+    return f"{edges[index]}-{edges[index + 1]}" if index < len(_FINE_EDGES) else f"{edges[index]}+"

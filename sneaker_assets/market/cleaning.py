@@ -1,20 +1,17 @@
-"""What is learned from and what is not: no listing disappears without a reason.
-
-How fences are computed is ``outliers``'s concern, how twins are made to agree ``agreement``'s.
-"""
+"""Cleaning of listings: removal of outliers and resolution of label conflicts; every removed listing gets a reason."""
 
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sneaker_assets.market.label_conflicts import Resolution, agreed_prices, find_conflicts
+from sneaker_assets.market.label_conflicts import Resolution, find_label_conflicts, resolve_prices
 from sneaker_assets.market.outliers import FenceSettings, price_fences
 from sneaker_assets.tables import CleanListings, RemovedListings
 
 
 @dataclass(frozen=True, slots=True)
 class CleaningSettings:
-    """How far out a price may be, and how far twins may be apart before they are made to agree."""
+    """Price fences, the spread of prices among near duplicates that is tolerated, and how conflicts are resolved."""
 
     fence: FenceSettings = field(default_factory=FenceSettings)
     twin_tolerance: float = 0.10
@@ -23,10 +20,13 @@ class CleaningSettings:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What :func:`clean` gives, as tables.
+    """Result of :func:`clean`.
 
-    ``listings`` is ``tables.CleanListings``, ``removed`` is ``tables.RemovedListings``; together they are the listings
-    that were given. ``fences`` is ``tables.PriceFences``, ``conflicts`` is ``tables.LabelConflicts``.
+    Attributes:
+        listings: ``tables.CleanListings``; with ``removed`` it has every listing exactly once.
+        removed: ``tables.RemovedListings``.
+        fences: ``tables.PriceFences``.
+        conflicts: ``tables.LabelConflicts``.
     """
 
     listings: pd.DataFrame
@@ -36,16 +36,16 @@ class Cleaned:
 
 
 def clean(listings: pd.DataFrame, settings: CleaningSettings | None = None) -> Cleaned:
-    """Keep the listings whose price is known and inside the fence, and make twins agree on it.
+    """Keep listings with a price inside the fence, and resolve label conflicts between near duplicates.
 
-    The fence comes first, so that the price of an outlier does not become the median of its twins.
+    Outliers are removed first, so that they do not affect the median price of near duplicates.
 
     Args:
         listings: ``tables.Listings``.
-        settings: How far out a price may be, and how far twins may be apart.
+        settings: Fences, tolerance and resolution.
 
     Raises:
-        ValueError: no listing has a price.
+        ValueError: No listing has a price.
     """
     settings = settings or CleaningSettings()
     if listings["price"].isna().all():
@@ -61,19 +61,19 @@ def clean(listings: pd.DataFrame, settings: CleaningSettings | None = None) -> C
     reason = pd.Series(None, index=listings.index, dtype=object)
     reason = reason.mask(listings["price"].isna(), "no_price").mask(below, "below_fence").mask(above, "above_fence")
     inside = listings[reason.isna()]
-    conflicts = find_conflicts(inside, settings.twin_tolerance, settings.twin_resolution)
-    agreed = agreed_prices(inside, conflicts)
-    reason.loc[agreed.index[agreed.isna()]] = "twins_disagree"
+    conflicts = find_label_conflicts(inside, settings.twin_tolerance, settings.twin_resolution)
+    resolved = resolve_prices(inside, conflicts)
+    reason.loc[resolved.index[resolved.isna()]] = "twins_disagree"
 
-    kept, agreed = inside[agreed.notna()], agreed[agreed.notna()]
+    kept, resolved = inside[resolved.notna()], resolved[resolved.notna()]
     removed = listings.assign(reason=reason, limit=lower.where(below, upper.where(above)))[reason.notna()]
     return Cleaned(
-        listings=_in_shape(kept.assign(listed_price=kept["price"], price=agreed), CleanListings),
-        removed=_in_shape(removed, RemovedListings),
+        listings=_select_columns(kept.assign(listed_price=kept["price"], price=resolved), CleanListings),
+        removed=_select_columns(removed, RemovedListings),
         fences=fences,
         conflicts=conflicts,
     )
 
 
-def _in_shape(table: pd.DataFrame, schema: type[CleanListings | RemovedListings]) -> pd.DataFrame:
+def _select_columns(table: pd.DataFrame, schema: type[CleanListings | RemovedListings]) -> pd.DataFrame:
     return table[list(schema.to_schema().columns)].reset_index(drop=True)

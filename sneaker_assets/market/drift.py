@@ -1,19 +1,21 @@
-"""How a table differs from the one before: rows lost, shares that moved, prices that are distributed otherwise.
-
-What is tolerable is the assets' settings; this module only measures.
-"""
+"""Measures of drift between two versions of a table: lost and changed rows, shifted shares and price distributions."""
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp
 
 _BINS = 10
-_LEAST_SHARE = 1e-4
-"""A bin that is empty on one side counts as if it held this share, or its logarithm would be infinite."""
+_MIN_SHARE = 1e-4
+"""Share assumed for an empty bin, whose logarithm would be infinite."""
 
 
 def share_lost(before: pd.DataFrame | None, now: pd.DataFrame, key: list[str]) -> float:
-    """The share of the earlier rows, known by ``key``, that are gone; 0 where there were none."""
+    """Share of the earlier rows that are missing now, 0 if there were none.
+
+    Args:
+        before: Earlier table, None if there is none.
+        now: Current table.
+        key: Columns that identify a row.
+    """
     if before is None or before.empty:
         return 0.0
     left = pd.MultiIndex.from_frame(before[key])
@@ -21,37 +23,43 @@ def share_lost(before: pd.DataFrame | None, now: pd.DataFrame, key: list[str]) -
 
 
 def share_changed(before: pd.DataFrame, now: pd.DataFrame, price_tolerance: float) -> float:
-    """The share of the rows of either table that are new, gone, shown by another image, or priced otherwise.
+    """Share of the products of either table that are new, missing, or have another image or price.
 
     Args:
-        before: rows known by ``site`` and ``product_id``, with ``sha256`` and ``price`` in US dollars.
-        now: the same.
-        price_tolerance: relative change of a price that counts as none.
+        before: Columns ``site``, ``product_id``, ``sha256`` and ``price`` (US dollars).
+        now: The same columns.
+        price_tolerance: Relative change of a price that counts as unchanged.
     """
     key = ["site", "product_id"]
     rows = before.merge(now, on=key, how="outer", suffixes=("", "_now"))
     if rows.empty:
         return 0.0
     moved = (rows["price_now"] / rows["price"] - 1).abs() > price_tolerance
-    there = rows["sha256"].notna() & rows["sha256_now"].notna()
-    return float((~there | (rows["sha256"] != rows["sha256_now"]) | moved).mean())
+    in_both = rows["sha256"].notna() & rows["sha256_now"].notna()
+    return float((~in_both | (rows["sha256"] != rows["sha256_now"]) | moved).mean())
 
 
-def greatest_shift(before: pd.DataFrame, now: pd.DataFrame, key: list[str]) -> float:
-    """The most that any ``share`` moved between two tables of shares; a row that is not there has share 0."""
+def max_share_shift(before: pd.DataFrame, now: pd.DataFrame, key: list[str]) -> float:
+    """Maximum absolute change of ``share`` between two tables; a missing row has share 0.
+
+    Args:
+        before: Column ``share`` and the columns of ``key``.
+        now: The same columns.
+        key: Columns that identify a row.
+    """
     shares = [table.set_index(key)["share"] for table in (before, now)]
     moved = shares[0].subtract(shares[1], fill_value=0.0)
     return float(moved.abs().max()) if len(moved) else 0.0
 
 
 def population_stability(before: pd.Series, now: pd.Series) -> float:
-    """The population stability index of two samples over the deciles of the earlier one.
+    """Population stability index of two samples over the deciles of the earlier one.
 
-    Below 0.1 nothing has changed to speak of, above 0.25 much has, by the industry's rule of thumb.
+    By the usual rule of thumb, values below 0.1 indicate no significant change and values above 0.25 a major one.
 
     Args:
-        before: Numbers, none missing, at least one.
-        now: Numbers, none missing, at least one.
+        before: Earlier sample, not empty, without missing values.
+        now: Current sample, not empty, without missing values.
 
     Source: Siddiqi, "Credit Risk Scorecards", 2006.
     """
@@ -59,18 +67,25 @@ def population_stability(before: pd.Series, now: pd.Series) -> float:
     counts = [
         np.bincount(np.searchsorted(edges, sample, side="left"), minlength=len(edges) + 1) for sample in (before, now)
     ]
-    expected, found = (np.maximum(count / count.sum(), _LEAST_SHARE) for count in counts)
+    expected, found = (np.maximum(count / count.sum(), _MIN_SHARE) for count in counts)
     return float(((found - expected) * np.log(found / expected)).sum())
 
 
 def distribution_distance(before: pd.Series, now: pd.Series) -> tuple[float, float]:
-    """The two-sample Kolmogorov-Smirnov statistic (0 to 1) and its p-value; at least one number each, none missing."""
+    """Statistic (0 to 1) and p-value of the two-sample Kolmogorov-Smirnov test.
+
+    Args:
+        before: Earlier sample, not empty, without missing values.
+        now: Current sample, not empty, without missing values.
+    """
+    from scipy.stats import ks_2samp
+
     test = ks_2samp(before, now)
     return float(test.statistic), float(test.pvalue)
 
 
 def fence_drift(before: pd.DataFrame, now: pd.DataFrame) -> float:
-    """How far the upper fence of any scope moved, as a share of what it was; 0 where no scope is in both.
+    """Maximum relative change of the upper fence of any scope; 0 if the tables have no scope in common.
 
     Args:
         before: ``tables.PriceFences``.

@@ -1,6 +1,6 @@
-"""One picture, one price: where twins are listed at prices too far apart, they are reported and made to agree.
+"""Label conflicts: near-duplicate images listed at different prices.
 
-A model sees the picture alone, so it can learn only one price for it. Which images are twins is ``twins``'s concern.
+A model sees only the image, so it can learn only one price for a group of near duplicates.
 """
 
 from typing import Literal
@@ -12,34 +12,36 @@ from sneaker_assets.tables import LabelConflicts
 Resolution = Literal["median", "drop"]
 
 
-def find_conflicts(listings: pd.DataFrame, tolerance: float = 0.10, resolution: Resolution = "median") -> pd.DataFrame:
-    """The twin groups whose prices disagree.
+def find_label_conflicts(
+    listings: pd.DataFrame, tolerance: float = 0.10, resolution: Resolution = "median"
+) -> pd.DataFrame:
+    """Groups of near duplicates whose prices differ by more than the tolerance.
 
     Args:
-        listings: ``tables.Listings``; those without a price say nothing.
-        tolerance: How much more than the lowest price the highest may be, as a share of it.
-        resolution: What is to become of them.
+        listings: ``tables.Listings``; those without a price are ignored.
+        tolerance: Maximum relative difference of the highest to the lowest price.
+        resolution: How the conflicts are resolved: ``median`` assigns the median price, ``drop`` removes the group.
 
     Returns:
-        ``tables.LabelConflicts``, the widest spread first.
+        ``tables.LabelConflicts``, sorted by decreasing spread.
     """
     prices = listings[listings["price"].notna()].groupby("twin_group", as_index=False)["price"]
     groups = prices.agg(n="size", lowest="min", median="median", highest="max")
     groups = groups.assign(spread=groups["highest"] / groups["lowest"] - 1, resolution=resolution)
-    apart: pd.DataFrame = groups.loc[groups["spread"] > tolerance, list(LabelConflicts.to_schema().columns)]
-    return apart.sort_values(["spread", "twin_group"], ascending=[False, True], ignore_index=True)
+    conflicts: pd.DataFrame = groups.loc[groups["spread"] > tolerance, list(LabelConflicts.to_schema().columns)]
+    return conflicts.sort_values(["spread", "twin_group"], ascending=[False, True], ignore_index=True)
 
 
-def agreed_prices(listings: pd.DataFrame, conflicts: pd.DataFrame) -> pd.Series:
-    """The price of each listing after its group was made to agree.
+def resolve_prices(listings: pd.DataFrame, conflicts: pd.DataFrame) -> pd.Series:
+    """Price of each listing after its label conflict is resolved.
 
     Args:
         listings: ``tables.Listings`` with prices.
         conflicts: ``tables.LabelConflicts`` of them.
 
     Returns:
-        US dollars, of the index of ``listings``: the group's median where that is the resolution, missing where the
-        group is dropped, and the listing's own price everywhere else.
+        US dollars, with the index of ``listings``: the median of the group or, if the group is dropped, missing; the
+        listing's own price if there is no conflict.
     """
     groups = conflicts.set_index("twin_group")
     medians = groups["median"].where(groups["resolution"] == "median")

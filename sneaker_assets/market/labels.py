@@ -1,7 +1,4 @@
-"""From the price history to listings: which of a product's prices is its label, joined to its image.
-
-Conversion to US dollars, twins, outliers and splits are decided in their own modules.
-"""
+"""Labels: selects one price of each product as its label and joins it with the product's image."""
 
 from collections.abc import Sequence
 
@@ -10,7 +7,7 @@ import pandas as pd
 from sneaker_assets.tables import LABEL_KINDS, LabelKind, Listings
 
 LABEL_ORDER: tuple[LabelKind, ...] = ("average_sale", "last_sale", "lowest_ask", "list", "sale", "unknown", "retail")
-"""The first kind that a product has is its label: what was paid before what is asked, retail last."""
+"""Kinds of price in order of preference: prices paid before prices asked, retail prices last."""
 
 PRODUCT = ["site", "product_id"]
 _DESCRIPTION = [*PRODUCT, "url", "title", "brand", "style_code", "colourway", "image_url", "release_date"]
@@ -25,24 +22,24 @@ def label_listings(
     pictures: pd.DataFrame,
     order: Sequence[str] = LABEL_ORDER,
 ) -> pd.DataFrame:
-    """The latest state of each product that has a decodable image.
+    """Latest state of each product that has a valid image.
 
     Args:
         observations: ``tables.Observations`` of all sites.
-        prices: ``tables.PriceObservations``, their history in US dollars.
+        prices: ``tables.PriceObservations``, the price history in US dollars.
         images: ``tables.Images`` of all sites.
-        pictures: ``tables.ImageProperties`` of those images, with a further column ``twin_group``.
-        order: Kinds of price, the preferred first; a kind that is left out is never a label.
+        pictures: ``tables.ImageProperties`` of those images, with an additional column ``twin_group``.
+        order: Kinds of price in order of preference; other kinds are never used as labels.
 
     Returns:
-        ``tables.Listings``, ordered by site and product. A product without a price in US dollars stays, its price
-        missing.
+        ``tables.Listings``, sorted by site and product. Products without a price in US dollars are included, with a
+        missing price.
 
     Raises:
-        ValueError: the order names a kind that there is not.
+        ValueError: ``order`` contains an unknown kind.
     """
     if unknown := set(order) - set(LABEL_KINDS):
-        raise ValueError(f"no price is of the kind {', '.join(sorted(unknown))}: there are {', '.join(LABEL_KINDS)}")
+        raise ValueError(f"unknown kind of price {', '.join(sorted(unknown))}; known: {', '.join(LABEL_KINDS)}")
     products = _latest(observations)[[*_DESCRIPTION, "observed_at"]]
     usable = images.loc[images["problem"].isna(), ["site", "image_url", "sha256", "width", "height"]]
     listings = (
@@ -57,11 +54,14 @@ def label_listings(
 
 
 def first_seen(observations: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Each usable image and when it was first seen: ``sha256`` and ``first_seen``.
+    """Valid images and the time at which each was first observed.
 
     Args:
         observations: ``tables.Observations`` of all sites.
         images: ``tables.Images`` of all sites.
+
+    Returns:
+        Columns ``sha256`` and ``first_seen`` (UTC).
     """
     usable = images.loc[images["problem"].isna(), ["site", "image_url", "sha256"]]
     shown = usable.merge(observations[["site", "image_url", "observed_at"]], on=["site", "image_url"])
@@ -69,7 +69,7 @@ def first_seen(observations: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame
 
 
 def label_shares(listings: pd.DataFrame) -> pd.DataFrame:
-    """The share of each kind of label at each site: ``site``, ``label_kind`` (``none`` without a price), ``share``."""
+    """Share of each kind of label per site: ``site``, ``label_kind`` (``none`` without a price) and ``share``."""
     kinds = listings["label_kind"].astype(object).fillna("none")
     shares = kinds.groupby(listings["site"]).value_counts(normalize=True)
     return shares.rename("share").rename_axis(["site", "label_kind"]).reset_index()
@@ -80,7 +80,7 @@ def _latest(seen: pd.DataFrame) -> pd.DataFrame:
 
 
 def _labels(prices: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
-    """Each product's latest price of the first kind in ``order``."""
+    """Latest price of each product, of the most preferred kind that it has."""
     rank = prices["label_kind"].map({kind: i for i, kind in enumerate(order)})
     for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna()
     return (
@@ -92,6 +92,6 @@ def _labels(prices: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
 
 
 def _retail_prices(prices: pd.DataFrame) -> pd.DataFrame:
-    """Each product's latest retail price in US dollars: site, product_id, retail_price."""
+    """Latest retail price of each product in US dollars: ``site``, ``product_id`` and ``retail_price``."""
     known = prices[(prices["label_kind"] == "retail") & prices["price"].notna()]
     return _latest(known)[[*PRODUCT, "price"]].rename(columns={"price": "retail_price"})

@@ -1,4 +1,4 @@
-"""What a split gives away: how many of the rows to judge by show a picture that was learned from."""
+"""Leakage of a split: rows of validation and test whose image is also in train."""
 
 import pandas as pd
 
@@ -6,22 +6,22 @@ from sneaker_assets.tables import SPLITS
 
 
 def leak_report(splits: pd.DataFrame) -> pd.DataFrame:
-    """How many rows of validation and test have a twin in train.
+    """Count the rows of validation and test that have a near duplicate in train.
 
     Args:
-        splits: Columns ``split``, ``sha256``, ``twin_group`` and ``price`` (US dollars), such as ``tables.Splits``.
+        splits: ``tables.Splits`` or the columns ``split``, ``sha256``, ``twin_group`` and ``price`` (US dollars).
 
     Returns:
-        One row a side: ``split``, ``rows``, ``by_bytes`` (a listing in train has an image of the same bytes),
-        ``by_picture`` (it shows the same picture in other bytes), ``clean`` (neither), and ``same_price`` (of the
-        twins, those whose picture is listed in train at the very same price).
+        One row for validation and one for test: ``split``, ``rows``, ``by_bytes`` (an identical image is in train),
+        ``by_picture`` (only a near duplicate is in train), ``clean`` (neither), and ``same_price`` (near duplicates
+        that have the same price as one in train).
     """
     train = splits[splits["split"] == SPLITS[0]]
     prices = set(zip(train["twin_group"], train["price"], strict=True))
     rows = []
     for side in SPLITS[1:]:
         table = splits[splits["split"] == side]
-        bytes_known, picture_known = (
+        in_train, group_in_train = (
             table["sha256"].isin(train["sha256"]),
             table["twin_group"].isin(train["twin_group"]),
         )
@@ -30,9 +30,9 @@ def leak_report(splits: pd.DataFrame) -> pd.DataFrame:
             {
                 "split": side,
                 "rows": len(table),
-                "by_bytes": int(bytes_known.sum()),
-                "by_picture": int((picture_known & ~bytes_known).sum()),
-                "clean": int((~picture_known & ~bytes_known).sum()),
+                "by_bytes": int(in_train.sum()),
+                "by_picture": int((group_in_train & ~in_train).sum()),
+                "clean": int((~group_in_train & ~in_train).sum()),
                 "same_price": sum(same),
             }
         )

@@ -1,7 +1,4 @@
-"""The history of what was seen, append-only, and the same in US dollars.
-
-Which price is a label is ``labels``'s concern.
-"""
+"""Append-only history of observations, and its prices in US dollars."""
 
 import numpy as np
 import pandas as pd
@@ -9,43 +6,43 @@ import pandas as pd
 from sneaker_assets.market.currency import rates_at
 from sneaker_assets.tables import MAX_PRICE, PriceObservations
 
-_SEEN = ["site", "product_id", "observed_at", "label_kind", "size", "amount", "currency"]
+_OBSERVED = ["site", "product_id", "observed_at", "label_kind", "size", "amount", "currency"]
 
 
 def append_observations(history: pd.DataFrame | None, seen: pd.DataFrame) -> pd.DataFrame:
-    """The history with what was seen now at its end.
+    """Append the observations of a crawl to the history of a site.
 
     Args:
-        history: ``tables.Observations`` of earlier crawls of the same site, or None before the first.
-        seen: ``tables.Observations`` of this crawl.
+        history: ``tables.Observations`` of earlier crawls of the same site, None before the first.
+        seen: ``tables.Observations`` of the crawl.
 
     Returns:
-        ``tables.Observations``; a row that is already there to the letter (an archive read again) is not repeated. A
-        product that is seen without its image's address (StockX's API gives none) keeps the one it was last seen with.
+        ``tables.Observations`` without duplicate rows, which an archive that is read again gives. A product observed
+        without an image URL, as through StockX's API, keeps its last known one.
     """
     if history is None:
         return seen
-    addresses = history[history["image_url"] != ""].drop_duplicates("product_id", keep="last")
-    kept = seen["product_id"].map(addresses.set_index("product_id")["image_url"]).fillna("")
+    image_urls = history[history["image_url"] != ""].drop_duplicates("product_id", keep="last")
+    kept = seen["product_id"].map(image_urls.set_index("product_id")["image_url"]).fillna("")
     seen = seen.assign(image_url=seen["image_url"].where(seen["image_url"] != "", kept))
     return pd.concat([history, seen], ignore_index=True).drop_duplicates(ignore_index=True)
 
 
 def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
-    """Every amount that was seen, retail prices among them, in US dollars at the rate of its day.
+    """Convert all observed amounts, including retail prices, to US dollars at the rate of the day.
 
     Args:
         observations: ``tables.Observations`` of all sites.
         rates: ``tables.FxRates``.
 
     Returns:
-        ``tables.PriceObservations``. An amount that cannot be trusted or converted has no price, and a ``problem`` that
-        says why; where no amount was seen both are missing.
+        ``tables.PriceObservations``. An amount that is implausible or cannot be converted has no price but a
+        ``problem``; without an amount both are missing.
     """
     retail = observations[observations["retail_price"].notna()]
     retail = retail.assign(amount=retail["retail_price"], label_kind="retail", size=pd.Series(dtype=object))
-    parts = [part[_SEEN] for part in (observations, retail) if len(part)]
-    seen = pd.concat(parts, ignore_index=True) if parts else observations[_SEEN]
+    parts = [part[_OBSERVED] for part in (observations, retail) if len(part)]
+    seen = pd.concat(parts, ignore_index=True) if parts else observations[_OBSERVED]
     history = seen.drop_duplicates(ignore_index=True)
     history = history.join(rates_at(history["currency"], history["observed_at"], rates))
     price = history["amount"] * history["fx_rate"]
@@ -55,7 +52,7 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
 
 
 def _problems(history: pd.DataFrame, price: pd.Series, currencies: set[str]) -> pd.Series:
-    """Why an amount has no price in US dollars, one line a row; missing where nothing is wrong."""
+    """One-line reason why an amount has no price in US dollars; missing if there is none."""
     amount, currency = history["amount"], history["currency"]
     reasons = [
         (amount.isna(), None),

@@ -1,4 +1,4 @@
-"""Fences: which prices are too far out to learn from. What is done with those beyond is ``cleaning``'s concern."""
+"""Fences beyond which a price counts as an outlier."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MAD_OF_NORMAL, _MEAN_DEVIATION_OF_NORMAL = 0.6745, 0.7979
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """Prices from ``lower`` to ``upper`` (US dollars, both included) are kept."""
+    """Closed interval of prices (US dollars) that are not outliers."""
 
     lower: float
     upper: float
@@ -24,7 +24,7 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class FenceSettings:
-    """How fences are computed: ``k`` for ``iqr``, ``z`` for ``modified_z``, ``cap`` (US dollars) for ``fixed_cap``."""
+    """Method and parameters: ``k`` for ``iqr``, ``z`` for ``modified_z``, ``cap`` (US dollars) for ``fixed_cap``."""
 
     method: FenceMethod = "iqr"
     per_site: bool = False
@@ -33,7 +33,7 @@ class FenceSettings:
     cap: float = 1367.0
 
     def fence(self, prices: pd.Series) -> Fence:
-        """The fence of these prices (US dollars, none missing, at least one)."""
+        """Fence of a sample of prices (US dollars), not empty, without missing values."""
         methods: dict[FenceMethod, Callable[[], Fence]] = {
             "iqr": lambda: iqr_fence(prices, self.k),
             "modified_z": lambda: modified_z_fence(prices, self.z),
@@ -46,8 +46,8 @@ def iqr_fence(prices: pd.Series, k: float = 1.5) -> Fence:
     """Tukey's fence: ``k`` interquartile ranges beyond the quartiles.
 
     Args:
-        prices: US dollars, none missing, at least one.
-        k: Width of the fence; Tukey's own is 1.5.
+        prices: US dollars, not empty, without missing values.
+        k: Width of the fence; Tukey uses 1.5.
 
     Source: Tukey, "Exploratory Data Analysis", 1977.
     """
@@ -56,13 +56,13 @@ def iqr_fence(prices: pd.Series, k: float = 1.5) -> Fence:
 
 
 def modified_z_fence(prices: pd.Series, z: float = 3.5) -> Fence:
-    """Prices whose modified z-score is at most ``z``: the distance from the median in robust deviations.
+    """Fence of the prices whose absolute modified z-score is at most ``z``.
 
-    The deviation is the median absolute one, or the mean absolute one where more than half of the prices are equal.
+    The z-score is based on the median absolute deviation or, if that is 0, on the mean absolute deviation.
 
     Args:
-        prices: US dollars, none missing, at least one.
-        z: Width of the fence; the authors' own is 3.5.
+        prices: US dollars, not empty, without missing values.
+        z: Width of the fence; the authors use 3.5.
 
     Source: Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993.
     """
@@ -73,14 +73,14 @@ def modified_z_fence(prices: pd.Series, z: float = 3.5) -> Fence:
 
 
 def price_fences(listings: pd.DataFrame, settings: FenceSettings) -> pd.DataFrame:
-    """The fence of all prices, or of each site's.
+    """Fence of all prices, or one per site.
 
     Args:
-        listings: ``tables.Listings``; those without a price say nothing.
-        settings: How fences are computed.
+        listings: ``tables.Listings``; those without a price are ignored.
+        settings: Method, its parameters and scope.
 
     Returns:
-        ``tables.PriceFences``, one row a site where ``per_site``, else one whose scope is ``all``.
+        ``tables.PriceFences``, one row per site if ``per_site``, otherwise one row with scope ``all``.
     """
     priced = listings[listings["price"].notna()]
     scopes = priced["site"].astype(str) if settings.per_site else pd.Series("all", index=priced.index)

@@ -1,4 +1,4 @@
-"""Announced shoes: which there are, by which key they are known, and when an announcement has changed."""
+"""Announced releases: their keys, their content, and detection of changed announcements."""
 
 import hashlib
 
@@ -10,40 +10,40 @@ from sneaker_assets.tables import Releases
 
 _SEPARATOR = "--"
 _ANNOUNCED_PRICES = ("retail", "list")
-"""Kinds of price that a site itself sets before a release; asks and bids move by the hour and announce nothing."""
+"""Kinds of price that are part of an announcement; asks and bids change constantly."""
 
 
 class ReleaseError(SneakerError, LookupError):
-    """A release is not, or no longer, what its key says; the message names it."""
+    """A release is unknown or can no longer be described; the message names it."""
 
 
 def release_key(site: str, product_id: str) -> str:
-    """The key of a release, safe as a file name."""
+    """Key of a release, which is also a valid file name."""
     return f"{site}{_SEPARATOR}{product_id}"
 
 
 def parse_release_key(key: str) -> tuple[str, str]:
-    """Site and product id of a key.
+    """Site and product ID of a key.
 
     Raises:
-        ReleaseError: it is no such key.
+        ReleaseError: The key is malformed.
     """
     site, separator, product_id = key.partition(_SEPARATOR)
     if not (site and separator and product_id):
-        raise ReleaseError(f"{key!r} is no release: a key reads <site>{_SEPARATOR}<product id>")
+        raise ReleaseError(f"{key!r} is no release: a key is <site>{_SEPARATOR}<product id>")
     return site, product_id
 
 
 def announcements(observations: pd.DataFrame) -> pd.DataFrame:
-    """One row an announced shoe.
+    """One row per announced shoe.
 
     Args:
         observations: ``tables.Observations`` of a site's release page.
 
     Returns:
-        The first observation of each product, with further columns ``release`` (its key) and ``content`` (sixteen hex
-        digits that change when release date, price or image do, and with nothing else). Where no retail price is
-        announced, the full price at which the shop itself will sell it is one.
+        First observation of each product with the additional columns ``release`` (its key) and ``content`` (a hash of
+        release date, price and image, sixteen hexadecimal digits). If no retail price is announced, the list price of
+        the shop is used.
     """
     announced = observations.drop_duplicates(["site", "product_id"], ignore_index=True)
     full_price = announced["amount"].where(announced["label_kind"] == "list")
@@ -72,26 +72,26 @@ def _content(announced: pd.DataFrame) -> list[str]:
 
 
 def announced_content(observations: pd.DataFrame) -> dict[str, str]:
-    """Release key to content of each announced shoe, as :func:`announcements` gives them."""
+    """Content hash by release key (see :func:`announcements`)."""
     announced = announcements(observations)
     return dict(zip(announced["release"].astype(str), announced["content"].astype(str), strict=True))
 
 
 def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
-    """The announced shoe of that key.
+    """Row of the release table for one announced shoe.
 
     Args:
-        key: The release's key.
-        announced: What :func:`announcements` gives.
-        images: ``tables.Images`` of its image.
+        key: Key of the release.
+        announced: Result of :func:`announcements`.
+        images: ``tables.Images`` that contain its image.
         rates: ``tables.FxRates``.
 
     Returns:
-        ``tables.Releases``, one row. A retail price of no named currency counts as US dollars; one of a currency
-        without a rate is missing in dollars and kept as announced.
+        ``tables.Releases``, one row. A retail price without a currency is taken as US dollars; in a currency without a
+        rate it is missing in dollars and kept as announced.
 
     Raises:
-        ReleaseError: it is no longer announced, or has no image that can be used.
+        ReleaseError: The shoe is no longer announced or has no valid image.
     """
     rows = announced[announced["release"] == key]
     if rows.empty:

@@ -1,13 +1,12 @@
-"""Train, validation and test: by twin group, so that no picture is learned from and judged by.
+"""Split into train, validation and test by group of near duplicates, so that no image leaks between them.
 
-Three ways to choose a group's side:
+There are three ways to assign a group:
 
-- by a hash of its name (the default): adding, removing or re-ordering rows of other groups moves none of its rows, and
-  rows that join it follow it. Proportions hold on average.
-- stratified: the proportions hold in each price band, as nearly as its groups allow. Groups are ordered by their hash
-  and cut, so that a new group moves at most those next to a cut.
-- by time: what was first released at a date or later is for testing, as a buyer would meet it; the hash shares out the
-  rest.
+- by a hash of its name (the default): the assignment does not depend on other groups, and new members of a group follow
+  it. Proportions hold in expectation.
+- stratified: the proportions hold within each price band as closely as its groups allow. Groups are sorted by their
+  hash and cut, so that a new group moves at most those next to a cut.
+- by time: groups first released at or after a given time are in test; the others are assigned by their hash.
 """
 
 import hashlib
@@ -16,7 +15,6 @@ from datetime import datetime
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp
 
 from sneaker_assets.market.bands import band_of
 from sneaker_assets.tables import SPLITS, Splits
@@ -24,9 +22,9 @@ from sneaker_assets.tables import SPLITS, Splits
 
 @dataclass(frozen=True, slots=True)
 class SplitSettings:
-    """Shares of train, validation and test, which sum to 1, and how a group's side is chosen.
+    """Proportions of train, validation and test, which sum to 1, and how groups are assigned.
 
-    Another ``salt`` gives another split. ``released_after`` is a moment in UTC.
+    Another ``salt`` gives another split. ``released_after`` is in UTC.
     """
 
     proportions: tuple[float, float, float] = (0.70, 0.15, 0.15)
@@ -36,18 +34,18 @@ class SplitSettings:
 
 
 def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None) -> pd.DataFrame:
-    """Put each twin group on one side.
+    """Assign each group of near duplicates to train, validation or test.
 
     Args:
         listings: ``tables.CleanListings``.
-        settings: The proportions, and how a group's side is chosen.
+        settings: Proportions and method.
 
     Returns:
-        ``tables.Splits``, one row a listing, in the order given.
+        ``tables.Splits``, one row per listing, in the given order.
 
     Raises:
-        ValueError: the proportions do not sum to 1 or leave nothing to train on, or both ways to choose a side are
-            asked for.
+        ValueError: The proportions do not sum to 1 or leave nothing for train, or the split is to be both stratified
+            and by time.
     """
     settings = settings or SplitSettings()
     total = sum(settings.proportions)
@@ -70,7 +68,7 @@ def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None)
 
 
 def _position(group: str, salt: str) -> float:
-    """Where a group lies in [0, 1), by nothing but its name."""
+    """Hash of a group's name, mapped to [0, 1)."""
     return int.from_bytes(hashlib.sha256(f"{salt}/{group}".encode()).digest()[:8]) / 2**64
 
 
@@ -82,23 +80,27 @@ def _sides(groups: pd.DataFrame, position: pd.Series, settings: SplitSettings) -
 
 
 def _cut(position: pd.Series, train: float, validation: float) -> pd.Series:
-    """The side of each position: train below the first cut, validation below the second."""
+    """Split of each position: train below the first cut, validation below the second, test above."""
     return pd.Series(np.array(SPLITS)[np.searchsorted([train, validation], position, side="right")], position.index)
 
 
 def groups_on_two_sides(splits: pd.DataFrame) -> int:
-    """How many twin groups lie on more than one side; anything but 0 is a leak."""
+    """Number of groups of near duplicates that are in more than one split; anything but 0 is a leak."""
     return int(splits.groupby("twin_group")["split"].nunique().gt(1).sum())
 
 
 def proportion_errors(splits: pd.DataFrame, proportions: tuple[float, float, float]) -> dict[str, tuple[float, float]]:
-    """How far each side's share of the rows is from the one asked for, beside what chance allows.
+    """Deviation of each split's share of the rows from its proportion, and the deviation expected by chance.
 
-    Rows move by whole groups, so a share varies with the deviation sqrt(p (1 - p) sum(g^2)) / n for groups of g of the
-    n rows; three of them are allowed, and half a percent.
+    Rows are assigned by group, so the share p has the standard deviation sqrt(p (1 - p) sum(g^2)) / n for group sizes g
+    and n rows. The tolerance is three standard deviations plus 0.005.
+
+    Args:
+        splits: ``tables.Splits``.
+        proportions: Intended shares of train, validation and test.
 
     Returns:
-        Side to error and allowance, both as shares of the rows.
+        Absolute deviation and tolerance by split, both as shares of the rows.
     """
     sizes = splits["twin_group"].value_counts()
     clumps = float(np.sqrt((sizes.astype(float) ** 2).sum())) / len(splits)
@@ -110,13 +112,18 @@ def proportion_errors(splits: pd.DataFrame, proportions: tuple[float, float, flo
 
 
 def price_differences(splits: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """How the prices of validation and test differ from those of train (two-sample Kolmogorov-Smirnov).
+    """Two-sample Kolmogorov-Smirnov tests of the prices of validation and test against those of train.
 
-    One price a group, its median, since twins are no independent draws.
+    Each group of near duplicates counts once, with its median price, since its members are not independent.
+
+    Args:
+        splits: ``tables.Splits``.
 
     Returns:
-        Side to statistic (greatest difference of the distributions, 0 to 1) and p-value; a side without rows has none.
+        Statistic (0 to 1) and p-value by split; splits without rows are missing.
     """
+    from scipy.stats import ks_2samp
+
     prices = splits.groupby(["split", "twin_group"])["price"].median()
     found = set(prices.index.get_level_values("split"))
     if "train" not in found:
@@ -126,7 +133,7 @@ def price_differences(splits: pd.DataFrame) -> dict[str, tuple[float, float]]:
 
 
 def price_band_balance(splits: pd.DataFrame) -> pd.DataFrame:
-    """The share of each side's rows that lies in each price band: ``band``, and a column a side."""
+    """Share of each split's rows in each price band: column ``band`` and one column per split."""
     bands = splits["price"].map(band_of).rename("band")
     shares = pd.crosstab(bands, splits["split"], normalize="columns")
     return shares.reindex(columns=[side for side in SPLITS if side in shares]).reset_index()

@@ -1,4 +1,4 @@
-"""Summaries of the prices: the numbers that the article's histograms show."""
+"""Summary statistics of prices, before and after cleaning."""
 
 import pandas as pd
 
@@ -6,14 +6,14 @@ from sneaker_assets.tables import PriceStatistics
 
 
 def summarise_prices(listings: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:
-    """Five-number summaries before and after cleaning, for all sites and for each.
+    """Summary statistics of prices before and after cleaning, over all sites and per site.
 
     Args:
         listings: ``tables.Listings``.
         clean_listings: ``tables.CleanListings``.
 
     Returns:
-        ``tables.PriceStatistics``; a site without a price has no row.
+        ``tables.PriceStatistics``; sites without prices have no row.
     """
     rows = []
     for population, table in (("raw", listings), ("clean", clean_listings)):

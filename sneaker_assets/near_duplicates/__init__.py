@@ -1,1 +1,1 @@
-"""Near-duplicate images: perceptual hashes, and groups of images that show the same picture."""
+"""Near-duplicate images: image properties, perceptual hashes, and grouping of near duplicates."""

@@ -1,8 +1,8 @@
-"""Twins: images that show the same picture, be it re-encoded, resized or padded. Prices are ``agreement``'s concern.
+"""Grouping of near duplicates: copies of an image that were re-encoded, resized or padded.
 
-Two images are twins when the perceptual hashes of their trimmed boxes differ in few bits, their boxes have the same
-shape, and their mean colours agree, since two colourways in one pose differ in little else. Groups are what twins of
-twins reach: an image in the middle joins two groups.
+Two images are near duplicates if the perceptual hashes of their content boxes differ in few bits, and the boxes have
+the same aspect ratio and mean colour; colour is needed because two colourways in one pose have similar hashes. Groups
+are the connected components of this relation.
 """
 
 import itertools
@@ -11,49 +11,51 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from sneaker_assets.near_duplicates.image_properties import hash_words
+from sneaker_assets.near_duplicates.perceptual_hash import N_BITS, hash_words
 
-_BITS, _WORD = 256, 64
+_WORD_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicateSettings:
-    """How far apart two images of the same picture may be.
+    """Maximum differences between near duplicates.
 
-    Measured on product shots: of 150 that were encoded again, resized or padded, 95 % of each kind of copy differ in at
-    most 10 bits and none in more than 18. Among 8,783 all 13 pairs of other bytes within 16 bits, looked at one by one,
-    are the same picture; from 20 bits on other colourways begin.
+    Measured on product shots: of 150 that were re-encoded, resized or padded, 95 % of each kind of copy differ in at
+    most 10 bits and none in more than 18. Among 8,783 images, all 13 pairs of different files within 16 bits were
+    near duplicates on visual inspection; other colourways occur from 20 bits on.
     """
 
     distance: int = 16
-    """Bits of the 256."""
+    """Hamming distance of the hashes, of 256 bits."""
     shape: float = 0.03
-    """Relative difference of width over height."""
+    """Relative difference of the aspect ratios."""
     colour: float = 8.0
-    """Difference of the mean of any channel, of 255."""
+    """Difference of the mean of any colour channel, of 255."""
 
 
 def group_near_duplicates(pictures: pd.DataFrame, settings: NearDuplicateSettings | None = None) -> pd.Series:
-    """The group that each image belongs to.
+    """Assign each image to a group of near duplicates.
 
-    A group is named by the image of it that was seen first (of those seen at once, the smallest sha256), so that it
-    keeps its name whatever joins it later. Only an image that joins two groups changes a name: the younger one's.
+    A group is named after its image that was observed first (of several, the one with the smallest hash), so that its
+    name does not change when images are added. If an image connects two groups, the name of the older one is kept.
 
     Args:
         pictures: ``tables.ImageProperties``.
-        settings: How far apart twins may be.
+        settings: Maximum differences between near duplicates.
 
     Returns:
-        ``twin_group``, the name of each image's group, of the index of ``pictures``. An image without a hash is alone.
+        Series ``twin_group`` with the name of each image's group and the index of ``pictures``. An image without a hash
+        is a group of its own.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     settings = settings or NearDuplicateSettings()
     ordered = pictures.sort_values(["first_seen", "sha256"])
     hashed = np.flatnonzero(ordered["picture_hash"].notna())
     candidates = hashed[near_pairs(hash_words(ordered["picture_hash"].iloc[hashed]), settings.distance)]
-    left, right = candidates[_alike(ordered, candidates, settings)].T
+    left, right = candidates[_same_shape_and_colour(ordered, candidates, settings)].T
     graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(len(ordered), len(ordered)))
     component = connected_components(graph, directed=False)[1]
     _, oldest = np.unique(component, return_index=True)
@@ -62,17 +64,17 @@ def group_near_duplicates(pictures: pd.DataFrame, settings: NearDuplicateSetting
 
 
 def near_pairs(hashes: NDArray[np.uint64], distance: int) -> NDArray[np.intp]:
-    """All pairs of hashes that differ in at most ``distance`` bits; exact, in memory that grows with the hashes.
+    """All pairs of hashes within a Hamming distance, found exactly and in linear memory.
 
-    The bits are dealt out to ``distance + 1`` bands. Two hashes that differ in no more bits agree on a whole band, so
-    only those that share one are compared.
+    The bits are partitioned into ``distance + 1`` bands. By the pigeonhole principle, two hashes within the distance
+    are equal in at least one band, so only pairs that share a band are compared.
 
     Args:
         hashes: uint64 [n, 4].
-        distance: Bits, 0 to 255.
+        distance: Maximum Hamming distance, 0 to 255 bits.
 
     Returns:
-        intp [m, 2], each pair once, the smaller index first.
+        Pairs of indices, intp [m, 2]; each pair once and sorted.
     """
     n, bands = len(hashes), distance + 1
     found = [np.empty(0, dtype=np.int64)]
@@ -94,18 +96,18 @@ def near_pairs(hashes: NDArray[np.uint64], distance: int) -> NDArray[np.intp]:
 
 
 def _band(hashes: NDArray[np.uint64], band: int, bands: int) -> NDArray[np.uint64]:
-    """Every ``bands``-th bit from bit ``band`` on, since neighbouring waves say much the same; the first 64 of them."""
+    """Bits ``band``, ``band + bands`` and so on, at most 64; neighbouring coefficients are correlated."""
     key = np.zeros(len(hashes), dtype=np.uint64)
-    for bit in range(band, _BITS, bands)[:_WORD]:
-        word, place = divmod(bit, _WORD)
-        key = (key << np.uint64(1)) | ((hashes[:, word] >> np.uint64(place)) & np.uint64(1))
+    for bit in range(band, N_BITS, bands)[:_WORD_BITS]:
+        word, shift = divmod(bit, _WORD_BITS)
+        key = (key << np.uint64(1)) | ((hashes[:, word] >> np.uint64(shift)) & np.uint64(1))
     return key
 
 
 def _within(
     hashes: NDArray[np.uint64], left: NDArray[np.intp], right: NDArray[np.intp], distance: int
 ) -> NDArray[np.bool_]:
-    """Whether the hashes at ``left`` and ``right`` differ in at most ``distance`` bits."""
+    """Whether the hashes at ``left`` and ``right`` are within a Hamming distance."""
     differing: NDArray[np.uint8] = np.bitwise_count(hashes[left, 0] ^ hashes[right, 0])
     close: NDArray[np.bool_] = differing <= distance
     rest = np.bitwise_count(hashes[left[close], 1:] ^ hashes[right[close], 1:]).sum(axis=1)
@@ -113,8 +115,10 @@ def _within(
     return close
 
 
-def _alike(pictures: pd.DataFrame, pairs: NDArray[np.intp], settings: NearDuplicateSettings) -> NDArray[np.bool_]:
-    """Whether the images of each pair agree in shape and colour."""
+def _same_shape_and_colour(
+    pictures: pd.DataFrame, pairs: NDArray[np.intp], settings: NearDuplicateSettings
+) -> NDArray[np.bool_]:
+    """Whether the images of each pair have similar aspect ratios and mean colours."""
     left, right = pairs.T
     width, height = pictures["right"] - pictures["left"], pictures["bottom"] - pictures["top"]
     shape = np.log((width / height).to_numpy(dtype=float))

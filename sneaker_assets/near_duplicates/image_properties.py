@@ -1,47 +1,44 @@
-"""What a picture is, whichever listings show it: its white border, its mean colour, its perceptual hash.
+"""Properties of each image: the box of its content, its mean colour, and its perceptual hash.
 
-Each image is decoded once, at a fraction of its size, and never again. Where the shoe is, ``borders`` finds; which
-pictures are twins is ``twins``'s concern; pixels for a network are ``vision``'s.
-
-The hash is Zauner's pHash ("Implementation and Benchmarking of Perceptual Image Hash Functions", 2010) with 16x16
-coefficients in place of 8x8, since product shots are all much alike; ``twins`` says how well that tells them apart.
+Each image is decoded once, at reduced resolution.
 """
 
-from collections.abc import Iterable
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from PIL import Image
 from upath import UPath
 
+from sneaker_assets.code_versions import IMAGE_PROPERTIES
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
+from sneaker_assets.near_duplicates.perceptual_hash import N_FREQUENCIES, SIDE, perceptual_hash
 from sneaker_assets.tables import ImageProperties
-from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE, Box, enlarge, find_content_box, on_white
+from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE, enlarge, find_content_box, on_white
 
-_LEAST_SIZE = (200, 100)
-"""Pixels that an image keeps at least when it is decoded smaller; the hash looks at 64x64 of them."""
-_SIDE, _WAVES = 64, 16
-_FLAT = 2.0
-"""Grey levels of deviation below which a picture shows nothing that a hash could tell."""
-_ANGLES = np.outer(np.arange(_WAVES), np.arange(_SIDE) + 0.5) * np.pi / _SIDE
-_COSINES: NDArray[np.float32] = np.cos(_ANGLES).astype(np.float32)
+if TYPE_CHECKING:
+    from PIL import Image
+
+_MIN_SIZE = (200, 100)
+"""Minimum width and height in pixels when an image is decoded at reduced resolution; the hash uses 64x64."""
 
 
-class PictureError(SneakerError, OSError):
-    """An image of the lake is missing or no longer decodes; the message names it."""
+class StoredImageError(SneakerError, OSError):
+    """An image of the lake is missing or cannot be decoded; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePropertySettings:
-    """What counts as border: pixels whose channels all lie within ``tolerance`` (of 255) of white.
+    """How the content box of an image is found.
 
-    A smaller tolerance keeps more of a soft shadow, whose edge moves when the image is encoded again, and with it the
-    box and the hash. ``margin`` is what is left around the shoe, as a share of the longer side of its box.
+    Attributes:
+        tolerance: Maximum difference from white (of 255), in any channel, of a border pixel. A smaller value includes
+            more of a soft shadow, whose edge changes when the image is re-encoded, and with it the box and the hash.
+        margin: Margin around the content, as a share of the longer side of its box.
     """
 
     tolerance: int = TOLERANCE
@@ -49,8 +46,9 @@ class ImagePropertySettings:
 
     @property
     def recipe(self) -> str:
-        """The settings in one word: a picture computed with others is computed again."""
-        return f"trim{self.tolerance}-margin{self.margin:g}-phash{_WAVES}of{_SIDE}"
+        """Identifier of settings, code version and columns; properties with another recipe are recomputed."""
+        version = f"v{IMAGE_PROPERTIES}-{_columns_digest()}"
+        return f"trim{self.tolerance}-margin{self.margin:g}-phash{N_FREQUENCIES}of{SIDE}-{version}"
 
 
 def describe_images(
@@ -60,26 +58,26 @@ def describe_images(
     settings: ImagePropertySettings | None = None,
     threads: int = 2,
 ) -> pd.DataFrame:
-    """The properties of every image ever seen; only those of new ones are computed.
+    """Properties of all images observed so far; only those of new images are computed.
 
     Args:
-        lake: Where the images lie.
-        seen: Columns ``sha256`` (each once) and ``first_seen``.
-        known: ``tables.ImageProperties`` of an earlier call; its images stay, whether seen again or not.
-        settings: What counts as border.
-        threads: Images decoded at a time; Pillow lets go of the interpreter's lock while it decodes.
+        lake: Lake that holds the images.
+        seen: Columns ``sha256`` (unique) and ``first_seen`` (UTC).
+        known: ``tables.ImageProperties`` of an earlier call; its images are kept even if they are not in ``seen``.
+        settings: How the content box is found.
+        threads: Number of images decoded at once; Pillow releases the GIL while decoding.
 
     Returns:
-        ``tables.ImageProperties``, ordered by ``first_seen`` and ``sha256``.
+        ``tables.ImageProperties``, sorted by ``first_seen`` and ``sha256``.
 
     Raises:
-        PictureError: an image is missing or does not decode.
+        StoredImageError: An image is missing or cannot be decoded.
     """
     settings = settings or ImagePropertySettings()
     columns = list(ImageProperties.to_schema().columns)
     known = pd.DataFrame(columns=columns) if known is None else known
-    kept = known[known["recipe"] == settings.recipe]
-    stale = known[known["recipe"] != settings.recipe]
+    kept = reusable_rows(known, settings)
+    stale = known.drop(index=kept.index)
     dated = pd.concat([part[["sha256", "first_seen"]] for part in (seen, known) if len(part)] or [seen])
     first = dated.groupby("sha256", as_index=False).agg(first_seen=("first_seen", "min"))
     missing = set(seen["sha256"]) | set(stale["sha256"])
@@ -87,53 +85,66 @@ def describe_images(
     with ThreadPoolExecutor(threads) as pool:
         described = pool.map(partial(_describe, settings=settings), (lake.image(sha256) for sha256 in new))
         rows = [{"sha256": sha256, **properties} for sha256, properties in zip(new, described, strict=True)]
-    parts = [part for part in (kept.drop(columns="first_seen"), pd.DataFrame(rows)) if len(part)]
+    computed = pd.DataFrame(rows).assign(recipe=settings.recipe)
+    parts = [part for part in (kept.drop(columns="first_seen"), computed) if len(part)]
     if not parts:
         return pd.DataFrame(columns=columns)
     pictures = pd.concat(parts, ignore_index=True)
     return pictures.merge(first, on="sha256").sort_values(["first_seen", "sha256"], ignore_index=True)[columns]
 
 
-def hash_words(hashes: Iterable[str]) -> NDArray[np.uint64]:
-    """Hashes in hex as numbers: uint64 [n, 4]."""
-    return np.frombuffer(bytes.fromhex("".join(hashes)), dtype=">u8").astype(np.uint64).reshape(-1, 4)
+def reusable_rows(known: pd.DataFrame, settings: ImagePropertySettings) -> pd.DataFrame:
+    """Rows of an earlier table that need not be recomputed.
+
+    Args:
+        known: ``tables.ImageProperties`` as an earlier version of the code may have written it.
+        settings: Settings of the required properties.
+
+    Returns:
+        Rows with the same recipe; none if the table lacks a column.
+    """
+    columns = list(ImageProperties.to_schema().columns)
+    if not set(columns) <= set(known.columns):
+        return known.iloc[:0].reindex(columns=columns)
+    return known.loc[known["recipe"] == settings.recipe, columns]
+
+
+def _columns_digest() -> str:
+    """Hash of the names and types of the columns, six hexadecimal digits."""
+    columns = {name: str(column.dtype) for name, column in ImageProperties.to_schema().columns.items()}
+    return hashlib.sha256(repr(columns).encode()).hexdigest()[:6]
 
 
 def _describe(path: UPath, settings: ImagePropertySettings) -> dict[str, object]:
-    """The columns of one image."""
+    """Columns of one image that are computed from its file.
+
+    Raises:
+        StoredImageError: The image is missing or cannot be decoded.
+    """
+    from PIL import Image  # noqa: PLC0415 - unused by most processes that import this module
+
     try:
         with path.open("rb") as file, Image.open(file) as opened:
             size = opened.size
-            image = _shrunk(opened)
+            image = _decode_reduced(opened)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PictureError(
+        raise StoredImageError(
             f"{path} cannot be read ({error}): remove the file and materialize scraped_images again"
         ) from error
-    shoe = find_content_box(image, settings.tolerance)
-    box = enlarge(shoe, settings.margin, image.size, size)
-    red, green, blue = np.asarray(image.resize((1, 1), Image.Resampling.BOX, box=shoe)).ravel().tolist()
+    content = find_content_box(image, settings.tolerance)
+    box = enlarge(content, settings.margin, image.size, size)
+    red, green, blue = np.asarray(image.resize((1, 1), Image.Resampling.BOX, box=content)).ravel().tolist()
     return {
         **dict(zip(("left", "top", "right", "bottom"), box, strict=True)),
         "red": float(red),
         "green": float(green),
         "blue": float(blue),
-        "picture_hash": _picture_hash(image, shoe),
-        "recipe": settings.recipe,
+        "picture_hash": perceptual_hash(image, content),
     }
 
 
-def _shrunk(image: Image.Image) -> Image.Image:
-    """The image in RGB on white, no larger than it needs to be."""
-    image.draft("RGB", _LEAST_SIZE)
-    factor = max(1, min(side // least for side, least in zip(image.size, _LEAST_SIZE, strict=True)))
+def _decode_reduced(image: "Image.Image") -> "Image.Image":
+    """The image as RGB on white, reduced by an integer factor to no less than ``_MIN_SIZE``."""
+    image.draft("RGB", _MIN_SIZE)
+    factor = max(1, min(side // minimum for side, minimum in zip(image.size, _MIN_SIZE, strict=True)))
     return on_white(image).reduce(factor)
-
-
-def _picture_hash(image: Image.Image, box: Box) -> str | None:
-    """Which of the lowest 16x16 waves of the box's grey are stronger than their median, in hex."""
-    grey = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, box=box)
-    levels = np.asarray(grey, dtype=np.float32)
-    if levels.std() < _FLAT:
-        return None
-    waves = (_COSINES @ levels @ _COSINES.T).ravel()
-    return np.packbits(waves > np.median(waves)).tobytes().hex()

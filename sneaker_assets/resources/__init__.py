@@ -1,8 +1,8 @@
 """What assets are given: the lake, the source of listings, the compute device, and the IO manager."""
 
 from sneaker_assets.resources.compute import ComputeResource
-from sneaker_assets.resources.io_manager import LakeIOManager
+from sneaker_assets.resources.io_manager import OPTIONAL_INPUT, LakeIOManager
 from sneaker_assets.resources.lake import LakeResource
 from sneaker_assets.resources.source import ListingSourceResource
 
-__all__ = ["ComputeResource", "LakeIOManager", "LakeResource", "ListingSourceResource"]
+__all__ = ["OPTIONAL_INPUT", "ComputeResource", "LakeIOManager", "LakeResource", "ListingSourceResource"]

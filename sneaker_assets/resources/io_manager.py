@@ -1,9 +1,12 @@
-"""How assets hand tables and folders to each other through the lake.
+"""IO manager that stores the tables and folders of assets in the lake.
 
-A table is validated against its schema before it replaces the old one. An asset over several partitions gets them as
-one table. Anything too big for a table (a model, a feature store) is a folder that the asset has written itself; what
-is handed on is its name, so a consumer reads the folder that its lineage says and never "the newest".
+A table is validated against its schema before it replaces the old one. An asset over several partitions loads them as
+one table. Anything too big for a table (a model, a feature store) is a folder that the asset writes itself; the IO
+manager stores its name, so that a consumer reads the folder of its lineage and not the newest one. An input whose
+``AssetIn`` has the metadata ``OPTIONAL_INPUT`` is None while it has never been materialized.
 """
+
+from typing import get_args
 
 import dagster as dg
 import pandas as pd
@@ -14,20 +17,26 @@ from sneaker_assets.resources.lake import LakeResource
 
 _EXAMPLES = 5
 
+OPTIONAL_INPUT = {"allow_missing_partitions": True}
+"""Metadata of an ``AssetIn`` that may be missing; the key is that of Dagster's own IO managers."""
+
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Stores DataFrames as Parquet and UPaths as references into the lake."""
+    """Stores DataFrames as Parquet files, and UPaths as references to folders of the lake."""
 
     lake: dg.ResourceDependency[LakeResource]
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | UPath) -> None:
-        """Validate and write a table, or write down a folder's name."""
+        """Validate and write a table, or store the name of a folder.
+
+        Raises:
+            dagster.Failure: The table violates its schema.
+        """
         partition = context.asset_partition_key if context.has_asset_partitions else None
         name = context.asset_key.to_user_string()
         if isinstance(obj, UPath):
-            root = self.lake.open().root
-            path = self._reference(name, partition)
-            lake.write_json(path, {"folder": obj.relative_to(root).as_posix()})
+            here = self.lake.open()
+            lake.write_json(here.reference(name, partition), {"folder": obj.relative_to(here.root).as_posix()})
             context.add_output_metadata({"folder": dg.MetadataValue.path(str(obj))})
             return
         path = self.lake.open().table(name, partition)
@@ -35,33 +44,44 @@ class LakeIOManager(dg.ConfigurableIOManager):
         lake.write_table(path, table)
         context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "dagster/row_count": len(table)})
 
-    def load_input(self, context: dg.InputContext) -> pd.DataFrame | UPath:
-        """The upstream table, all partitions asked for in one, or the upstream folder."""
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame | UPath | None:
+        """The upstream table with all requested partitions, or the upstream folder.
+
+        None if it was never materialized and the input is optional.
+
+        Raises:
+            dagster.Failure: Nothing was materialized yet.
+        """
         name = context.asset_key.to_user_string()
         keys: list[str | None] = [*context.asset_partition_keys] if context.has_asset_partitions else [None]
-        if context.dagster_type.typing_type is UPath:
-            reference = self._reference(name, keys[0])
-            if not reference.exists():
+        optional = bool(context.definition_metadata.get("allow_missing_partitions"))
+        here, wanted = self.lake.open(), context.dagster_type.typing_type
+        if UPath in (wanted, *get_args(wanted)):
+            folder = here.referenced(name, keys[0])
+            if folder is None and not optional:
                 raise _missing(name, keys)
-            return self.lake.open().root / str(lake.read_json(reference)["folder"])
-        paths = {key: self.lake.open().table(name, key) for key in keys}
+            return folder
+        paths = {key: here.table(name, key) for key in keys}
         frames = [lake.read_table(path) for path in paths.values() if path.exists()]
         if not frames:
+            if optional:
+                return None
             raise _missing(name, keys)
         absent = [str(key) for key, path in paths.items() if not path.exists()]
-        if absent:
-            context.log.warning("%s goes without its partitions %s, which are not there yet", name, ", ".join(absent))
+        if absent and not optional:
+            context.log.warning("%s is loaded without its partitions %s: not materialized yet", name, ", ".join(absent))
         return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-
-    def _reference(self, name: str, partition: str | None) -> UPath:
-        return self.lake.open().table(name, partition).with_suffix(".json")
 
 
 def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The table in the dtypes and column order of its schema.
+    """The table with the dtypes and column order of its schema.
+
+    Args:
+        name: Name of the table, a key of ``tables.SCHEMAS``.
+        frame: Its rows.
 
     Raises:
-        dagster.Failure: it breaks the schema; names column, rule and the first values that break it.
+        dagster.Failure: The table violates the schema; the message has column, rule and the first offending values.
     """
     from pandera.errors import SchemaErrors
 
@@ -71,7 +91,7 @@ def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     except SchemaErrors as error:
         cases = error.failure_cases.head(_EXAMPLES)[["column", "check", "failure_case"]]
         raise dg.Failure(
-            f"{name} breaks its schema and was not written: {cases.to_dict('records')}", allow_retries=False
+            f"{name} violates its schema and was not written: {cases.to_dict('records')}", allow_retries=False
         ) from error
     return table
 

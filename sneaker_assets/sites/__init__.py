@@ -1,21 +1,38 @@
-"""The sites that can be read: one adapter module each, and one line each in the registry below.
+"""Registry of the sites that can be crawled: one adapter module per site, one line per module in ``ADAPTERS``.
 
-An adapter is a pure function from a page's bytes to listings and next pages; fetching pages is ``crawl``'s concern.
+An adapter parses pages; fetching them is the concern of ``crawl``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from importlib import import_module
 
-from sneaker_assets.sites import farfetch, shopify, stockx
 from sneaker_assets.sites.base import Site
 
-SITES: Mapping[str, Site] = {site.name: site for site in (stockx.SITE, farfetch.SITE, *shopify.SITES)}
+ADAPTERS = (
+    "sneaker_assets.sites.stockx",
+    "sneaker_assets.sites.farfetch",
+    "sneaker_assets.sites.shopify",
+)
+"""Modules that define ``SITES``, an iterable of the sites they provide."""
+
+
+def load_sites(adapters: Iterable[str] = ADAPTERS) -> dict[str, Site]:
+    """Sites of the given adapter modules, by name.
+
+    Args:
+        adapters: Importable names of modules that define ``SITES``.
+    """
+    return {site.name: site for adapter in adapters for site in import_module(adapter).SITES}
+
+
+SITES: Mapping[str, Site] = load_sites()
 
 
 def get_site(name: str, sites: Mapping[str, Site] = SITES) -> Site:
-    """The site of this name, among all of them or among these.
+    """Return the site of that name.
 
     Raises:
-        KeyError: there is none; the message lists those known.
+        KeyError: No such site; the message lists the known ones.
     """
     if name not in sites:
         raise KeyError(f"unknown site {name!r}; known: {', '.join(sorted(sites))}")

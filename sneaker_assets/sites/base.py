@@ -1,9 +1,9 @@
-"""What every site adapter speaks: listings, observations, pages, and the error of a page that cannot be read.
+"""Types shared by all site adapters: sites, pages, listings, prices, and the error raised for an unparsable page.
 
-An adapter is a pure function from a page's bytes to listings and next pages. Fetching is ``crawl``'s concern.
+An adapter is a pure function from the bytes of a page to its listings and the URLs of the next pages.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -12,14 +12,20 @@ from sneaker_assets.tables import LabelKind
 
 
 class PageError(SneakerError, ValueError):
-    """A page that should list products and could not be read; the message names adapter, url and generations tried."""
+    """A page could not be parsed; the message names the adapter, the URL and the page formats that were tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One price on a page: ``amount`` in ``currency`` (ISO 4217), ``None`` where the page gives none.
+    """One price on a page.
 
-    ``variant`` is the site's own name of what it is for, where another page says which size that is.
+    Attributes:
+        amount: Price in ``currency``; None if the product has no price.
+        currency: ISO 4217 code; None if the page does not state it.
+        label_kind: What the price means, such as last sale or lowest ask.
+        size: Shoe size the price applies to; None if it applies to the product.
+        raw_text: The price as written on the page.
+        variant: The site's identifier of a size, for prices whose size is given by another page.
     """
 
     amount: float | None
@@ -32,14 +38,18 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One product at one site, with every price its page shows."""
+    """One product on one site, with all prices that its page shows.
+
+    ``page_format`` names the format of the page it was parsed from, ``retail_price`` is in the currency of the
+    prices, and ``release_date`` is midnight UTC.
+    """
 
     site: str
     product_id: str
     url: str
     title: str
     image_url: str
-    generation: str
+    page_format: str
     brand: str | None = None
     style_code: str | None = None
     colourway: str | None = None
@@ -50,21 +60,24 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What one page adds to a product that another page lists: further prices, or the sizes of its variants."""
+    """Additional data of a product that is listed on another page: prices, and the size of each variant."""
 
     product_id: str
     prices: tuple[Price, ...] = ()
     sizes: Mapping[str, str] = field(default_factory=dict)
 
 
-def completed(listing: Listing, details: Iterable[Details]) -> Listing:
-    """The listing with what other pages add to it; the price of a variant whose size none of them gives is left out."""
+def merge_details(listing: Listing, details: Iterable[Details]) -> Listing:
+    """Copy of a listing with the prices of its detail pages added.
+
+    Prices of a variant get the size that any of the pages gives for it, and are dropped if none does.
+    """
     details = tuple(details)
-    sizes = {variant: size for found in details for variant, size in found.sizes.items()}
+    sizes = {variant: size for page in details for variant, size in page.sizes.items()}
     added = (
         price if price.variant is None else replace(price, size=sizes[price.variant])
-        for found in details
-        for price in found.prices
+        for page in details
+        for price in page.prices
         if price.variant is None or price.variant in sizes
     )
     return replace(listing, prices=(*listing.prices, *added))
@@ -72,14 +85,19 @@ def completed(listing: Listing, details: Iterable[Details]) -> Listing:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What an adapter read off one page: its listings, and the addresses of the pages to read next.
+    """Result of parsing one page.
 
-    ``listed`` is how many products stand on the page, read or not; ``None`` where the page does not show that.
-    ``pages`` is how many pages there are in all, by the page's own word.
+    Attributes:
+        listings: Products parsed from the page.
+        page_format: Name of the format that the page has.
+        next_urls: Absolute URLs of the pages to crawl next.
+        listed: Number of products on the page, parsed or not; None if unknown.
+        details: Additional data of products that other pages list.
+        pages: Total number of pages according to the page; None if unknown.
     """
 
     listings: tuple[Listing, ...]
-    generation: str
+    page_format: str
     next_urls: tuple[str, ...] = ()
     listed: int | None = None
     details: tuple[Details, ...] = ()
@@ -88,9 +106,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Headers by which a site knows us: sent with pages of its home alone, and shown to nobody.
+    """Secret headers that authenticate requests to a site's own host; they are excluded from ``repr``.
 
-    ``renew`` says what to do where the site does not accept them.
+    ``renew`` tells the user what to do when the site rejects them.
     """
 
     headers: Mapping[str, str] = field(repr=False, compare=False)
@@ -99,18 +117,27 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A source of listings: where it begins, which hosts its images may come from, and how its pages are read.
+    """Definition of a site: where a crawl starts, how pages are parsed, and what the site asks of its clients.
 
-    ``start_path`` and ``releases_path`` are relative to ``home``; a site that announces nothing has no
-    ``releases_path``. ``read_page(body, url)`` raises :class:`PageError`. ``delay`` is the least time between
-    two requests that the site's terms ask for, in seconds.
+    Attributes:
+        name: Name of the site; also its partition key.
+        home: Scheme and host.
+        start_path: Path of the first listing page, relative to ``home``.
+        releases_path: Path of the page of upcoming releases; None if the site has no such page.
+        parse_page: Parses the body of a page, given its URL; raises :class:`PageError`.
+        image_hosts: Hosts that may serve images besides ``home``.
+        credentials: Authentication headers, if the site needs any.
+        delay: Minimum number of seconds between two requests according to the site's terms.
+        page_formats: Every ``Page.page_format`` that ``parse_page`` can return, each with the names of the page layouts
+            that have this format. The tests demand a fixture per layout.
     """
 
     name: str
     home: str
     start_path: str
     releases_path: str | None
-    read_page: Callable[[bytes, str], Page]
+    parse_page: Callable[[bytes, str], Page]
     image_hosts: frozenset[str] = field(default_factory=frozenset)
     credentials: Credentials | None = None
     delay: float = 0.0
+    page_formats: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)

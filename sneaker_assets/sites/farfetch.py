@@ -1,38 +1,39 @@
-"""Farfetch: a shop of many boutiques, whose pages embed their data as script state, JSON-LD or, in 2015, markup.
+"""Farfetch, a shop whose pages embed their data as script state, as JSON-LD or, in 2015, as markup.
 
-Prices are the shop's own: ``list``, and ``sale`` where it is reduced. The states come before JSON-LD, since they alone
-tell a reduced price from a full one. Listing pages run on with ``?page=N``.
+Prices are ``list`` and, if reduced, ``sale``. Script state is tried before JSON-LD, which does not distinguish reduced
+from full prices. Listing pages are numbered by ``?page=N``.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
-
-from bs4 import Tag
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sneaker_assets.sites import json_ld
 from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount, amount_in_text, currency_code
 from sneaker_assets.sites.parsing import (
     Document,
-    Reader,
+    Parser,
     assigned_json,
     attribute,
-    day,
     dig,
     first_text,
     items,
+    make_page,
     mapping,
     next_link,
     objects,
     page_number,
-    page_of,
-    parsed_json,
+    parse_date,
+    parse_first,
+    parse_json,
     prices,
-    read_first,
     text,
     with_query,
 )
+
+if TYPE_CHECKING:
+    from bs4 import Tag
 
 NAME = "farfetch"
 HOME = "https://www.farfetch.com"
@@ -42,42 +43,42 @@ _INITIAL_STATE = re.compile(r"__initialState[\w-]*['\"\]]*\s*=\s*")
 _PRODUCT_ID = re.compile(r"-item-(\d+)\.aspx|-(\d{6,})(?:[/?#]|$)")
 
 
-def read_page(body: bytes, url: str) -> Page:
-    """Read a Farfetch page of any known generation.
+def parse_page(body: bytes, url: str) -> Page:
+    """Parse a Farfetch page.
 
     Raises:
-        PageError: there is no listing on it.
+        PageError: The page has none of the known formats or lists no product.
     """
-    return read_first(NAME, GENERATIONS, body, url)
+    return parse_first(NAME, PARSERS, body, url)
 
 
-def _read_hydration(document: Document) -> Page | None:
-    """``__HYDRATION_STATE__``, which holds whole products on product pages and some listing pages."""
-    return _page_of_state(_hydration_state(document), document, "hydration_state")
+def _parse_hydration(document: Document) -> Page | None:
+    """``__HYDRATION_STATE__`` of product pages and some listing pages."""
+    return _parse_state(_hydration_state(document), document, "hydration_state")
 
 
-def _read_initial_state(document: Document) -> Page | None:
-    """``__initialState…__`` of listing and product pages, and the bare JSON of the listing's own requests."""
+def _parse_initial_state(document: Document) -> Page | None:
+    """``__initialState…__`` of listing and product pages, or the JSON response of the listing API."""
     if document.json:
-        return _page_of_state(document.json, document, "initial_state")
+        return _parse_state(document.json, document, "initial_state")
     states = (assigned_json(script.get_text(), _INITIAL_STATE) for script in document.scripts)
-    return next((page for state in states if (page := _page_of_state(state, document, "initial_state"))), None)
+    return next((page for state in states if (page := _parse_state(state, document, "initial_state"))), None)
 
 
-def _read_item_list(document: Document) -> Page | None:
-    """The JSON-LD that listing and product pages carry for search engines."""
-    listings = json_ld.read_products(document, json_ld.Dialect(NAME, "list", _json_ld_id))
+def _parse_item_list(document: Document) -> Page | None:
+    """JSON-LD of listing and product pages."""
+    listings = json_ld.parse_products(document, json_ld.Dialect(NAME, "list", _json_ld_id))
     state = _hydration_state(document)
     following = _next_page(state, document) or next_link(document)
-    return page_of(listings, json_ld.GENERATION, following, pages=_pages(state))
+    return make_page(listings, json_ld.PAGE_FORMAT, following, pages=_pages(state))
 
 
 def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
     return first_text(node.get("productID"), node.get("sku"), _product_id(address))
 
 
-def _read_markup(document: Document) -> Page | None:
-    """The meta tags and microdata of a product page of 2015."""
+def _parse_markup(document: Document) -> Page | None:
+    """Meta tags and microdata of a 2015 product page."""
     found = document.tags("meta", "div")
     meta = {attribute(tag, "property"): attribute(tag, "content") for tag in reversed(found) if tag.name == "meta"}
     inner = _microdata(found)
@@ -94,37 +95,45 @@ def _read_markup(document: Document) -> Page | None:
         url=address,
         title=title,
         image_url=document.link(meta.get("og:image") or inner.get("image")),
-        generation="markup_2015",
+        page_format="markup_2015",
         brand=inner.get("brand"),
         prices=(Price(value, currency, "list", raw_text=raw),) if value is not None else (),
     )
-    return page_of([listing], "markup_2015")
+    return make_page([listing], "markup_2015")
 
 
-GENERATIONS: Mapping[str, Reader] = {
-    "hydration_state": _read_hydration,
-    "initial_state": _read_initial_state,
-    json_ld.GENERATION: _read_item_list,
-    "markup_2015": _read_markup,
+PARSERS: Mapping[str, Parser] = {
+    "hydration_state": _parse_hydration,
+    "initial_state": _parse_initial_state,
+    json_ld.PAGE_FORMAT: _parse_item_list,
+    "markup_2015": _parse_markup,
+}
+
+PAGE_FORMATS: Mapping[str, Sequence[str]] = {
+    "hydration_state": ["hydration_product"],
+    "initial_state": ["initial_state_listing", "initial_state_product", "empty_listing"],
+    "listing_entries_2018": ["listing_entries_2018"],
+    json_ld.PAGE_FORMAT: ["json_ld_list", "json_ld_product"],
+    "markup_2015": ["meta_2015", "microdata_2015"],
 }
 
 
-def _page_of_state(state: Any, document: Document, generation: str) -> Page | None:
+def _parse_state(state: Any, document: Document, page_format: str) -> Page | None:
     for found in objects(state):
         if dig(found, "listingItems") or dig(found, "products", "entries") is not None:
-            listings = [_state_listing(entry, document, generation) for entry in items(found, "listingItems", "items")]
+            listings = [_state_listing(entry, document, page_format) for entry in items(found, "listingItems", "items")]
             listings += [_entry_listing(entry, document) for entry in items(found, "products", "entries")]
             total = dig(found, "listingPagination", "totalItems")
             following = _next_page(state, document) or next_link(document)
-            return page_of(listings, generation, following, total, _pages(state))
+            return make_page(listings, page_format, following, total, _pages(state))
         if isinstance(product := dig(found, "productViewModel"), dict):
-            listing = _product_listing(product, document, generation)
-            return page_of([listing], generation)
+            listing = _product_listing(product, document, page_format)
+            return make_page([listing], page_format)
     return None
 
 
-def _state_listing(entry: Any, document: Document, generation: str) -> Listing | None:
-    """An item of ``listingItems``."""
+def _state_listing(entry: Any, document: Document, page_format: str) -> Listing | None:
+    """Listing of an item of ``listingItems``."""
     product_id, title = text(dig(entry, "id")), text(dig(entry, "shortDescription"))
     if product_id is None or title is None:
         return None
@@ -134,15 +143,15 @@ def _state_listing(entry: Any, document: Document, generation: str) -> Listing |
         url=document.link(text(dig(entry, "url"))),
         title=title,
         image_url=document.link(first_text(dig(entry, "images", "cutOut"), dig(entry, "images", "model"))),
-        generation=generation,
+        page_format=page_format,
         brand=text(dig(entry, "brand", "name")),
-        release_date=day(dig(entry, "releaseDate")),
+        release_date=parse_date(dig(entry, "releaseDate")),
         prices=_own_prices(dig(entry, "priceInfo")),
     )
 
 
 def _entry_listing(entry: Any, document: Document) -> Listing | None:
-    """An entry of the listing's state in 2018."""
+    """Listing of an entry of ``products.entries``, the state used in 2018."""
     product_id, title = text(dig(entry, "id")), text(dig(entry, "shortDescription"))
     if product_id is None or title is None:
         return None
@@ -154,19 +163,19 @@ def _entry_listing(entry: Any, document: Document) -> Listing | None:
         url=document.link(f"/{text(dig(entry, 'slug')) or product_id}"),
         title=title,
         image_url=document.link(text(dig(largest, "url"))),
-        generation="listing_entries_2018",
+        page_format="listing_entries_2018",
         brand=text(dig(entry, "brand", "name")),
         prices=_list_and_sale(dig(entry, "priceWithoutDiscount"), dig(entry, "price"), dig(entry, "currencyIsoCode")),
     )
 
 
-def _product_listing(product: Any, document: Document, generation: str) -> Listing | None:
-    """The ``productViewModel`` of a product page; its prices are by size, and ``default``."""
+def _product_listing(product: Any, document: Document, page_format: str) -> Listing | None:
+    """Listing of the ``productViewModel`` of a product page, whose prices are keyed by size and ``default``."""
     details, designer = dig(product, "details"), dig(product, "designerDetails")
     product_id, title = text(dig(details, "productId")), text(dig(details, "shortDescription"))
     if product_id is None or title is None:
         return None
-    picture = dig(product, "images", "main", 0)
+    image = dig(product, "images", "main", 0)
     by_size = [
         price
         for key, size in mapping(product, "sizes", "available").items()
@@ -178,8 +187,8 @@ def _product_listing(product: Any, document: Document, generation: str) -> Listi
         product_id=product_id,
         url=document.url,
         title=title,
-        image_url=document.link(first_text(*(dig(picture, size) for size in ("zoom", "1000", "600")))),
-        generation=generation,
+        image_url=document.link(first_text(*(dig(image, size) for size in ("zoom", "1000", "600")))),
+        page_format=page_format,
         brand=text(dig(designer, "name")),
         style_code=text(dig(designer, "designerStyleId")),
         colourway=text(dig(designer, "designerColour")),
@@ -188,19 +197,19 @@ def _product_listing(product: Any, document: Document, generation: str) -> Listi
 
 
 def _own_prices(info: Any, size: str | None = None) -> tuple[Price, ...]:
-    """The prices of a ``priceInfo``."""
+    """Prices of a ``priceInfo`` object."""
     return _list_and_sale(dig(info, "initialPrice"), dig(info, "finalPrice"), dig(info, "currencyCode"), size)
 
 
 def _list_and_sale(before: Any, now: Any, currency: Any, size: str | None = None) -> tuple[Price, ...]:
-    """The full price, and the reduced one where there is a reduction."""
+    """The full price, and the sale price if it is lower."""
     full, final = amount(before), amount(now)
     reduced = full is not None and final is not None and final < full
     return prices(currency, {"list": now if full is None else before, "sale": now if reduced else None}, size)
 
 
-def _microdata(found: list[Tag]) -> dict[str, str]:
-    """The first value of every property inside a product's microdata."""
+def _microdata(found: "list[Tag]") -> dict[str, str]:
+    """First value of each microdata property of the product."""
     product = next((tag for tag in found if attribute(tag, "itemtype").endswith("Product")), None)
     values: dict[str, str] = {}
     for tag in product.find_all(itemprop=True) if product else ():
@@ -216,14 +225,14 @@ def _product_id(address: str) -> str:
 
 
 def _hydration_state(document: Document) -> Any:
-    """The state that newer pages carry: a JSON text inside a JSON text."""
+    """``__HYDRATION_STATE__``, which is either an object or a JSON-encoded string."""
     states = (assigned_json(script.get_text(), _HYDRATION) for script in document.scripts)
     state = next((state for state in states if state is not None), None)
-    return parsed_json(state) if isinstance(state, str) else state
+    return parse_json(state) if isinstance(state, str) else state
 
 
 def _next_page(state: Any, document: Document) -> str | None:
-    """The page after this one, by the state's own count of pages or its word that there is one."""
+    """URL of the next page if the state says that there is one (``hasNextPage`` or ``totalPages``)."""
     shown = page_number(document.url)
     for found in objects(state):
         pages = amount(found.get("totalPages"))
@@ -233,7 +242,7 @@ def _next_page(state: Any, document: Document) -> str | None:
 
 
 def _pages(state: Any) -> float | None:
-    """How many pages there are, by the state's own count."""
+    """Number of pages according to the state, or None."""
     return next((pages for found in objects(state) if (pages := amount(found.get("totalPages")))), None)
 
 
@@ -242,6 +251,8 @@ SITE = Site(
     home=HOME,
     start_path="/shopping/men/shoes-2/items.aspx",
     releases_path="/shopping/men/coming-soon/items.aspx",
-    read_page=read_page,
+    parse_page=parse_page,
     image_hosts=frozenset({"cdn-images.farfetch.com", "cdn-images.farfetch-contents.com"}),
+    page_formats=PAGE_FORMATS,
 )
+SITES = (SITE,)

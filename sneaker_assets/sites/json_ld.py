@@ -1,6 +1,4 @@
-"""Products in a page's JSON-LD, which many shops write alike: an ``ItemList`` of products, or one product.
-
-What a site calls its products, and what its prices mean, is its adapter's concern.
+"""Parsing of products in schema.org JSON-LD: an ``ItemList`` of products, or a single product.
 
 https://schema.org/ItemList  https://schema.org/Product
 """
@@ -11,21 +9,31 @@ from typing import Any
 
 from sneaker_assets.sites.base import Listing
 from sneaker_assets.sites.money import amount_as_written
-from sneaker_assets.sites.parsing import Document, attribute, day, dig, first_text, objects, parsed_json, prices, text
+from sneaker_assets.sites.parsing import (
+    Document,
+    attribute,
+    dig,
+    first_text,
+    objects,
+    parse_date,
+    parse_json,
+    prices,
+    text,
+)
 from sneaker_assets.tables import LabelKind
 
-GENERATION = "json_ld"
+PAGE_FORMAT = "json_ld"
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one site writes its products.
+    """Site-specific conventions of the JSON-LD.
 
     Attributes:
-        site: the site's name.
-        price_kind: what an offer's price means there.
-        product_id: the product's identifier, from its node and its address; None where there is none.
-        style_field: the field of the manufacturer's style code.
+        site: Name of the site.
+        price_kind: Kind of price that an offer states.
+        product_id: Returns a product's identifier given its node and its URL, or None.
+        style_field: Field that holds the manufacturer's style code.
     """
 
     site: str
@@ -34,10 +42,17 @@ class Dialect:
     style_field: str = "mpn"
 
 
-def read_products(document: Document, dialect: Dialect) -> list[Listing | None]:
-    """The products on a page, None for each that cannot be read; plain list items count where no product stands."""
+def parse_products(document: Document, dialect: Dialect) -> list[Listing | None]:
+    """Listings of the products on a page, None for each product that cannot be parsed.
+
+    ``ListItem`` nodes without an embedded product are used only if the page has no ``Product`` node.
+
+    Args:
+        document: The page.
+        dialect: Conventions of the site.
+    """
     scripts = [tag for tag in document.scripts if attribute(tag, "type") == "application/ld+json"]
-    nodes = [node for script in scripts for node in objects(parsed_json(script.get_text()))]
+    nodes = [node for script in scripts for node in objects(parse_json(script.get_text()))]
     products = [node for node in nodes if _is_a(node, "Product")] or [
         node for node in nodes if _is_a(node, "ListItem") and not isinstance(node.get("item"), dict)
     ]
@@ -56,11 +71,11 @@ def _listing(node: dict[str, Any], document: Document, dialect: Dialect) -> List
         url=address or document.url,
         title=title,
         image_url=document.link(first_text(image, dig(image, "url"), dig(image, "contentUrl"))),
-        generation=GENERATION,
+        page_format=PAGE_FORMAT,
         brand=first_text(brand, dig(brand, "name")),
         style_code=text(node.get(dialect.style_field)),
         colourway=text(node.get("color")),
-        release_date=day(node.get("releaseDate")) or day(dig(offer, "availabilityStarts")),
+        release_date=parse_date(node.get("releaseDate")) or parse_date(dig(offer, "availabilityStarts")),
         prices=prices(
             dig(offer, "priceCurrency"),
             {dialect.price_kind: first_text(dig(offer, "price"), dig(offer, "lowPrice"))},

@@ -1,6 +1,4 @@
-"""Amounts of money as pages and files write them: numbers, texts, and the sentinels that stand for no price.
-
-Which element of a page holds which price is the adapter's concern.
+"""Parsing of amounts of money and currency codes.
 
 price-parser: https://github.com/scrapinghub/price-parser
 """
@@ -9,14 +7,12 @@ import math
 import re
 from typing import Any
 
-from price_parser import Price as PriceText
-
 SENTINELS = frozenset({0.0, 999999.0})
-"""Numbers that sites write where they have no price."""
+"""Placeholder amounts that sites use for a missing price."""
 
 
 def amount(value: Any) -> float | None:
-    """A price given as a number or as text that is one number; None where it is missing or a sentinel."""
+    """Price from a number or a numeric string; None if it is missing, not positive and finite, or a sentinel."""
     if value is None or isinstance(value, bool):
         return None
     try:
@@ -27,20 +23,22 @@ def amount(value: Any) -> float | None:
 
 
 def amount_in_text(text: str, decimal_separator: str = ".", currency: str | None = None) -> float | None:
-    """The price in a text such as ``$1,190.00``, given one element's text at a time.
+    """Price in a string such as ``$1,190.00``; None if it contains no price.
 
     Args:
-        text: what one element of the page says.
-        decimal_separator: the site's own, since ``1.190`` alone cannot be told apart.
-        currency: the currency expected, which helps to find the number.
+        text: Text of a single page element.
+        decimal_separator: Decimal separator the site uses; ``1.190`` alone is ambiguous.
+        currency: Expected currency, which helps to locate the number.
     """
+    from price_parser import Price as PriceText
+
     return amount(PriceText.fromstring(text, currency_hint=currency, decimal_separator=decimal_separator).amount)
 
 
 def amount_as_written(value: Any) -> float | None:
-    """A price in structured data: a number, or text with a point before the cents, as schema.org asks for.
+    """Price in structured data: a number, or a string with a decimal point.
 
-    Shops write it with a currency sign and commas between thousands all the same: ``$1,190.00``.
+    schema.org allows neither currency signs nor thousands separators, but many shops write ``$1,190.00``.
 
     https://schema.org/price
     """
@@ -50,6 +48,6 @@ def amount_as_written(value: Any) -> float | None:
 
 
 def currency_code(value: Any) -> str | None:
-    """The ISO 4217 code in a field, None where it holds something else."""
+    """Upper-case ISO 4217 code, or None if the value is not a three-letter code."""
     code = value.strip().upper() if isinstance(value, str) else ""
     return code if re.fullmatch(r"[A-Z]{3}", code) else None

@@ -1,7 +1,4 @@
-"""Tools the adapters share: state embedded in pages, nested values that may be missing, and the order of generations.
-
-What any one site calls its fields is its adapter's concern.
-"""
+"""Parsing helpers shared by the adapters: embedded JSON, nested lookups, and trying several page formats in order."""
 
 import json
 import math
@@ -11,104 +8,113 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
-
-from bs4 import BeautifulSoup, Tag
-from bs4.filter import SoupStrainer
 
 from sneaker_assets.sites.base import Listing, Page, PageError, Price
 from sneaker_assets.sites.money import amount, currency_code
 from sneaker_assets.tables import LabelKind
 
-MOST_PAGES = 1e9
-"""A site that says there are more was misread."""
+if TYPE_CHECKING:
+    from bs4 import Tag
+
+MAX_PAGES = 1e9
+"""Upper limit of a plausible number of pages."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A page's bytes and address; what the readers need of it is parsed once, and nothing else of it is built."""
+    """Body and URL of a page; its parts are parsed on first access and cached."""
 
     body: bytes
     url: str
 
     @cached_property
-    def scripts(self) -> list[Tag]:
-        """The script elements."""
+    def scripts(self) -> "list[Tag]":
+        """``<script>`` elements."""
         return self.tags("script")
 
     @cached_property
     def json(self) -> Any:
-        """The value of a page that is a JSON object or array, None where it is HTML."""
-        return parsed_json(self.body) if self.body.lstrip()[:1] in (b"{", b"[") else None
+        """Decoded body if it is a JSON object or array, otherwise None."""
+        return parse_json(self.body) if self.body.lstrip()[:1] in (b"{", b"[") else None
 
-    def tags(self, *names: str) -> list[Tag]:
-        """The elements of these names, each with what is inside it."""
-        markup = self.body.decode("utf-8", "replace")  # no page's own word on its encoding can then break the parser
+    def tags(self, *names: str) -> "list[Tag]":
+        """Elements of the given names, in document order."""
+        from bs4 import BeautifulSoup, Tag
+        from bs4.filter import SoupStrainer
+
+        markup = self.body.decode("utf-8", "replace")  # a wrong encoding declaration would break the parser
         soup = BeautifulSoup(markup, "lxml", parse_only=SoupStrainer(list(names)))
         return [tag for tag in soup.find_all(list(names)) if isinstance(tag, Tag)]
 
     def link(self, address: str | None) -> str:
-        """An address on the page, made absolute; empty where there is none or it is malformed."""
+        """Absolute URL of a link on the page; empty if the link is missing or malformed."""
         try:
             return urljoin(self.url, address) if address else ""
         except ValueError:
             return ""
 
 
-Reader = Callable[[Document], Page | None]
-"""Reads one generation of a site's pages; None where the page is not of that generation."""
+Parser = Callable[[Document], Page | None]
+"""Parses one page format; returns None for a page of another format."""
 
 
-def read_first(site: str, generations: Mapping[str, Reader], body: bytes, url: str) -> Page:
-    """The page as the first generation reads it that knows it.
+def parse_first(site: str, parsers: Mapping[str, Parser], body: bytes, url: str) -> Page:
+    """Parse a page with the first parser that recognises it.
+
+    Args:
+        site: Name of the site, for the error message.
+        parsers: Parsers by page format, in the order in which they are tried.
+        body: Body of the page.
+        url: URL of the page.
 
     Raises:
-        PageError: none does: there is no listing on it, nor its own word that there is none.
+        PageError: No parser found a listing, nor a statement that the page lists none.
     """
     document = Document(body, url)
-    for read in generations.values():
-        if page := read(document):
+    for parse in parsers.values():
+        if page := parse(document):
             return page
-    raise PageError(f"{site}: no listing on {url} ({len(body):,} bytes); generations tried: {', '.join(generations)}")
+    raise PageError(f"{site}: no listing on {url} ({len(body):,} bytes); page formats tried: {', '.join(parsers)}")
 
 
-def page_of(
+def make_page(
     found: Sequence[Listing | None],
-    generation: str,
+    page_format: str,
     next_url: str | None = None,
     total: Any = None,
     pages: float | None = None,
 ) -> Page | None:
-    """A page in the name of its first listing's generation.
+    """Page of the given listings, or None if there are none and the page does not state that explicitly.
 
     Args:
-        found: what each product on it was read as, None where it could not be.
-        generation: the name of a page without any.
-        next_url: the page after it.
-        total: how many listings the page itself says there are; only 0 makes a page without any a good one.
-        pages: how many pages it says there are.
+        found: Listing of each product on the page, None for a product that could not be parsed.
+        page_format: Format of a page without listings; otherwise that of the first listing is used.
+        next_url: URL of the next page.
+        total: Total number of listings according to the page; an empty page is valid only if it is 0.
+        pages: Total number of pages according to the page.
     """
     listings = tuple(listing for listing in found if listing is not None)
     if not listings:
-        return Page((), generation, listed=0) if total == 0 and total is not False else None
+        return Page((), page_format, listed=0) if total == 0 and total is not False else None
     return Page(
         listings,
-        listings[0].generation,
+        listings[0].page_format,
         (next_url,) if next_url else (),
         listed=len(found),
-        pages=math.ceil(pages) if pages is not None and pages < MOST_PAGES else None,
+        pages=math.ceil(pages) if pages is not None and pages < MAX_PAGES else None,
     )
 
 
-def attribute(tag: Tag, name: str) -> str:
-    """An attribute's text, empty where the element has none."""
+def attribute(tag: "Tag", name: str) -> str:
+    """Value of an attribute, empty if the element does not have it."""
     value = tag.get(name)
     return " ".join(value) if isinstance(value, list) else str(value or "")
 
 
-def parsed_json(source: str | bytes) -> Any:
-    """The value of a JSON text, None where it is none."""
+def parse_json(source: str | bytes) -> Any:
+    """Decoded JSON, or None if the source is invalid."""
     try:
         return json.loads(source)
     except (ValueError, RecursionError):
@@ -116,7 +122,7 @@ def parsed_json(source: str | bytes) -> Any:
 
 
 def assigned_json(script: str, variable: re.Pattern[str]) -> Any:
-    """The JSON value that a script assigns to a variable; text after it is ignored, None where there is none."""
+    """JSON value assigned to a variable in a script, or None; anything after the value is ignored."""
     match = variable.search(script)
     if match is None:
         return None
@@ -128,7 +134,7 @@ def assigned_json(script: str, variable: re.Pattern[str]) -> Any:
 
 
 def dig(value: Any, *path: str | int) -> Any:
-    """The value at a path of keys and positions, None where the path ends early."""
+    """Value at a path of keys and list indices, or None if the path does not exist."""
     for step in path:
         if isinstance(value, dict):
             value = value.get(step)
@@ -140,19 +146,19 @@ def dig(value: Any, *path: str | int) -> Any:
 
 
 def items(value: Any, *path: str | int) -> list[Any]:
-    """The list at a path, empty where there is none."""
+    """List at a path, empty if there is none."""
     found = dig(value, *path)
     return found if isinstance(found, list) else []
 
 
 def mapping(value: Any, *path: str | int) -> dict[str, Any]:
-    """The object at a path, empty where there is none."""
+    """Object at a path, empty if there is none."""
     found = dig(value, *path)
     return found if isinstance(found, dict) else {}
 
 
 def objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object inside a JSON value, outer ones first."""
+    """All objects nested in a JSON value, breadth first."""
     ahead = deque([value])
     while ahead:
         found = ahead.popleft()
@@ -164,20 +170,20 @@ def objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def text(value: Any) -> str | None:
-    """A text without surrounding or doubled spaces; a number as text; None where there is none."""
+    """String or number as text with normalised whitespace; None for anything else or if it is empty."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    sound = str(value).encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored
-    return " ".join(sound.split()) or None
+    encodable = str(value).encode("utf-8", "replace").decode()  # lone surrogates cannot be stored
+    return " ".join(encodable.split()) or None
 
 
 def first_text(*values: Any) -> str | None:
-    """The first of these that is a text."""
+    """First of the values that is text."""
     return next((found for value in values if (found := text(value))), None)
 
 
-def day(value: Any) -> datetime | None:
-    """UTC midnight of a date written ``2024-05-31``, with or without a time behind it; no shoe is older than 1900."""
+def parse_date(value: Any) -> datetime | None:
+    """Midnight UTC of an ISO 8601 date or date-time from 1900 on, or None."""
     match = re.match(r"(19|[2-9]\d)\d\d-\d\d-\d\d", value) if isinstance(value, str) else None
     try:
         return datetime.fromisoformat(match[0]).replace(tzinfo=UTC) if match else None
@@ -191,7 +197,14 @@ def prices(
     size: str | None = None,
     read: Callable[[Any], float | None] = amount,
 ) -> tuple[Price, ...]:
-    """The prices that are there, of those that could be, in the currency that a field of the page names."""
+    """Prices of those kinds for which the page has an amount.
+
+    Args:
+        currency: Currency code as the page gives it.
+        found: Raw amounts by kind of price.
+        size: Shoe size that the prices apply to.
+        read: Converts a raw amount, returning None if it is no price.
+    """
     code = currency_code(currency)
     return tuple(
         Price(value, code, kind, size, text(raw)) for kind, raw in found.items() if (value := read(raw)) is not None
@@ -199,19 +212,19 @@ def prices(
 
 
 def next_link(document: Document) -> str | None:
-    """The page after this one, by the page's own ``rel="next"``."""
+    """URL of the next page according to ``rel="next"``, or None."""
     links = [tag for tag in document.tags("link", "a") if "next" in attribute(tag, "rel").split()]
     return document.link(attribute(links[0], "href")) if links else None
 
 
 def with_query(url: str, **values: object) -> str:
-    """The address with these query parameters set."""
+    """URL with the given query parameters set."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True)) | {name: str(value) for name, value in values.items()}
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
 def page_number(url: str, parameter: str = "page") -> int:
-    """The number of the page that the address names in that parameter, 1 where it has none."""
+    """Page number in a query parameter of a URL, 1 if it has none."""
     number = dict(parse_qsl(urlsplit(url).query)).get(parameter, "")
     return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1

@@ -1,8 +1,8 @@
-"""Shopify: any store on that platform, which lists its products as JSON at ``/products.json``.
+"""Shopify stores, which publish their products as JSON at ``/products.json``.
 
-Prices are the store's own, one a variant: ``list``, and ``sale`` where the store compares it with a higher one. The
-lowest of them is the product's, since a store shows it so. The JSON names no currency: it is the store's setting, or
-missing. Pages run on with ``?page=N`` until one is not full.
+Each variant has a ``list`` price and, if ``compare_at_price`` is higher, a ``sale`` price; the product gets the prices
+of its cheapest variant, as in the storefront. The JSON states no currency. Pages are numbered by ``?page=N``; the first
+page that is not full is the last one.
 
 Which stores there are is a setting, read when the package is imported: ``SNEAKER_SHOPIFY_STORES``, hosts separated by
 commas, each with its currency where that is known (``example.com=USD,example.org``).
@@ -23,38 +23,55 @@ from sneaker_assets.sites.parsing import (
     dig,
     first_text,
     items,
+    make_page,
     page_number,
-    page_of,
+    parse_first,
     prices,
-    read_first,
     text,
     with_query,
 )
 
+PAGE_FORMAT = "products_json"
 LIMIT = 250
-"""Products a page, the most that Shopify gives."""
+"""Products per page; the maximum that Shopify allows."""
 
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
-def read_page(host: str, currency: str | None, body: bytes, url: str) -> Page:
-    """Read a page of a store's products.
+def parse_page(host: str, currency: str | None, body: bytes, url: str) -> Page:
+    """Parse a page of ``/products.json``.
+
+    Args:
+        host: Host of the store; also the name of the site.
+        currency: ISO 4217 code of the store's prices, None if unknown.
+        body: Body of the page, a JSON object with the key ``products``.
+        url: URL of the page, including its ``page`` number.
+
+    Returns:
+        Page with one listing per product, in the format ``products_json``. ``next_urls`` holds the next page number if
+        the page is full.
 
     Raises:
-        PageError: there is no product on it.
+        PageError: The body is not such an object, or the first page lists no product.
     """
-    return read_first(host, {"products_json": partial(_read_products, host, currency)}, body, url)
+    return parse_first(host, {PAGE_FORMAT: partial(_parse_products, host, currency)}, body, url)
 
 
 def store(host: str, currency: str | None = None) -> Site:
-    """The store at this host as a site of that name; ``currency`` is its ISO 4217 code, where it is known."""
+    """Site of one store, named after its host.
+
+    Args:
+        host: Host of the store, in lower case.
+        currency: ISO 4217 code of its prices, None if unknown.
+    """
     return Site(
         name=host,
         home=f"https://{host}",
         start_path=f"/products.json?limit={LIMIT}&page=1",
         releases_path=None,
-        read_page=partial(read_page, host, currency),
+        parse_page=partial(parse_page, host, currency),
         image_hosts=frozenset({"cdn.shopify.com"}),
+        page_formats={PAGE_FORMAT: ["products", "last_page"]},
     )
 
 
@@ -77,12 +94,12 @@ def stores(setting: str) -> tuple[Site, ...]:
 SITES = stores(os.environ.get("SNEAKER_SHOPIFY_STORES", ""))
 
 
-def _read_products(host: str, currency: str | None, document: Document) -> Page | None:
+def _parse_products(host: str, currency: str | None, document: Document) -> Page | None:
     products = items(document.json, "products")
     number = page_number(document.url)
-    return page_of(
+    return make_page(
         [_listing(product, document, host, currency) for product in products],
-        "products_json",
+        PAGE_FORMAT,
         with_query(document.url, page=number + 1) if len(products) >= LIMIT else None,
         0 if number > 1 and dig(document.json, "products") == [] else None,
     )
@@ -105,7 +122,7 @@ def _listing(product: Any, document: Document, host: str, currency: str | None) 
         url=document.link(f"/products/{handle}"),
         title=title,
         image_url=document.link(first_text(dig(product, "images", 0, "src"), dig(product, "image", "src"))),
-        generation="products_json",
+        page_format=PAGE_FORMAT,
         brand=text(dig(product, "vendor")),
         style_code=_only(text(dig(variant, "sku")) for variant in variants),
         colourway=_only(text(dig(variant, colour_option)) for variant in variants) if colour_option else None,
@@ -114,7 +131,7 @@ def _listing(product: Any, document: Document, host: str, currency: str | None) 
 
 
 def _prices(variant: Any, currency: str | None, size: str | None = None) -> tuple[Price, ...]:
-    """The full price of a variant, and the reduced one where there is a reduction."""
+    """The full price of a variant, and the sale price if it is reduced."""
     now, before = dig(variant, "price"), dig(variant, "compare_at_price")
     full, final = amount(before), amount(now)
     if full is not None and final is not None and full > final:
@@ -123,7 +140,7 @@ def _prices(variant: Any, currency: str | None, size: str | None = None) -> tupl
 
 
 def _lowest(variants: list[Any], currency: str | None) -> tuple[Price, ...]:
-    """The product's prices: those of its cheapest variant."""
+    """Prices of the cheapest variant."""
     priced: Mapping[int, float] = {
         i: value for i, variant in enumerate(variants) if (value := amount(dig(variant, "price"))) is not None
     }
@@ -131,7 +148,7 @@ def _lowest(variants: list[Any], currency: str | None) -> tuple[Price, ...]:
 
 
 def _option(product: Any, word: str) -> str | None:
-    """The variants' field (``option1`` to ``option3``) that holds the option of this name."""
+    """Key (``option1`` to ``option3``) under which variants hold the option whose name contains ``word``."""
     for place, option in enumerate(items(product, "options"), start=1):
         if word in (first_text(dig(option, "name"), option) or "").lower():
             return f"option{place}"
@@ -139,6 +156,6 @@ def _option(product: Any, word: str) -> str | None:
 
 
 def _only(values: Iterable[str | None]) -> str | None:
-    """The value that all have in common."""
+    """The common value if all values are equal, otherwise None."""
     distinct = set(values)
     return distinct.pop() if len(distinct) == 1 else None

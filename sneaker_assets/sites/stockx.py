@@ -1,10 +1,10 @@
-"""StockX: a marketplace of sneakers, whose pages embed their data as JSON.
+"""StockX, a sneaker marketplace whose pages embed their data as JSON.
 
-Prices are what buyers and sellers did or ask: last sale, average sale, lowest ask and highest bid, in the currency of
-the page (US dollars where it names none). Listing pages run on with ``?page=N``.
+Prices are the last sale, average sale, lowest ask and highest bid, in the page's currency (US dollars by default).
+Listing pages are numbered by ``?page=N``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,20 +13,20 @@ from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount, currency_code
 from sneaker_assets.sites.parsing import (
     Document,
-    Reader,
+    Parser,
     attribute,
-    day,
     dig,
     first_text,
     items,
+    make_page,
     mapping,
     next_link,
     objects,
     page_number,
-    page_of,
-    parsed_json,
+    parse_date,
+    parse_first,
+    parse_json,
     prices,
-    read_first,
     text,
     with_query,
 )
@@ -35,17 +35,17 @@ NAME = "stockx"
 HOME = "https://stockx.com"
 
 
-def read_page(body: bytes, url: str) -> Page:
-    """Read a StockX page of any known generation.
+def parse_page(body: bytes, url: str) -> Page:
+    """Parse a StockX page.
 
     Raises:
-        PageError: there is no listing on it.
+        PageError: The page has none of the known formats or lists no product.
     """
-    return read_first(NAME, GENERATIONS, body, url)
+    return parse_first(NAME, PARSERS, body, url)
 
 
-def _read_search(document: Document) -> Page | None:
-    """Search results in ``__NEXT_DATA__``, 2023 and later."""
+def _parse_search(document: Document) -> Page | None:
+    """Search results in ``__NEXT_DATA__``, since 2023."""
     for state in _states(document):
         for found in objects(state):
             results = dig(found, "results")
@@ -53,52 +53,62 @@ def _read_search(document: Document) -> Page | None:
                 listings = [_search_listing(dig(edge, "node"), document) for edge in items(results, "edges")]
                 info = dig(results, "pageInfo")
                 following, pages = _next_page(info, document), _pages(info)
-                return page_of(listings, "next_data_search", following, dig(info, "total"), pages)
+                return make_page(listings, "next_data_search", following, dig(info, "total"), pages)
     return None
 
 
-def _read_product(document: Document) -> Page | None:
-    """A product page's ``__NEXT_DATA__``, 2023 and later."""
+def _parse_product(document: Document) -> Page | None:
+    """Product page in ``__NEXT_DATA__``, since 2023."""
     for state in _states(document):
         for found in objects(state):
             product = dig(found, "product")
             if dig(product, "urlKey") and (dig(product, "market") or dig(product, "pricing")):
                 listing = _product_listing(product, document)
-                return page_of([listing], "next_data_product")
+                return make_page([listing], "next_data_product")
     return None
 
 
-def _read_browse(document: Document) -> Page | None:
-    """The catalogue's JSON response of 2020."""
+def _parse_browse(document: Document) -> Page | None:
+    """JSON response of the 2020 catalogue API."""
     products, pagination = items(document.json, "Products"), dig(document.json, "Pagination")
     listings = [_browse_listing(product, document) for product in products]
     following, last = (document.link(text(dig(pagination, name))) for name in ("nextPage", "lastPage"))
     pages = page_number(last) if last else None
-    return page_of(listings, "browse_2020", following, dig(pagination, "total"), pages)
+    return make_page(listings, "browse_2020", following, dig(pagination, "total"), pages)
 
 
-def _read_json_ld(document: Document) -> Page | None:
-    """The JSON-LD that listing and product pages carry for search engines; its lowest price is the lowest ask."""
+def _parse_json_ld(document: Document) -> Page | None:
+    """JSON-LD of listing and product pages; ``lowPrice`` is the lowest ask."""
     dialect = json_ld.Dialect(NAME, "lowest_ask", _json_ld_id, style_field="sku")
-    return page_of(json_ld.read_products(document, dialect), json_ld.GENERATION, next_link(document))
+    return make_page(json_ld.parse_products(document, dialect), json_ld.PAGE_FORMAT, next_link(document))
 
 
 def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
-    """The last part of the product's address, by which the site's other data know it as ``urlKey``."""
+    """Product ID, or the last path segment of the URL, which other page formats call ``urlKey``."""
     return first_text(node.get("productID"), urlsplit(address).path.rpartition("/")[2])
 
 
-GENERATIONS: Mapping[str, Reader] = {
-    "next_data_search": _read_search,
-    "next_data_product": _read_product,
-    "browse_2020": _read_browse,
-    json_ld.GENERATION: _read_json_ld,
+PARSERS: Mapping[str, Parser] = {
+    "next_data_search": _parse_search,
+    "next_data_product": _parse_product,
+    "browse_2020": _parse_browse,
+    json_ld.PAGE_FORMAT: _parse_json_ld,
+}
+
+PAGE_FORMATS: Mapping[str, Sequence[str]] = {
+    "next_data_search": ["empty_search_2024"],
+    "next_data_search_2023": ["next_data_search_2023"],
+    "next_data_search_2024": ["next_data_search_2024", "query_script_2024"],
+    "next_data_product_2023": ["next_data_product_2023"],
+    "next_data_product_2024": ["next_data_product_2024"],
+    "browse_2020": ["browse_2020"],
+    json_ld.PAGE_FORMAT: ["json_ld_list", "json_ld_product"],
 }
 
 
 def _states(document: Document) -> list[Any]:
     return [
-        parsed_json(script.get_text())
+        parse_json(script.get_text())
         for script in document.scripts
         if attribute(script, "id") == "__NEXT_DATA__" or attribute(script, "data-name") == "query"
     ]
@@ -117,7 +127,7 @@ def _search_listing(node: Any, document: Document) -> Listing | None:
 
 
 def _product_listing(product: Any, document: Document) -> Listing | None:
-    """A product, 2023 with its markets inside, 2024 with all of them under ``pricing``."""
+    """Listing of a product page, whose market data is nested in the product (2023) or under ``pricing`` (2024)."""
     later = dig(product, "pricing")
     market = dig(later or product, "market")
     currency = _currency(market)
@@ -152,9 +162,9 @@ def _browse_listing(product: Any, document: Document) -> Listing | None:
 
 
 def _listing(
-    node: Any, document: Document, generation: str, *, traits: Mapping[str, Any], found: tuple[Price, ...]
+    node: Any, document: Document, page_format: str, *, traits: Mapping[str, Any], found: tuple[Price, ...]
 ) -> Listing | None:
-    """What all generations call by the same names; None where it is no product."""
+    """Listing from the fields that all formats share; None if the node is not a product."""
     key, title = text(dig(node, "urlKey")), text(dig(node, "title"))
     if key is None or title is None:
         return None
@@ -165,18 +175,18 @@ def _listing(
         url=document.link(f"/{key}"),
         title=title,
         image_url=first_text(*(dig(media, name) for name in ("imageUrl", "smallImageUrl", "thumbUrl"))) or "",
-        generation=generation,
+        page_format=page_format,
         brand=text(dig(node, "brand")),
         style_code=first_text(dig(node, "styleId"), traits.get("Style")),
         colourway=first_text(dig(node, "colorway"), traits.get("Colorway"), traits.get("Color")),
         retail_price=amount(dig(node, "retailPrice")) or amount(traits.get("Retail Price")),
-        release_date=day(dig(node, "releaseDate")) or day(traits.get("Release Date")),
+        release_date=parse_date(dig(node, "releaseDate")) or parse_date(traits.get("Release Date")),
         prices=found,
     )
 
 
 def _market_prices(market: Any, currency: str, size: str | None = None) -> tuple[Price, ...]:
-    """A market's prices: plain numbers in 2023, objects with an ``amount`` since."""
+    """Prices of a market: plain numbers in 2023, objects with an ``amount`` since 2024."""
     sales = dig(market, "salesInformation", "lastSale")
     return prices(
         currency,
@@ -212,7 +222,7 @@ def _next_page(info: Any, document: Document) -> str | None:
 
 
 def _pages(info: Any) -> float | None:
-    """How many pages there are, the last one perhaps not full."""
+    """Number of pages, computed from the total if it is not stated; rounded up by the caller."""
     pages, total, limit = (amount(dig(info, name)) for name in ("pageCount", "total", "limit"))
     return total / limit if pages is None and total is not None and limit is not None else pages
 
@@ -222,6 +232,8 @@ SITE = Site(
     home=HOME,
     start_path="/sneakers",
     releases_path="/new-releases/sneakers",
-    read_page=read_page,
+    parse_page=parse_page,
     image_hosts=frozenset({"images.stockx.com", "stockx.imgix.net", "stockx-assets.imgix.net"}),
+    page_formats=PAGE_FORMATS,
 )
+SITES = (SITE,)

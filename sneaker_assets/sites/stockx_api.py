@@ -1,19 +1,18 @@
-"""StockX's official API: a second way to what ``stockx`` reads off pages, for those who have a key.
+"""StockX through its official API, as an alternative to crawling its pages; requires a key.
 
-Its answers are pages like any other. A search lists products, without prices; each product then has a page of its
-variants' sizes and a page of their lowest asks and highest bids. The lowest ask of them all is the product's, and so is
-the highest bid, as on the site itself. The API tells of no sale and shows no picture: the address of a listing's image
-is empty.
+A search returns products without prices. Each product has one response with the sizes of its variants and one with
+their lowest asks and highest bids; the lowest ask and the highest bid over all variants become those of the product.
+The API returns neither sales nor images, so ``image_url`` is empty.
 
-Every request carries a key and a token that expires after some hours. StockX asks for at most one request a second, and
-25,000 a day.
+Requests are authenticated by a key and a token that expires after some hours. StockX limits clients to one request per
+second and 25,000 per day.
 
 https://developer.stockx.com/openapi/reference  https://developer.stockx.com/portal/api-introduction/
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -22,16 +21,16 @@ from sneaker_assets.sites import stockx
 from sneaker_assets.sites.base import Credentials, Details, Listing, Page, Price, Site
 from sneaker_assets.sites.money import amount
 from sneaker_assets.sites.parsing import (
-    MOST_PAGES,
+    MAX_PAGES,
     Document,
-    Reader,
-    day,
+    Parser,
     dig,
     first_text,
     items,
     page_number,
+    parse_date,
+    parse_first,
     prices,
-    read_first,
     text,
     with_query,
 )
@@ -39,59 +38,64 @@ from sneaker_assets.sites.parsing import (
 HOME = "https://api.stockx.com"
 KEY, TOKEN = "SNEAKER_STOCKX_KEY", "SNEAKER_STOCKX_TOKEN"
 PAGE_SIZE = 50
-"""Products a page of a search, the most that the API gives."""
+"""Products per page of search results; the maximum that the API allows."""
 
 CURRENCY = "USD"
-LEAST_DELAY = 1.0
-_KINDS = frozenset({"sneakers", "shoes"})
-_OF_A_PRODUCT = re.compile(r"/v2/catalog/products/([^/?#]+)/(variants|market-data)(?:[?#]|$)")
+MIN_DELAY = 1.0
+"""Seconds between requests, as the API's terms require."""
+
+_PRODUCT_TYPES = frozenset({"sneakers", "shoes"})
+_PRODUCT_PATH = re.compile(r"/v2/catalog/products/([^/?#]+)/(variants|market-data)(?:[?#]|$)")
 _HEADER = re.compile(r"[\x21-\x7e]+")
 
 
 def site(key: str, token: str, query: str = "sneakers") -> Site:
-    """The site ``stockx``, through the API.
+    """The site ``stockx``, crawled through the API.
 
     Args:
-        key: the application's key (``x-api-key``).
-        token: the account's access token (``Authorization: Bearer``).
-        query: what is searched for; only shoes are taken of what is found.
+        key: API key (``x-api-key``).
+        token: Access token (``Authorization: Bearer``).
+        query: Search query; results other than shoes are ignored.
 
     Raises:
-        ValueError: key or token cannot be sent; the message does not show it.
+        ValueError: Key or token is missing or not a valid header value; the message does not contain it.
     """
     for name, value in {KEY: key, TOKEN: token}.items():
         if not _HEADER.fullmatch(value):
-            raise ValueError(f"StockX's API needs {KEY} and {TOKEN}: {name} is missing, or has a space or odd letter")
+            raise ValueError(
+                f"StockX's API needs {KEY} and {TOKEN}: {name} is missing or has a space or non-ASCII character"
+            )
     return Site(
         name=stockx.NAME,
         home=HOME,
         start_path="/v2/catalog/search?" + urlencode({"query": query, "pageNumber": 1, "pageSize": PAGE_SIZE}),
         releases_path=None,
-        read_page=read_page,
+        parse_page=parse_page,
         image_hosts=stockx.SITE.image_hosts,
         credentials=Credentials(
             {"x-api-key": key, "Authorization": f"Bearer {token}"},
             renew=f"get a new token and set {TOKEN} to it, and see that {KEY} is right",
         ),
-        delay=LEAST_DELAY,
+        delay=MIN_DELAY,
+        page_formats=PAGE_FORMATS,
     )
 
 
-def read_page(body: bytes, url: str) -> Page:
-    """Read an answer of the API.
+def parse_page(body: bytes, url: str) -> Page:
+    """Parse a response of the API.
 
     Raises:
-        PageError: it is none of those known.
+        PageError: The response has none of the known formats.
     """
-    return read_first("stockx_api", GENERATIONS, body, url)
+    return parse_first("stockx_api", PARSERS, body, url)
 
 
-def _read_search(document: Document) -> Page | None:
-    """Products found, and where the sizes and prices of each are."""
+def _parse_search(document: Document) -> Page | None:
+    """Search results, followed by the URLs of the sizes and prices of each product."""
     found = items(document.json, "products")
     if not found and dig(document.json, "count") != 0:
         return None
-    shoes = [product for product in found if text(dig(product, "productType")) in _KINDS]
+    shoes = [product for product in found if text(dig(product, "productType")) in _PRODUCT_TYPES]
     listings = tuple(listing for product in shoes if (listing := _listing(product)))
     if shoes and not listings:
         return None
@@ -108,8 +112,8 @@ def _read_search(document: Document) -> Page | None:
     )
 
 
-def _read_variants(document: Document) -> Page | None:
-    """The size of each variant of one product."""
+def _parse_variants(document: Document) -> Page | None:
+    """Size of each variant of one product."""
     product_id = _product_id(document, "variants")
     if product_id is None or not isinstance(document.json, list):
         return None
@@ -118,20 +122,26 @@ def _read_variants(document: Document) -> Page | None:
     return Page((), "api_v2_variants", listed=0, details=(Details(product_id, sizes=known),))
 
 
-def _read_market_data(document: Document) -> Page | None:
-    """The lowest ask and the highest bid of each variant of one product."""
+def _parse_market_data(document: Document) -> Page | None:
+    """Lowest ask and highest bid of each variant of one product."""
     product_id = _product_id(document, "market-data")
     if product_id is None or not isinstance(document.json, list):
         return None
     by_variant = [price for entry in document.json for price in _prices(entry)]
-    found = (*_of_the_product(by_variant), *by_variant)
+    found = (*_product_prices(by_variant), *by_variant)
     return Page((), "api_v2_market_data", listed=0, details=(Details(product_id, prices=found),))
 
 
-GENERATIONS: Mapping[str, Reader] = {
-    "api_v2_search": _read_search,
-    "api_v2_variants": _read_variants,
-    "api_v2_market_data": _read_market_data,
+PARSERS: Mapping[str, Parser] = {
+    "api_v2_search": _parse_search,
+    "api_v2_variants": _parse_variants,
+    "api_v2_market_data": _parse_market_data,
+}
+
+PAGE_FORMATS: Mapping[str, Sequence[str]] = {
+    "api_v2_search": ["search", "empty_search"],
+    "api_v2_variants": ["variants"],
+    "api_v2_market_data": ["market_data", "no_market"],
 }
 
 
@@ -146,12 +156,12 @@ def _listing(product: Any) -> Listing | None:
         url=f"{stockx.HOME}/{key}",
         title=title,
         image_url="",
-        generation="api_v2",
+        page_format="api_v2",
         brand=text(dig(product, "brand")),
         style_code=text(dig(product, "styleId")),
         colourway=first_text(dig(traits, "colorway"), dig(traits, "color")),
         retail_price=amount(dig(traits, "retailPrice")),
-        release_date=day(dig(traits, "releaseDate")),
+        release_date=parse_date(dig(traits, "releaseDate")),
     )
 
 
@@ -164,7 +174,7 @@ def _addresses(product_id: str, document: Document) -> tuple[str, str]:
 
 
 def _product_id(document: Document, page: str) -> str | None:
-    match = _OF_A_PRODUCT.search(document.url)
+    match = _PRODUCT_PATH.search(document.url)
     return unquote(match[1]) if match and match[2] == page else None
 
 
@@ -181,8 +191,8 @@ def _prices(entry: Any) -> tuple[Price, ...]:
     return tuple(replace(price, variant=variant) for price in found if variant is not None)
 
 
-def _of_the_product(by_variant: list[Price]) -> tuple[Price, ...]:
-    """The lowest of the asks and the highest of the bids."""
+def _product_prices(by_variant: list[Price]) -> tuple[Price, ...]:
+    """The lowest ask and the highest bid over all variants."""
     asks = sorted((price for price in by_variant if price.label_kind == "lowest_ask"), key=_amount)
     bids = sorted((price for price in by_variant if price.label_kind == "highest_bid"), key=_amount)
     return tuple(replace(price, variant=None) for price in (*asks[:1], *bids[-1:]))
@@ -192,7 +202,7 @@ def _amount(price: Price) -> float:
     return price.amount or 0.0
 
 
-def _pages(answer: Any) -> int | None:
-    """How many pages there are, about: those of the search, and two a product."""
-    count = amount(dig(answer, "count"))
-    return math.ceil(count / PAGE_SIZE + 2 * count) if count is not None and count < MOST_PAGES else None
+def _pages(response: Any) -> int | None:
+    """Approximate number of responses of the crawl: the search pages and two per product."""
+    count = amount(dig(response, "count"))
+    return math.ceil(count / PAGE_SIZE + 2 * count) if count is not None and count < MAX_PAGES else None

@@ -12,7 +12,7 @@ pandera: https://pandera.readthedocs.io/en/stable/dataframe_models.html
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sneaker_assets.tables.columns import Column, columns_of
+from sneaker_assets.tables.columns import Column, columns_by_asset
 from sneaker_assets.tables.values import (
     FENCE_METHODS,
     LABEL_KINDS,
@@ -64,7 +64,7 @@ __all__ = [
     "Timestamp",
     "TrainedRows",
     "TunedHyperparameters",
-    "columns_of",
+    "columns_by_asset",
 ]
 
 if TYPE_CHECKING:

@@ -33,20 +33,9 @@ class Column:
     checks: tuple[str, ...]
 
 
-def columns_of(asset: str) -> tuple[Column, ...]:
-    """Columns of the table that an asset writes, in order.
-
-    Args:
-        asset: A key of ``tables.SCHEMAS``.
-
-    Raises:
-        KeyError: The asset writes no table.
-    """
-    return _columns()[asset]
-
-
 @cache
-def _columns() -> dict[str, tuple[Column, ...]]:
+def columns_by_asset() -> dict[str, tuple[Column, ...]]:
+    """Columns of the table that each asset writes, in order, by asset name."""
     tables = json.loads(FILE.read_text(encoding="utf-8"))
     return {
         asset: tuple(Column(**{**column, "checks": tuple(column["checks"])}) for column in columns)

@@ -19,6 +19,7 @@ from sneaker_assets.definitions import build_definitions
 from sneaker_assets.lake import Lake, read_json, read_table, write_table
 from sneaker_assets.market.releases import announcements
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
+from sneaker_assets.sites import SITES
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
 
@@ -237,7 +238,7 @@ def test_a_stage_without_its_input_says_what_to_materialize(tmp_path: Path) -> N
     with dg.DagsterInstance.ephemeral() as instance:
         project = Project(tmp_path, instance)
         with pytest.raises(
-            dg.Failure, match=r"raw_scrapes \[farfetch, stockx\] is not in the lake yet: materialize it"
+            dg.Failure, match=rf"raw_scrapes \[{', '.join(sorted(SITES))}\] is not in the lake yet: materialize it"
         ):
             project.run("build_data_set")
 

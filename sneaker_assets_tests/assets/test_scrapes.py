@@ -20,7 +20,7 @@ from sneaker_assets_tests.builders import observations
 from sneaker_assets_tests.crawl.answers import jpeg, reply
 from sneaker_assets_tests.crawl.api_shop import KEY, TOKEN, api_source, files_of, fill
 from sneaker_assets_tests.crawl.misbehaving_shop import Catalogue
-from sneaker_assets_tests.crawl.shop import Shop, open_shop, read_page, shop_site
+from sneaker_assets_tests.crawl.shop import Shop, open_shop, parse_page, shop_site
 
 
 class ShopResource(ListingSourceResource):
@@ -30,12 +30,12 @@ class ShopResource(ListingSourceResource):
 
     @contextmanager
     def open(self, lake: Lake) -> Iterator[ListingSource]:
-        site = replace(shop_site(self.base), start_path="/", read_page=read_page_of_thirty)
+        site = replace(shop_site(self.base), start_path="/", parse_page=read_page_of_thirty)
         yield WebSource(lake, FetchSettings(delay=0.0, backoff=0.01, allow_loopback=True), sites={"stockx": site})
 
 
 def read_page_of_thirty(body: bytes, url: str) -> Page:
-    return replace(read_page(body, url), listed=30)
+    return replace(parse_page(body, url), listed=30)
 
 
 @pytest.fixture

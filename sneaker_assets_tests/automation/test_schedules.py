@@ -8,6 +8,7 @@ import pytest
 from sneaker_assets.automation.schedules import NIGHT_TAG, recrawl_schedule, recrawl_schedules, schedule_name, window
 from sneaker_assets.automation.settings import AutomationSettings, SettingError
 from sneaker_assets.definitions import defs
+from sneaker_assets.sites import SITES
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = datetime(2026, 3, 2, 2, 50, tzinfo=BERLIN)
@@ -34,10 +35,10 @@ def test_without_jitter_the_cron_is_the_schedule_and_each_tick_crawls_its_site()
 
 def test_each_site_has_its_own_cron() -> None:
     settings = AutomationSettings(recrawl_crons={"farfetch": "0 5 * * 1"}, jitter=0)
-    assert {s.name: s.cron_schedule for s in recrawl_schedules(settings)} == {
-        "recrawl_farfetch": "0 5 * * 1", "recrawl_stockx": "0 3 * * *",
-    }  # fmt: skip
-    with pytest.raises(SettingError, match="no site ebay; known: farfetch, stockx"):
+    default = dict.fromkeys(map(schedule_name, SITES), settings.recrawl_cron)
+    crons = {schedule.name: schedule.cron_schedule for schedule in recrawl_schedules(settings)}
+    assert crons == default | {"recrawl_farfetch": "0 5 * * 1"}
+    with pytest.raises(SettingError, match=f"no site ebay; known: {', '.join(sorted(SITES))}"):
         recrawl_schedules(AutomationSettings(recrawl_crons={"ebay": "0 5 * * 1"}))
 
 

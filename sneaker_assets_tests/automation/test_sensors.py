@@ -28,7 +28,7 @@ Shops = dict[str, Shop]
 
 
 def site_of(name: str, shop: Shop) -> Site:
-    def read_page(body: bytes, url: str) -> Page:
+    def parse_page(body: bytes, url: str) -> Page:
         found = json.loads(body)
         listings = [
             Listing(
@@ -40,7 +40,7 @@ def site_of(name: str, shop: Shop) -> Site:
         ]  # fmt: skip
         return Page(tuple(listings), "test", listed=len(found))
 
-    return Site(name, shop.base, "/", "/soon", read_page)
+    return Site(name, shop.base, "/", "/soon", parse_page)
 
 
 def source_of(lake: Lake, shops: Shops) -> WebSource:
@@ -210,6 +210,6 @@ def test_a_site_that_is_being_crawled_is_no_failure(watch: Watch, lake: Lake, mo
 def test_a_site_that_does_not_answer_holds_up_nobody(lake: Lake, shops: Shops) -> None:
     shops["stockx"].answers["/soon"] = reply(body=json.dumps([shoe()]).encode())
     shops["farfetch"].answers["/soon"] = endless(b" ", pause=0.05)
-    announced = read_announcements(source_of(lake, shops), sorted(shops), patience=1.0)
+    announced = read_announcements(source_of(lake, shops), sorted(shops), timeout=1.0)
     assert {site: len(table) for site, table in announced.observations.items()} == {"stockx": 1}
     assert announced.failures == {"farfetch": "no answer within 1 s"}

@@ -1,7 +1,4 @@
-"""Answers of an HTTP server, good and bad ones, for the shops of the tests. Nothing here imports the pipeline.
-
-Which path gives which answer is ``shop``'s and ``misbehaving_shop``'s concern.
-"""
+"""HTTP responses, valid and malformed, for the servers of the tests; independent of the package."""
 
 import io
 import threading
@@ -20,11 +17,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is what some tests are about."""
+        """Ignore closed connections, which some tests provoke."""
 
 
 def reply(status: int = 200, body: bytes = b"", kind: str = "text/html", **headers: str) -> Answer:
-    """A whole answer, in one write; underscores in header names stand for hyphens."""
+    """A complete response, sent in one write; underscores in header names stand for hyphens."""
     fields = {
         "Server": "shop",
         "Date": formatdate(usegmt=True),
@@ -33,27 +30,27 @@ def reply(status: int = 200, body: bytes = b"", kind: str = "text/html", **heade
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
     head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields.items())]
-    whole = "\r\n".join([*head, "", ""]).encode("latin-1") + body
+    response = "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.log_request(status, len(body))
-        handler.wfile.write(whole)
+        handler.wfile.write(response)
 
     return answer
 
 
 def by_validator(version: str, body: bytes, kind: str = "image/jpeg") -> Answer:
-    """The body for whoever does not have this version, 304 for whoever says so."""
+    """The body, or 304 if the request has the ETag of this version."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        has_it = handler.headers.get("If-None-Match") == f'"{version}"'
-        reply(304 if has_it else 200, b"" if has_it else body, kind, ETag=f'"{version}"')(handler)
+        current = handler.headers.get("If-None-Match") == f'"{version}"'
+        reply(304 if current else 200, b"" if current else body, kind, ETag=f'"{version}"')(handler)
 
     return answer
 
 
 def raw(data: bytes) -> Answer:
-    """These bytes, and then the connection ends."""
+    """Send raw bytes and close the connection."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True
@@ -76,7 +73,7 @@ def endless(chunk: bytes, pause: float = 0.0) -> Answer:
 
 
 def in_turn(*answers: Answer) -> Answer:
-    """One answer after the other, the last one for good."""
+    """One response after the other; the last one is repeated."""
     left, lock = list(answers), threading.Lock()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:

@@ -1,4 +1,4 @@
-"""A server in the shape of StockX's official API, as its OpenAPI document has it, and crawls of it.
+"""A server that imitates StockX's official API, and crawls of it.
 
 https://developer.stockx.com/openapi/reference
 """
@@ -21,13 +21,13 @@ from sneaker_assets.sites.base import Site
 from sneaker_assets_tests.crawl.answers import Answer, by_validator, reply
 from sneaker_assets_tests.crawl.shop import Shop
 
-KEY, TOKEN = "k3y-that-nobody-sees", "t0ken-that-nobody-sees"
+KEY, TOKEN = "k3y-that-must-not-leak", "t0ken-that-must-not-leak"
 PER_PAGE = 2
 SIZES = ("9", "9.5")
 
 
 def api_site(base: str, token: str = TOKEN) -> Site:
-    """The API's site, found on loopback, with small pages and no delay."""
+    """Site of the API at a loopback address, with small pages and no delay."""
     site = stockx_api.site(KEY, token)
     return replace(site, home=base, start_path=search_path(1), delay=0.0)
 
@@ -54,7 +54,7 @@ def market_path(product: int) -> str:
 
 
 def fill(shop: Shop, asks: Mapping[int, int], token: str = TOKEN) -> None:
-    """Let the shop answer as the API, with these products at these asks for the first of their sizes."""
+    """Serve products of the API; ``asks`` are the lowest asks of their first size by product."""
     products = list(asks)
     for start in range(0, len(products), PER_PAGE):
         number = start // PER_PAGE + 1
@@ -65,14 +65,14 @@ def fill(shop: Shop, asks: Mapping[int, int], token: str = TOKEN) -> None:
             "hasNextPage": start + PER_PAGE < len(products),
             "products": [_product(product) for product in products[start : start + PER_PAGE]],
         }
-        shop.answers[search_path(number)] = for_the_known(found, token)
+        shop.answers[search_path(number)] = authenticated(found, token)
     for product, ask in asks.items():
-        shop.answers[variants_path(product)] = for_the_known(_variants(product), token)
-        shop.answers[market_path(product)] = for_the_known(_market(product, ask), token)
+        shop.answers[variants_path(product)] = authenticated(_variants(product), token)
+        shop.answers[market_path(product)] = authenticated(_market(product, ask), token)
 
 
-def for_the_known(value: Any, token: str = TOKEN) -> Answer:
-    """The value as JSON for whoever sends key and token, 401 for everybody else."""
+def authenticated(value: Any, token: str = TOKEN) -> Answer:
+    """The value as JSON if key and token are sent, otherwise 401."""
     body = json.dumps(value).encode()
     known = by_validator(hashlib.sha256(body).hexdigest()[:8], body, "application/json")
     error = json.dumps({"statusCode": 401, "message": "Unauthorized"}).encode()

@@ -31,7 +31,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def fetcher(shop: Shop) -> Callable[..., Fetcher]:
-    """A fetcher of the shop, quick unless a test asks for something else."""
+    """Creates a fetcher of the shop, with short delays by default."""
 
     def make(**settings: Any) -> Fetcher:
         quick = {"delay": 0.0, "backoff": 0.01, "attempts": 3, "timeout": 2.0, "allow_loopback": True}

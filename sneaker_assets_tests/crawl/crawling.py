@@ -1,4 +1,8 @@
-"""A whole crawl of the misbehaving shop, as the pipeline does it, for tests that run it in a process of its own."""
+"""Complete crawl of the misbehaving shop, for tests that run it in another process."""
+
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 
 import pandas as pd
 
@@ -14,7 +18,7 @@ def shop_source(base: str, lake: Lake, **settings: float) -> WebSource:
 
 
 def crawl_shop(base: str, root: str, delay: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Crawl the listings, unless that was done, and then the images; each step keeps its table when it ends."""
+    """Crawl listings and images; each step is skipped if its table exists."""
     lake = Lake.at(root)
     source = shop_source(base, lake, delay=delay)
     listings, images = lake.table("raw_scrapes", "shop"), lake.table("scraped_images", "shop")
@@ -23,3 +27,13 @@ def crawl_shop(base: str, root: str, delay: float) -> tuple[pd.DataFrame, pd.Dat
     if not images.exists():
         write_table(images, source.images("shop", read_table(listings)["image_url"]))
     return read_table(listings), read_table(images)
+
+
+def kill_after(process: BaseProcess, n_requests: int, count: Callable[[], int]) -> None:
+    """Start a crawl in another process and kill it after a number of requests, which ``count`` counts."""
+    enough = count() + n_requests
+    process.start()
+    while count() < enough and process.is_alive():
+        time.sleep(0.003)
+    process.kill()
+    process.join()

@@ -1,10 +1,10 @@
-"""A shop in a process of its own that misbehaves in every way that real ones do, and logs each request.
+"""A server that imitates the misbehaviour of real shops and logs each request; runs in its own process.
 
     python -m sneaker_assets_tests.crawl.misbehaving_shop --log requests.jsonl
 
-It prints its address. ``/shoes?page=1`` is a catalogue whose pages overlap; ``/images/<n>.jpg`` are its pictures; each
-key of ``MISBEHAVIOURS`` is a path. The log has one JSON object a request: when it came and when it was answered
-(seconds of the machine's monotonic clock), its path and headers, and the status sent, 0 where there was none.
+It prints its address. ``/shoes?page=1`` is a catalogue with overlapping pages, ``/images/<n>.jpg`` are its images, and
+each key of ``MISBEHAVIOURS`` is a path. The log has one JSON object per request: the times of the request and of the
+response (seconds of the monotonic clock), its path and headers, and the status, 0 if no response was sent.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def in_a_second() -> str:
 
 
 def later(status: int) -> Answer:
-    """Refuse until the date, which is a second from now."""
+    """Respond with a Retry-After date one second ahead."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         reply(status, Retry_After=in_a_second())(handler)
@@ -60,20 +60,20 @@ def later(status: int) -> Answer:
 
 
 def hang(handler: BaseHTTPRequestHandler) -> None:
-    """Say nothing."""
+    """Send no response."""
     handler.close_connection = True
     time.sleep(30)
 
 
 def reset(handler: BaseHTTPRequestHandler) -> None:
-    """End the connection at once, and rudely."""
+    """Reset the connection."""
     handler.close_connection = True
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
 
 
 def dripping_headers(handler: BaseHTTPRequestHandler) -> None:
-    """A header every few milliseconds, for ever."""
+    """Send an endless header, one byte at a time."""
     handler.close_connection = True
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
     while True:
@@ -121,7 +121,7 @@ MISBEHAVIOURS: Mapping[str, Answer] = {
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the shop sells: each page repeats its predecessor's last product, and links back and forth."""
+    """Products of the shop; each page repeats the last product of the previous one and links in both directions."""
 
     pages: int
     per_page: int
@@ -137,7 +137,7 @@ class Catalogue:
         return json.dumps({"listings": listings, "next": following}).encode()
 
     def picture(self, number: int) -> bytes | None:
-        """A picture whose bytes are its own: the number is written into a comment."""
+        """A JPEG file that is unique since it contains its number as a comment."""
         if not 0 <= number < self.pages * self.per_page:
             return None
         picture, comment = self.pictures[number % len(self.pictures)], f"shoe {number}".encode()
@@ -145,11 +145,11 @@ class Catalogue:
 
 
 GRAIN = 22
-"""Pixels between the random colours of a picture: what makes it 36 KB at 700x500, as product shots are."""
+"""Pixels between random colours; gives 36 KB at 700x500, as for product shots."""
 
 
 def pictures(width: int, height: int, count: int = 8) -> list[bytes]:
-    """Pictures with enough in them to be of an ordinary size."""
+    """JPEG files of a realistic size."""
     rng = random.Random(2020)
     drawn = []
     for _ in range(count):
@@ -177,7 +177,7 @@ class Handler(BaseHTTPRequestHandler):
     busy_until = 0.0
 
     def parse_request(self) -> bool:
-        """What the clients of a test send, without the library's parser of mail, which costs more than all the rest."""
+        """Parse the request without the email parser of the library, which dominates the run time."""
         self.command, self.path, self.request_version = self.raw_requestline.decode("latin-1").split()
         self.headers = Message()
         while line := self.rfile.readline().decode("latin-1").strip():
@@ -211,7 +211,7 @@ class Handler(BaseHTTPRequestHandler):
         return MISBEHAVIOURS.get(url.path, reply(404))
 
     def _is_busy(self) -> bool:
-        """Whether the shop has had enough for a while: once, at the picture of that number."""
+        """Whether the server is overloaded, which happens once, from the image with the number ``busy_at`` on."""
         with self.lock:
             kind = type(self)
             kind.pictures_sent += 1
@@ -220,7 +220,7 @@ class Handler(BaseHTTPRequestHandler):
             return time.monotonic() < kind.busy_until
 
     def log_request(self, code: int | str = 0, size: int | str = "-") -> None:  # noqa: ARG002
-        """Log before a byte is sent, so that whoever has the answer finds the request in the log."""
+        """Log before the response is sent, so that a client that has received it finds the request in the log."""
         self.logged = True
         entry = {
             "at": self.came_at,
@@ -237,7 +237,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @dataclass(frozen=True)
 class RunningShop:
-    """The shop's address, and what it was asked so far."""
+    """Address and log of a running server."""
 
     base: str
     log_file: Path
@@ -249,7 +249,7 @@ class RunningShop:
 
 @contextmanager
 def running_shop(log_file: Path, **options: object) -> Iterator[RunningShop]:
-    """The shop in a process of its own, for as long as the block runs; options as on the command line."""
+    """Run the server in another process for the duration of the block; options as on the command line."""
     words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     command = [sys.executable, "-m", __name__, "--log", str(log_file), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -262,13 +262,13 @@ def running_shop(log_file: Path, **options: object) -> Iterator[RunningShop]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A shop that misbehaves.")
-    parser.add_argument("--log", type=Path, required=True, help="file of requests, one JSON object a line")
+    parser.add_argument("--log", type=Path, required=True, help="file of requests, one JSON object per line")
     parser.add_argument("--pages", type=int, default=5)
     parser.add_argument("--per-page", type=int, default=4)
     parser.add_argument("--width", type=int, default=40, help="of a picture, pixels")
     parser.add_argument("--height", type=int, default=30)
     parser.add_argument("--robots", choices=ROBOTS, default="rules")
-    parser.add_argument("--busy-at", type=int, default=0, help="the picture at which the shop has had enough")
+    parser.add_argument("--busy-at", type=int, default=0, help="number of the image at which the server is overloaded")
     parser.add_argument("--busy-for", type=float, default=2.0, help="seconds of its Retry-After")
     options = parser.parse_args()
     with options.log.open("w", buffering=1) as log:

@@ -1,7 +1,4 @@
-"""A shop on loopback that answers as a test tells it to and remembers every request.
-
-What misbehaves from a process of its own is ``misbehaving_shop``.
-"""
+"""A server on loopback with configurable responses that records every request."""
 
 import json
 import ssl
@@ -19,7 +16,7 @@ from sneaker_assets_tests.crawl.answers import Answer, Server, reply
 
 @dataclass(frozen=True)
 class Request:
-    """One request as the shop saw it; ``at`` in seconds of the monotonic clock."""
+    """A request received by the server; ``at`` in seconds of the monotonic clock."""
 
     at: float
     path: str
@@ -28,7 +25,7 @@ class Request:
 
 @dataclass
 class Shop:
-    """What each path answers, and what was asked."""
+    """Responses by path, and the log of requests."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
     log: list[Request] = field(default_factory=list)
@@ -42,7 +39,7 @@ class Shop:
         return [request for request in self.log if request.path == path]
 
     def site(self, adapter: Callable[[bytes, str], Page] | None = None) -> Site:
-        return Site("shop", self.base, "/", "/soon", adapter or read_page)
+        return Site("shop", self.base, "/", "/soon", adapter or parse_page)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -58,8 +55,8 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
 
-def read_page(body: bytes, url: str) -> Page:
-    """The adapter of the tests' own shops: products, each with its prices and picture, and the next pages."""
+def parse_page(body: bytes, url: str) -> Page:
+    """Adapter of the servers of the tests: products with prices and an image, and the next pages."""
     try:
         content = json.loads(body)
         listings = [
@@ -80,8 +77,8 @@ def read_page(body: bytes, url: str) -> Page:
 
 
 def shop_site(base: str) -> Site:
-    """The site that a shop at this address is."""
-    return Site("shop", base, "/shoes?page=1", None, read_page)
+    """Site of a server at the given address."""
+    return Site("shop", base, "/shoes?page=1", None, parse_page)
 
 
 @contextmanager

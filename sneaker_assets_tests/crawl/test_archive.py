@@ -1,4 +1,4 @@
-"""An archive folder: what is read, and what is said when it cannot be."""
+"""Archive folders and the errors of unusable ones."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_each_row_of_the_site_is_one_observation(folder: Path, lake: Lake) -> No
     assert set(table["label_kind"]) == {"unknown"}
 
 
-def test_images_are_stored_and_the_others_named(folder: Path, lake: Lake) -> None:
+def test_valid_images_are_stored_and_others_have_a_problem(folder: Path, lake: Lake) -> None:
     source = ArchiveSource(lake, folder)
     table = source.images("farfetch", source.observe("farfetch")["image_url"])
     Images.validate(table)
@@ -53,14 +53,14 @@ def test_images_are_stored_and_the_others_named(folder: Path, lake: Lake) -> Non
     assert list(table["problem"].fillna("")) == ["", "not in the archive", "names no file in the images folder"]
 
 
-def test_a_changed_file_is_read_again(folder: Path, lake: Lake) -> None:
+def test_changed_file_is_read_again(folder: Path, lake: Lake) -> None:
     source = ArchiveSource(lake, folder)
     known = source.images("stockx", ["stockx_shoe1.jpg"])
     (folder / "images" / "stockx_shoe1.jpg").write_bytes(jpeg(90, 90))
     assert source.images("stockx", ["stockx_shoe1.jpg"], known)["width"].tolist() == [90]
 
 
-def test_other_columns_and_another_csv(folder: Path, lake: Lake) -> None:
+def test_csv_name_and_columns_are_configurable(folder: Path, lake: Lake) -> None:
     (folder / "shop.csv").write_text("usd,picture,shop\n5,a.jpg,farfetch\n6,b.jpg,stockx\n")
     source = ArchiveSource(
         lake, folder, csv_name="shop.csv", price_column="usd", image_column="picture", site_column="shop"
@@ -68,29 +68,29 @@ def test_other_columns_and_another_csv(folder: Path, lake: Lake) -> None:
     assert source.observe("stockx")["amount"].tolist() == [6.0]
 
 
-def test_a_site_without_rows_is_an_empty_table(folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+def test_site_without_rows_is_an_empty_table(folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
     table = ArchiveSource(lake, folder).observe("ebay")
     Observations.validate(table)
     assert table.empty
     assert "its sites: farfetch, stockx" in caplog.text
 
 
-def test_rows_without_an_image_name_are_counted(folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+def test_rows_without_an_image_name_are_logged(folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
     ArchiveSource(lake, folder).observe("stockx")
     assert "1 rows name no image" in caplog.text
     assert "lines 8" in caplog.text
 
 
-def test_an_archive_announces_nothing(folder: Path, lake: Lake) -> None:
+def test_archive_has_no_releases(folder: Path, lake: Lake) -> None:
     assert ArchiveSource(lake, folder).releases("stockx").empty
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path, lake: Lake) -> None:
+def test_missing_folder_is_an_error_that_names_the_setting(tmp_path: Path, lake: Lake) -> None:
     with pytest.raises(ArchiveError, match="SNEAKER_ARCHIVE"):
         ArchiveSource(lake, tmp_path / "nowhere").observe("stockx")
 
 
-def test_a_folder_without_images(folder: Path, lake: Lake) -> None:
+def test_missing_folder_of_images_is_an_error(folder: Path, lake: Lake) -> None:
     with pytest.raises(ArchiveError, match="folder of images"):
         ArchiveSource(lake, folder, images_folder="pictures").images("stockx", ["a.jpg"])
 
@@ -102,17 +102,17 @@ def test_a_folder_without_images(folder: Path, lake: Lake) -> None:
         (b"sale_price,image_name\n", "no rows"),
         (b"price,picture\n1,a.jpg\n", "no column sale_price, image_name; it has: price, picture"),
         (b"sale_price,image_name\n\xff\xfe,a.jpg\n", "UTF-8"),
-        (b'sale_price,image_name\n1,"a.jpg\n2,b.jpg\n', "no readable CSV"),
+        (b'sale_price,image_name\n1,"a.jpg\n2,b.jpg\n', "not a readable CSV"),
     ],
 )
-def test_a_csv_that_cannot_be_used(folder: Path, lake: Lake, content: bytes, message: str) -> None:
+def test_unusable_csv_is_a_one_line_error(folder: Path, lake: Lake, content: bytes, message: str) -> None:
     (folder / "listings.csv").write_bytes(content)
     with pytest.raises(ArchiveError, match=message) as raised:
         ArchiveSource(lake, folder).observe("stockx")
     assert "\n" not in str(raised.value)
 
 
-def test_which_csv(folder: Path, lake: Lake) -> None:
+def test_csv_is_chosen_by_name_or_if_it_is_the_only_one(folder: Path, lake: Lake) -> None:
     (folder / "listings.csv").rename(folder / "catalogue.csv")
     assert len(ArchiveSource(lake, folder).observe("stockx")) == 3
     (folder / "other.csv").write_text("a\n")

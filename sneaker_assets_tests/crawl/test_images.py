@@ -1,4 +1,4 @@
-"""Images that are images, and what becomes of the others."""
+"""Download, validation and caching of images."""
 
 import hashlib
 import io
@@ -33,12 +33,12 @@ Download = Callable[..., pd.DataFrame]
 
 @pytest.fixture
 def download(shop: Shop, fetcher: Callable[..., Fetcher], lake: Lake, database: Database) -> Download:
-    """Fetch the shop's images of these names, with the given settings."""
+    """Downloads images of the shop by name, with the given settings."""
 
     def run(*names: str, known: pd.DataFrame | None = None, **settings: Any) -> pd.DataFrame:
         client = fetcher(**settings)
-        known_images = ImageCache(database, "shop", client.settings.recheck)
-        table = download_images([f"{shop.base}/{name}" for name in names], client, lake, known_images, known=known)
+        cache = ImageCache(database, "shop", client.settings.recheck)
+        table = download_images([f"{shop.base}/{name}" for name in names], client, lake, cache, known=known)
         return table.set_index(table["image_url"].str.removeprefix(f"{shop.base}/"), drop=False)
 
     return run
@@ -56,19 +56,19 @@ def table(shop: Shop, download: Download) -> pd.DataFrame:
     return download("good.jpg", "same.jpg", "half.jpg", "html.jpg", "bomb.png", "gone.jpg", "good.jpg")
 
 
-def test_every_address_has_one_row_in_order(table: pd.DataFrame) -> None:
+def test_every_url_has_one_row_in_the_given_order(table: pd.DataFrame) -> None:
     assert list(table.index) == ["good.jpg", "same.jpg", "half.jpg", "html.jpg", "bomb.png", "gone.jpg"]
     Images.validate(table.reset_index(drop=True))
 
 
-def test_a_good_image_is_stored_under_its_sha256(table: pd.DataFrame, lake: Lake) -> None:
+def test_valid_image_is_stored_under_its_sha256(table: pd.DataFrame, lake: Lake) -> None:
     row = table.loc["good.jpg"].to_dict()
     assert row["sha256"] == hashlib.sha256(jpeg(40, 30)).hexdigest()
     assert (row["width"], row["height"], row["n_bytes"]) == (40, 30, len(jpeg(40, 30)))
     assert lake.image(row["sha256"]).read_bytes() == jpeg(40, 30)
 
 
-def test_the_same_bytes_are_stored_once(table: pd.DataFrame, lake: Lake) -> None:
+def test_identical_images_are_stored_once(table: pd.DataFrame, lake: Lake) -> None:
     assert len(set(table.loc[["good.jpg", "same.jpg"], "sha256"])) == 1
     assert len([file for file in (lake.root / "images").glob("*/*") if file.is_file()]) == 1
 
@@ -77,34 +77,34 @@ def test_the_same_bytes_are_stored_once(table: pd.DataFrame, lake: Lake) -> None
     ("name", "problem"),
     [("half.jpg", "truncated"), ("html.jpg", "is no JPEG"), ("bomb.png", "pixels"), ("gone.jpg", "answered 404")],
 )
-def test_a_bad_image_is_a_problem_in_one_line(table: pd.DataFrame, name: str, problem: str) -> None:
+def test_invalid_image_has_a_one_line_problem(table: pd.DataFrame, name: str, problem: str) -> None:
     row = table.loc[name]
     assert problem in row["problem"]
     assert "\n" not in row["problem"]
     assert pd.isna(row["sha256"])
 
 
-def test_what_is_known_is_not_asked_again(table: pd.DataFrame, shop: Shop, download: Download) -> None:
+def test_fresh_cache_entries_are_not_requested_again(table: pd.DataFrame, shop: Shop, download: Download) -> None:
     shop.log.clear()
     again = download(*table.index)
     assert not [request for request in shop.log if request.path != "/robots.txt"]
     pd.testing.assert_frame_equal(again, table)
 
 
-def test_what_was_no_image_is_asked_for_again_some_day(shop: Shop, download: Download) -> None:
+def test_failure_is_retried_when_it_is_stale(shop: Shop, download: Download) -> None:
     download("late.jpg", recheck=0)
     shop.answers["/late.jpg"] = reply(body=jpeg(), kind="image/jpeg")
     assert download("late.jpg", recheck=0)["problem"].isna().all()
 
 
-def test_an_unchanged_image_is_not_downloaded_again(shop: Shop, download: Download) -> None:
+def test_unchanged_image_is_revalidated_and_not_downloaded(shop: Shop, download: Download) -> None:
     shop.answers["/a.jpg"] = by_validator("v1", jpeg())
     first = download("a.jpg", recheck=0)
     pd.testing.assert_frame_equal(download("a.jpg", recheck=0), first)
     assert [request.headers.get("If-None-Match") for request in shop.asked("/a.jpg")] == [None, '"v1"']
 
 
-def test_a_changed_image_replaces_the_old_one(shop: Shop, download: Download, lake: Lake) -> None:
+def test_changed_image_replaces_the_old_one_in_the_table(shop: Shop, download: Download, lake: Lake) -> None:
     shop.answers["/a.jpg"] = by_validator("v1", jpeg())
     old = download("a.jpg", recheck=0)
     shop.answers["/a.jpg"] = by_validator("v2", jpeg(90, 90))
@@ -113,14 +113,14 @@ def test_a_changed_image_replaces_the_old_one(shop: Shop, download: Download, la
     assert all(lake.image(sha256).exists() for sha256 in [*old["sha256"], *new["sha256"]])
 
 
-def test_the_sites_own_word_on_freshness_counts(shop: Shop, download: Download) -> None:
+def test_max_age_extends_freshness(shop: Shop, download: Download) -> None:
     shop.answers["/a.jpg"] = reply(body=jpeg(), kind="image/jpeg", ETag='"v1"', Cache_Control="public, max-age=3600")
     download("a.jpg", recheck=0)
     download("a.jpg", recheck=0)
     assert len(shop.asked("/a.jpg")) == 1
 
 
-def test_an_image_without_validators_is_downloaded_once(shop: Shop, download: Download) -> None:
+def test_image_without_validators_never_becomes_stale(shop: Shop, download: Download) -> None:
     shop.answers["/a.jpg"] = reply(body=jpeg(), kind="image/jpeg")
     download("a.jpg", recheck=0)
     download("a.jpg", recheck=0)
@@ -128,7 +128,7 @@ def test_an_image_without_validators_is_downloaded_once(shop: Shop, download: Do
 
 
 @pytest.mark.parametrize("trouble", [reply(404), reply(500), reply(body=b"<html>", kind="image/jpeg")])
-def test_what_we_have_stands_when_nothing_better_comes(
+def test_stored_image_is_kept_if_the_new_version_is_unavailable_or_invalid(
     shop: Shop, download: Download, trouble: Callable[..., None]
 ) -> None:
     shop.answers["/a.jpg"] = by_validator("v1", jpeg())
@@ -137,7 +137,7 @@ def test_what_we_have_stands_when_nothing_better_comes(
     pd.testing.assert_frame_equal(download("a.jpg", recheck=0), first)
 
 
-def test_an_image_that_the_lake_lost_is_fetched_again(
+def test_image_missing_from_the_lake_is_downloaded_again(
     table: pd.DataFrame, shop: Shop, download: Download, lake: Lake
 ) -> None:
     shop.log.clear()
@@ -148,7 +148,7 @@ def test_an_image_that_the_lake_lost_is_fetched_again(
     assert stored.exists()
 
 
-def test_the_table_of_an_earlier_crawl_is_known_too(
+def test_images_of_an_earlier_table_are_adopted_into_the_cache(
     table: pd.DataFrame, shop: Shop, download: Download, database: Database
 ) -> None:
     database.rows("DELETE FROM frontier")
@@ -158,14 +158,14 @@ def test_the_table_of_an_earlier_crawl_is_known_too(
     assert again["sha256"].tolist()[0] == table.loc["good.jpg", "sha256"]
 
 
-def test_a_cut_image_is_fetched_again(shop: Shop, download: Download) -> None:
+def test_truncated_response_is_retried(shop: Shop, download: Download) -> None:
     whole = reply(body=jpeg(), kind="image/jpeg")
     cut = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
     shop.answers["/a.jpg"] = in_turn(cut, whole)
     assert download("a.jpg")["problem"].isna().all()
 
 
-def test_one_refused_image_is_missing_and_many_are_a_refusal(shop: Shop, download: Download) -> None:
+def test_consecutive_refused_images_stop_the_crawl(shop: Shop, download: Download) -> None:
     good = reply(body=jpeg(), kind="image/jpeg")
     shop.answers |= {f"/{i}.jpg": reply(403) if i % 3 else good for i in range(9)}
     assert download(*(f"{i}.jpg" for i in range(9)), threads=1)["problem"].notna().sum() == 6
@@ -175,20 +175,20 @@ def test_one_refused_image_is_missing_and_many_are_a_refusal(shop: Shop, downloa
     assert len([request for request in shop.log if "/no" in request.path]) == MAX_REFUSED_IMAGES
 
 
-def test_no_images_is_an_empty_table(download: Download) -> None:
+def test_no_urls_give_an_empty_table(download: Download) -> None:
     assert download().empty
 
 
-def test_no_address_is_no_image() -> None:
+def test_empty_urls_are_skipped() -> None:
     assert list(collect_images(["", "a", ""], lambda url: ImageRecord("shop", url), "shop")["image_url"]) == ["a"]
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3, 50, 400])
-def test_a_jpeg_that_lacks_its_end_does_not_decode(missing: int) -> None:
+def test_truncated_jpeg_is_invalid(missing: int) -> None:
     with pytest.raises(ValueError, match="decode"):
         image_size(jpeg(300, 200)[:-missing])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 300), (300, 5), (1401, 999)])
-def test_a_whole_jpeg_of_any_size_decodes(size: tuple[int, int]) -> None:
+def test_complete_jpeg_of_any_size_is_valid(size: tuple[int, int]) -> None:
     assert image_size(jpeg(*size)) == size

@@ -1,4 +1,4 @@
-"""What the crawler promises, proven by the log of a shop in another process."""
+"""Guarantees of the crawler, verified with the request log of a server in another process."""
 
 import multiprocessing
 import random
@@ -15,11 +15,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from sneaker_assets.crawl.database import open_database
 from sneaker_assets.crawl.errors import CrawlPaused, CrawlRunning, CrawlStopped, FetchError, SiteBlocked
 from sneaker_assets.crawl.fetcher import Fetcher
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
-from sneaker_assets_tests.crawl.crawling import crawl_shop, shop_source
+from sneaker_assets_tests.crawl.crawling import crawl_shop, kill_after, shop_source
 from sneaker_assets_tests.crawl.misbehaving_shop import MISBEHAVIOURS, RunningShop, running_shop
 from sneaker_assets_tests.crawl.shop import shop_site
 
@@ -37,14 +38,14 @@ def fetcher_of(shop: RunningShop, **settings: Any) -> Fetcher:
     return Fetcher(shop_site(shop.base), FetchSettings(**{**quick, **settings}, allow_loopback=True))
 
 
-WELL, AT_LAST = b"unchanged", b"at last"
+UNCHANGED, AT_LAST = b"unchanged", b"at last"
 OUTCOMES: dict[str, bytes | tuple[type[Exception], str]] = {
     **dict.fromkeys(
         (f"/{status}/{asked}" for status in (429, 503) for asked in ("seconds", "fraction", "garbage", "date")),
         AT_LAST,
     ),
     **dict.fromkeys(("/cut/with-length", "/cut/chunked", "/reset"), AT_LAST),
-    "/same": WELL,
+    "/same": UNCHANGED,
     "/429/hour": (CrawlPaused, "come back after"),
     "/503/hour": (CrawlPaused, "come back after"),
     "/drip/body": (FetchError, "took longer than 1 s"),
@@ -65,7 +66,7 @@ def test_every_misbehaviour_has_an_outcome() -> None:
 
 
 @pytest.mark.parametrize("path", OUTCOMES)
-def test_what_comes_of_it(bad_shop: RunningShop, path: str) -> None:
+def test_misbehaviour_has_its_expected_outcome(bad_shop: RunningShop, path: str) -> None:
     client, expected = fetcher_of(bad_shop, attempts=1 if "drip" in path or path == "/hang" else 3), OUTCOMES[path]
     if isinstance(expected, bytes):
         assert client.page(bad_shop.base + path).body == expected
@@ -75,7 +76,7 @@ def test_what_comes_of_it(bad_shop: RunningShop, path: str) -> None:
     assert not bad_shop.log("/private")
 
 
-def test_bad_pictures_are_problems_and_a_fresh_one_is_left_alone(bad_shop: RunningShop, lake: Lake) -> None:
+def test_invalid_images_are_problems_and_a_fresh_one_is_not_requested(bad_shop: RunningShop, lake: Lake) -> None:
     source = shop_source(bad_shop.base, lake, recheck=0.0)
     urls = [bad_shop.base + path for path in sorted(PICTURES)]
     for _ in range(2):
@@ -85,7 +86,7 @@ def test_bad_pictures_are_problems_and_a_fresh_one_is_left_alone(bad_shop: Runni
 
 
 @pytest.mark.parametrize(("robots", "pages"), [("missing", 5), ("failing", 0), ("denied", 0)])
-def test_robots_txt_is_judged_by_its_status_first(tmp_path: Path, lake: Lake, robots: str, pages: int) -> None:
+def test_status_of_robots_txt_is_evaluated_before_its_body(tmp_path: Path, lake: Lake, robots: str, pages: int) -> None:
     with running_shop(tmp_path / "log.jsonl", robots=robots) as shop:
         source = shop_source(shop.base, lake)
         if pages:
@@ -96,8 +97,8 @@ def test_robots_txt_is_judged_by_its_status_first(tmp_path: Path, lake: Lake, ro
         assert len(shop.log("/shoes")) == pages
 
 
-def test_no_request_in_a_hold_window(tmp_path: Path, lake: Lake) -> None:
-    """Eight threads and no delay; the shop asks for a second's rest at its 40th picture."""
+def test_no_request_is_sent_during_a_hold(tmp_path: Path, lake: Lake) -> None:
+    """Eight threads without delay; the server asks for a pause of one second at its 40th image."""
     with running_shop(tmp_path / "log.jsonl", pages=20, per_page=10, busy_at=40, busy_for=1) as shop:
         source = shop_source(shop.base, lake, threads=8)
         images = source.images("shop", source.observe("shop")["image_url"])
@@ -110,7 +111,7 @@ def test_no_request_in_a_hold_window(tmp_path: Path, lake: Lake) -> None:
     assert [entry for entry in log if entry["at"] >= asked_to_wait + 1]
 
 
-def test_the_gap_between_requests_is_what_the_shop_asks_for(tmp_path: Path) -> None:
+def test_requests_are_separated_by_the_requested_delay(tmp_path: Path) -> None:
     with running_shop(tmp_path / "log.jsonl", robots="slow") as shop:
         client = fetcher_of(shop)
         with ThreadPoolExecutor(8) as pool:
@@ -120,7 +121,7 @@ def test_the_gap_between_requests_is_what_the_shop_asks_for(tmp_path: Path) -> N
     assert min(later - earlier for earlier, later in pairwise(sorted(moments))) >= 0.05
 
 
-def test_a_second_crawl_asks_only_whether_things_changed(tmp_path: Path, lake: Lake) -> None:
+def test_second_crawl_only_revalidates(tmp_path: Path, lake: Lake) -> None:
     with running_shop(tmp_path / "log.jsonl") as shop:
         source = shop_source(shop.base, lake, recheck=0.0)
         first, images = source.observe("shop"), source.images("shop", source.observe("shop")["image_url"])
@@ -134,7 +135,7 @@ def test_a_second_crawl_asks_only_whether_things_changed(tmp_path: Path, lake: L
     assert source.report("shop").unchanged == 5
 
 
-def test_a_pause_outlives_the_process(bad_shop: RunningShop, lake: Lake) -> None:
+def test_hold_outlives_the_process(bad_shop: RunningShop, lake: Lake) -> None:
     with pytest.raises(CrawlPaused):
         shop_source(bad_shop.base, lake).images("shop", [f"{bad_shop.base}/429/hour"])
     asked = len(bad_shop.log())
@@ -143,19 +144,18 @@ def test_a_pause_outlives_the_process(bad_shop: RunningShop, lake: Lake) -> None
     assert len(bad_shop.log()) == asked
 
 
-def test_one_crawl_of_a_site_at_a_time(tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sneaker_assets.crawl.database.PATIENCE", 0.1)
-    with running_shop(tmp_path / "log.jsonl") as shop, ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(shop_source(shop.base, lake, delay=0.2).observe, "shop")
-        time.sleep(0.3)
-        with pytest.raises(CrawlRunning, match="wait for its end"):
+def test_second_crawl_of_a_locked_site_is_refused(tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sneaker_assets.crawl.database.LOCK_TIMEOUT", 0.1)
+    with running_shop(tmp_path / "log.jsonl") as shop:
+        with open_database(lake, "shop"), pytest.raises(CrawlRunning, match="wait for its end"):
             shop_source(shop.base, lake).observe("shop")
-        assert len(slow.result()) == 20
+        assert not shop.log()
+        assert len(shop_source(shop.base, lake).observe("shop")) == 20
     assert issubclass(CrawlRunning, CrawlStopped)
 
 
-def test_a_remote_lake_gets_the_state_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each crawl ends with the state in the lake and nothing left on this machine, however it ends."""
+def test_crawl_state_is_uploaded_to_a_remote_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However a crawl ends, its state is in the lake and not on this machine."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     lake = Lake.at(f"memory://{tmp_path.name}")
     with running_shop(tmp_path / "log.jsonl") as shop:
@@ -173,7 +173,7 @@ def test_a_remote_lake_gets_the_state_whole(tmp_path: Path, monkeypatch: pytest.
 
 
 def stored(lake: Lake) -> set[str]:
-    """The image addresses that the crawl's state has as stored."""
+    """URLs of the images that the crawl state lists as stored."""
     file = Path(str(lake.folder("crawls", "shop"))) / "crawl.sqlite"
     if not file.exists():
         return set()
@@ -184,31 +184,29 @@ def stored(lake: Lake) -> set[str]:
             return set()
 
 
-def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
-    """A crawl killed at random moments ends as one that nobody disturbed.
+def test_killed_crawls_lose_nothing(tmp_path: Path) -> None:
+    """A crawl killed at random times has the same result as an undisturbed one.
 
-    What was under way at a kill is asked for again; what was kept is not.
+    Only requests in flight at a kill are repeated.
     """
     moments = random.Random(2020)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["sneaker_assets_tests.crawl.crawling"])
     disturbed, undisturbed = Lake.at(tmp_path / "disturbed"), Lake.at(tmp_path / "undisturbed")
     with running_shop(tmp_path / "log.jsonl", pages=30, per_page=6) as shop:
+        # Together the killed crawls send fewer requests than a whole crawl, so that each of them is killed midway.
         kept_at: list[tuple[float, set[str]]] = []
         for _ in range(KILLS):
             process = processes.Process(target=crawl_shop, args=(shop.base, str(disturbed.root), 0.012))
-            process.start()
-            process.join(moments.uniform(0.03, 0.15))
-            assert process.is_alive()
-            process.kill()
-            process.join()
+            kill_after(process, moments.randint(2, 9), lambda: len(shop.log()))
             kept_at.append((time.monotonic(), stored(disturbed)))
         listings, images = crawl_shop(shop.base, str(disturbed.root), 0.012)
-        log = shop.log("/images")
+        log, crawls = shop.log("/images"), len(shop.log("/robots.txt"))
         expected_listings, expected_images = crawl_shop(shop.base, str(undisturbed.root), 0.0)
     assert not [
         entry["path"] for at, kept in kept_at for entry in log if entry["at"] > at and shop.base + entry["path"] in kept
     ]
+    assert crawls == KILLS + 1
     again = [path for path, count in Counter(entry["path"] for entry in log).items() if count > 1]
     assert len(again) <= KILLS * FetchSettings().threads
     assert listings["product_id"].is_unique
@@ -216,8 +214,8 @@ def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(images, expected_images)
 
 
-def test_a_rest_outlives_a_kill(tmp_path: Path, lake: Lake) -> None:
-    """A crawl killed while the shop rests, and begun again at once, lets it rest."""
+def test_hold_outlives_a_kill(tmp_path: Path, lake: Lake) -> None:
+    """A crawl that is killed during a hold and restarted immediately respects the hold."""
     processes = multiprocessing.get_context("forkserver")
     with running_shop(tmp_path / "log.jsonl", busy_at=3, busy_for=2) as shop:
         process = processes.Process(target=crawl_shop, args=(shop.base, str(lake.root), 0.0))

@@ -1,4 +1,4 @@
-"""robots.txt: the status before the text, and each host's once."""
+"""Rules of robots.txt, and the cache of each host's rules."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sneaker_assets.crawl.robots import DAY, UNREADABLE_FOR, Robots, judge
+from sneaker_assets.crawl.robots import MAX_AGE, RETRY_AFTER, Robots, parse_robots
 
 RULES = """
 User-agent: sneaker-assets
@@ -22,51 +22,51 @@ Disallow: /
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_a_missing_file_allows_everything(status: int) -> None:
-    assert judge(status, "User-agent: *\nDisallow: /", "sneaker-assets").allows("https://shop.example/a")
+def test_missing_file_allows_everything(status: int) -> None:
+    assert parse_robots(status, "User-agent: *\nDisallow: /", "sneaker-assets").allows("https://shop.example/a")
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_failing_server_forbids_everything(status: int) -> None:
-    assert not judge(status, "<h1>Access Denied</h1>", "sneaker-assets").allows("https://shop.example/a")
+def test_failing_server_disallows_everything(status: int) -> None:
+    assert not parse_robots(status, "<h1>Access Denied</h1>", "sneaker-assets").allows("https://shop.example/a")
 
 
 @pytest.mark.parametrize(
     ("path", "allowed"), [("/shoes", True), ("/checkout/1", False), ("/checkout/help", True), ("/a/b.json", False)]
 )
-def test_the_rules_of_our_own_agent_count(path: str, allowed: bool) -> None:
-    assert judge(200, RULES, "sneaker-assets").allows(f"https://shop.example{path}") is allowed
+def test_rules_of_the_own_user_agent_apply(path: str, allowed: bool) -> None:
+    assert parse_robots(200, RULES, "sneaker-assets").allows(f"https://shop.example{path}") is allowed
 
 
-def test_the_delay_is_the_greater_of_the_two_that_can_be_asked_for() -> None:
-    assert judge(200, RULES, "sneaker-assets").delay == 4.0
-    assert judge(200, "User-agent: *\nCrawl-delay: 0.5", "sneaker-assets").delay == 0.5
-    assert judge(404, "", "sneaker-assets").delay == 0.0
+def test_delay_is_the_longer_one_of_crawl_delay_and_request_rate() -> None:
+    assert parse_robots(200, RULES, "sneaker-assets").delay == 4.0
+    assert parse_robots(200, "User-agent: *\nCrawl-delay: 0.5", "sneaker-assets").delay == 0.5
+    assert parse_robots(404, "", "sneaker-assets").delay == 0.0
 
 
-def test_each_host_is_read_once() -> None:
-    read: list[str] = []
-    told: list[tuple[str, float]] = []
+def test_robots_txt_of_each_host_is_fetched_once() -> None:
+    fetched: list[str] = []
+    delays: list[tuple[str, float]] = []
 
     def answer(url: str) -> tuple[int, str]:
-        read.append(url)
+        fetched.append(url)
         return 200, RULES
 
-    robots = Robots("sneaker-assets", answer, lambda host, delay: told.append((host, delay)))
+    robots = Robots("sneaker-assets", answer, lambda host, delay: delays.append((host, delay)))
     assert robots.allows("https://a.example/1")
     assert robots.allows("https://a.example/2")
     assert not robots.allows("https://b.example/checkout/2")
-    assert read == ["https://a.example/robots.txt", "https://b.example/robots.txt"]
-    assert told == [("a.example", 4.0), ("b.example", 4.0)]
+    assert fetched == ["https://a.example/robots.txt", "https://b.example/robots.txt"]
+    assert delays == [("a.example", 4.0), ("b.example", 4.0)]
 
 
-def test_a_host_is_read_again_the_next_day(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_robots_txt_is_fetched_again_after_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     files = iter([(200, RULES), (500, ""), (200, "User-agent: *\nDisallow:")])
     robots = Robots("sneaker-assets", lambda _: next(files), lambda *_: None)
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     allowed = []
-    for passed in (0.0, DAY - 1, 2.0, UNREADABLE_FOR - 1, 2.0):
+    for passed in (0.0, MAX_AGE - 1, 2.0, RETRY_AFTER - 1, 2.0):
         now += passed
         allowed.append(robots.allows("https://a.example/checkout"))
     assert allowed == [False, False, False, False, True]
@@ -86,8 +86,8 @@ ANY_ROBOTS = st.text(max_size=200) | st.lists(
 
 
 @given(status=st.integers(100, 599), text=ANY_ROBOTS, path=PATHS)
-def test_any_file_gives_a_decision_and_a_delay(status: int, text: str, path: str) -> None:
-    rules = judge(status, text, "sneaker-assets")
+def test_any_file_gives_a_decision_and_a_finite_delay(status: int, text: str, path: str) -> None:
+    rules = parse_robots(status, text, "sneaker-assets")
     allowed = rules.allows(f"https://shop.example{path}")
     assert math.isfinite(rules.delay)
     assert rules.delay >= 0
@@ -96,12 +96,12 @@ def test_any_file_gives_a_decision_and_a_delay(status: int, text: str, path: str
 
 
 @given(forbidden=PATHS, path=PATHS)
-def test_what_begins_with_a_disallowed_path_is_disallowed(forbidden: str, path: str) -> None:
-    rules = judge(200, f"User-agent: *\nDisallow: {forbidden}", "sneaker-assets")
+def test_disallow_applies_to_the_prefix_of_a_path(forbidden: str, path: str) -> None:
+    rules = parse_robots(200, f"User-agent: *\nDisallow: {forbidden}", "sneaker-assets")
     assert rules.allows(f"https://shop.example{path}") == (not path.startswith(forbidden))
 
 
 @given(forbidden=PATHS, more=PATHS)
-def test_the_longest_rule_decides(forbidden: str, more: str) -> None:
-    rules = judge(200, f"User-agent: *\nDisallow: {forbidden}\nAllow: {forbidden}{more}", "sneaker-assets")
+def test_longest_matching_rule_applies(forbidden: str, more: str) -> None:
+    rules = parse_robots(200, f"User-agent: *\nDisallow: {forbidden}\nAllow: {forbidden}{more}", "sneaker-assets")
     assert rules.allows(f"https://shop.example{forbidden}{more}")

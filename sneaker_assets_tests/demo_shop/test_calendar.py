@@ -1,4 +1,4 @@
-"""The shop's calendar says what the shop itself shows on the day."""
+"""The calendar agrees with what the shop shows on a given day."""
 
 import dataclasses
 from datetime import timedelta
@@ -9,7 +9,7 @@ from sneaker_assets.demo_shop.catalogue import SHOP_DATE
 from sneaker_assets.demo_shop.server import DemoShop
 
 
-def test_a_price_is_known_from_the_day_on_which_the_shop_shows_it() -> None:
+def test_price_is_known_from_the_day_on_which_the_shop_shows_it() -> None:
     products = priced_products(40, 2020, 20)
     table = dates(products)
     for product, known_at, asked_at in zip(products, table["known_at"], table["asked_at"], strict=True):
@@ -24,7 +24,7 @@ def test_a_price_is_known_from_the_day_on_which_the_shop_shows_it() -> None:
     assert table["asked_at"].notna().sum() >= 15
 
 
-def test_a_picture_is_the_one_that_the_shop_serves() -> None:
+def test_picture_is_identical_to_the_image_that_the_shop_serves() -> None:
     products = [product for product in priced_products(3, 2020, 2) if product.site == "stockx"]
     with DemoShop(3, today=SHOP_DATE) as shop:
         for product in products:

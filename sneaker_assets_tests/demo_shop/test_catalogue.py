@@ -10,7 +10,7 @@ import pytest
 
 from sneaker_assets.demo_shop.catalogue import SHOP_DATE, Product, generate_catalogue, generate_releases
 from sneaker_assets.demo_shop.design import MARKS, MATERIALS, SILHOUETTES, ShoeDesign
-from sneaker_assets.demo_shop.prices import GRAILS, QUANTILES, appearance, price_at
+from sneaker_assets.demo_shop.prices import GRAIL_SHARE, QUANTILES, appearance, price_at
 
 PUBLISHED_FENCE = 1369.5
 
@@ -41,7 +41,7 @@ def test_about_four_percent_are_outliers(products: tuple[Product, ...]) -> None:
     assert float(np.mean(prices_of(products) > PUBLISHED_FENCE)) == pytest.approx(0.037, abs=0.01)
 
 
-def test_the_full_catalogue_has_extreme_prices_within_the_published_range() -> None:
+def test_full_catalogue_has_extreme_prices_within_the_published_range() -> None:
     prices = prices_of(generate_catalogue(12_897))
     assert 10_000 < prices.max() <= 38_538
     assert prices.min() >= 22
@@ -57,7 +57,7 @@ def test_farfetch_lists_93_percent(products: tuple[Product, ...]) -> None:
     assert {p.site for p in products[:2]} == {"stockx", "farfetch"}
 
 
-def test_another_process_makes_the_same_shop() -> None:
+def test_catalogue_is_reproducible_in_another_process() -> None:
     def fingerprint(hash_seed: str) -> str:
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
         run = subprocess.run(
@@ -68,12 +68,12 @@ def test_another_process_makes_the_same_shop() -> None:
     assert fingerprint("1") == fingerprint("2")
 
 
-def test_a_larger_shop_begins_with_the_smaller_one(products: tuple[Product, ...]) -> None:
+def test_products_of_a_smaller_shop_begin_those_of_a_larger_one(products: tuple[Product, ...]) -> None:
     assert generate_catalogue(500) == products[:500]
     assert generate_releases(n_releases=10) == generate_releases(n_releases=40)[:10]
 
 
-def test_another_seed_is_another_shop(products: tuple[Product, ...]) -> None:
+def test_another_seed_gives_another_catalogue(products: tuple[Product, ...]) -> None:
     others = generate_catalogue(200, seed=2021)
     assert sum(a.design == b.design for a, b in zip(others, products, strict=False)) == 0
 
@@ -98,21 +98,21 @@ def r_squared(x: np.ndarray, y: np.ndarray) -> float:
     return 1 - float(np.var(y - x @ coefficients) / np.var(y))
 
 
-def test_what_can_be_seen_explains_about_half_of_the_price(products: tuple[Product, ...]) -> None:
+def test_design_explains_about_half_of_the_price_variance(products: tuple[Product, ...]) -> None:
     priced = [p for p in products if p.price is not None]
     x, y = np.array([attributes(p.design) for p in priced]), np.log(prices_of(products))
     assert 0.50 < r_squared(x, y) < 0.60
     assert r_squared(np.random.default_rng(0).permutation(x), y) < 0.02
 
 
-def test_the_dearest_are_dear_by_luck(products: tuple[Product, ...]) -> None:
+def test_highest_prices_do_not_depend_on_the_design(products: tuple[Product, ...]) -> None:
     legends = [appearance(p.design) for p in products if p.price is not None and p.price > PUBLISHED_FENCE]
-    dear = [appearance(p.design) for p in products if p.price is not None and 900 < p.price < price_at(1 - GRAILS)]
+    dear = [appearance(p.design) for p in products if p.price is not None and 900 < p.price < price_at(1 - GRAIL_SHARE)]
     assert abs(statistics.mean(legends)) < 0.25
     assert statistics.mean(dear) > 0.8
 
 
-def test_appearance_is_standardised(products: tuple[Product, ...]) -> None:
+def test_appearance_score_is_standardised(products: tuple[Product, ...]) -> None:
     scores = [appearance(p.design) for p in products]
     assert statistics.mean(scores) == pytest.approx(0, abs=0.08)
     assert statistics.stdev(scores) == pytest.approx(1, abs=0.05)
@@ -125,7 +125,7 @@ def test_names_are_unique_within_a_site(products: tuple[Product, ...], field: st
         assert len(set(names)) == len(names)
 
 
-def test_twins_share_a_design_and_mostly_a_price(products: tuple[Product, ...]) -> None:
+def test_products_with_a_shared_image_have_one_design_and_similar_prices(products: tuple[Product, ...]) -> None:
     by_id = {p.product_id: p for p in products}
     pairs = [(p, by_id[p.image_of]) for p in products if p.image_of is not None]
     assert len(pairs) / len(products) == pytest.approx(0.08, abs=0.015)
@@ -134,14 +134,14 @@ def test_twins_share_a_design_and_mostly_a_price(products: tuple[Product, ...]) 
     assert 0.7 < statistics.mean(near) < 0.95
 
 
-def test_some_shoes_are_on_both_sites(products: tuple[Product, ...]) -> None:
+def test_some_shoes_are_listed_on_both_sites(products: tuple[Product, ...]) -> None:
     farfetch = {p.style_code: p for p in products if p.site == "farfetch"}
     shared = [(p, farfetch[p.style_code]) for p in products if p.site == "stockx" and p.style_code in farfetch]
     assert 0.1 < len(shared) / sum(p.site == "stockx" for p in products) < 0.3
     assert all((a.design, a.brand, a.release_date) == (b.design, b.brand, b.release_date) for a, b in shared)
 
 
-def test_stockx_states_prices_that_agree(products: tuple[Product, ...]) -> None:
+def test_stockx_prices_are_consistent(products: tuple[Product, ...]) -> None:
     stockx = [p for p in products if p.site == "stockx"]
     unsold = [p for p in stockx if p.price is None]
     assert 0.01 < len(unsold) / len(stockx) < 0.1
@@ -153,20 +153,20 @@ def test_stockx_states_prices_that_agree(products: tuple[Product, ...]) -> None:
             assert p.average_price == pytest.approx(p.price, rel=0.3)
 
 
-def test_farfetch_states_its_list_price_alone(products: tuple[Product, ...]) -> None:
+def test_farfetch_has_only_a_list_price(products: tuple[Product, ...]) -> None:
     farfetch = [p for p in products if p.site == "farfetch"]
     assert all(p.price == p.retail_price for p in farfetch)
     assert not any(p.lowest_ask or p.average_price or p.highest_bid for p in farfetch)
 
 
-def test_the_catalogue_is_released_and_the_releases_are_not(products: tuple[Product, ...]) -> None:
+def test_catalogue_is_released_and_releases_are_not(products: tuple[Product, ...]) -> None:
     assert all(p.release_date < SHOP_DATE and p.on(SHOP_DATE) == p for p in products)
     releases = generate_releases()
     assert {p.site for p in releases} == {"stockx", "farfetch"}
     assert all(p.announced is not None and max(p.announced, SHOP_DATE) < p.release_date for p in releases)
 
 
-def test_a_release_is_announced_then_released() -> None:
+def test_release_is_announced_before_it_is_released() -> None:
     release = next(p for p in generate_releases() if p.site == "stockx" and p.price is not None)
     assert release.announced is not None
     assert release.on(release.announced - timedelta(days=1)) is None

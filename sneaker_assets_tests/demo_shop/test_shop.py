@@ -113,7 +113,7 @@ def test_stockx_listings_hold_search_nodes(shop: DemoShop, session: requests.Ses
         assert node["media"]["imageUrl"].startswith(shop.addresses["stockx"])
 
 
-def test_stockx_products_hold_prices_of_2024(shop: DemoShop, session: requests.Session) -> None:
+def test_stockx_product_pages_have_the_format_of_2024(shop: DemoShop, session: requests.Session) -> None:
     shoe = next(p for p in products_of("stockx") if p.price)
     product = next_data(soup_of(session, f"{shop.addresses['stockx']}/{shoe.slug}"))["product"]
     assert product["pricing"]["market"]["salesInformation"]["lastSale"] == shoe.price
@@ -121,7 +121,7 @@ def test_stockx_products_hold_prices_of_2024(shop: DemoShop, session: requests.S
     assert "market" not in product
 
 
-def test_farfetch_says_the_same_in_json_ld_and_state(shop: DemoShop, session: requests.Session) -> None:
+def test_farfetch_json_ld_and_state_are_consistent(shop: DemoShop, session: requests.Session) -> None:
     layout, base = LAYOUTS["farfetch"], shop.addresses["farfetch"]
     page = soup_of(session, f"{base}{layout.listing_path}?page=2")
     items = window_state(page, "slice-listing")["listingItems"]["items"]
@@ -138,7 +138,7 @@ def test_farfetch_says_the_same_in_json_ld_and_state(shop: DemoShop, session: re
 
 
 @pytest.mark.parametrize("site", SITES)
-def test_images_decode_in_the_sites_size(shop: DemoShop, session: requests.Session, site: ShopSite) -> None:
+def test_images_have_the_size_of_their_site(shop: DemoShop, session: requests.Session, site: ShopSite) -> None:
     response = session.get(f"{shop.addresses[site]}/images/{products_of(site)[3].image_name}")
     assert response.headers["Content-Type"] == "image/jpeg"
     image = Image.open(io.BytesIO(response.content))
@@ -146,19 +146,19 @@ def test_images_decode_in_the_sites_size(shop: DemoShop, session: requests.Sessi
     assert image.size == LAYOUTS[site].image_size
 
 
-def test_a_twin_shows_the_same_bytes_at_another_address(shop: DemoShop, session: requests.Session) -> None:
+def test_shared_image_is_identical_at_another_url(shop: DemoShop, session: requests.Session) -> None:
     products = products_of("farfetch")
-    twin = next(p for p in products if p.image_of)
-    original = next(p for p in products if p.product_id == twin.image_of)
-    stranger = next(p for p in products if p.design != twin.design)
-    urls = [f"{shop.addresses['farfetch']}/images/{p.image_name}" for p in (twin, original, stranger)]
+    duplicate = next(p for p in products if p.image_of)
+    original = next(p for p in products if p.product_id == duplicate.image_of)
+    other = next(p for p in products if p.design != duplicate.design)
+    urls = [f"{shop.addresses['farfetch']}/images/{p.image_name}" for p in (duplicate, original, other)]
     bodies = [session.get(url).content for url in urls]
     assert urls[0] != urls[1]
     assert bodies[0] == bodies[1] != bodies[2]
 
 
 @pytest.mark.parametrize("site", SITES)
-def test_robots_allow_products_and_forbid_the_checkout(
+def test_robots_txt_allows_products_and_disallows_the_checkout(
     shop: DemoShop, session: requests.Session, site: ShopSite
 ) -> None:
     response = session.get(f"{shop.addresses[site]}/robots.txt")
@@ -167,7 +167,7 @@ def test_robots_allow_products_and_forbid_the_checkout(
     assert "Crawl-delay" not in response.text
 
 
-def test_an_unchanged_page_is_not_sent_again(shop: DemoShop, session: requests.Session) -> None:
+def test_unchanged_page_is_not_sent_again(shop: DemoShop, session: requests.Session) -> None:
     url = shop.addresses["stockx"] + "/sneakers"
     first = session.get(url)
     again = session.get(url, headers={"If-None-Match": first.headers["ETag"]})
@@ -176,7 +176,7 @@ def test_an_unchanged_page_is_not_sent_again(shop: DemoShop, session: requests.S
     assert session.get(url + "?page=2").headers["ETag"] != first.headers["ETag"]
 
 
-def test_head_answers_without_a_body(shop: DemoShop, session: requests.Session) -> None:
+def test_head_response_has_no_body(shop: DemoShop, session: requests.Session) -> None:
     url = shop.addresses["farfetch"] + LAYOUTS["farfetch"].listing_path
     head, get = session.head(url), session.get(url)
     assert head.content == b""
@@ -186,13 +186,13 @@ def test_head_answers_without_a_body(shop: DemoShop, session: requests.Session) 
 @pytest.mark.parametrize(
     "path", ["/nothing", "/sneakers?page=99", "/sneakers?page=0", "/sneakers?page=x", "/images/a.jpg"]
 )
-def test_what_is_not_there_is_a_404(shop: DemoShop, session: requests.Session, path: str) -> None:
+def test_unknown_path_is_a_404(shop: DemoShop, session: requests.Session, path: str) -> None:
     response = session.get(shop.addresses["stockx"] + path)
     assert response.status_code == 404
     assert "There is nothing at this address" in response.text
 
 
-def test_a_closed_shop_leaves_no_port_and_no_thread() -> None:
+def test_closed_shop_releases_its_ports_and_threads() -> None:
     before = set(threading.enumerate())
     shop = DemoShop(20)
     shop.start()
@@ -209,14 +209,14 @@ def test_a_closed_shop_leaves_no_port_and_no_thread() -> None:
             socket.create_connection(("127.0.0.1", port), timeout=1)
 
 
-def test_a_shop_can_open_again() -> None:
+def test_shop_can_be_reopened() -> None:
     shop = DemoShop(20)
     for _ in range(2):
         with shop:
             assert requests.get(shop.addresses["stockx"] + "/sneakers", timeout=5).ok
 
 
-def test_a_client_that_hangs_up_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_closed_connection_is_not_reported_as_an_error(capfd: pytest.CaptureFixture[str]) -> None:
     with DemoShop(20) as shop:
         port = int(shop.addresses["farfetch"].rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port)) as client:
@@ -235,7 +235,7 @@ def coming(session: requests.Session, shop: DemoShop) -> dict[str, set[str]]:
     }
 
 
-def test_releases_appear_and_become_products_as_the_days_pass(shop: DemoShop, session: requests.Session) -> None:
+def test_releases_are_announced_and_become_products_over_time(shop: DemoShop, session: requests.Session) -> None:
     release = next(p for p in generate_releases() if p.site == "stockx" and p.announced and p.announced > SHOP_DATE)
     assert release.announced is not None
     now = coming(session, shop)
@@ -250,7 +250,7 @@ def test_releases_appear_and_become_products_as_the_days_pass(shop: DemoShop, se
         assert release.slug in {edge["node"]["urlKey"] for edge in edges}
 
 
-def test_a_release_has_a_retail_price_and_a_future_date(shop: DemoShop, session: requests.Session) -> None:
+def test_release_has_a_retail_price_and_a_future_date(shop: DemoShop, session: requests.Session) -> None:
     page = soup_of(session, shop.addresses["stockx"] + LAYOUTS["stockx"].releases_path)
     for edge in next_data(page)["browse"]["results"]["edges"]:
         node = edge["node"]
@@ -267,7 +267,7 @@ def test_a_release_has_a_retail_price_and_a_future_date(shop: DemoShop, session:
         assert item["releaseDate"] == item["offers"]["availabilityStarts"] > SHOP_DATE.isoformat()
 
 
-def test_the_command_serves_until_it_is_interrupted() -> None:
+def test_command_serves_until_it_is_interrupted() -> None:
     today = (SHOP_DATE + timedelta(days=30)).isoformat()
     command = [sys.executable, "-m", "sneaker_assets.demo_shop", "--products", "30", "--today", today]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -280,7 +280,7 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
     assert (process.returncode, errors) == (0, "")
 
 
-def test_the_clock_in_the_lake_is_moved_by_a_command(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_sets_the_clock_in_the_lake(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SNEAKER_SHOP_TODAY", raising=False)
     monkeypatch.setenv("SNEAKER_LAKE", str(lake.root))
     assert shop_day(lake) == SHOP_DATE
@@ -290,7 +290,7 @@ def test_the_clock_in_the_lake_is_moved_by_a_command(lake: Lake, monkeypatch: py
     assert shop_day(lake) == date(2020, 12, 24)
 
 
-def test_a_moved_clock_announces_what_is_announced_by_then(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_later_date_announces_more_releases(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SNEAKER_SHOP_TODAY", raising=False)
     first = generate_releases()[0]
     assert first.announced is not None
@@ -300,7 +300,7 @@ def test_a_moved_clock_announces_what_is_announced_by_then(lake: Lake, monkeypat
             assert source.releases("stockx")["product_id"].unique().tolist() == announced
 
 
-def test_a_clock_that_shows_no_day_says_what_to_do(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_clock_is_an_error_with_the_remedy(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SNEAKER_SHOP_TODAY", raising=False)
     for content in ("{}", "half a", '{"today": "soon"}'):
         (lake.root / FILE_NAME).write_text(content)

@@ -19,7 +19,7 @@ def days(number: float) -> timedelta:
 
 
 def predictions(*rows: dict[str, Any]) -> pd.DataFrame:
-    """What of ``ReleasePredictions`` matters here."""
+    """The relevant columns of ``tables.ReleasePredictions``."""
     defaults = {
         "release": "stockx--p", "site": "stockx", "product_id": "p", "model": "models/x", "predicted_at": NOON,
         "observed_at": NOON, "predicted_price": 200.0, "price_low": 150.0, "price_high": 300.0,
@@ -31,7 +31,7 @@ def prices(*rows: dict[str, Any]) -> pd.DataFrame:
     return price_history(observations(*rows), RATES)
 
 
-def test_a_prediction_stands_beside_the_first_price_after_it() -> None:
+def test_prediction_is_paired_with_the_first_later_price() -> None:
     seen = prices(
         {"amount": 250.0, "observed_at": NOON + days(20)},
         {"amount": 400.0, "observed_at": NOON + days(40)},
@@ -42,7 +42,7 @@ def test_a_prediction_stands_beside_the_first_price_after_it() -> None:
     assert paired[["price", "horizon", "covered"]].values.tolist() == [[250.0, 20.0, True]]
 
 
-def test_of_one_moments_prices_what_was_paid_comes_before_what_is_asked() -> None:
+def test_paid_price_is_preferred_over_asked_price_of_the_same_time() -> None:
     later = NOON + days(3)
     seen = prices(
         {"amount": 500.0, "observed_at": later, "label_kind": "lowest_ask"},
@@ -52,12 +52,12 @@ def test_of_one_moments_prices_what_was_paid_comes_before_what_is_asked() -> Non
     assert paired[["price", "label_kind", "covered"]].values.tolist() == [[320.0, "average_sale", False]]
 
 
-def test_a_shoe_that_had_a_price_before_is_left_out() -> None:
+def test_shoe_with_an_earlier_price_is_excluded() -> None:
     seen = prices({"amount": 210.0, "observed_at": NOON - days(1)}, {"amount": 250.0, "observed_at": NOON + days(9)})
     assert Backtest.validate(pair_predictions(predictions({}), seen)).empty
 
 
-def test_scores_are_by_horizon_site_and_price() -> None:
+def test_scores_are_grouped_by_horizon_site_and_price() -> None:
     seen = prices(
         {"product_id": "a", "amount": 100.0, "observed_at": NOON + days(5)},
         {"product_id": "b", "amount": 400.0, "observed_at": NOON + days(20)},
@@ -75,7 +75,7 @@ def test_scores_are_by_horizon_site_and_price() -> None:
     assert score_backtest(pair_predictions(asked, seen).head(0)).empty
 
 
-def test_drift_is_seen_when_predictions_turn_worse() -> None:
+def test_drift_is_detected_when_predictions_become_worse() -> None:
     def paired(off: list[float]) -> pd.DataFrame:
         rows = [{"product_id": str(i)} for i in range(len(off))]
         seen = [
@@ -90,7 +90,7 @@ def test_drift_is_seen_when_predictions_turn_worse() -> None:
     assert residual_drift(paired([1.0])) == (0.0, 1.0)
 
 
-def test_shoes_of_the_lake_are_dated_by_release_and_first_price() -> None:
+def test_shoes_are_dated_by_release_and_first_price() -> None:
     table = listings([100.0, 200.0, 300.0])
     released = pd.Series([NOON + days(10), NOON, NOON - days(400)]).astype("datetime64[us, UTC]")
     table = table.assign(release_date=released.mask(released == NOON))
@@ -107,7 +107,7 @@ def test_shoes_of_the_lake_are_dated_by_release_and_first_price() -> None:
     assert shoes["asked_at"].isna().tolist() == [False, True]
 
 
-def test_what_is_left_of_a_sale() -> None:
+def test_net_profit_subtracts_fees_shipping_and_retail_price() -> None:
     fees = Fees(commission=0.1, payment=0.03, shipping=5.0)
     assert fees.of(200.0) == pytest.approx(31.0)
     assert net_profit(200.0, 120.0, fees) == pytest.approx(49.0)

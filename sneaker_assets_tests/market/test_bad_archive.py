@@ -1,4 +1,4 @@
-"""Prices as people type them: what becomes of an archive's worst rows on their way to the price history."""
+"""Malformed prices and encodings of an archive."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from sneaker_assets.tables import PriceObservations
 HEADER = "sale_price,image_name\n"
 
 
-def test_text_negative_and_infinite_prices_are_missing_and_a_million_is_a_price(tmp_path: Path, lake: Lake) -> None:
+def test_text_negative_and_infinite_prices_are_missing(tmp_path: Path, lake: Lake) -> None:
     amounts = ["120", "ask in shop", "-5", "inf", "nan", "", "0", "1000000"]
     rows = "".join(f"{amount},stockx_{i}.jpg\n" for i, amount in enumerate(amounts))
     (tmp_path / "listings.csv").write_text(HEADER + rows)
@@ -23,7 +23,7 @@ def test_text_negative_and_infinite_prices_are_missing_and_a_million_is_a_price(
     assert len(history) == len(amounts)
 
 
-def test_a_csv_in_latin_1_is_one_clear_line(tmp_path: Path, lake: Lake) -> None:
+def test_csv_in_latin_1_is_a_one_line_error(tmp_path: Path, lake: Lake) -> None:
     (tmp_path / "listings.csv").write_bytes((HEADER + "120,stockx_Chloé.jpg\n").encode("latin-1"))
-    with pytest.raises(ArchiveError, match=r"listings\.csv is no readable CSV in UTF-8"):
+    with pytest.raises(ArchiveError, match=r"listings\.csv is not a readable CSV file in UTF-8"):
         ArchiveSource(lake, tmp_path).observe("stockx")

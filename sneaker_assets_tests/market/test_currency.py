@@ -1,4 +1,4 @@
-"""Rates and their application: on a real server on loopback, on bad tables, and there and back again."""
+"""Reference rates: fetching, parsing and conversion."""
 
 import io
 import threading
@@ -49,7 +49,7 @@ def zipped(text: str) -> bytes:
     return file.getvalue()
 
 
-def test_the_bundled_rates_are_the_banks() -> None:
+def test_bundled_rates_match_published_ones() -> None:
     FxRates.validate(RATES)
     september = RATES[RATES["date"] == pd.Timestamp("2020-09-30", tz="UTC")].set_index("currency")["usd"]
     assert september["EUR"] == 1.1708
@@ -57,7 +57,7 @@ def test_the_bundled_rates_are_the_banks() -> None:
 
 
 @pytest.mark.parametrize("body", [CSV.encode(), zipped(CSV)], ids=["csv", "zip"])
-def test_the_banks_file_is_fetched_and_read(body: bytes) -> None:
+def test_csv_and_zip_of_the_bank_are_fetched(body: bytes) -> None:
     with server(body) as url:
         rates = FxRates.validate(fetch_rates(url))
     assert rates[["currency", "usd"]].round(4).values.tolist() == [["EUR", 1.1645], ["EUR", 1.1634], ["GBP", 1.2752]]
@@ -66,24 +66,24 @@ def test_the_banks_file_is_fetched_and_read(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "status"), [(b"gone", 503), (b"PK but no zip", 200), (b"<html></html>", 200), (b"\xe9", 200), (b"", 200)]
 )
-def test_what_is_no_table_of_rates_is_named(body: bytes, status: int) -> None:
+def test_response_without_rates_is_an_error(body: bytes, status: int) -> None:
     with server(body, status) as url, pytest.raises(RatesError):
         fetch_rates(url)
 
 
-def test_text_where_a_rate_should_be_is_an_error() -> None:
-    with pytest.raises(RatesError, match="this is no CSV of reference rates"):
+def test_text_instead_of_a_rate_is_an_error() -> None:
+    with pytest.raises(RatesError, match="this is not a CSV of reference rates"):
         read_rates("Date,USD,GBP\n2020-09-25,much,0.9\n")
 
 
-def test_a_weekend_takes_fridays_rate() -> None:
+def test_weekend_uses_the_rate_of_friday() -> None:
     sunday = pd.Series([pd.Timestamp("2020-09-27 15:00", tz="UTC")])
     found = rates_at(pd.Series(["GBP"]), sunday, read_rates(CSV)).iloc[0]
     assert found["fx_rate"] == pytest.approx(1.1634 / 0.91235)
     assert found["fx_date"] == pd.Timestamp("2020-09-25", tz="UTC")
 
 
-def test_what_cannot_be_converted_is_an_error_row_and_says_why() -> None:
+def test_amount_that_cannot_be_converted_has_a_problem() -> None:
     history = price_history(
         observations(
             {"amount": 100.0},
@@ -111,17 +111,17 @@ def test_what_cannot_be_converted_is_an_error_row_and_says_why() -> None:
     assert history["price"].dropna().tolist() == [100.0, 1e6]
 
 
-def test_the_rate_turns_the_price_back_into_the_amount() -> None:
+def test_price_divided_by_the_rate_is_the_amount() -> None:
     history = price_history(observations({"amount": 129.99, "currency": "GBP"}), RATES)
     assert (history["price"] / history["fx_rate"]).tolist() == pytest.approx([129.99])
 
 
-def test_negative_amounts_are_an_error_row() -> None:
+def test_negative_amount_has_a_problem() -> None:
     seen = observations({}).assign(amount=-5.0)
     assert price_history(seen, RATES)["problem"].tolist() == ["the amount is no positive, finite number"]
 
 
-def test_retail_prices_are_part_of_the_history_once() -> None:
+def test_retail_price_is_in_the_history_once() -> None:
     history = price_history(observations({"retail_price": 80.0}, {"retail_price": 80.0, "label_kind": "list"}), RATES)
     assert sorted(history["label_kind"]) == ["last_sale", "list", "retail"]
 

@@ -23,7 +23,7 @@ def label(*rows: dict[str, object], order: tuple[str, ...] = LABEL_ORDER) -> pd.
     return label_all(observations(*rows), images({}), order)
 
 
-def test_the_preferred_kind_wins_over_the_later_one() -> None:
+def test_preferred_kind_wins_over_a_later_price() -> None:
     listings = label(
         {"label_kind": "average_sale", "amount": 300.0},
         {"label_kind": "lowest_ask", "amount": 350.0, "observed_at": NOON + timedelta(days=1)},
@@ -31,32 +31,32 @@ def test_the_preferred_kind_wins_over_the_later_one() -> None:
     assert listings[["price", "label_kind"]].values.tolist() == [[300.0, "average_sale"]]
 
 
-def test_the_order_is_a_setting() -> None:
+def test_order_of_kinds_is_configurable() -> None:
     rows = ({"label_kind": "average_sale", "amount": 300.0}, {"label_kind": "lowest_ask", "amount": 350.0})
     assert label(*rows, order=("lowest_ask", "average_sale"))["price"].tolist() == [350.0]
     assert label(*rows, order=("last_sale",))["price"].isna().all()
-    with pytest.raises(ValueError, match="no price is of the kind wish: there are average_sale"):
+    with pytest.raises(ValueError, match="unknown kind of price wish; known: average_sale"):
         label(*rows, order=("wish",))
 
 
-def test_of_one_kind_the_latest_wins() -> None:
+def test_latest_price_of_a_kind_is_used() -> None:
     listings = label({"amount": 100.0, "observed_at": NOON + timedelta(days=1)}, {"amount": 90.0})
     assert listings["price"].tolist() == [100.0]
 
 
-def test_a_missing_price_is_missing_and_the_listing_stays() -> None:
+def test_product_without_a_price_is_kept() -> None:
     listings = label({"amount": None})
     assert len(listings) == 1
     assert listings["price"].isna().all()
     assert listings["label_kind"].isna().all()
 
 
-def test_retail_is_the_last_resort() -> None:
+def test_retail_price_is_the_last_choice() -> None:
     listings = label({"amount": None, "retail_price": 120.0})
     assert listings[["price", "label_kind", "retail_price"]].values.tolist() == [[120.0, "retail", 120.0]]
 
 
-def test_a_price_in_another_currency_is_converted_and_says_so() -> None:
+def test_price_in_another_currency_is_converted() -> None:
     listings = label({"currency": "EUR", "amount": 50.0, "retail_price": 100.0})
     found = listings.iloc[0]
     assert found["price"] == pytest.approx(50 * 1.194)
@@ -65,20 +65,20 @@ def test_a_price_in_another_currency_is_converted_and_says_so() -> None:
     assert found["fx_date"] == pd.Timestamp("2020-08-31", tz="UTC")
 
 
-def test_prices_of_unknown_currency_and_of_single_sizes_are_no_label() -> None:
+def test_prices_of_unknown_currency_or_single_sizes_are_no_labels() -> None:
     listings = label({"currency": "XTS", "amount": 50.0}, {"size": "44", "amount": 60.0})
     assert listings["price"].isna().all()
 
 
-def test_a_product_without_a_usable_image_is_left_out() -> None:
+def test_product_without_a_valid_image_is_excluded() -> None:
     assert label_all(observations({}), images({"sha256": None, "problem": "half a JPEG"})).empty
 
 
-def test_no_rows_are_no_listings() -> None:
+def test_empty_tables_give_no_listings() -> None:
     assert label_all(observations({}).head(0), images({}).head(0)).empty
 
 
-def test_the_same_product_id_at_two_sites_is_two_products() -> None:
+def test_same_product_id_on_two_sites_is_two_products() -> None:
     seen = observations({}, {"site": "farfetch", "amount": 70.0})
     one = label_all(seen, images({}, {"site": "farfetch", "image_url": "http://stockx.test/q.jpg"}))
     assert one["site"].tolist() == ["stockx"]
@@ -87,23 +87,23 @@ def test_the_same_product_id_at_two_sites_is_two_products() -> None:
     assert both["price"].tolist() == [70.0, 100.0]
 
 
-def test_the_picture_is_joined_to_the_listing() -> None:
+def test_image_properties_are_joined_to_the_listing() -> None:
     listings = label_all(observations({}), images({}), left=4, right=30, red=200.0)
     assert listings[["left", "right", "width", "red"]].values.tolist() == [[4, 30, 40, 200.0]]
 
 
-def test_an_image_is_known_since_the_first_listing_that_showed_it() -> None:
+def test_image_is_first_seen_with_its_first_listing() -> None:
     seen = observations({"observed_at": NOON + timedelta(days=1)}, {"observed_at": NOON}, {"image_url": "broken"})
     shown = images({}, {"image_url": "broken", "sha256": None, "problem": "half a JPEG"})
     assert first_seen(seen, shown).values.tolist() == [[digest("p"), pd.Timestamp(NOON)]]
 
 
-def test_shares_of_kinds_are_given_per_site() -> None:
+def test_label_shares_are_computed_per_site() -> None:
     shares = label_shares(label({"amount": None}))
     assert shares.values.tolist() == [["stockx", "none", 1.0]]
 
 
-def test_history_grows_and_repeats_nothing() -> None:
+def test_history_is_appended_without_duplicates() -> None:
     first = observations({})
     again = append_observations(first, first)
     assert len(again) == 1
@@ -111,7 +111,7 @@ def test_history_grows_and_repeats_nothing() -> None:
     assert len(later) == 2
 
 
-def test_a_product_without_an_images_address_keeps_its_last_one() -> None:
+def test_product_without_an_image_url_keeps_its_last_one() -> None:
     pictures = [
         {"image_url": "http://stockx.test/old.jpg"},
         {"image_url": "http://stockx.test/new.jpg"},

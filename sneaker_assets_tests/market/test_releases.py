@@ -16,26 +16,26 @@ from sneaker_assets_tests.builders import images, observations
 RATES = bundled_rates()
 
 
-def test_a_key_names_site_and_product() -> None:
+def test_release_key_round_trips() -> None:
     assert parse_release_key(release_key("stockx", "air--one")) == ("stockx", "air--one")
     with pytest.raises(ReleaseError, match="<site>--<product id>"):
         parse_release_key("nonsense")
 
 
-def test_the_content_changes_with_price_date_and_image_alone() -> None:
+def test_content_changes_with_price_date_and_image_only() -> None:
     content = announced_content(observations({"retail_price": 100.0}))["stockx--p"]
     assert announced_content(observations({"retail_price": 100.0, "url": "http://else.test"}))["stockx--p"] == content
     for change in ({"retail_price": 110.0}, {"retail_price": 100.0, "image_url": "http://stockx.test/q.jpg"}):
         assert announced_content(observations(change))["stockx--p"] != content
 
 
-def test_a_release_is_described_by_its_announcement_and_image() -> None:
+def test_release_is_described_by_its_announcement_and_image() -> None:
     table = describe_release("stockx--p", announcements(observations({"retail_price": 100.0})), images({}), RATES)
     Releases.validate(table)
     assert table["retail_price"].tolist() == [100.0]
 
 
-def test_a_shops_own_full_price_is_the_retail_price_where_none_is_announced() -> None:
+def test_list_price_is_used_if_no_retail_price_is_announced() -> None:
     for said, price in (({"label_kind": "list"}, 100.0), ({"label_kind": "lowest_ask"}, None)):
         (shown,) = describe_release("stockx--p", announcements(observations(said)), images({}), RATES)["retail_price"]
         assert shown == price or (price is None and pd.isna(shown))
@@ -43,7 +43,7 @@ def test_a_shops_own_full_price_is_the_retail_price_where_none_is_announced() ->
     assert describe_release("stockx--p", announcements(both), images({}), RATES)["retail_price"].tolist() == [90.0]
 
 
-def test_a_release_without_an_image_says_so() -> None:
+def test_release_without_an_image_is_an_error() -> None:
     announced = announcements(observations({"image_url": ""}))
     with pytest.raises(ReleaseError, match="stockx--p is announced without an image"):
         describe_release("stockx--p", announced, images({}), RATES)
@@ -54,7 +54,7 @@ def test_a_release_without_an_image_says_so() -> None:
     [("EUR", 119.4), ("JPY", 0.94), (None, 100.0), ("XTS", None)],
     ids=["euro", "yen", "unnamed", "no rate"],
 )
-def test_a_retail_price_in_another_currency_is_converted_and_kept(currency: str | None, dollars: float | None) -> None:
+def test_retail_price_in_another_currency_is_converted(currency: str | None, dollars: float | None) -> None:
     seen = observations({"retail_price": 100.0, "amount": None, "currency": currency})
     shoe = Releases.validate(describe_release("stockx--p", announcements(seen), images({}), RATES)).iloc[0]
     assert shoe["retail_amount"] == 100.0
@@ -66,17 +66,17 @@ def test_a_retail_price_in_another_currency_is_converted_and_kept(currency: str 
         assert shoe["fx_date"] <= shoe["observed_at"]
 
 
-def test_a_release_without_a_retail_price_has_no_rate() -> None:
+def test_release_without_a_retail_price_has_no_rate() -> None:
     shoe = describe_release("stockx--p", announcements(observations({})), images({}), RATES).iloc[0]
     assert shoe[["retail_amount", "retail_price", "fx_rate"]].isna().all()
 
 
-def test_a_release_that_was_withdrawn_is_named() -> None:
+def test_withdrawn_release_is_named() -> None:
     with pytest.raises(ReleaseError, match="stockx--q is no longer announced"):
         describe_release("stockx--q", announcements(observations({})), images({}), RATES)
 
 
-def test_a_release_without_a_usable_image_says_why() -> None:
+def test_release_with_an_invalid_image_is_an_error_with_the_reason() -> None:
     with pytest.raises(ReleaseError, match="image of stockx--p cannot be used: half a JPEG"):
         describe_release(
             "stockx--p", announcements(observations({})), images({"problem": "half a JPEG", "sha256": None}), RATES

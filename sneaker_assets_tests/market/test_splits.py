@@ -1,4 +1,4 @@
-"""Splits: where a group goes, what moves it and what does not, and how a split is judged."""
+"""Splits by group of near duplicates, their stability, proportions and leaks."""
 
 from datetime import UTC, datetime
 
@@ -35,25 +35,25 @@ def sides(table: pd.DataFrame, how: SplitSettings | None = None) -> pd.Series:
 
 
 @pytest.mark.parametrize("how", [SplitSettings(), STRATIFIED])
-def test_splits_are_about_70_15_15(many: pd.DataFrame, how: SplitSettings) -> None:
+def test_proportions_hold_within_the_tolerance(many: pd.DataFrame, how: SplitSettings) -> None:
     splits = Splits.validate(assign_splits(many, how))
     errors = proportion_errors(splits, how.proportions)
     assert all(error <= allowed for error, allowed in errors.values())
     assert all(p_value > 0.001 for _, p_value in price_differences(splits).values())
 
 
-def test_stratified_sides_hold_the_proportions_in_each_band(many: pd.DataFrame) -> None:
+def test_stratified_split_holds_the_proportions_in_each_band(many: pd.DataFrame) -> None:
     alone = many.drop_duplicates("twin_group")
     balance = price_band_balance(assign_splits(alone, STRATIFIED)).set_index("band")
     assert (balance["train"] - balance["test"]).abs().max() < 0.01
 
 
-def test_stratified_a_new_row_moves_few_others(many: pd.DataFrame) -> None:
+def test_new_row_moves_few_groups_of_a_stratified_split(many: pd.DataFrame) -> None:
     before, after = sides(many.iloc[:-1], STRATIFIED), sides(many, STRATIFIED)
     assert (before != after.reindex(before.index)).sum() <= 4
 
 
-def test_twins_fall_on_one_side(many: pd.DataFrame) -> None:
+def test_near_duplicates_are_in_one_split(many: pd.DataFrame) -> None:
     splits = assign_splits(many)
     assert groups_on_two_sides(splits) == 0
     torn = splits.assign(split=np.where(splits.index == 0, "test", "train"))
@@ -66,7 +66,9 @@ def test_twins_fall_on_one_side(many: pd.DataFrame) -> None:
     kept=st.integers(1, 20),
     order=st.randoms(use_true_random=False),
 )
-def test_adding_removing_and_reordering_rows_moves_no_row(groups: list[str], kept: int, order: object) -> None:
+def test_assignment_does_not_depend_on_other_groups_or_the_order_of_rows(
+    groups: list[str], kept: int, order: object
+) -> None:
     table = TWENTY.head(len(groups)).assign(twin_group=groups)
     positions = list(range(len(table)))
     order.shuffle(positions)  # type: ignore[attr-defined]
@@ -74,7 +76,7 @@ def test_adding_removing_and_reordering_rows_moves_no_row(groups: list[str], kep
     assert some.to_dict() == everywhere.loc[some.index].to_dict()
 
 
-def test_another_salt_is_another_split(many: pd.DataFrame) -> None:
+def test_another_salt_gives_another_split(many: pd.DataFrame) -> None:
     assert (sides(many) != sides(many, SplitSettings(salt="other"))).mean() > 0.3
 
 
@@ -86,12 +88,12 @@ def test_another_salt_is_another_split(many: pd.DataFrame) -> None:
         (SplitSettings(stratified=True, released_after=datetime(2020, 1, 1, tzinfo=UTC)), "cannot be stratified"),
     ],
 )
-def test_settings_that_make_no_sense_say_so(many: pd.DataFrame, how: SplitSettings, message: str) -> None:
+def test_invalid_settings_are_errors(many: pd.DataFrame, how: SplitSettings, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         assign_splits(many, how)
 
 
-def test_a_split_by_time_tests_on_what_came_later(many: pd.DataFrame) -> None:
+def test_split_by_time_tests_on_later_releases(many: pd.DataFrame) -> None:
     released = pd.date_range("2015-01-01", periods=len(many), freq="D", tz="UTC").to_series(index=many.index)
     table = many.assign(release_date=released.where(many.index % 10 > 0))
     cutoff = datetime(2021, 1, 1, tzinfo=UTC)
@@ -102,26 +104,26 @@ def test_a_split_by_time_tests_on_what_came_later(many: pd.DataFrame) -> None:
     assert set(splits["split"]) == {"train", "validation", "test"}
 
 
-def test_a_picture_seen_before_the_date_is_not_tested_on() -> None:
+def test_group_with_an_earlier_release_is_not_in_test() -> None:
     table = listings([100.0, 100.0], ["a", "a"])
     table = table.assign(release_date=pd.to_datetime(["2019-01-01", "2021-01-01"], utc=True))
     splits = assign_splits(table, SplitSettings(released_after=datetime(2020, 1, 1, tzinfo=UTC)))
     assert "test" not in set(splits["split"])
 
 
-def test_a_group_that_spans_everything_is_on_one_side_and_chance_allows_it() -> None:
+def test_group_of_all_rows_is_within_the_tolerance() -> None:
     splits = assign_splits(listings([100.0] * 9, ["a"] * 9))
     assert len(set(splits["split"])) == 1
     assert all(error <= allowed for error, allowed in proportion_errors(splits, (0.7, 0.15, 0.15)).values())
 
 
-def test_unlike_prices_are_found() -> None:
+def test_different_price_distributions_are_detected() -> None:
     splits = assign_splits(listings([100.0] * 200 + [900.0] * 200))
     unlike = splits.assign(split=np.where(splits["price"] > 500, "test", "train"))
     assert price_differences(unlike)["test"][1] < 1e-9
 
 
-def test_leaks_are_counted_by_bytes_and_by_picture() -> None:
+def test_leaks_are_counted_by_identical_image_and_by_near_duplicate() -> None:
     table = listings([100.0, 100.0, 130.0, 90.0], ["a", "a", "a", "b"])
     table["sha256"] = [digest("x"), digest("x"), digest("y"), digest("b")]
     report = leak_report(assign_splits(table).assign(split=["train", "test", "test", "test"]))
@@ -130,7 +132,7 @@ def test_leaks_are_counted_by_bytes_and_by_picture() -> None:
     ]
 
 
-def test_our_own_splits_do_not_leak(many: pd.DataFrame) -> None:
+def test_splits_by_group_do_not_leak(many: pd.DataFrame) -> None:
     report = leak_report(assign_splits(many))
     assert report[["by_bytes", "by_picture"]].to_numpy().sum() == 0
     assert len(report) == 2

@@ -1,4 +1,4 @@
-"""Statistics and bands: what the prices are like."""
+"""Price statistics and price bands."""
 
 import pandas as pd
 import pytest
@@ -9,7 +9,7 @@ from sneaker_assets.tables import PriceStatistics
 from sneaker_assets_tests.builders import listings
 
 
-def test_statistics_are_given_per_population_and_site() -> None:
+def test_statistics_are_computed_per_population_and_site() -> None:
     both = pd.concat([listings([100.0, 200.0, 5000.0]), listings([300.0], site="farfetch")], ignore_index=True)
     table = PriceStatistics.validate(summarise_prices(both, both[both["price"] < 1000]))
     assert table[["population", "site", "n"]].values.tolist() == [
@@ -19,7 +19,7 @@ def test_statistics_are_given_per_population_and_site() -> None:
     assert table["maximum"].tolist() == [5000.0, 300.0, 5000.0, 300.0, 300.0, 200.0]
 
 
-def test_bands_share_out_every_price_once() -> None:
+def test_bands_partition_the_prices() -> None:
     table = listings([1.0, 499.99, 500.0, 40000.0])
     assert {name: band.select(table)["price"].tolist() for name, band in price_bands().items()} == {
         "cheap": [1.0, 499.99],
@@ -27,7 +27,7 @@ def test_bands_share_out_every_price_once() -> None:
     }
 
 
-def test_more_edges_make_more_bands_named_after_them() -> None:
+def test_bands_are_named_after_their_edges() -> None:
     bands = price_bands(read_edges("200, 500"))
     assert [(band.lower, band.upper) for band in bands.values()] == [(0, 200), (200, 500), (500, float("inf"))]
     assert list(bands) == ["0-200", "200-500", "500+"]
@@ -35,12 +35,12 @@ def test_more_edges_make_more_bands_named_after_them() -> None:
 
 
 @pytest.mark.parametrize("edges", [(), (0.0,), (500.0, 200.0), (200.0, 200.0), (float("nan"),), (500.0, float("inf"))])
-def test_edges_that_make_no_bands_are_refused(edges: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match="edges in dollars that rise from above 0"):
+def test_edges_that_do_not_increase_are_an_error(edges: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="edges in dollars that are positive and increasing"):
         price_bands(edges)
 
 
-def test_an_edge_that_is_no_number_is_named() -> None:
+def test_edge_that_is_not_a_number_is_named() -> None:
     with pytest.raises(ValueError, match=r"SNEAKER_BANDS is 'cheap': .* such as 500 or 200,500"):
         read_edges("cheap")
 

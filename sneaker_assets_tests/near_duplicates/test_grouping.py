@@ -1,4 +1,4 @@
-"""Twins: found exactly, told from look-alikes, and called by a name that lasts."""
+"""Grouping of near duplicates, and the stability of group names."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from sneaker_assets_tests.builders import NOON, digest, drawn_shoe, pictures, st
 
 
 def clustered(n: int, seed: int) -> NDArray[np.uint64]:
-    """Hashes of which many are near to one another."""
+    """Random hashes, many of which are close to one another."""
     rng = np.random.default_rng(seed)
     bits = rng.integers(0, 2, (max(1, n // 4), 256), dtype=np.uint8)[rng.integers(0, max(1, n // 4), n)]
     flips = rng.random((n, 256)) < rng.uniform(0, 0.08, (n, 1))
@@ -26,7 +26,7 @@ def clustered(n: int, seed: int) -> NDArray[np.uint64]:
 
 @settings(deadline=None, max_examples=50)
 @given(n=st.integers(0, 40), seed=st.integers(0, 1000), distance=st.integers(0, 40))
-def test_bands_find_just_what_comparing_all_finds(n: int, seed: int, distance: int) -> None:
+def test_banded_search_finds_the_same_pairs_as_brute_force(n: int, seed: int, distance: int) -> None:
     hashes = clustered(n, seed)
     apart = np.bitwise_count(hashes[:, None] ^ hashes[None]).sum(axis=2)
     expected = np.argwhere(np.triu(apart <= distance, 1))
@@ -42,7 +42,7 @@ def variants(image: Image.Image) -> dict[str, tuple[Image.Image, str, dict[str, 
     }
 
 
-def test_the_same_picture_re_encoded_resized_or_padded_is_one_group(lake: Lake) -> None:
+def test_re_encoded_resized_and_padded_copies_are_one_group(lake: Lake) -> None:
     owners = {
         store_image(lake, image, file_format, **options): seed
         for seed in range(6)
@@ -65,7 +65,7 @@ def test_the_same_picture_re_encoded_resized_or_padded_is_one_group(lake: Lake) 
     ],
     ids=["another shoe", "mirrored", "stretched", "in other colours"],
 )
-def test_what_only_looks_alike_is_no_twin(lake: Lake, other: Image.Image) -> None:
+def test_similar_images_are_not_near_duplicates(lake: Lake, other: Image.Image) -> None:
     names = [store_image(lake, drawn_shoe(0)), store_image(lake, other)]
     seen = pd.DataFrame({"sha256": names, "first_seen": pd.to_datetime([NOON] * 2)})
     table = describe_images(lake, seen)
@@ -73,7 +73,7 @@ def test_what_only_looks_alike_is_no_twin(lake: Lake, other: Image.Image) -> Non
 
 
 def hashed(*groups: str) -> pd.DataFrame:
-    """One image a letter; the same letter is the same picture, seen a day after the one before."""
+    """One image per letter, each a day later; equal letters have equal hashes."""
     return pictures(
         *[
             {"sha256": digest(f"image {i}"), "picture_hash": digest(group), "first_seen": NOON + timedelta(days=i)}
@@ -82,28 +82,28 @@ def hashed(*groups: str) -> pd.DataFrame:
     )
 
 
-def test_a_group_is_named_by_the_image_seen_first_and_keeps_its_name() -> None:
+def test_group_keeps_the_name_of_its_first_image() -> None:
     before = hashed(*"aab")
     assert group_near_duplicates(before).tolist() == [digest("image 0"), digest("image 0"), digest("image 2")]
     after = hashed(*"aabbab")
     assert group_near_duplicates(after).tolist()[:3] == group_near_duplicates(before).tolist()
 
 
-def test_images_without_a_hash_are_alone() -> None:
+def test_image_without_a_hash_is_a_group_of_its_own() -> None:
     assert group_near_duplicates(pictures({}, {"sha256": digest("q")})).nunique() == 2
 
 
-def test_no_images_are_no_groups() -> None:
+def test_empty_table_has_no_groups() -> None:
     assert group_near_duplicates(pictures({}).head(0)).empty
 
 
-def test_one_picture_may_span_the_whole_data_set() -> None:
+def test_one_group_can_contain_all_images() -> None:
     assert group_near_duplicates(hashed(*"a" * 500)).unique().tolist() == [digest("image 0")]
 
 
 @settings(deadline=None, max_examples=30)
 @given(groups=st.lists(st.sampled_from("abcdef"), min_size=1, max_size=20), order=st.randoms(use_true_random=False))
-def test_groups_do_not_depend_on_the_order_of_rows_nor_on_other_groups(groups: list[str], order: object) -> None:
+def test_groups_do_not_depend_on_row_order_or_other_groups(groups: list[str], order: object) -> None:
     table = hashed(*groups)
     names = group_near_duplicates(table)
     positions = list(range(len(table)))

@@ -1,4 +1,4 @@
-"""Every generation of every site, each a small page beside the listings expected of it."""
+"""Adapters against fixture pages of every format, and against damaged pages."""
 
 import json
 import re
@@ -12,21 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sneaker_assets.crawl.observations import observations
-from sneaker_assets.sites import SITES, get_site, shopify, stockx_api
-from sneaker_assets.sites.base import Listing, PageError, Site, completed
+from sneaker_assets.sites import SITES, shopify, stockx_api
+from sneaker_assets.sites.base import Listing, PageError, Site, merge_details
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-ADAPTERS = {
+ADAPTED = {
     **SITES,
+    # These depend on settings, so that they are not in the registry by default.
     "shopify": shopify.store("shop.example", "USD"),
     "stockx_api": stockx_api.site("key", "token"),
 }
+"""Sites by the name of the folder of their fixtures."""
+
 BARE = Listing("stockx", "1", "https://stockx.com/1", "Example", "", "api_v2")
 CASES = sorted(str(file.parent.relative_to(FIXTURES)) for file in FIXTURES.glob("*/*/expected.json"))
 
 
 def plain(value: Any) -> Any:
-    """The value as its expected.json writes it: dates as text, nothing that is missing."""
+    """The value as JSON: dates as text, without missing and empty values."""
     if isinstance(value, dict):
         return {key: plain(inner) for key, inner in value.items() if inner is not None and inner != ()}
     if isinstance(value, list | tuple):
@@ -35,7 +38,7 @@ def plain(value: Any) -> Any:
 
 
 def adapter(case: str) -> Site:
-    return get_site(case.split("/", maxsplit=1)[0], ADAPTERS)
+    return ADAPTED[case.split("/", maxsplit=1)[0]]
 
 
 def content(case: str) -> bytes:
@@ -47,27 +50,28 @@ def expectation(case: str) -> Any:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_page_reads_as_expected(case: str) -> None:
+def test_fixture_is_parsed_as_expected(case: str) -> None:
     expected = expectation(case)
-    assert plain(asdict(adapter(case).read_page(content(case), expected["url"]))) == expected["page"]
+    assert plain(asdict(adapter(case).parse_page(content(case), expected["url"]))) == expected["page"]
 
 
-def reads_or_says_that_it_does_not(case: str, body: bytes) -> None:
-    """An adapter gives listings or its own error, whatever the page; and what it gives is a table."""
+def check_that_it_parses_or_raises_page_error(case: str, body: bytes) -> None:
+    """Parse any bytes; the result must be convertible to a table and have a declared format."""
     try:
-        page = adapter(case).read_page(body, expectation(case)["url"])
+        page = adapter(case).parse_page(body, expectation(case)["url"])
     except PageError:
         return
     assert (page.listed or 0) >= len(page.listings)
-    shown = [*page.listings, *(BARE for _ in page.details)]
-    observations((completed(listing, page.details), datetime.now(UTC)) for listing in shown)
+    assert page.page_format in adapter(case).page_formats
+    listings = [*page.listings, *(BARE for _ in page.details)]
+    observations((merge_details(listing, page.details), datetime.now(UTC)) for listing in listings)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_page_cut_short(case: str) -> None:
+def test_truncated_page_parses_or_raises_page_error(case: str) -> None:
     body = content(case)
     for end in range(0, len(body), 101):
-        reads_or_says_that_it_does_not(case, body[:end])
+        check_that_it_parses_or_raises_page_error(case, body[:end])
 
 
 JSON_SCALARS = st.sampled_from(
@@ -91,8 +95,8 @@ JSON_SCALARS = st.sampled_from(
 @pytest.mark.parametrize("case", CASES)
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(data=st.data())
-def test_a_mutated_page(case: str, data: st.DataObject) -> None:
-    """Values swapped for others of another kind, bytes lost, repeated and made up."""
+def test_mutated_page_parses_or_raises_page_error(case: str, data: st.DataObject) -> None:
+    """Values are replaced by values of other types; bytes are removed, repeated and inserted."""
     body = content(case)
     values = list(re.finditer(rb'(?<=: )("[^"\\]*"|[0-9.]+|null|true|false)', body))
     for value in sorted(
@@ -107,45 +111,30 @@ def test_a_mutated_page(case: str, data: st.DataObject) -> None:
             + data.draw(st.sampled_from([b"", body[start:end] * 2, b"\x00", b"\xff\xfe", b"<", b'"', b"}"]))
             + body[end:]
         )
-    reads_or_says_that_it_does_not(case, body)
+    check_that_it_parses_or_raises_page_error(case, body)
 
 
 @given(body=st.binary(max_size=300))
-def test_any_bytes(body: bytes) -> None:
+def test_arbitrary_bytes_parse_or_raise_page_error(body: bytes) -> None:
     for case in CASES[::4]:
-        reads_or_says_that_it_does_not(case, body)
+        check_that_it_parses_or_raises_page_error(case, body)
 
 
-def test_every_generation_has_a_fixture() -> None:
-    assert {expectation(case)["page"]["generation"] for case in CASES} >= {
-        "next_data_search_2023",
-        "next_data_search_2024",
-        "next_data_product_2023",
-        "next_data_product_2024",
-        "browse_2020",
-        "hydration_state",
-        "initial_state",
-        "json_ld",
-        "listing_entries_2018",
-        "markup_2015",
-        "products_json",
-        "api_v2_search",
-        "api_v2_variants",
-        "api_v2_market_data",
+@pytest.mark.parametrize("name", ADAPTED)
+def test_every_layout_of_every_page_format_has_a_fixture(name: str) -> None:
+    declared = {
+        layout: page_format for page_format, layouts in ADAPTED[name].page_formats.items() for layout in layouts
     }
-    assert [case for case in CASES if case.startswith("stockx/json_ld")]
+    cases = [case for case in CASES if case.startswith(f"{name}/")]
+    parsed = {case.partition("/")[2]: expectation(case)["page"]["page_format"] for case in cases}
+    assert parsed == declared != {}
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
-def test_page_without_listings_names_adapter_url_and_generations(name: str) -> None:
+@pytest.mark.parametrize("name", ADAPTED)
+def test_page_error_names_site_url_and_page_formats(name: str) -> None:
     with pytest.raises(PageError) as raised:
-        ADAPTERS[name].read_page(b"<html><body>We moved house.</body></html>", "https://example.com/shoes")
+        ADAPTED[name].parse_page(b"<html><body>We moved house.</body></html>", "https://example.com/shoes")
     message = str(raised.value)
-    assert ADAPTERS[name].name in message
+    assert ADAPTED[name].name in message
     assert "https://example.com/shoes" in message
-    assert "generations tried: " in message
-
-
-def test_unknown_site_lists_those_known() -> None:
-    with pytest.raises(KeyError, match="known: farfetch, stockx"):
-        get_site("ebay")
+    assert "page formats tried: " in message

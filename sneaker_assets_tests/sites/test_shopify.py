@@ -1,4 +1,4 @@
-"""The setting that names Shopify stores."""
+"""Shopify stores and the setting that names them."""
 
 import os
 import subprocess
@@ -6,20 +6,21 @@ import sys
 
 import pytest
 
+from sneaker_assets.sites import SITES
 from sneaker_assets.sites.shopify import stores
 
 
-def test_each_store_is_a_site_of_its_own() -> None:
+def test_each_store_is_a_site_named_after_its_host() -> None:
     first, second = stores("example.com=USD, Shop.Example.org ,")
     assert (first.name, second.name) == ("example.com", "shop.example.org")
     assert first.start_path == "/products.json?limit=250&page=1"
     assert not stores("")
 
 
-def test_a_full_page_leads_to_the_next() -> None:
+def test_full_page_links_to_the_next() -> None:
     products = ",".join(f'{{"id": {i}, "title": "t", "handle": "h{i}"}}' for i in range(250))
     (store,) = stores("example.com")
-    page = store.read_page(
+    page = store.parse_page(
         f'{{"products": [{products}]}}'.encode(), "https://example.com/products.json?limit=250&page=1"
     )
     assert page.next_urls == ("https://example.com/products.json?limit=250&page=2",)
@@ -27,17 +28,17 @@ def test_a_full_page_leads_to_the_next() -> None:
 
 
 @pytest.mark.parametrize("setting", ["https://example.com", "example", "example.com=dollars", "example.com="])
-def test_a_wrong_setting_is_named(setting: str) -> None:
+def test_invalid_entry_of_the_setting_is_named(setting: str) -> None:
     with pytest.raises(ValueError, match="SNEAKER_SHOPIFY_STORES has the entry"):
         stores(setting)
 
 
-def test_the_setting_is_read_when_the_package_is_imported() -> None:
-    shown = subprocess.run(
-        [sys.executable, "-c", "from sneaker_assets.sites import SITES; print(sorted(SITES))"],
+def test_stores_of_the_setting_are_registered_on_import() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-c", "from sneaker_assets.sites import SITES; print(*sorted(SITES))"],
         env={**os.environ, "SNEAKER_SHOPIFY_STORES": "shop.example.org=USD"},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert shown.strip() == "['farfetch', 'shop.example.org', 'stockx']"
+    assert printed.split() == sorted([*SITES, "shop.example.org"])

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from upath import UPath
 
-from sneaker_assets.market.backtest import with_verdict
+from sneaker_assets.market.backtest import add_coverage
 from sneaker_assets.tables import ReleaseReplay
 from sneaker_assets.vision.backbones.backbone import load_backbone
 from sneaker_assets.vision.features.extractor import update_store
@@ -74,7 +74,7 @@ def replay(shoes: pd.DataFrame, features: Features, every_days: int = 7) -> pd.D
         if known.sum() >= LEAST_KNOWN:
             asked = (periods == period).fillna(value=False).to_numpy(dtype=bool)
             parts.append(_predict(shoes, features, known, asked, fitted_at))
-    return pd.concat(parts, ignore_index=True) if parts else with_verdict(_no_row(shoes), ["known"])
+    return pd.concat(parts, ignore_index=True) if parts else add_coverage(_no_row(shoes), ["known"])
 
 
 def _predict(
@@ -98,7 +98,7 @@ def _predict(
         price_high=high,
         known=int(known.sum()),
     )
-    return with_verdict(paired, ["known"])
+    return add_coverage(paired, ["known"])
 
 
 def _side(sha256: str) -> str:

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 from upath import UPath
 
-from sneaker_assets import lake
+from sneaker_assets import code_versions, lake
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.vision.settings import VIEWS, View
 from sneaker_assets.vision.types import Features
 
-CODE_VERSION = "4"
+CODE_VERSION = code_versions.FEATURES
 """Raise it when the same image, weights and settings would give other features."""
 
 _INDEX = ["sha256", "part", "row", "seconds"]

@@ -23,7 +23,7 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 from upath import UPath
 
-from sneaker_assets import lake
+from sneaker_assets import code_versions, lake
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.backbones.blocks import with_weights
 from sneaker_assets.vision.backbones.weights import WeightsError
@@ -41,8 +41,7 @@ from sneaker_assets.vision.types import Features
 
 logger = logging.getLogger(__name__)
 
-CODE_VERSION = "4"
-"""Raise it when the same inputs would give another model."""
+CODE_VERSION = code_versions.PRICE_MODEL
 
 BACKBONE_FILE = "backbone.safetensors"
 """What of the backbone was trained with the head, in a model that was fine-tuned."""

@@ -31,8 +31,8 @@ class PricedPicture:
     """What a picture's shoe is expected to sell for, US dollars: in 90 % of cases between ``low`` and ``high``.
 
     A price is at least ``LEAST_PRICE``: a model that was shown what it cannot know may say less than nothing.
-    ``similar`` holds the most similar shoes, as :meth:`similar.SimilarityIndex.nearest` gives them; no rows where no
-    index was kept beside the model.
+    ``similar`` holds the most similar shoes as :meth:`similarity_index.SimilarityIndex.nearest` returns them; it has no
+    rows where the model has no similarity index.
     """
 
     price: float
@@ -56,17 +56,29 @@ class Pricer:
     known: SimilarityIndex | None
 
     @classmethod
-    def load(cls, folder: UPath, weights_folder: Path | None, device: torch.device) -> "Pricer":
-        """The model in this folder, ready.
+    def load(
+        cls, folder: UPath, weights_folder: Path | None, device: torch.device, index_folder: UPath | None = None
+    ) -> "Pricer":
+        """Load a model, its backbone and its similarity index.
+
+        Args:
+            folder: The model's folder.
+            weights_folder: Folder of weight files, or None.
+            device: What to compute on.
+            index_folder: Folder of the similarity index, see :func:`champion_index`. An index that belongs to another
+                model is ignored.
 
         Raises:
-            NoChampionError: there is no model in it.
-            WeightsError: the weights that it was trained with cannot be had any more.
+            NoChampionError: there is no model in the folder.
+            WeightsError: the backbone weights that the model was trained with are not available.
         """
         if not (folder / "config.json").exists():
             raise NoChampionError(f"the model {folder} is no longer there: materialize price_model again")
         model = PriceModel.load(folder)
-        return cls(model, same_backbone(model, weights_folder), device, load_similarity_index(model))
+        index = load_similarity_index(index_folder) if index_folder is not None else None
+        if index is not None and not index.fits(model):
+            index = None
+        return cls(model, same_backbone(model, weights_folder), device, index)
 
     @property
     def frame(self) -> Frame:
@@ -109,3 +121,8 @@ def champion_folder(lake: Lake) -> UPath:
         )
     board = read_table(path)
     return lake.root / str(board.loc[board["champion"], "model"].iloc[0])
+
+
+def champion_index(lake: Lake) -> UPath | None:
+    """The folder of the champion's similarity index, or None where none has been built."""
+    return lake.referenced("similarity_index")

@@ -1,11 +1,14 @@
 """Nearest-neighbour index of the known shoes, by cosine similarity of the features that a model prices.
 
-The index is a folder beside the model, ``similar/``: ``index.faiss`` (exact inner products of unit vectors) and
-``shoes.parquet`` (one row per vector).
+An index is a folder named by a hash of everything that shaped it: ``index.faiss`` (exact inner products of unit
+vectors), ``shoes.parquet`` (one row per vector) and ``config.json`` (the model it belongs to).
 
 faiss: https://github.com/facebookresearch/faiss/wiki
 """
 
+import hashlib
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +22,7 @@ from torch.nn import functional
 from upath import UPath
 
 from sneaker_assets import lake
+from sneaker_assets.code_versions import SIMILARITY_INDEX
 from sneaker_assets.vision.features.extractor import MAP_SIDE
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel
@@ -38,12 +42,20 @@ class SimilarityIndex:
     """Exact cosine index over known shoes.
 
     Attributes:
+        folder: Where it is stored.
+        model: Folder of the model it belongs to, relative to the lake.
         index: faiss ``IndexFlatIP`` of unit vectors.
         shoes: One row per vector: title, site, product_id, url, price (US dollars), label_kind, sha256.
     """
 
+    folder: UPath
+    model: str
     index: Any
     shoes: pd.DataFrame
+
+    def fits(self, model: PriceModel) -> bool:
+        """Whether its vectors are comparable to those of this model."""
+        return self.model == _name(model)
 
     def nearest(self, vectors: NDArray[np.float32], count: int = COUNT) -> list[pd.DataFrame]:
         """The most similar shoes for each query, in descending order of similarity.
@@ -87,12 +99,13 @@ def _pooled(standardised: Tensor, model: PriceModel) -> Tensor:
     return standardised.reshape(len(standardised), -1, MAP_SIDE**2).mean(2)
 
 
-def build_similarity_index(model: PriceModel, store: FeatureStore, listings: pd.DataFrame) -> SimilarityIndex:
-    """Index the shoes in ``listings``, one vector per group of near duplicates, and store it beside the model.
-
-    The stored index is returned unchanged where it already covers exactly these shoes.
+def build_similarity_index(
+    indexes: UPath, model: PriceModel, store: FeatureStore, listings: pd.DataFrame
+) -> SimilarityIndex:
+    """Index the shoes in ``listings``, one vector per group of near duplicates, unless that index exists already.
 
     Args:
+        indexes: Folder to store the index in.
         model: The model whose features are compared.
         store: Features of every image in ``listings``.
         listings: ``tables.CleanListings``; the first listing of each ``twin_group`` represents the group.
@@ -102,29 +115,51 @@ def build_similarity_index(model: PriceModel, store: FeatureStore, listings: pd.
 
     Raises:
         StoreError: an image has no features.
-        LakeError: the model's folder cannot be written.
+        LakeError: the folder cannot be written.
     """
     shoes = listings.drop_duplicates("twin_group", ignore_index=True)[_COLUMNS]
-    stored = load_similarity_index(model)
-    if stored is not None and stored.shoes.astype(object).equals(shoes.astype(object)):
+    folder = indexes / _fingerprint(model, store, shoes)
+    stored = load_similarity_index(folder)
+    if stored is not None:
         return stored
     vectors = similarity_vectors(model, store.gather_views(shoes["sha256"].tolist()))
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
-    with lake.new_folder(_folder(model)) as scratch:
+    with lake.new_folder(folder) as scratch:
         (scratch / "index.faiss").write_bytes(faiss.serialize_index(index).tobytes())
         shoes.to_parquet(scratch / "shoes.parquet", index=False)
-    return SimilarityIndex(index, shoes)
+        (scratch / "config.json").write_text(json.dumps({"model": _name(model), "store": store.folder.name}) + "\n")
+    return SimilarityIndex(folder, _name(model), index, shoes)
 
 
-def load_similarity_index(model: PriceModel) -> SimilarityIndex | None:
-    """The index stored beside the model, or None where none has been built."""
-    folder = _folder(model)
-    if not (folder / "shoes.parquet").exists():
+def load_similarity_index(folder: UPath) -> SimilarityIndex | None:
+    """The index in this folder, or None where there is none."""
+    if not (folder / "config.json").exists():
         return None
     index = faiss.deserialize_index(np.frombuffer((folder / "index.faiss").read_bytes(), dtype=np.uint8))
-    return SimilarityIndex(index, lake.read_table(folder / "shoes.parquet"))
+    model = str(lake.read_json(folder / "config.json")["model"])
+    return SimilarityIndex(folder, model, index, lake.read_table(folder / "shoes.parquet"))
 
 
-def _folder(model: PriceModel) -> UPath:
-    return model.folder / "similar"
+def remove_other_indexes(indexes: UPath, keep: Collection[UPath]) -> None:
+    """Remove every index of one backbone but those in ``keep``.
+
+    Args:
+        indexes: Folder that the indexes of a backbone are stored in.
+        keep: Folders that stay: the new index, and the one that readers may have open.
+    """
+    names = {folder.name for folder in keep}
+    for folder in [child for child in indexes.iterdir() if child.name not in names and not child.name.startswith(".")]:
+        lake.remove_folder(folder)
+
+
+def _fingerprint(model: PriceModel, store: FeatureStore, shoes: pd.DataFrame) -> str:
+    """Twelve hex digits that identify model, features and shoes."""
+    digest = hashlib.sha256(json.dumps([SIMILARITY_INDEX, _name(model), store.folder.name]).encode())
+    digest.update(pd.util.hash_pandas_object(shoes.astype(str), index=False).to_numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _name(model: PriceModel) -> str:
+    """The model's folder relative to the lake: ``models/<backbone>/<key>``."""
+    return "/".join(model.folder.parts[-3:])
