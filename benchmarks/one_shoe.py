@@ -29,7 +29,7 @@ from report import command_line, conclude, table
 
 from sneaker_assets.demo_shop.catalogue import generate_catalogue
 from sneaker_assets.demo_shop.shoes import draw_shoe, encode_jpeg
-from sneaker_assets.lake import Lake, write_bytes, write_table
+from sneaker_assets.lake import Lake, write_bytes, write_json, write_table
 from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.vision.backbones.backbone import load_backbone
 from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings
@@ -113,7 +113,8 @@ def make_lake(lake: Lake, name: str, weights: Path | None) -> None:
     model, _ = train_price_model(lake.folder("models", name), store, splits, HeadSettings(kind="ridge"))
     folder = model.folder.relative_to(lake.root).as_posix()
     scores = evaluate(model, predict_listings(model, store, splits), folder)
-    build_similarity_index(model, store, shoes)
+    index = build_similarity_index(lake.folder("similarity_index", name), model, store, shoes)
+    write_json(lake.reference("similarity_index"), {"folder": index.folder.relative_to(lake.root).as_posix()})
     board = rank_models(lake, scores, splits, before=None, margin=0.02, now=datetime.now(UTC))
     write_table(lake.table("model_leaderboard"), board)
 

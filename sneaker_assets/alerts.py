@@ -1,7 +1,7 @@
-"""What people are told: alerts that are written down first and then posted to a webhook, or to a log file.
+"""Alerts: stored in the lake, then posted to a webhook or appended to a log file.
 
-An alert lies in the lake's ``alerts/waiting/`` until it has been delivered, and in ``alerts/sent/`` from then on, so a
-webhook that is down costs none, and what was sent is not sent again. What is worth an alert is the callers' concern.
+An alert is stored in ``alerts/waiting/`` until it is delivered and in ``alerts/sent/`` afterwards: none is lost while a
+webhook is down, and none is sent again.
 """
 
 import json
@@ -20,22 +20,22 @@ from sneaker_assets.lake import Lake, read_json, write_bytes, write_json
 AlertKind = Literal["run_failure", "premium"]
 
 TIMEOUT = 5.0
-"""Seconds of silence after which a webhook counts as down."""
+"""Seconds without an answer after which a webhook counts as down."""
 
 BUDGET = 20.0
-"""Seconds that one delivery may take; what is left waits for the next."""
+"""Maximum seconds of one delivery; the remaining alerts wait for the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert; it is posted as a JSON object of just these fields.
+    """One alert, posted as a JSON object with these fields.
 
     Attributes:
-        id: the same for the same matter, by which a receiver knows what it was told before.
-        kind: what it is about.
-        text: one line for people; chat services show this field.
-        at: when it was written down (ISO 8601, UTC).
-        details: by kind. ``run_failure``: ``run_id``, ``job``, ``partition`` (or null), ``error``. ``premium``:
+        id: Identifies the event, so that a receiver can detect repetitions.
+        kind: What the alert is about.
+        text: One readable line; chat services show this field.
+        at: When the alert was created (ISO 8601, UTC).
+        details: By kind. ``run_failure``: ``run_id``, ``job``, ``partition`` (or null), ``error``. ``premium``:
             ``release``, ``title``, ``predicted_price`` and ``retail_price`` in US dollars, ``premium`` (0.5 is 50 %).
     """
 
@@ -48,47 +48,53 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a delivery came to; ``problem`` is the last thing that went wrong, in one line."""
+    """Outcome of a delivery.
+
+    Attributes:
+        sent: Number of alerts delivered.
+        waiting: Number of alerts left for the next delivery.
+        problem: The last error in one line, or None.
+    """
 
     sent: int
     waiting: int
     problem: str | None = None
 
     def __str__(self) -> str:
-        told = f"{self.sent} alerts sent, {self.waiting} waiting"
-        return told if self.problem is None else f"{told}: {self.problem}"
+        counts = f"{self.sent} alerts sent, {self.waiting} waiting"
+        return counts if self.problem is None else f"{counts}: {self.problem}"
 
 
 @dataclass(frozen=True)
 class Outbox:
-    """The alerts of a lake; any process may write one down, one at a time may deliver."""
+    """The alerts of a lake. Any number of processes may add alerts; only one at a time may deliver them."""
 
     lake: Lake
 
-    def write_down(self, alert: Alert) -> bool:
-        """Keep an alert until it is delivered; gives whether it is a new one."""
+    def add(self, alert: Alert) -> bool:
+        """Store an alert for delivery unless its id is known; returns whether it was stored."""
         if self._file("waiting", alert.id).exists() or self._file("sent", alert.id).exists():
             return False
         write_json(self._file("waiting", alert.id), asdict(alert))
         return True
 
     def deliver(self, webhook: str = "", budget: float = BUDGET) -> Delivery:
-        """Post every alert that waits, the oldest first; one that cannot be posted waits on.
+        """Post all waiting alerts, oldest first; those that cannot be posted keep waiting.
 
-        An alert that was posted and could not be marked as sent is posted twice, with the same ``id``.
+        An alert that was posted but could not be marked as sent is posted again with the same ``id``.
 
         Args:
-            webhook: where to; without one, alerts are added to the lake's ``alerts/alerts.log``, a JSON object a line.
-            budget: seconds after which the rest is left to the next delivery.
+            webhook: URL to post to; if empty, alerts are appended to ``alerts/alerts.log``, one JSON object per line.
+            budget: Seconds after which the remaining alerts are left to the next delivery.
         """
         waiting = sorted(map(read_json, self._waiting()), key=lambda alert: str(alert["at"]))
-        ends, sent, problem = time.monotonic() + budget, 0, None
+        deadline, sent, problem = time.monotonic() + budget, 0, None
         for alert in waiting:
-            if time.monotonic() >= ends:
+            if time.monotonic() >= deadline:
                 break
-            refusal = _post(webhook, alert) if webhook else None
-            if refusal:
-                problem = refusal
+            failure = _post(webhook, alert) if webhook else None
+            if failure:
+                problem = failure
                 continue
             if not webhook:
                 self._log(alert)
@@ -111,7 +117,7 @@ class Outbox:
 
 
 def _post(webhook: str, alert: Mapping[str, Any]) -> str | None:
-    """Why the webhook did not take it, or None; only its host is named, since its path may be a secret."""
+    """Post an alert; returns the error or None. Only the host is named, since the path may be a secret."""
     import requests
 
     host = urlsplit(webhook).netloc.rpartition("@")[2]

@@ -83,8 +83,8 @@ def _publish_similarity_index(root: UPath) -> None:
     board, reference = root / "tables" / "model_leaderboard.parquet", root / "tables" / "similarity_index.json"
     if reference.exists() or not board.exists():
         return
-    standings = read_table(board)
-    champion = standings.loc[standings["champion"], "model"]
+    standings = read_table(board).reindex(columns=["model", "champion"])
+    champion = standings.loc[standings["champion"].eq(True), "model"]
     source = root / str(champion.iloc[0]) / "similar" if len(champion) else None
     if source is None or not (source / "shoes.parquet").exists():
         return

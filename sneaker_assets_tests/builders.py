@@ -1,4 +1,4 @@
-"""Small valid tables to test with: a row says only what matters to the test."""
+"""Small valid tables for tests; a row specifies only what matters to the test."""
 
 import io
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def images(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def listings(prices: Sequence[float | None], groups: Sequence[str] | None = None, site: str = "stockx") -> pd.DataFrame:
-    """One listing a price; those of the same group show the same picture."""
+    """One listing per price; listings of the same group show the same image."""
     names = groups or [str(i) for i in range(len(prices))]
     frame = pd.DataFrame(
         {
@@ -77,13 +77,15 @@ def listings(prices: Sequence[float | None], groups: Sequence[str] | None = None
 def raw_listings(
     prices: Sequence[float | None], groups: Sequence[str] | None = None, site: str = "stockx"
 ) -> pd.DataFrame:
-    """The same before cleaning: ``Listings``."""
+    """The same listings before cleaning: ``Listings``."""
     return Listings.validate(listings(prices, groups, site).drop(columns="listed_price", errors="ignore"))
 
 
 def pictures(*rows: dict[str, Any]) -> pd.DataFrame:
-    """Images of 40x30 pixels without a border, grey, and without a hash."""
-    defaults = {
+    """Properties of grey images of 40x30 pixels without border and hash; columns not named here get any valid value."""
+    columns = ImageProperties.to_schema().columns
+    defaults: dict[str, Any] = {
+        **{name: None if column.nullable else 1 for name, column in columns.items()},
         "sha256": digest("p"), "first_seen": NOON, "left": 0, "top": 0, "right": 40, "bottom": 30, "red": 90.0,
         "green": 90.0, "blue": 90.0, "picture_hash": None, "recipe": "test",
     }  # fmt: skip
@@ -92,12 +94,12 @@ def pictures(*rows: dict[str, Any]) -> pd.DataFrame:
 
 @cache
 def drawn_shoe(number: int = 0) -> Image.Image:
-    """A product shot of the offline shop, 470x214; another number is another shoe."""
+    """A product shot of the offline shop, 470x214 pixels; each number is another shoe."""
     return draw_shoe(generate_catalogue(20)[number].design)
 
 
 def store_image(lake: Lake, image: Image.Image, file_format: str = "PNG", **options: Any) -> str:
-    """Keep an image in the lake; gives its sha256."""
+    """Store an image in the lake; returns its sha256."""
     file = io.BytesIO()
     image.save(file, format=file_format, **options)
     name = sha256(file.getvalue()).hexdigest()
@@ -106,7 +108,7 @@ def store_image(lake: Lake, image: Image.Image, file_format: str = "PNG", **opti
 
 
 def store_pictures(lake: Lake, count: int, seed: int = 0) -> dict[str, float]:
-    """Store bright and dark pictures in the lake; gives sha256 to brightness in [0, 1]."""
+    """Store bright and dark images in the lake; returns sha256 to brightness in [0, 1]."""
     rng = np.random.default_rng(seed)
     stored = {}
     for brightness in rng.uniform(0.1, 1.0, count):

@@ -1,4 +1,4 @@
-"""A lake with everything that a price needs: pictures as dear as they are bright, features, a champion, its metrics."""
+"""A lake with everything that pricing needs; the price of an image is proportional to its brightness."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from sneaker_assets.lake import Lake, write_table
+from sneaker_assets.lake import Lake, write_json, write_table
 from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings
@@ -14,7 +14,7 @@ from sneaker_assets.vision.evaluation.leaderboard import rank_models
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
-from sneaker_assets.vision.pricing.pricer import Pricer
+from sneaker_assets.vision.pricing.pricer import Pricer, champion_index
 from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
 from sneaker_assets.vision.settings import HeadSettings
 from sneaker_assets_tests.builders import NOON, listings, store_pictures
@@ -25,7 +25,7 @@ RIDGE = HeadSettings(kind="ridge")
 
 @dataclass(frozen=True)
 class Champion:
-    """The lake, and what is in it."""
+    """The lake and its content."""
 
     lake: Lake
     backbone: Backbone
@@ -36,10 +36,10 @@ class Champion:
 
     @property
     def pricer(self) -> Pricer:
-        return Pricer.load(self.model.folder, None, CPU)
+        return Pricer.load(self.model.folder, None, CPU, champion_index(self.lake))
 
     def train(self, config: HeadSettings) -> tuple[PriceModel, pd.DataFrame]:
-        """A model of these rows, and its evaluation metrics."""
+        """Train a model on these rows; returns it with its evaluation metrics."""
         return train(self.lake, self.store, self.splits, config)
 
 
@@ -62,7 +62,8 @@ def lake_with_champion(root: Path) -> Champion:
     table = listings([1000 * value for value in brightness.values()]).assign(sha256=names, twin_group=names)
     splits = assign_splits(table)
     model, metrics = train(lake, store, splits, RIDGE)
-    build_similarity_index(model, store, table)
+    index = build_similarity_index(lake.folder("similarity_index", "mobilenet_v2"), model, store, table)
+    write_json(lake.reference("similarity_index"), {"folder": index.folder.relative_to(lake.root).as_posix()})
     board = rank_models(lake, metrics, splits, before=None, margin=0.02, now=NOON)
     write_table(lake.table("model_leaderboard"), board)
     return Champion(lake, backbone, store, table, splits, model)

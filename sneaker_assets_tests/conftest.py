@@ -1,4 +1,4 @@
-"""What every test may ask for: a lake of its own, or one with a champion that all share."""
+"""Fixtures of all tests: an empty lake, and a shared one with a champion."""
 
 from pathlib import Path
 
@@ -17,5 +17,5 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture(scope="session")
 def champion(tmp_path_factory: pytest.TempPathFactory) -> Champion:
-    """Not to be changed."""
+    """Shared by all tests of the session; must not be modified."""
     return lake_with_champion(tmp_path_factory.mktemp("champion") / "lake")

@@ -1,4 +1,4 @@
-"""The lines that say how far long work is."""
+"""Progress lines in the log."""
 
 import logging
 
@@ -18,7 +18,7 @@ def _every_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "sneaker_assets")
 
 
-def test_the_time_left_is_told_where_the_total_is_known(caplog: pytest.LogCaptureFixture) -> None:
+def test_line_has_the_time_left_if_the_total_is_known(caplog: pytest.LogCaptureFixture) -> None:
     progress = Progress(logger, "pages", every=0.0)
     progress.add()
     progress.expect(4)
@@ -30,7 +30,7 @@ def test_the_time_left_is_told_where_the_total_is_known(caplog: pytest.LogCaptur
     assert (whole.startswith("pages: 4 of 4, "), "left" in whole) == (True, False)
 
 
-def test_what_was_done_before_counts_and_has_no_speed(caplog: pytest.LogCaptureFixture) -> None:
+def test_earlier_work_counts_as_done_but_not_towards_the_speed(caplog: pytest.LogCaptureFixture) -> None:
     progress = Progress(logger, "pages", of=1_000_010, every=0.0, done=1_000_000)
     progress.finish()
     progress.add(5)
@@ -39,11 +39,11 @@ def test_what_was_done_before_counts_and_has_no_speed(caplog: pytest.LogCaptureF
     assert after.endswith(" s left")
 
 
-def test_a_total_that_was_too_low_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_exceeded_total_is_omitted(caplog: pytest.LogCaptureFixture) -> None:
     Progress(logger, "pages", of=2, every=0.0).add(3)
     assert lines(caplog)[0].startswith("pages: 3, ")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (95, "95 s"), (720, "12 min"), (23_400, "6.5 h")])
-def test_a_duration_has_the_unit_that_suits_it(seconds: float, words: str) -> None:
+def test_duration_uses_a_readable_unit(seconds: float, words: str) -> None:
     assert duration(seconds) == words

@@ -1,4 +1,4 @@
-"""Writers that are really killed, and what the next one finds."""
+"""Scratch files of writers that are killed with a signal."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ with scratch(path, folder=True) as made:
 
 
 def kill_a_writer(path: Path, code: str) -> None:
-    """Run the code, in which ``stop()`` is where the process is killed."""
+    """Run the code in a process that is killed where it calls ``stop()``."""
     preamble = (
         "import time; from upath import UPath; from sneaker_assets.lake import *; from sneaker_assets.lake import "
         "local_path; from sneaker_assets.scratch import *\n"
@@ -41,14 +41,14 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("code", [HALF_A_FILE, HALF_A_FOLDER], ids=["file", "folder"])
-def test_what_a_killed_writer_leaves_is_swept_by_the_next(tmp_path: Path, code: str) -> None:
+def test_scratch_of_a_killed_writer_is_swept(tmp_path: Path, code: str) -> None:
     kill_a_writer(tmp_path / "things", code)
     assert [name.startswith(".things.") for name in names(tmp_path)] == [True]
     write_bytes(Lake.at(tmp_path).root / "other", b"new")
     assert names(tmp_path) == ["other"]
 
 
-def test_a_folder_whose_writer_was_killed_between_two_renames_is_put_in_place(tmp_path: Path) -> None:
+def test_folder_of_a_writer_killed_between_two_renames_is_published(tmp_path: Path) -> None:
     target = tmp_path / "model"
     target.mkdir()
     (target / "old").write_text("")
@@ -58,7 +58,7 @@ def test_a_folder_whose_writer_was_killed_between_two_renames_is_put_in_place(tm
     assert (names(tmp_path), names(target)) == (["model"], ["new"])
 
 
-def test_what_is_being_written_is_left_alone(tmp_path: Path) -> None:
+def test_locked_scratch_is_not_swept(tmp_path: Path) -> None:
     root = Lake.at(tmp_path).root
     with new_file(root / "file") as file, new_folder(root / "folder") as folder:
         file.write_bytes(b"new")
@@ -68,14 +68,14 @@ def test_what_is_being_written_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "folder" / "inner").read_text() == "new"
 
 
-def test_other_hidden_files_are_left_alone(tmp_path: Path) -> None:
+def test_other_hidden_files_are_not_swept(tmp_path: Path) -> None:
     for name in (".gitignore", ".writable", ".notes.scratch"):
         (tmp_path / name).write_text("")
     assert sweep(tmp_path) == []
 
 
-def test_writers_and_sweepers_at_once_lose_nothing(tmp_path: Path) -> None:
-    """Two processes write and sweep the same folder for a while: every file comes out whole."""
+def test_concurrent_writers_and_sweepers_lose_no_file(tmp_path: Path) -> None:
+    """Two processes write and sweep the same folder; every file is complete."""
     code = (
         "import sys; from pathlib import Path; from sneaker_assets.scratch import scratch, sweep\n"
         "root, name = Path(sys.argv[1]), sys.argv[2]\n"
@@ -91,7 +91,7 @@ def test_writers_and_sweepers_at_once_lose_nothing(tmp_path: Path) -> None:
     assert {file.read_text() for file in tmp_path.iterdir()} == {"a", "b"}
 
 
-def test_an_abandoned_scratch_is_gone(tmp_path: Path) -> None:
+def test_scratch_is_removed_when_its_block_fails(tmp_path: Path) -> None:
     for folder in (True, False):
         with pytest.raises(RuntimeError), scratch(tmp_path / "things", folder=folder):
             raise RuntimeError

@@ -35,7 +35,11 @@ def exported_model(
     compute: ComputeResource,
     lake: LakeResource,
 ) -> dg.Output[UPath]:
-    """The price model as one file, from pixels to US dollars; published only if it reproduces the prices of images."""
+    """The price model as one file, from pixels to US dollars; published only if it reproduces the prices of images.
+
+    Raises:
+        dagster.Failure: the configured model does not exist.
+    """
     from sneaker_assets.vision.pricing.export import export
     from sneaker_assets.vision.pricing.price_model import PriceModel, same_backbone
 

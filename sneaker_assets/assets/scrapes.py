@@ -110,7 +110,11 @@ def scraped_images(
 
 @contextmanager
 def _without_retries() -> Iterator[None]:
-    """Fail without retries where a site refuses the crawl; the next run resumes it."""
+    """Fail without retries where a site refuses the crawl; the next run resumes it.
+
+    Raises:
+        dagster.Failure: the crawl was stopped or paused.
+    """
     try:
         yield
     except CrawlStopped as stopped:

@@ -1,7 +1,7 @@
-"""What is worth an alert: a run that failed, and a new prediction far above the retail price.
+"""Alert sensors: a failed run, and a predicted price far above retail.
 
-Two sensors write alerts down, and one of them posts what waits. They are on from the start: without a webhook nothing
-leaves the machine. How alerts are kept and posted is ``sneaker_assets.alerts``'s concern.
+Both sensors store alerts, and one of them delivers those that wait. They run by default: without a webhook, nothing
+leaves the machine.
 
 Dagster: https://docs.dagster.io/guides/automate/sensors/run-status-sensors
 """
@@ -18,9 +18,9 @@ from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.resources import LakeResource
 
 _PAGE = 200
-"""Predictions looked at in one tick; the next goes on with the rest."""
+"""Maximum number of predictions examined per tick."""
 
-_LONGEST_ERROR = 500
+_MAX_ERROR_LENGTH = 500
 
 
 def alert_sensors(settings: AutomationSettings) -> list[dg.SensorDefinition]:
@@ -28,24 +28,24 @@ def alert_sensors(settings: AutomationSettings) -> list[dg.SensorDefinition]:
 
     @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
     def run_failures(context: dg.RunFailureSensorContext, lake: LakeResource) -> None:
-        """Write an alert down for each run that fails."""
-        Outbox(lake.open()).write_down(failure_alert(context))
+        """Store an alert for each failed run."""
+        Outbox(lake.open()).add(failure_alert(context))
 
     @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
     def alerts(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-        """Write an alert down for each new prediction above the premium, and post all alerts that wait.
+        """Store an alert for each new prediction above the premium, and deliver all waiting alerts.
 
-        A webhook that is down is named, and tried again at the next tick.
+        A webhook that is down is named and retried at the next tick.
         """
         outbox = Outbox(lake.open())
         after, new = _new_predictions(context)
         for release in new:
             alert = premium_alert(outbox.lake, release, settings.alert_premium)
             if alert:
-                outbox.write_down(alert)
+                outbox.add(alert)
         delivery = outbox.deliver(settings.webhook)
         if delivery.problem:
-            context.log.warning("%s; tried again at the next tick", delivery)
+            context.log.warning("%s; retried at the next tick", delivery)
         return dg.SensorResult(skip_reason=str(delivery), cursor=after)
 
     return [run_failures, alerts]
@@ -60,7 +60,7 @@ def failure_alert(context: dg.RunFailureSensorContext) -> Alert:
         for event in context.get_step_failure_events()
         if (failure := event.step_failure_data).error
     ]
-    error = (errors[0] if errors else context.failure_event.message or "no reason was given")[:_LONGEST_ERROR]
+    error = (errors[0] if errors else context.failure_event.message or "unknown error")[:_MAX_ERROR_LENGTH]
     name = f"{run.job_name} {partition}" if partition else run.job_name
     return Alert(
         id=f"run_failure-{run.run_id}",
@@ -71,7 +71,13 @@ def failure_alert(context: dg.RunFailureSensorContext) -> Alert:
 
 
 def premium_alert(lake: Lake, release: str, threshold: float) -> Alert | None:
-    """The alert of a release whose prediction is above its retail price by ``threshold`` (0.5 is 50 %), or None."""
+    """The alert for a release predicted to sell above retail, or None.
+
+    Args:
+        lake: Lake with the prediction.
+        release: Partition key of the release.
+        threshold: Minimum premium of the predicted price over the retail price; 0.5 is 50 %.
+    """
     path = lake.table("release_predictions", release)
     if not path.exists():
         return None
@@ -98,9 +104,9 @@ def premium_alert(lake: Lake, release: str, threshold: float) -> Alert | None:
 
 
 def _new_predictions(context: dg.SensorEvaluationContext) -> tuple[str | None, list[str]]:
-    """The cursor after them, and the releases that were priced since the last tick.
+    """The new cursor, and the releases that were priced since the last tick.
 
-    Without a cursor, or with one that makes no sense, all of them: what was told before is known by its id.
+    Without a valid cursor, all releases: repeated alerts are recognised by their id.
     """
     cursor = context.cursor or ""
     after = int(cursor) if cursor.isdecimal() else None

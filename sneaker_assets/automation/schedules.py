@@ -1,6 +1,6 @@
-"""When a site is crawled again: by its own cron, a little later each night; off until switched on.
+"""Crawl schedules: a cron with random jitter for each site, stopped by default.
 
-What follows from a crawl is not scheduled but conditioned: see ``automation.conditions``.
+Everything downstream of a crawl is triggered by ``automation.conditions``.
 
 Dagster: https://docs.dagster.io/guides/automate/schedules
 """
@@ -17,11 +17,11 @@ from sneaker_assets.automation.settings import AutomationSettings, SettingError
 from sneaker_assets.sites import SITES
 
 NIGHT_TAG = "sneaker_assets/night"
-"""Run tag by which the crawls of a night are known; jitter draws one moment of a window of ticks."""
+"""Run tag that identifies a scheduled crawl, so that a site is crawled once per window of ticks."""
 
 
 def recrawl_schedules(settings: AutomationSettings) -> list[dg.ScheduleDefinition]:
-    """One schedule a site.
+    """One schedule for each site.
 
     Raises:
         SettingError: a cron is of no known site, or has no window for the jitter.
@@ -38,10 +38,10 @@ def schedule_name(site: str) -> str:
 
 
 def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefinition:
-    """The schedule of one site; with jitter it ticks every minute of a window and crawls at the one drawn.
+    """The schedule of one site; with jitter it ticks every minute of a window and crawls at a random one.
 
-    The moment is drawn from site and date, so a daemon that is restarted draws the same; one that was down at that
-    moment crawls at the window's next tick.
+    The minute is derived from site and date, so a restarted daemon selects the same one. A daemon that was down at that
+    minute crawls at the next tick of the window.
     """
     cron, zone = settings.cron_of(site), ZoneInfo(settings.time_zone)
 
@@ -50,18 +50,18 @@ def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefi
         job=crawl_site,
         cron_schedule=window(cron, settings.jitter),
         execution_timezone=settings.time_zone,
-        description=f"Crawl {site} again: {cron} ({settings.time_zone}), up to {settings.jitter} minutes later.",
+        description=f"Crawl {site}: {cron} ({settings.time_zone}), up to {settings.jitter} minutes later.",
     )
     def recrawl(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time.astimezone(zone)
         night = f"{site} {now:%Y-%m-%d %H:%M}"
         if settings.jitter:
-            begins = _begins(cron, now) + timedelta(minutes=_draw(site, now, settings.jitter))
+            start = _window_start(cron, now) + timedelta(minutes=_random_minute(site, now, settings.jitter))
             night = f"{site} {now:%Y-%m-%d}"
-            if now < begins:
-                return dg.SkipReason(f"{site} is crawled at {begins:%H:%M} {settings.time_zone}, as the jitter has it")
+            if now < start:
+                return dg.SkipReason(f"{site} is crawled at {start:%H:%M} {settings.time_zone} (random jitter)")
             if context.instance.get_runs_count(dg.RunsFilter(job_name=crawl_site.name, tags={NIGHT_TAG: night})):
-                return dg.SkipReason(f"{site} has been crawled since {begins:%H:%M} {settings.time_zone}")
+                return dg.SkipReason(f"{site} was crawled at or after {start:%H:%M} {settings.time_zone}")
         return dg.RunRequest(partition_key=site, tags={NIGHT_TAG: night})
 
     return recrawl
@@ -83,17 +83,17 @@ def window(cron: str, jitter: int) -> str | list[str]:
     first, last = 60 * int(hour) + int(minute), 60 * int(hour) + int(minute) + jitter
     if last >= 24 * 60:
         raise SettingError(
-            f"the cron {cron!r} with {jitter} minutes of jitter reaches into the next day: begin earlier"
+            f"the cron {cron!r} with {jitter} minutes of jitter extends into the next day: choose an earlier time"
         )
     hours = range(first // 60, last // 60 + 1)
     minutes = [(max(first - 60 * h, 0), min(last - 60 * h, 59)) for h in hours]
-    return [f"{begin}-{end} {h} {' '.join(days)}" for h, (begin, end) in zip(hours, minutes, strict=True)]
+    return [f"{start}-{end} {h} {' '.join(days)}" for h, (start, end) in zip(hours, minutes, strict=True)]
 
 
-def _begins(cron: str, now: datetime) -> datetime:
+def _window_start(cron: str, now: datetime) -> datetime:
     minute, hour = (int(field) for field in cron.split()[:2])
     return now.replace(hour=hour, minute=minute, second=0, microsecond=0)
 
 
-def _draw(site: str, now: datetime, jitter: int) -> int:
+def _random_minute(site: str, now: datetime, jitter: int) -> int:
     return random.Random(f"{site} {now:%Y-%m-%d}").randint(0, jitter)

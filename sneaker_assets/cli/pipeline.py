@@ -1,7 +1,6 @@
-"""One command for the whole graph: runs every job in order on the instance of DAGSTER_HOME and says what came of it.
+"""``sneaker-assets``: run every job of the graph in order on the instance of DAGSTER_HOME, and print a summary.
 
-The same as materializing everything in the UI, where the runs and assets it makes are to be seen afterwards. What each
-stage does is the assets' concern.
+This is equivalent to materializing everything in Dagster's UI, which shows the runs and assets afterwards.
 """
 
 import argparse
@@ -31,12 +30,19 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class StageError(SneakerError, RuntimeError):
-    """A stage failed; the message is the failure's own."""
+    """A stage failed; the message is that of the failure."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One run: a job on a partition, with the config of its assets and the tags of the run."""
+    """One run of a job.
+
+    Attributes:
+        job: Name of the job.
+        partition: Partition key, or None.
+        config: Config by asset.
+        tags: Tags of the run.
+    """
 
     job: str
     partition: str | None = None
@@ -49,7 +55,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage took and what its assets said of themselves: asset name to metadata."""
+    """Result of a stage.
+
+    Attributes:
+        stage: The stage.
+        seconds: Duration of its run.
+        metadata: Materialization metadata by asset.
+    """
 
     stage: Stage
     seconds: float
@@ -60,7 +72,7 @@ def run_stage(stage: Stage, instance: dg.DagsterInstance) -> Outcome:
     """Run one stage on the instance.
 
     Raises:
-        StageError: it failed.
+        StageError: the run failed.
     """
     ops = {asset: {"config": dict(config)} for asset, config in stage.config.items()}
     started = time.monotonic()
@@ -82,24 +94,24 @@ def run_stage(stage: Stage, instance: dg.DagsterInstance) -> Outcome:
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:
-    """What the asset that failed first raised, without Dagster's own words around it."""
+    """The error of the asset that failed first, without Dagster's wrapping."""
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
             if failure.user_failure_data and failure.user_failure_data.description:
                 return f"{event.step_key}: {failure.user_failure_data.description}"
             raised = failure.error and (failure.error.cause or failure.error)
-            return f"{event.step_key}: {raised.message.strip() if raised else 'no reason was given'}"
+            return f"{event.step_key}: {raised.message.strip() if raised else 'unknown error'}"
     return "the run failed before its first step"
 
 
 def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
-    """Every stage up to the releases, in order."""
+    """Every stage before the releases, in order."""
     for site in site_partitions.get_partition_keys():
         yield Stage("crawl_site", site)
     yield Stage("build_data_set")
     for backbone in arguments.backbone:
-        # The article's head is made for whole feature maps.
+        # The article's head takes whole feature maps.
         keep = "map" if arguments.head == "article" else FeatureSettings.keep
         config = {
             "image_features": {"weights": arguments.weights, "keep": keep},
@@ -126,9 +138,9 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
 
 
 def release_stages(instance: dg.DagsterInstance) -> Iterator[Stage]:
-    """A stage for each shoe that a site announces now; new ones become partitions.
+    """A stage for each announced shoe; new ones are added as partitions.
 
-    Its run is tagged as the sensor's would be, so that the sensor, once it is on, does not price the shoe again.
+    Runs have the run key that the sensor would give them, so that the sensor does not price the shoe again.
     """
     with ListingSourceResource().open(LakeResource().open()) as source:
         seen = [announced_content(source.releases(site)) for site in site_partitions.get_partition_keys()]
@@ -139,25 +151,30 @@ def release_stages(instance: dg.DagsterInstance) -> Iterator[Stage]:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
-    """Run every stage, saying what happens while it does."""
+    """Run every stage and print its progress.
+
+    Raises:
+        StageError: a stage failed.
+        LakeError: the lake cannot be opened or written.
+    """
     outcomes = []
 
-    def follow(coming: Iterator[Stage]) -> None:
-        for stage in coming:
+    def run_stages(pending: Iterator[Stage]) -> None:
+        for stage in pending:
             console.print(f"[bold]{stage}[/bold]")
             outcomes.append(run_stage(stage, instance))
             console.print(f"  [green]done[/green] in {outcomes[-1].seconds:.1f} s")
 
     LakeResource().open().check_writable()
     with dg.DagsterInstance.get() as instance:
-        follow(stages(arguments))
-        follow(release_stages(instance))
+        run_stages(stages(arguments))
+        run_stages(release_stages(instance))
     return outcomes
 
 
 def summary(outcomes: Sequence[Outcome]) -> Table:
-    """The whole run in one short table."""
-    table = Table(title="\nWhat came of it", title_justify="left", title_style="bold", show_header=False, box=None)
+    """A table with the main results of every stage."""
+    table = Table(title="\nSummary", title_justify="left", title_style="bold", show_header=False, box=None)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for outcome in outcomes:
@@ -179,7 +196,7 @@ def _errors(rmse: Mapping[str, Mapping[str, float]]) -> str:
     return "; ".join(f"{split} ${by['model']:,.0f} (mean predictor ${by['mean']:,.0f})" for split, by in rmse.items())
 
 
-def _kept(said: Mapping[str, Any]) -> str:
+def _best(said: Mapping[str, Any]) -> str:
     return f"best epoch {said['epoch']:.0f}" if "epoch" in said else f"best penalty {said['alpha']:.3g}"
 
 
@@ -208,7 +225,7 @@ _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     ),
     "price_model": (
         "model",
-        lambda said: f"{'trained now' if said['trained_now'] else 'already there'}, {_kept(said)}",
+        lambda said: f"{'trained now' if said['trained_now'] else 'already there'}, {_best(said)}",
     ),
     "evaluation_metrics": ("RMSE", lambda said: _errors(said["rmse"])),
     "model_leaderboard": ("champion", lambda said: str(said["champion"])),
@@ -219,7 +236,7 @@ _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "gan_evaluation": ("GAN quality", lambda said: f"KID {said['kid']:.3g} on features of weights: {said['weights']}"),
     "release_predictions": ("release", _expected),
 }
-"""What the summary says of an asset: the line's name, and its words from the asset's metadata."""
+"""Asset to its line in the summary: the name, and a function from metadata to text."""
 
 
 def _seconds_per_job(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -230,13 +247,13 @@ def _seconds_per_job(outcomes: Sequence[Outcome]) -> dict[str, float]:
 
 
 def figure_paths(outcomes: Sequence[Outcome]) -> list[str]:
-    """Where the figures lie."""
+    """Paths of all figures."""
     said = [entry for outcome in outcomes for metadata in outcome.metadata.values() for entry in metadata.items()]
     return [str(path) for name, path in said if name.endswith("_file")]
 
 
 def _show_progress() -> None:
-    """Print what the domain logs, before Dagster's own handler adds its prefix to it."""
+    """Print the domain's log records to stdout, without the prefix of Dagster's handler."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("  %(message)s"))
     logger = logging.getLogger("sneaker_assets")
@@ -249,7 +266,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line.
 
     Raises:
-        UnknownBackboneError: a backbone is asked for that there is not.
+        UnknownBackboneError: a backbone is unknown.
     """
     parser = argparse.ArgumentParser(
         prog="sneaker-assets",
@@ -271,7 +288,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the pipeline from the command line; the exit status is 1 where a stage failed."""
+    """Run the pipeline from the command line; returns exit status 1 if a stage failed."""
     console = Console(highlight=False)
     if not os.environ.get("DAGSTER_HOME"):
         console.print("DAGSTER_HOME is not set: use make, or set it to an absolute folder that holds dagster.yaml")

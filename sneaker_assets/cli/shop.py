@@ -11,7 +11,7 @@ from datetime import date
 from sneaker_assets.demo_shop.catalogue import SHOP_DATE
 from sneaker_assets.demo_shop.clock import set_shop_day
 from sneaker_assets.demo_shop.server import DemoShop
-from sneaker_assets.lake import Lake
+from sneaker_assets.lake import Lake, LakeError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,8 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     if options.set_today:
-        lake = Lake.at(os.environ.get("SNEAKER_LAKE") or "data_lake")
-        set_shop_day(lake, options.set_today)
+        try:
+            lake = Lake.at(os.environ.get("SNEAKER_LAKE") or "data_lake")
+            set_shop_day(lake, options.set_today)
+        except LakeError as error:
+            parser.exit(2, f"sneaker-shop: {error}\n")
         print(f"it is {options.set_today} at the shop of {lake.root}", flush=True)  # noqa: T201
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)

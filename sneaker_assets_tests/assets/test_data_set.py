@@ -1,4 +1,4 @@
-"""The data set's assets on a real instance: what a failed check stops, and what it leaves in place."""
+"""The assets of the data set on a temporary instance, above all their checks."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ CHECKS = {
 
 
 class DataSet:
-    """A lake with scrapes written by the test, and the job that makes a data set of them."""
+    """A lake with scrapes written by the test, and the job that builds its data set."""
 
     def __init__(self, lake: Lake, instance: dg.DagsterInstance) -> None:
         self.lake, self.instance = lake, instance
@@ -37,7 +37,7 @@ class DataSet:
         self.pictures = [store_image(lake, drawn_shoe(number)) for number in range(10)]
 
     def scrape(self, amounts: Sequence[float | None], **columns: Any) -> None:
-        """Write what was seen: one product an amount, in ten different pictures."""
+        """Write observations: one product per amount, with ten different images."""
         rows = range(len(amounts))
         names = [f"p{i}" for i in rows]
         seen = observations({}).loc[[0] * len(amounts)].reset_index(drop=True)
@@ -67,7 +67,7 @@ def data_set_of_twenty(lake: Lake) -> Iterator[DataSet]:
 
 @pytest.fixture(scope="module")
 def first_build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dg.ExecuteInProcessResult]:
-    """A lake in which twenty listings were built, and what came of that."""
+    """A lake with twenty listings, and the result of the run that built them."""
     with dg.DagsterInstance.ephemeral() as instance:
         made = DataSet(Lake.at(tmp_path_factory.mktemp("built") / "lake"), instance)
         made.scrape([100.0 + 5 * (i % 10) for i in range(20)])
@@ -90,11 +90,11 @@ def failed(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     }
 
 
-def test_every_check_of_the_data_set_is_made(first_build: tuple[Lake, dg.ExecuteInProcessResult]) -> None:
+def test_every_data_set_check_is_evaluated(first_build: tuple[Lake, dg.ExecuteInProcessResult]) -> None:
     assert {evaluation.check_name for evaluation in first_build[1].get_asset_check_evaluations()} == CHECKS
 
 
-def test_a_blocking_check_stops_what_follows_and_leaves_the_old_file(built: DataSet) -> None:
+def test_failed_blocking_check_keeps_the_old_file_and_stops_downstream_assets(built: DataSet) -> None:
     made = built
     before = made.lake.table("listings").read_bytes(), made.lake.table("clean_listings").read_bytes()
     made.scrape([100.0] * 4)
@@ -108,7 +108,7 @@ def test_a_blocking_check_stops_what_follows_and_leaves_the_old_file(built: Data
     assert (made.lake.table("listings").read_bytes(), made.lake.table("clean_listings").read_bytes()) == before
 
 
-def test_a_second_build_reads_only_new_images_and_says_what_it_removed(built: DataSet) -> None:
+def test_rebuild_decodes_only_new_images_and_reports_removed_rows(built: DataSet) -> None:
     made = built
     made.lake.image(made.pictures[0]).unlink()
     made.pictures[0] = made.pictures[1]
@@ -125,7 +125,7 @@ def test_a_second_build_reads_only_new_images_and_says_what_it_removed(built: Da
     assert made.table("price_fences")["above"].tolist() == [1]
 
 
-def test_a_warning_is_told_and_stops_nothing(built: DataSet) -> None:
+def test_failed_warning_check_does_not_stop_the_run(built: DataSet) -> None:
     made = built
     made.scrape([300.0 + 50 * (i % 10) for i in range(20)], label_kind="lowest_ask")
     second = made.build(listings={"max_near_duplicates": 1.0})
@@ -134,7 +134,7 @@ def test_a_warning_is_told_and_stops_nothing(built: DataSet) -> None:
     assert {told[name] for name in ("label_kinds_are_steady", "fence_is_steady", "prices_are_steady")} == {"WARN"}
 
 
-def test_error_rows_warn_while_they_are_few_and_stop_when_they_are_many(data_set_of_twenty: DataSet) -> None:
+def test_few_error_rows_warn_and_many_fail(data_set_of_twenty: DataSet) -> None:
     made = data_set_of_twenty
     made.scrape([100.0] * 20, currency=["XTS"] + ["EUR"] * 19)
     assert failed(made.build())["amounts_are_converted"] == "WARN"
@@ -146,7 +146,7 @@ def test_error_rows_warn_while_they_are_few_and_stop_when_they_are_many(data_set
     assert made.table("price_observations")["problem"].notna().sum() == 1
 
 
-def test_a_picture_that_spans_the_whole_data_set_cannot_be_split_and_says_so(data_set_of_twenty: DataSet) -> None:
+def test_single_near_duplicate_group_cannot_be_split(data_set_of_twenty: DataSet) -> None:
     made = data_set_of_twenty
     made.pictures = made.pictures[:1] * 10
     made.scrape([100.0 + i for i in range(20)])
@@ -156,7 +156,7 @@ def test_a_picture_that_spans_the_whole_data_set_cannot_be_split_and_says_so(dat
     assert len(set(made.table("clean_listings")["twin_group"])) == 1
 
 
-def test_no_price_at_all_is_said_where_it_is_found(data_set_of_twenty: DataSet) -> None:
+def test_data_set_without_any_price_fails_with_the_reason(data_set_of_twenty: DataSet) -> None:
     made = data_set_of_twenty
     made.scrape([None] * 20)
     assert failed(made.build())["prices_are_there"] == "ERROR"

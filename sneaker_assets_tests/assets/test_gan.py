@@ -1,4 +1,4 @@
-"""The GAN's assets on a real, temporary instance, above all with bands of too few images."""
+"""The GAN assets on a temporary instance, above all for bands with too few images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 def fill(project: Project, cheap: int, held_out: int = 0, dear: int = 0) -> None:
-    """Write splits with so many shoes to learn from below $500, held out below $500, and to learn from above."""
+    """Write splits: numbers of training rows below $500, of test rows below $500, and of training rows above."""
     sides = [("train", 100.0)] * cheap + [("test", 100.0)] * held_out + [("train", 900.0)] * dear
     hashes = [store_image(project.lake, Image.fromarray(image)) for image in draw_images(len(sides))]
     rows = [
@@ -51,9 +51,7 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, dict[str,
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_a_band_without_shoes_is_skipped_with_a_warning(
-    project: Project, count: int, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_empty_band_is_skipped_with_a_warning(project: Project, count: int, capfd: pytest.CaptureFixture[str]) -> None:
     fill(project, cheap=9, dear=count)
     result = project.run("train_gan", "expensive", CONFIG)
     assert result.success
@@ -63,7 +61,7 @@ def test_a_band_without_shoes_is_skipped_with_a_warning(
     assert not project.lake.folder("gan").exists()
 
 
-def test_a_band_of_less_than_a_batch_is_trained_and_not_judged(project: Project) -> None:
+def test_band_smaller_than_a_batch_is_trained_but_not_evaluated(project: Project) -> None:
     fill(project, cheap=3)
     result = project.run("train_gan", "cheap", CONFIG)
     assert list(metadata(result)) == ["gan_checkpoints"]
@@ -76,7 +74,7 @@ def test_a_band_of_less_than_a_batch_is_trained_and_not_judged(project: Project)
     assert not project.lake.table("gan_evaluation", "cheap").exists()
 
 
-def test_a_band_is_judged_drawn_and_compared(project: Project) -> None:
+def test_band_is_evaluated_sampled_and_compared(project: Project) -> None:
     fill(project, cheap=16, held_out=8, dear=8)
     result = project.run("train_gan", "cheap", CONFIG)
     table = project.table("gan_evaluation", "cheap").set_index("population")
@@ -100,7 +98,7 @@ def test_a_band_is_judged_drawn_and_compared(project: Project) -> None:
     assert project.table("gan_colour_comparison")["population"].tolist() == ["generated", "training"]
 
 
-def test_the_recipe_is_trained_with_and_held_out_shoes_are_not(project: Project) -> None:
+def test_recipe_is_applied_and_test_rows_are_not_trained_on(project: Project) -> None:
     fill(project, cheap=9, held_out=5)
     gan = {**GAN, **JUDGING, "epochs": 1, "recipe": "article", "generator_lr": 1e-3, "judged": 0}
     result = project.run("train_gan", "cheap", {**CONFIG, "gan_checkpoints": {"config": gan}})

@@ -1,4 +1,4 @@
-"""The whole graph on a real, temporary instance: a small offline shop from its first crawl to priced releases."""
+"""The whole graph on a temporary instance: a small offline shop from its first crawl to priced releases."""
 
 import json
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
 
 
 class Project:
-    """The definitions over a lake of their own, and the instance they run on."""
+    """The definitions with their own lake and instance."""
 
     def __init__(self, lake: Path, instance: dg.DagsterInstance) -> None:
         resource = LakeResource(root=str(lake))
@@ -62,7 +62,7 @@ class Project:
     def materialize(
         self, asset: str, partition: str | None = None, config: dict[str, Any] | None = None
     ) -> dg.ExecuteInProcessResult:
-        """One asset, whichever jobs there are."""
+        """Materialize a single asset."""
         job = self.definitions.resolve_implicit_global_asset_job_def()
         return job.execute_in_process(
             asset_selection=[dg.AssetKey(asset)], partition_key=partition, instance=self.instance,
@@ -98,7 +98,7 @@ def test_every_listing_has_a_price_history_and_an_image_in_the_lake(project: Pro
     assert set(seen["product_id"]) == set(listings["product_id"])
 
 
-def test_what_is_learned_from_is_inside_the_fence_and_on_one_side_each(project: Project) -> None:
+def test_clean_listings_are_inside_the_fence_and_groups_on_one_side(project: Project) -> None:
     listings, clean, splits = (project.table(asset) for asset in ("listings", "clean_listings", "splits"))
     q1, q3 = listings["price"].dropna().quantile([0.25, 0.75])
     assert clean["price"].max() <= q3 + 1.5 * (q3 - q1)
@@ -106,14 +106,14 @@ def test_what_is_learned_from_is_inside_the_fence_and_on_one_side_each(project: 
     assert splits.groupby("twin_group")["split"].nunique().max() == 1
 
 
-def test_the_leaderboard_names_a_champion_whose_model_is_there(project: Project) -> None:
+def test_leaderboard_names_a_champion_that_exists(project: Project) -> None:
     board = project.table("model_leaderboard")
     assert board["backbone"].tolist() == [BACKBONE]
     assert (project.lake.root / board["model"].iloc[0] / "model.safetensors").exists()
     assert board["weights"].iloc[0].startswith("random")
 
 
-def test_a_second_pass_finds_everything_there(project: Project) -> None:
+def test_second_pass_recomputes_nothing(project: Project) -> None:
     crawl = metadata(project.run("crawl_site", "stockx"))
     assert (crawl["raw_scrapes"]["new_products"], crawl["scraped_images"]["new_images"]) == (0, 0)
     project.run("build_data_set")
@@ -126,7 +126,7 @@ def test_a_second_pass_finds_everything_there(project: Project) -> None:
     assert seen.groupby(["product_id", "label_kind", "size"], dropna=False)["observed_at"].nunique().eq(2).all()
 
 
-def test_checks_hold_and_pictures_in_the_event_log_are_small(project: Project) -> None:
+def test_checks_run_and_event_log_entries_are_small(project: Project) -> None:
     result = project.first["train_price_model"]
     checks = {evaluation.check_name for evaluation in result.get_asset_check_evaluations()}
     assert checks == {"beats_the_mean", "no_leak", "coverage", "near_the_champion"}
@@ -135,7 +135,7 @@ def test_checks_hold_and_pictures_in_the_event_log_are_small(project: Project) -
             assert len(str(value)) < 30_000, name
 
 
-def test_the_sensor_finds_each_release_once_and_it_is_priced(project: Project) -> None:
+def test_sensor_requests_each_release_once_and_it_is_priced(project: Project) -> None:
     sensor = project.definitions.resolve_sensor_def("new_releases")
 
     def tick() -> dg.SensorResult:
@@ -162,7 +162,7 @@ def test_the_sensor_finds_each_release_once_and_it_is_priced(project: Project) -
 
 @pytest.fixture(scope="module")
 def release(project: Project) -> str:
-    """An announced shoe with a retail price, priced."""
+    """Partition key of an announced shoe that has been priced."""
     with ListingSourceResource(source="demo", demo_products=80).open(project.lake) as source:
         announced = announcements(source.releases("stockx"))
     key = str(announced["release"].iloc[0])
@@ -171,7 +171,7 @@ def release(project: Project) -> str:
     return key
 
 
-def test_a_release_is_priced_with_all_that_follows_from_it(project: Project, release: str) -> None:
+def test_release_prediction_has_interval_profit_similar_shoes_and_figure(project: Project, release: str) -> None:
     shoe = project.table("release_predictions", release).iloc[0]
     assert shoe["price_low"] < shoe["predicted_price"] < shoe["price_high"]
     assert shoe["net_profit"] == pytest.approx(
@@ -184,14 +184,14 @@ def test_a_release_is_priced_with_all_that_follows_from_it(project: Project, rel
     assert (project.lake.folder("figures", "release_predictions") / f"{release}.png").exists()
 
 
-def test_fees_are_settings_of_each_site(project: Project, release: str) -> None:
+def test_selling_costs_are_configurable_per_site(project: Project, release: str) -> None:
     costs = {release.split("--", maxsplit=1)[0]: {"commission": 0.5, "payment": 0.0, "shipping": 10.0}}
     project.materialize("release_predictions", release, {"selling_costs": costs})
     shoe = project.table("release_predictions", release).iloc[0]
     assert shoe["selling_costs"] == pytest.approx(0.5 * shoe["predicted_price"] + 10)
 
 
-def test_predictions_stand_beside_the_prices_seen_later(project: Project, release: str) -> None:
+def test_backtest_pairs_predictions_with_later_prices(project: Project, release: str) -> None:
     predicted = project.table("release_predictions", release).iloc[0]
     history = project.table("price_observations")
     path = project.lake.table("price_observations")
@@ -212,7 +212,7 @@ def test_predictions_stand_beside_the_prices_seen_later(project: Project, releas
     assert project.table("prediction_backtest").empty
 
 
-def test_the_shops_releases_are_replayed(project: Project) -> None:
+def test_replay_covers_the_releases_of_the_offline_shop(project: Project) -> None:
     project.materialize("release_replay", BACKBONE, {"shop_releases": 12})
     table = project.table("release_replay", BACKBONE)
     assert 9 <= len(table) <= 12
@@ -220,7 +220,7 @@ def test_the_shops_releases_are_replayed(project: Project) -> None:
     assert (project.lake.folder("figures", "release_replay", BACKBONE) / "backtest.png").exists()
 
 
-def test_the_champion_is_chosen_by_hand_and_one_without_a_past_is_not_restored(project: Project) -> None:
+def test_champion_can_be_chosen_by_hand_but_not_restored_without_a_predecessor(project: Project) -> None:
     model = project.table("model_leaderboard")["model"].iloc[0]
     project.materialize("model_leaderboard", config={"champion": model})
     assert project.table("model_leaderboard")["champion"].tolist() == [True]
@@ -228,13 +228,13 @@ def test_the_champion_is_chosen_by_hand_and_one_without_a_past_is_not_restored(p
         project.materialize("model_leaderboard", config={"champion": "previous"})
 
 
-def test_a_withdrawn_release_fails_with_its_name(project: Project) -> None:
+def test_withdrawn_release_fails_with_its_name(project: Project) -> None:
     project.instance.add_dynamic_partitions(release_partitions.name or "", ["stockx--never-announced"])
     with pytest.raises(LookupError, match="stockx--never-announced is no longer announced"):
         project.run("price_release", "stockx--never-announced")
 
 
-def test_a_stage_without_its_input_says_what_to_materialize(tmp_path: Path) -> None:
+def test_missing_input_error_says_what_to_materialize(tmp_path: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         project = Project(tmp_path, instance)
         with pytest.raises(
@@ -244,7 +244,7 @@ def test_a_stage_without_its_input_says_what_to_materialize(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_model_is_trained_with_the_settings_that_were_searched_for(project: Project) -> None:
+def test_tuned_model_uses_the_best_trial(project: Project) -> None:
     few = {"tuned_hyperparameters": {"config": {"network_trials": 3, "kernel_trials": 2, "epochs": 2}}}
     said = metadata(project.run("tune_price_model", BACKBONE, few))["tuned_hyperparameters"]
     trials = project.table("tuned_hyperparameters", BACKBONE)
@@ -259,7 +259,7 @@ def test_a_model_is_trained_with_the_settings_that_were_searched_for(project: Pr
 
 
 @pytest.mark.slow
-def test_a_backbone_is_trained_further_by_two_processes_into_a_model_like_any_other(project: Project) -> None:
+def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(project: Project) -> None:
     config = {
         "unfreeze_from": "layer4.1", "height": 64, "width": 96, "copies": 1, "epochs": 1, "hidden": 16, "processes": 2,
     }  # fmt: skip
@@ -293,7 +293,7 @@ def test_a_backbone_is_trained_further_by_two_processes_into_a_model_like_any_ot
 
 
 @pytest.mark.slow
-def test_what_a_model_leaves_unexplained_is_looked_at(project: Project) -> None:
+def test_residual_attributes_have_a_table_and_figures(project: Project) -> None:
     config = {"residual_attributes": {"config": {"averaged": 2}}}
     said = metadata(project.run("explain_price_model", BACKBONE, config))["residual_attributes"]
     table = project.table("residual_attributes", BACKBONE)

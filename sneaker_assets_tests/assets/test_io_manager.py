@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from sneaker_assets.lake import Lake, read_table
-from sneaker_assets.resources import LakeIOManager, LakeResource
+from sneaker_assets.resources import OPTIONAL_INPUT, LakeIOManager, LakeResource
 from sneaker_assets.resources.io_manager import validated
 from sneaker_assets_tests.builders import listings, observations
 
@@ -20,19 +20,52 @@ def materialize(lake: Lake, table: pd.DataFrame) -> dg.ExecuteInProcessResult:
     )
 
 
-def test_a_table_that_breaks_its_schema_leaves_the_old_one(lake: Lake) -> None:
+def test_a_table_that_violates_its_schema_leaves_the_old_one(lake: Lake) -> None:
     assert materialize(lake, listings([100.0, 200.0])).success
     result = materialize(lake, listings([100.0, 200.0]).assign(price=[-1.0, 200.0]))
     assert not result.success
     assert read_table(lake.table("clean_listings"))["price"].tolist() == [100.0, 200.0]
 
 
-def test_the_message_names_column_rule_and_value() -> None:
-    with pytest.raises(dg.Failure, match=r"raw_scrapes breaks its schema.*'currency'.*'DOLLARS'"):
+def test_schema_error_names_column_rule_and_value() -> None:
+    with pytest.raises(dg.Failure, match=r"raw_scrapes violates its schema.*'currency'.*'DOLLARS'"):
         validated("raw_scrapes", observations({}).assign(currency="DOLLARS"))
 
 
-def test_a_lake_in_a_bucket_serves_as_well() -> None:
+def test_tables_are_stored_in_object_stores() -> None:
     lake = Lake.at("memory://bucket")
     assert materialize(lake, listings([100.0])).success
     assert read_table(lake.table("clean_listings"))["price"].tolist() == [100.0]
+
+
+def loaded(lake: Lake, *, optional: bool, table: pd.DataFrame | None = None) -> dg.ExecuteInProcessResult:
+    """Run an asset downstream of ``clean_listings``, which is stored first where a table is given."""
+    ins = {"clean_listings": dg.AssetIn(metadata=OPTIONAL_INPUT if optional else {})}
+
+    @dg.asset(ins=ins)
+    def rows(clean_listings: pd.DataFrame | None) -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"rows": -1 if clean_listings is None else len(clean_listings)})
+
+    if table is not None:
+        assert materialize(lake, table).success
+    return dg.materialize(
+        [rows, dg.AssetSpec("clean_listings")],
+        resources={"io_manager": LakeIOManager(lake=LakeResource(root=str(lake.root)))},
+        raise_on_error=False,
+    )
+
+
+def count(result: dg.ExecuteInProcessResult) -> object:
+    (event,) = result.get_asset_materialization_events()
+    return event.materialization.metadata["rows"].value
+
+
+def test_an_optional_input_is_none_until_it_is_materialized(lake: Lake) -> None:
+    assert count(loaded(lake, optional=True)) == -1
+    assert count(loaded(lake, optional=True, table=listings([100.0]))) == 1
+
+
+def test_a_missing_required_input_fails_once_and_names_the_asset(lake: Lake) -> None:
+    result = loaded(lake, optional=False)
+    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    assert "clean_listings is not in the lake yet: materialize it first" in str(failures[0])

@@ -1,4 +1,4 @@
-"""The crawl's assets, run by Dagster against the offline shop and against shops that fail."""
+"""The crawl assets, against the offline shop and against failing servers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from sneaker_assets_tests.crawl.shop import Shop, open_shop, parse_page, shop_si
 
 
 class ShopResource(ListingSourceResource):
-    """A shop of the tests, as the site ``stockx``."""
+    """A test server, registered as the site ``stockx``."""
 
     base: str
 
@@ -55,7 +55,7 @@ def run(lake: Lake, source: ListingSourceResource, *assets: Any, **options: Any)
     )
 
 
-def test_a_crawl_shows_its_totals_and_a_figure(lake: Lake) -> None:
+def test_crawl_metadata_has_totals_and_a_figure(lake: Lake) -> None:
     result = run(lake, ListingSourceResource(source="demo", demo_products=60), raw_scrapes, scraped_images)
     assert result.success
     (event,) = result.asset_materializations_for_node("raw_scrapes")
@@ -70,7 +70,7 @@ def test_a_crawl_shows_its_totals_and_a_figure(lake: Lake) -> None:
 
 
 class ApiResource(ListingSourceResource):
-    """StockX's API, as a server of its shape answers it."""
+    """A server that imitates StockX's API."""
 
     base: str
 
@@ -79,8 +79,8 @@ class ApiResource(ListingSourceResource):
         yield api_source(self.base, lake)
 
 
-def test_the_api_goes_on_where_pages_were_read(lake: Lake, shop: Shop) -> None:
-    """A product keeps the address of its image; what has none is told; and nothing that is kept shows the key."""
+def test_api_continues_the_history_of_crawled_pages(lake: Lake, shop: Shop) -> None:
+    """Products keep their image URLs, missing ones are counted, and the key is not stored anywhere."""
     address = f"{shop.base}/one.jpg"
     write_table(lake.table("raw_scrapes", "stockx"), observations({"product_id": "shoe-1", "image_url": address}))
     fill(shop, {1: 200, 2: 300})
@@ -99,7 +99,7 @@ def test_the_api_goes_on_where_pages_were_read(lake: Lake, shop: Shop) -> None:
     assert not [secret for secret in (KEY, TOKEN) if secret in kept or secret in str(files_of(Path(str(lake.root))))]
 
 
-def test_a_page_that_lists_thirty_and_yields_twelve_fails_the_check(lake: Lake, shop: Shop) -> None:
+def test_low_yield_of_a_page_fails_the_check(lake: Lake, shop: Shop) -> None:
     shop.answers["/"] = reply(body=Catalogue(pages=1, per_page=12, pictures=[]).page(1) or b"")
     result = run(lake, ShopResource(base=shop.base), raw_scrapes)
     (evaluation,) = result.get_asset_check_evaluations()
@@ -108,7 +108,7 @@ def test_a_page_that_lists_thirty_and_yields_twelve_fails_the_check(lake: Lake, 
     assert (evaluation.metadata["listed"].value, evaluation.metadata["yielded"].value) == (30, 12)
 
 
-def test_a_pause_is_one_failure_that_says_when_to_come_back(lake: Lake, shop: Shop) -> None:
+def test_paused_crawl_fails_without_retries_and_says_when_to_resume(lake: Lake, shop: Shop) -> None:
     shop.answers["/"] = reply(429, Retry_After="3600")
     result = run(lake, ShopResource(base=shop.base), raw_scrapes)
     assert not result.success
@@ -119,7 +119,7 @@ def test_a_pause_is_one_failure_that_says_when_to_come_back(lake: Lake, shop: Sh
     assert "resume_at" in shown.metadata
 
 
-def test_both_steps_of_a_crawl_wait_for_each_other_over_all_runs() -> None:
-    """The pool has one place, by the instance's settings; the file lock holds where there is no Dagster."""
+def test_crawl_steps_of_all_runs_share_one_pool() -> None:
+    """The pool has one slot in the instance's settings; without Dagster, a file lock has the same effect."""
     assert {raw_scrapes.op.pool, scraped_images.op.pool} == {"crawl"}
     assert "pools:\n    default_limit: 1\n" in (Path(__file__).parents[2] / "dagster.yaml").read_text()

@@ -1,4 +1,4 @@
-"""Alerts on their way to a real webhook on loopback, which is down, broken and slow before it works."""
+"""Delivery of alerts to a webhook on loopback that is down, broken or slow."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ from sneaker_assets_tests.crawl.answers import Answer, Server, endless, in_turn,
 
 
 class Hook:
-    """A webhook: what it was posted, and its address."""
+    """A webhook server: its address and the payloads it received."""
 
     def __init__(self) -> None:
         self.posted: list[dict[str, Any]] = []
@@ -59,9 +59,9 @@ def alert(number: int = 1) -> Alert:
     return Alert(f"run_failure-{number}", "run_failure", "crawl_site failed", f"2026-03-02T03:00:0{number}+00:00")
 
 
-def test_the_payload_is_the_alert_and_nothing_else(lake: Lake) -> None:
+def test_payload_has_exactly_the_fields_of_the_alert(lake: Lake) -> None:
     outbox = Outbox(lake)
-    assert outbox.write_down(Alert("a", "premium", "dear", "2026-03-02T03:00:00+00:00", {"release": "stockx--p"}))
+    assert outbox.add(Alert("a", "premium", "dear", "2026-03-02T03:00:00+00:00", {"release": "stockx--p"}))
     with webhook(reply(204)) as hook:
         assert outbox.deliver(hook.address) == alerts.Delivery(sent=1, waiting=0)
     assert hook.posted == [
@@ -76,12 +76,12 @@ def test_the_payload_is_the_alert_and_nothing_else(lake: Lake) -> None:
      (raw(b"nonsense\r\n\r\n"), "cannot be reached (ConnectionError)"),
      (silent, "cannot be reached (ReadTimeout)")],
 )  # fmt: skip
-def test_a_webhook_that_fails_is_tried_again_and_told_once(
+def test_failed_post_is_retried_and_delivered_once(
     lake: Lake, answer: Answer, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alerts, "TIMEOUT", 0.3)
     outbox = Outbox(lake)
-    outbox.write_down(alert())
+    outbox.add(alert())
     with webhook(in_turn(answer, reply(200))) as hook:
         first, second, third = (outbox.deliver(hook.address) for _ in range(3))
     assert (first.sent, first.waiting) == (0, 1)
@@ -90,37 +90,37 @@ def test_a_webhook_that_fails_is_tried_again_and_told_once(
     assert (second.sent, second.waiting, third.sent) == (1, 0, 0)
 
 
-def test_a_webhook_that_is_down_and_comes_up_is_told_everything_in_order(lake: Lake) -> None:
+def test_alerts_are_delivered_in_order_once_the_webhook_is_up(lake: Lake) -> None:
     outbox = Outbox(lake)
     with webhook(reply(200)) as hook:
         address, port = hook.address, int(hook.address.split(":")[2].split("/")[0])
     for number in (3, 1, 2):
-        outbox.write_down(alert(number))
+        outbox.add(alert(number))
     assert outbox.deliver(address).waiting == 3
     with webhook(reply(200), port) as hook:
         assert outbox.deliver(address) == alerts.Delivery(sent=3, waiting=0)
     assert [posted["id"] for posted in hook.posted] == [f"run_failure-{number}" for number in (1, 2, 3)]
 
 
-def test_an_answer_that_never_ends_does_not_hold_up_the_delivery(lake: Lake) -> None:
+def test_endless_response_does_not_block_the_delivery(lake: Lake) -> None:
     outbox = Outbox(lake)
-    outbox.write_down(alert())
+    outbox.add(alert())
     with webhook(endless(b"x" * 100, pause=0.05)) as hook:
         assert outbox.deliver(hook.address).sent == 1
 
 
-def test_what_was_sent_is_not_written_down_again(lake: Lake) -> None:
+def test_sent_alert_is_not_added_again(lake: Lake) -> None:
     outbox = Outbox(lake)
-    assert outbox.write_down(alert())
-    assert not outbox.write_down(alert())
+    assert outbox.add(alert())
+    assert not outbox.add(alert())
     outbox.deliver()
-    assert not outbox.write_down(alert())
+    assert not outbox.add(alert())
 
 
-def test_without_a_webhook_alerts_are_lines_of_a_log_file(lake: Lake) -> None:
+def test_alerts_are_logged_to_a_file_without_a_webhook(lake: Lake) -> None:
     outbox = Outbox(lake)
     for number in (1, 2):
-        outbox.write_down(alert(number))
+        outbox.add(alert(number))
         outbox.deliver()
     lines = (lake.folder("alerts") / "alerts.log").read_text().splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["run_failure-1", "run_failure-2"]
@@ -136,7 +136,7 @@ def predicted(lake: Lake, release: str, price: float, retail: float | None) -> N
 @pytest.mark.parametrize(
     ("price", "retail", "told"), [(299.0, 200.0, False), (300.0, 200.0, True), (900.0, None, False)]
 )
-def test_a_premium_above_the_threshold_is_an_alert(lake: Lake, price: float, retail: float | None, told: bool) -> None:
+def test_premium_above_the_threshold_gives_an_alert(lake: Lake, price: float, retail: float | None, told: bool) -> None:
     predicted(lake, "stockx--p", price, retail)
     found = premium_alert(lake, "stockx--p", 0.5)
     assert (found is not None) == told
@@ -145,7 +145,7 @@ def test_a_premium_above_the_threshold_is_an_alert(lake: Lake, price: float, ret
         assert found.text == "Shoe is expected to sell for $300, 50% above retail ($200)"
 
 
-def test_each_new_prediction_is_told_once_even_where_the_cursor_is_lost(lake: Lake) -> None:
+def test_each_prediction_alerts_once_even_if_the_cursor_is_lost(lake: Lake) -> None:
     sensor = alert_sensors(AutomationSettings(alert_premium=0.5))[1]
     log = lake.folder("alerts") / "alerts.log"
     with dg.DagsterInstance.ephemeral() as instance:
@@ -173,7 +173,7 @@ def test_each_new_prediction_is_told_once_even_where_the_cursor_is_lost(lake: La
         assert told == [500.0, 600.0]
 
 
-def test_a_run_that_failed_is_told_with_what_its_asset_raised(lake: Lake) -> None:
+def test_failed_run_alert_has_the_error_of_its_asset(lake: Lake) -> None:
     @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["stockx"]))
     def broken() -> None:
         raise LookupError("nothing at this address")

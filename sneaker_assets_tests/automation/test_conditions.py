@@ -1,4 +1,4 @@
-"""What is asked for by itself, and what is waited for: the real conditions on an ephemeral instance."""
+"""What the automation conditions request, and what they wait for, on an ephemeral instance."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,33 +9,39 @@ import dagster as dg
 import pandas as pd
 import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
-from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.remote_origin import (
     InProcessCodeLocationOrigin,
     RemoteInstigatorOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
+from dagster._core.scheduler.instigation import InstigatorState, ScheduleInstigatorData
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from sneaker_assets.automation.conditions import DATA_SET
+from sneaker_assets.assets import groups
+from sneaker_assets.automation.dagster_internals import InstigatorStatus, InstigatorType
 from sneaker_assets.automation.settings import AutomationSettings
-from sneaker_assets.definitions import build_definitions
+from sneaker_assets.definitions import build_definitions, defs
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets_tests.builders import digest
 
-MODEL = {
-    (name, "resnet18")
-    for name in ("price_model", "trained_rows", "evaluation_metrics", "leak_report", "outlier_ablation")
-}
+
+def in_groups(*names: str) -> list[str]:
+    """Assets of these groups in topological order."""
+    graph = defs.get_repository_def().asset_graph
+    return [key.to_user_string() for key in graph.toposorted_asset_keys if graph.get(key).group_name in names]
+
+
+DATA_SET = in_groups(groups.DATA_SET)
+MODEL = {(name, "resnet18") for name in in_groups(groups.TRAINING, groups.EVALUATION)}
+RANKED: set[tuple[str, str | None]] = {(name, None) for name in in_groups(groups.CHAMPION)}
 EVALUATED: set[tuple[str, str | None]] = {("evaluation_metrics", "resnet18")}
 BUILT = {(name, None) for name in DATA_SET}
 Asked = set[tuple[str, str | None]]
 
 
 class World:
-    """The definitions, and what has happened so far to the assets on their instance."""
+    """The definitions, and an instance with the materializations reported so far."""
 
     def __init__(self, instance: dg.DagsterInstance, lake: Lake, settings: AutomationSettings) -> None:
         self.definitions = build_definitions(settings=settings)
@@ -43,7 +49,7 @@ class World:
         self.cursor: Any = None
 
     def asked(self, at: datetime | None = None) -> Asked:
-        """What one evaluation asks for."""
+        """The asset partitions that one evaluation requests."""
         result = dg.evaluate_automation_conditions(
             self.definitions, self.instance, dg.AssetSelection.all(), evaluation_time=at, cursor=self.cursor
         )
@@ -75,13 +81,19 @@ class World:
             self.made("scraped_images", site, {"new_images": new_images})
 
     def built(self, splits: pd.DataFrame) -> None:
-        """The data set was built anew, as its run does it: inputs first."""
-        for asset in DATA_SET[:-1]:
+        """Report that the data set was rebuilt, inputs first."""
+        for asset in DATA_SET:
+            if asset == "splits":
+                self.wrote(asset, splits)
+            else:
+                self.made(asset)
+
+    def ranked(self) -> None:
+        for asset, _ in sorted(RANKED):
             self.made(asset)
-        self.wrote("splits", splits)
 
     def started(self, job: str, partition: str | None = None) -> dg.DagsterRun:
-        """A run that has begun and not ended."""
+        """A run in progress."""
         tags = {} if partition is None else {"dagster/partition": partition}
         run = self.instance.create_run_for_job(self.definitions.resolve_job_def(job), tags=tags)
         self.instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", job, message="started"), run_id=run.run_id)
@@ -97,7 +109,7 @@ class World:
 
 
 def training_rows(n: int, **changed: float) -> pd.DataFrame:
-    """Rows of ``splits``; ``changed`` gives some products, such as ``p0``, another price."""
+    """Rows of ``splits``; ``changed`` maps products such as ``p0`` to another price."""
     return pd.DataFrame(
         {
             "site": "stockx",
@@ -112,7 +124,7 @@ def training_rows(n: int, **changed: float) -> pd.DataFrame:
 
 @contextmanager
 def instance_with_schedules(lake: Lake) -> Iterator[dg.DagsterInstance]:
-    """Events in memory, and a storage of schedules, which an ephemeral instance goes without."""
+    """An ephemeral instance with a schedule storage, which it lacks by default."""
     with dg.DagsterInstance.ephemeral() as instance:
         instance._schedule_storage = SqliteScheduleStorage.from_local(str(lake.root))
         instance._schedule_storage.register_instance(instance)
@@ -121,7 +133,7 @@ def instance_with_schedules(lake: Lake) -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def world(lake: Lake) -> Iterator[World]:
-    """Both sites crawled, everything built, resnet18 trained and the cheap GAN too; nothing is asked for."""
+    """Both sites crawled, everything built, resnet18 and the cheap GAN trained; nothing is requested."""
     two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
     settings = AutomationSettings(
         recrawl_cron=f"{two_hours_ago:%M %H} * * *", jitter=0, crawl_patience=3.0, rates_cron="0 0 29 2 *"
@@ -135,17 +147,17 @@ def world(lake: Lake) -> Iterator[World]:
             if asset != "trained_rows":
                 world.made(asset, "resnet18")
         world.wrote("trained_rows", training_rows(100), "resnet18")
-        world.made("model_leaderboard")
+        world.ranked()
         world.made("gan_checkpoints", "cheap")
         assert world.asked() == set()
         yield world
 
 
-def test_nothing_is_asked_for_where_nothing_has_changed(world: World) -> None:
+def test_nothing_is_requested_without_changes(world: World) -> None:
     assert [world.asked() for _ in range(2)] == [set(), set()]
 
 
-def test_a_crawl_is_followed_by_the_data_set_and_by_the_features_of_backbones_in_use(world: World) -> None:
+def test_crawl_triggers_the_data_set_and_features_of_backbones_in_use(world: World) -> None:
     world.crawled("stockx")
     assert world.asked() == BUILT | {("image_features", "resnet18")}
     assert world.asked() == set()
@@ -156,13 +168,13 @@ def test_a_crawl_without_new_images_computes_no_features(world: World) -> None:
     assert world.asked() == BUILT
 
 
-def test_a_crawl_with_new_images_before_one_without_still_computes_them(world: World) -> None:
+def test_new_images_are_computed_even_if_a_later_crawl_finds_none(world: World) -> None:
     world.crawled("stockx", new_images=5)
     world.crawled("stockx", new_images=0)
     assert ("image_features", "resnet18") in world.asked()
 
 
-def test_a_site_that_is_due_is_waited_for(world: World) -> None:
+def test_data_set_waits_for_a_due_crawl(world: World) -> None:
     yesterday_was_crawled = datetime.now(UTC) + timedelta(days=1)
     world.switched_on("recrawl_farfetch")
     world.crawled("stockx")
@@ -170,14 +182,14 @@ def test_a_site_that_is_due_is_waited_for(world: World) -> None:
     assert world.asked(yesterday_was_crawled + timedelta(minutes=5)) == set()
 
 
-def test_a_site_that_was_due_and_crawled_holds_up_nobody(world: World) -> None:
+def test_completed_crawl_does_not_delay_the_data_set(world: World) -> None:
     world.switched_on("recrawl_farfetch")
     world.switched_on("recrawl_stockx")
     world.crawled("stockx", "farfetch")
     assert world.asked() >= BUILT
 
 
-def test_a_site_that_fails_delays_and_never_blocks(world: World) -> None:
+def test_failed_crawl_delays_the_data_set_by_the_patience_only(world: World) -> None:
     due = datetime.now(UTC) + timedelta(days=1)
     world.switched_on("recrawl_farfetch")
     world.crawled("stockx")
@@ -186,12 +198,12 @@ def test_a_site_that_fails_delays_and_never_blocks(world: World) -> None:
     assert world.asked(due + timedelta(hours=1, minutes=6)) == set()
 
 
-def test_a_site_whose_schedule_is_off_is_not_waited_for(world: World) -> None:
+def test_stopped_schedule_is_not_waited_for(world: World) -> None:
     world.crawled("stockx")
     assert world.asked(datetime.now(UTC) + timedelta(days=1)) >= BUILT
 
 
-def test_a_crawl_under_way_is_waited_for(world: World) -> None:
+def test_data_set_waits_for_a_running_crawl(world: World) -> None:
     run = world.started("crawl_site", "farfetch")
     world.crawled("stockx")
     assert world.asked() == set()
@@ -199,7 +211,7 @@ def test_a_crawl_under_way_is_waited_for(world: World) -> None:
     assert world.asked() >= BUILT
 
 
-def test_prices_wait_for_the_images_of_their_crawl_so_that_one_run_builds_it_all(world: World) -> None:
+def test_data_set_waits_for_the_images_of_a_crawl(world: World) -> None:
     run = world.started("crawl_site", "stockx")
     world.made("raw_scrapes", "stockx")
     assert world.asked() == set()
@@ -209,7 +221,7 @@ def test_prices_wait_for_the_images_of_their_crawl_so_that_one_run_builds_it_all
     assert world.asked() >= BUILT
 
 
-def test_a_site_that_was_never_crawled_does_not_block_the_others(lake: Lake) -> None:
+def test_site_that_was_never_crawled_does_not_block_the_data_set(lake: Lake) -> None:
     with instance_with_schedules(lake) as instance:
         world = World(instance, lake, AutomationSettings(jitter=0))
         assert world.asked() == {("fx_rates", None)}
@@ -218,24 +230,24 @@ def test_a_site_that_was_never_crawled_does_not_block_the_others(lake: Lake) -> 
         assert world.asked() == BUILT
 
 
-def test_rates_alone_rebuild_nothing(world: World) -> None:
+def test_new_rates_alone_trigger_nothing(world: World) -> None:
     world.made("fx_rates")
     assert world.asked() == set()
 
 
-def test_a_model_is_trained_again_when_enough_rows_have_changed(world: World) -> None:
+def test_model_is_retrained_when_enough_rows_have_changed(world: World) -> None:
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=105.0))
     assert world.asked() == EVALUATED
     world.made("evaluation_metrics", "resnet18")
-    assert world.asked() == {("model_leaderboard", None)}
-    world.made("model_leaderboard")
+    assert world.asked() == RANKED
+    world.ranked()
     assert world.asked() == set()
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=300.0, p3=300.0, p4=300.0))
     assert world.asked() == MODEL
     assert world.asked() == set()
 
 
-def test_small_changes_add_up_since_the_last_training(world: World) -> None:
+def test_row_changes_accumulate_since_the_last_training(world: World) -> None:
     world.built(training_rows(103))
     assert world.asked() == EVALUATED
     assert world.asked() == set()
@@ -243,7 +255,7 @@ def test_small_changes_add_up_since_the_last_training(world: World) -> None:
     assert world.asked() == MODEL
 
 
-def test_a_training_waits_for_the_features_of_the_new_images(world: World) -> None:
+def test_training_waits_for_a_running_feature_computation(world: World) -> None:
     run = world.started("train_price_model", "resnet18")
     world.built(training_rows(200))
     assert world.asked() == set()
@@ -251,7 +263,7 @@ def test_a_training_waits_for_the_features_of_the_new_images(world: World) -> No
     assert world.asked() >= MODEL
 
 
-def test_a_model_is_trained_again_when_its_freshness_lapses(world: World) -> None:
+def test_stale_model_is_retrained(world: World) -> None:
     world.instance._report_runless_asset_event(
         FreshnessStateChange(
             key=dg.AssetKey("price_model"),
@@ -264,21 +276,27 @@ def test_a_model_is_trained_again_when_its_freshness_lapses(world: World) -> Non
     assert world.asked() == set()
 
 
-def test_a_trained_model_is_evaluated_and_ranked(world: World) -> None:
+def test_trained_model_is_evaluated_and_ranked(world: World) -> None:
     world.made("price_model", "resnet18")
     assert world.asked() == EVALUATED
     world.made("evaluation_metrics", "resnet18")
-    assert world.asked() == {("model_leaderboard", None)}
+    assert world.asked() == RANKED
 
 
-def test_predictions_that_were_judged_before_are_judged_again_by_new_prices(world: World) -> None:
+def test_new_leaderboard_triggers_the_similarity_index(world: World) -> None:
+    world.made("model_leaderboard")
+    assert world.asked() == {("similarity_index", None)}
+    assert world.asked() == set()
+
+
+def test_new_prices_trigger_the_backtest(world: World) -> None:
     world.made("prediction_backtest")
     assert world.asked() == set()
     world.made("price_observations")
     assert ("prediction_backtest", None) in world.asked()
 
 
-def test_the_gans_in_use_are_trained_weekly_on_what_has_come(world: World) -> None:
+def test_gans_in_use_are_trained_weekly_if_rows_changed(world: World) -> None:
     sunday = datetime.now(UTC) + timedelta(days=7 - (datetime.now(UTC).weekday() + 1) % 7)
     morning = sunday.replace(hour=6, minute=1)
     world.made("splits")

@@ -1,7 +1,6 @@
-"""Dagster's own daemon on a temporary instance and a small offline shop, whose clock moves; nothing is pretended.
+"""Dagster's daemon on a temporary instance, with a small offline shop whose clock is moved.
 
-The tests run in their order, over one lake: a daemon that is killed at the worst moment, the one that goes on in its
-place, and what this one does by itself.
+The tests share one lake and depend on their order: a daemon is killed between a tick and its run, and restarted.
 """
 
 import os
@@ -54,7 +53,7 @@ defs = dg.Definitions.merge(
 )
 """
 WITHIN = 120.0
-"""Seconds from the moment that a release is announced to its prediction."""
+"""Maximum seconds from the announcement of a release to its prediction."""
 
 MODEL = ("image_features", "price_model", "evaluation_metrics")
 FIRST, SECOND, THIRD = generate_releases()[:3]
@@ -87,7 +86,7 @@ class Deployment:
         self.instance = dg.DagsterInstance.from_config(str(self.home))
 
     def configure(self, *, hold_runs: bool = False) -> None:
-        """The project's own dagster.yaml; runs that are held stay in their queue."""
+        """Install the project's dagster.yaml; held runs stay in the queue."""
         settings = (ROOT / "dagster.yaml").read_text()
         held = "concurrency:\n  runs:\n    max_concurrent_runs: 0\n"
         (self.home / "dagster.yaml").write_text(settings.replace("concurrency:\n", held) if hold_runs else settings)
@@ -106,7 +105,7 @@ class Deployment:
             )
 
     def kill(self) -> None:
-        """End the daemon, its code server and its runs at once, without a word."""
+        """Kill the daemon, its code server and its runs."""
         if self.daemon is not None:
             os.killpg(self.daemon.pid, signal.SIGKILL)
             self.daemon.wait()
@@ -135,7 +134,7 @@ class Deployment:
         return sum(len(self.instance.get_ticks(s.instigator_origin_id, s.selector_id)) for s in states)
 
     def price_once(self, release: str) -> None:
-        """The release's prediction comes, and two more looks at the shop bring no second one."""
+        """Wait for the prediction of a release, and check that two more ticks do not repeat it."""
         self.until(f"a prediction for {release}", lambda: self.materialized("release_predictions", release))
         seen = self.ticks("new_releases")
         self.until("two more ticks", lambda: self.ticks("new_releases") >= seen + 2)
@@ -170,7 +169,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     deployment.instance.dispose()
 
 
-def test_a_daemon_killed_between_the_tick_and_its_run_leaves_nothing_out_and_nothing_twice(
+def test_daemon_killed_between_tick_and_run_prices_each_release_once(
     deployment: Deployment,
 ) -> None:
     deployment.configure(hold_runs=True)
@@ -188,12 +187,12 @@ def test_a_daemon_killed_between_the_tick_and_its_run_leaves_nothing_out_and_not
     deployment.price_once(key(FIRST))
 
 
-def test_the_shops_clock_moves_and_the_new_release_is_priced_once(deployment: Deployment) -> None:
+def test_new_release_is_priced_once(deployment: Deployment) -> None:
     deployment.set_today(SECOND.announced)
     deployment.price_once(key(SECOND))
 
 
-def test_a_run_that_is_killed_gives_its_place_in_the_pool_back(deployment: Deployment) -> None:
+def test_killed_run_releases_its_pool_slot(deployment: Deployment) -> None:
     launch = ("job", "launch", "-j", "hold_the_pool", "-w", str(deployment.workspace))
     deployment.command(str(BIN / "dagster"), *launch)
     holder = deployment.home / "holder"
@@ -205,7 +204,7 @@ def test_a_run_that_is_killed_gives_its_place_in_the_pool_back(deployment: Deplo
     deployment.price_once(key(THIRD))
 
 
-def test_once_both_sites_are_crawled_the_listings_follow_by_themselves(deployment: Deployment) -> None:
+def test_crawls_trigger_the_data_set_once(deployment: Deployment) -> None:
     deployment.until("exchange rates", lambda: deployment.materialized("fx_rates"))
     crawl = ("job", "backfill", "-j", "crawl_site", "--partitions", "stockx,farfetch", "--noprompt")
     deployment.command(str(BIN / "dagster"), *crawl, "-w", str(deployment.workspace))
@@ -218,6 +217,6 @@ def test_once_both_sites_are_crawled_the_listings_follow_by_themselves(deploymen
     assert builds == {1}
 
 
-def test_what_it_priced_was_told(deployment: Deployment) -> None:
+def test_priced_release_is_alerted(deployment: Deployment) -> None:
     log = deployment.lake.folder("alerts") / "alerts.log"
     deployment.until("an alert", lambda: log.exists() and key(SECOND) in log.read_text())

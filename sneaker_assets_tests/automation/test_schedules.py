@@ -23,7 +23,7 @@ def tick(schedule: dg.ScheduleDefinition, at: datetime, instance: dg.DagsterInst
     return found
 
 
-def test_without_jitter_the_cron_is_the_schedule_and_each_tick_crawls_its_site() -> None:
+def test_every_tick_crawls_without_jitter() -> None:
     settings = AutomationSettings(recrawl_cron="*/20 2-4 1 * *", jitter=0, time_zone="Europe/Berlin")
     schedule = recrawl_schedule("stockx", settings)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("*/20 2-4 1 * *", "Europe/Berlin")
@@ -57,12 +57,12 @@ def test_jitter_opens_a_window_of_minutes(cron: str, jitter: int, ticks: list[st
 @pytest.mark.parametrize(
     ("cron", "why"), [("*/5 3 * * *", "SNEAKER_RECRAWL_JITTER=0"), ("50 23 * * *", "into the next day")]
 )
-def test_a_cron_that_leaves_no_room_for_jitter_says_so(cron: str, why: str) -> None:
+def test_cron_incompatible_with_jitter_is_rejected(cron: str, why: str) -> None:
     with pytest.raises(SettingError, match=why):
         window(cron, 30)
 
 
-def test_with_jitter_a_site_is_crawled_once_a_night_at_another_minute_each() -> None:
+def test_jitter_crawls_once_a_night_at_varying_minutes() -> None:
     schedule, begins = recrawl_schedule("stockx", JITTERY), []
     with dg.DagsterInstance.ephemeral() as instance:
         for night in range(5):
@@ -77,7 +77,7 @@ def test_with_jitter_a_site_is_crawled_once_a_night_at_another_minute_each() -> 
     assert len(set(begins)) > 2
 
 
-def test_a_daemon_that_was_down_at_the_drawn_minute_crawls_later_in_the_window() -> None:
+def test_missed_minute_is_made_up_for_later_in_the_window() -> None:
     schedule = recrawl_schedule("stockx", JITTERY)
     with dg.DagsterInstance.ephemeral() as instance:
         request = tick(schedule, NIGHT + timedelta(minutes=30), instance)
@@ -85,5 +85,5 @@ def test_a_daemon_that_was_down_at_the_drawn_minute_crawls_later_in_the_window()
     assert request.tags[NIGHT_TAG] == "stockx 2026-03-02"
 
 
-def test_a_site_named_after_its_host_has_a_schedule() -> None:
+def test_site_with_dots_in_its_name_has_a_schedule() -> None:
     assert schedule_name("shop.example.org") == "recrawl_shop_example_org"

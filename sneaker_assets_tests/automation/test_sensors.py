@@ -1,4 +1,4 @@
-"""The sensor on an instance in memory, over two shops that announce what a test tells them to."""
+"""The release sensor on an ephemeral instance, with two servers that announce what a test configures."""
 
 import json
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def shops() -> Iterator[Shops]:
 
 
 class Watch:
-    """The sensor, and Dagster's part in it: partitions are added and runs begin as it asks for them."""
+    """The sensor, with Dagster's part simulated: partitions are added and runs created as requested."""
 
     def __init__(self, lake: Lake, shops: Shops, instance: dg.DagsterInstance) -> None:
         self.shops, self.instance, self.lake = shops, instance, lake
@@ -85,7 +85,7 @@ class Watch:
         return result
 
     def asked(self, cursor: str | None = None, *, begin: bool = True) -> list[str]:
-        """The run keys that a tick asks for; unless the daemon is killed right then, its runs begin."""
+        """The run keys that a tick requests; its runs are created unless the daemon is killed at that point."""
         result = self.tick(cursor)
         if isinstance(result, dg.SkipReason):
             return []
@@ -107,7 +107,7 @@ def releases(keys: list[str]) -> list[str]:
     return [key.split(":")[0] for key in keys]
 
 
-def test_each_release_of_each_site_is_asked_for_once(watch: Watch) -> None:
+def test_each_release_of_each_site_is_requested_once(watch: Watch) -> None:
     assert watch.asked() == []
     watch.announce("stockx", shoe("a"), shoe("b"))
     watch.announce("farfetch", shoe("a"))
@@ -121,9 +121,7 @@ def test_each_release_of_each_site_is_asked_for_once(watch: Watch) -> None:
 @pytest.mark.parametrize(
     "changed", [{"date": "2026-03-09T00:00:00+00:00"}, {"retail": 110.0}, {"image": "q.jpg"}], ids=str
 )
-def test_a_changed_announcement_is_priced_again_and_so_is_one_that_changes_back(
-    watch: Watch, changed: dict[str, Any]
-) -> None:
+def test_changed_announcement_is_priced_again_even_if_it_changes_back(watch: Watch, changed: dict[str, Any]) -> None:
     keys = []
     for announced in (shoe(), shoe(**changed), shoe(), shoe(**changed)):
         watch.announce("stockx", announced)
@@ -133,7 +131,7 @@ def test_a_changed_announcement_is_priced_again_and_so_is_one_that_changes_back(
     assert len(set(keys)) == 4
 
 
-def test_another_title_or_ask_is_no_change(watch: Watch) -> None:
+def test_changed_title_or_ask_is_ignored(watch: Watch) -> None:
     watch.announce("stockx", shoe())
     watch.asked()
     watch.announce("stockx", shoe(title="Schuh", ask=250.0))
@@ -141,20 +139,20 @@ def test_another_title_or_ask_is_no_change(watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("cursor", [None, "", "nonsense", '{"stockx--p": "another"}'])
-def test_a_lost_or_corrupted_cursor_costs_no_release_and_no_duplicate(watch: Watch, cursor: str | None) -> None:
+def test_lost_or_corrupted_cursor_neither_drops_nor_repeats_a_release(watch: Watch, cursor: str | None) -> None:
     watch.announce("stockx", shoe())
     assert releases(watch.asked(cursor)) == ["stockx--p"]
     assert watch.asked(cursor) == []
 
 
-def test_a_tick_that_was_killed_before_its_run_began_is_made_up_for_with_the_same_key(watch: Watch) -> None:
+def test_killed_tick_is_repeated_with_the_same_run_key(watch: Watch) -> None:
     watch.announce("stockx", shoe())
     killed = watch.asked(begin=False)
     assert watch.asked() == killed
     assert watch.asked() == []
 
 
-def test_a_retry_counts_as_its_run(watch: Watch) -> None:
+def test_retry_has_the_run_key_of_its_run(watch: Watch) -> None:
     watch.announce("stockx", shoe())
     watch.asked()
     (run,) = watch.instance.get_runs()
@@ -166,17 +164,17 @@ def test_a_retry_counts_as_its_run(watch: Watch) -> None:
     ("answer", "why"),
     [(reply(503), "answered 503"), (reply(body=b"<html>"), "JSONDecodeError"), (reply(403), "SiteBlocked")],
 )
-def test_a_site_that_fails_leaves_the_others_and_is_read_again(watch: Watch, answer: Any, why: str) -> None:
+def test_failed_site_does_not_affect_others_and_is_retried(watch: Watch, answer: Any, why: str) -> None:
     watch.shops["farfetch"].answers["/soon"] = answer
     watch.announce("stockx", shoe())
     assert releases(watch.asked()) == ["stockx--p"]
-    with pytest.raises(dg.Failure, match=f"looked for again at the next tick: farfetch: .*{why}"):
+    with pytest.raises(dg.Failure, match=f"retried at the next tick: farfetch: .*{why}"):
         watch.tick()
     watch.announce("farfetch", shoe("late"))
     assert releases(watch.asked()) == ["farfetch--late"]
 
 
-def test_an_empty_page_where_releases_were_before_is_that_sites_failure(watch: Watch) -> None:
+def test_suddenly_empty_page_is_a_failure(watch: Watch) -> None:
     watch.announce("stockx", shoe())
     watch.asked()
     watch.announce("stockx")
@@ -186,7 +184,7 @@ def test_an_empty_page_where_releases_were_before_is_that_sites_failure(watch: W
         watch.tick()
 
 
-def test_without_a_champion_nothing_is_asked_for_and_no_release_is_lost(watch: Watch, lake: Lake) -> None:
+def test_nothing_is_requested_without_a_champion_and_no_release_is_lost(watch: Watch, lake: Lake) -> None:
     watch.announce("stockx", shoe())
     board = lake.table("model_leaderboard")
     board.rename(board.with_suffix(".away"))
@@ -197,17 +195,17 @@ def test_without_a_champion_nothing_is_asked_for_and_no_release_is_lost(watch: W
     assert releases(watch.asked()) == ["stockx--p"]
 
 
-def test_a_site_that_is_being_crawled_is_no_failure(watch: Watch, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_site_being_crawled_is_not_a_failure(watch: Watch, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sneaker_assets.crawl.database.PATIENCE", 0.1)
     watch.announce("stockx", shoe())
     with open_database(lake, "stockx"):
         result = watch.tick()
         assert isinstance(result, dg.SkipReason)
-        assert "stockx is being crawled and read after that" in (result.skip_message or "")
+        assert "stockx is being crawled and is read afterwards" in (result.skip_message or "")
     assert releases(watch.asked()) == ["stockx--p"]
 
 
-def test_a_site_that_does_not_answer_holds_up_nobody(lake: Lake, shops: Shops) -> None:
+def test_unresponsive_site_does_not_delay_others(lake: Lake, shops: Shops) -> None:
     shops["stockx"].answers["/soon"] = reply(body=json.dumps([shoe()]).encode())
     shops["farfetch"].answers["/soon"] = endless(b" ", pause=0.05)
     announced = read_announcements(source_of(lake, shops), sorted(shops), timeout=1.0)

@@ -1,4 +1,4 @@
-"""The command line on a real instance: what a run says, and what bad input is answered with."""
+"""The command ``sneaker-assets`` on a temporary instance: its summary, and its errors for bad input."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs ``sneaker-assets`` with these settings and a home and lake of its own; gives exit status and output."""
+    """Returns a function that runs ``sneaker-assets`` with its own home and lake and returns exit status and output."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
@@ -33,7 +33,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def archive(folder: Path, rows: pd.DataFrame) -> str:
-    """A folder in the shape of a published data set; its images are as bright as their shoes are dear."""
+    """A folder laid out like a published data set; the brightness of an image is proportional to the price."""
     (folder / "images").mkdir(parents=True)
     rows.to_csv(folder / "listings.csv", index=False)
     if "sale_price" in rows:
@@ -69,7 +69,7 @@ def test_an_archive_runs_through_the_whole_graph(run: Run, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("kept", "words"), [({"epoch": 7.0}, "best epoch 7"), ({"alpha": 0.1}, "best penalty 0.1")])
-def test_the_summary_says_what_was_kept_of_any_head(kept: dict[str, float], words: str) -> None:
+def test_summary_describes_network_and_closed_form_heads(kept: dict[str, float], words: str) -> None:
     outcome = pipeline.Outcome(
         pipeline.Stage("train_price_model"), 1.0, {"price_model": {"trained_now": False, **kept}}
     )
@@ -84,20 +84,20 @@ def test_the_summary_says_what_was_kept_of_any_head(kept: dict[str, float], word
         (pd.DataFrame({"sale_price": [], "image_name": []}), "listings.csv has a header and no rows"),
     ],
 )
-def test_a_bad_archive_is_one_clear_line(run: Run, tmp_path: Path, rows: pd.DataFrame, message: str) -> None:
+def test_bad_archive_fails_with_one_line(run: Run, tmp_path: Path, rows: pd.DataFrame, message: str) -> None:
     status, said = run(SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=archive(tmp_path / "archive", rows))
     assert status == 1
     assert message in next(line for line in said.splitlines() if line.startswith("failed"))
     assert not (tmp_path / "lake" / "tables").exists()
 
 
-def test_an_archive_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+def test_missing_archive_is_named(run: Run, tmp_path: Path) -> None:
     status, said = run(SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=str(tmp_path / "nowhere"))
     assert status == 1
     assert "nowhere is not there: set SNEAKER_ARCHIVE" in said
 
 
-def test_a_lake_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:
+def test_unwritable_lake_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("a file where the folder should be")
     status, said = run(SNEAKER_SOURCE="demo")
     assert status == 1
@@ -105,19 +105,31 @@ def test_a_lake_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> Non
     assert "SNEAKER_LAKE" in said
 
 
-def test_an_unknown_source_lists_those_known(run: Run) -> None:
+def test_a_lake_of_a_newer_format_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
+    marker = tmp_path / "lake" / "lake.json"
+    marker.parent.mkdir()
+    marker.write_text('{"format": 99, "written_by": "9.0"}')
+    status, said = run(SNEAKER_SOURCE="demo")
+    assert status == 1
+    (line,) = [line for line in said.splitlines() if line.strip()]
+    assert line.startswith("failed the lake at ")
+    assert "has format 99, written by sneaker-assets 9.0" in line
+    assert list((tmp_path / "lake").iterdir()) == [marker]
+
+
+def test_unknown_source_error_lists_the_known_ones(run: Run) -> None:
     status, said = run(SNEAKER_SOURCE="ebay")
     assert status == 1
     assert "unknown source 'ebay': set SNEAKER_SOURCE to one of demo, archive, live" in said
 
 
-def test_an_unknown_backbone_lists_those_known(run: Run) -> None:
+def test_unknown_backbone_error_lists_the_known_ones(run: Run) -> None:
     status, said = run("--backbone", "vgg61")
     assert status == 1
     assert "unknown backbone 'vgg61': choose one of vgg16, " in said
 
 
-def test_a_home_must_be_set(run: Run) -> None:
+def test_missing_dagster_home_is_reported(run: Run) -> None:
     status, said = run(DAGSTER_HOME="")
     assert status == 1
     assert "DAGSTER_HOME is not set" in said

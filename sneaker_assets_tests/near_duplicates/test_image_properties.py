@@ -101,12 +101,12 @@ def test_table_without_a_column_is_recomputed(lake: Lake, column: str) -> None:
 
 def test_added_column_is_computed_for_images_of_an_earlier_table(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     class WithAspect(ImageProperties):
-        aspect: float = pa.Field(gt=0, description="Width over height of the content box.")
+        probe: float = pa.Field(gt=0, description="Width over height of the content box.")
 
     def with_aspect(path: UPath, settings: ImagePropertySettings) -> dict[str, object]:
         found = describe_one(path, settings)
         box = [float(str(found[side])) for side in ("left", "top", "right", "bottom")]
-        return {**found, "aspect": (box[2] - box[0]) / (box[3] - box[1])}
+        return {**found, "probe": (box[2] - box[0]) / (box[3] - box[1])}
 
     first, second = store_image(lake, drawn_shoe(0)), store_image(lake, drawn_shoe(1))
     earlier = describe_images(lake, seen(first))

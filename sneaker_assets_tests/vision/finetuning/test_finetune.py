@@ -265,7 +265,7 @@ def test_what_comes_of_it_is_a_price_model_like_any_other(backbone: Backbone, tm
         assert "of the network's price" in (model.folder / "card.md").read_text()
     fresh = price_images(model, list(images.values())[:3], None, CPU)
     assert fresh == pytest.approx(model.price(store.gather_views(list(images)[:3], model.views)), rel=0.02)
-    nearest = build_similarity_index(model, store, splits.assign(title="t", url="u", label_kind="last")).nearest(
-        similarity_vectors(model, store.gather_views(list(images)[:1], model.views))
-    )
+    shoes = splits.assign(title="t", url="u", label_kind="last")
+    index = build_similarity_index(lake.folder("similarity_index"), model, store, shoes)
+    nearest = index.nearest(similarity_vectors(model, store.gather_views(list(images)[:1], model.views)))
     assert nearest[0]["sha256"].iloc[0] == next(iter(images))

@@ -1,7 +1,5 @@
 """A price with what it goes by: its interval, the shoes it resembles, and what the model looked at."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -16,10 +14,11 @@ from sneaker_assets.vision.explain.report_figures import explain_predictions
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.imaging.decoding import Pixels, read_image
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
-from sneaker_assets.vision.pricing.pricer import NoChampionError, Pricer, champion_folder
+from sneaker_assets.vision.pricing.pricer import NoChampionError, Pricer, champion_folder, champion_index
 from sneaker_assets.vision.pricing.similarity_index import (
     build_similarity_index,
     load_similarity_index,
+    remove_other_indexes,
     similarity_vectors,
 )
 from sneaker_assets.vision.settings import HeadKind, HeadSettings, Keep
@@ -48,7 +47,7 @@ def test_a_picture_is_priced_with_its_interval_and_the_shoes_it_resembles(champi
 
 def test_the_nearest_are_those_that_a_plain_product_finds(champion: Champion) -> None:
     vectors = similarity_vectors(champion.model, champion.store.gather_views(champion.listings["sha256"].tolist()))
-    known = load_similarity_index(champion.model)
+    known = champion.pricer.known
     assert known is not None
     for row, found in enumerate(known.nearest(vectors[:10])):
         expected = np.argsort(-(vectors @ vectors[row]))[:5]
@@ -66,25 +65,43 @@ def test_places_of_a_whole_map_do_not_count_and_of_what_was_pooled_there_are_non
 
 
 def test_twins_are_one_shoe_and_a_few_shoes_are_few(champion: Champion) -> None:
-    model = dataclasses.replace(champion.model, folder=champion.lake.root / "elsewhere")
+    indexes = champion.lake.root / "near_duplicates"
     few = champion.listings.head(4)
     twins = few.assign(twin_group=["a", "a", "b", "c"], title=["first", "second", "third", "fourth"])
-    known = build_similarity_index(model, champion.store, twins)
-    (found,) = known.nearest(similarity_vectors(model, champion.store.gather_views(few["sha256"].head(1).tolist())))
+    known = build_similarity_index(indexes, champion.model, champion.store, twins)
+    (found,) = known.nearest(
+        similarity_vectors(champion.model, champion.store.gather_views(few["sha256"].head(1).tolist()))
+    )
     assert sorted(found["title"]) == ["first", "fourth", "third"]
-    built = (model.folder / "similar" / "index.faiss").stat().st_mtime_ns
-    build_similarity_index(model, champion.store, twins)
-    assert (model.folder / "similar" / "index.faiss").stat().st_mtime_ns == built, "nothing has changed"
+    built = (known.folder / "index.faiss").stat().st_mtime_ns
+    again = build_similarity_index(indexes, champion.model, champion.store, twins)
+    assert (again.folder / "index.faiss").stat().st_mtime_ns == built, "nothing has changed"
 
 
 def test_new_listings_join_the_known_shoes(champion: Champion) -> None:
-    model = dataclasses.replace(champion.model, folder=champion.lake.root / "growing")
-    build_similarity_index(model, champion.store, champion.listings.head(4))
-    build_similarity_index(model, champion.store, champion.listings.head(9))
-    known = load_similarity_index(model)
+    indexes = champion.lake.root / "growing"
+    first = build_similarity_index(indexes, champion.model, champion.store, champion.listings.head(4))
+    grown = build_similarity_index(indexes, champion.model, champion.store, champion.listings.head(9))
+    assert first.folder != grown.folder
+    known = load_similarity_index(grown.folder)
     assert known is not None
     assert known.shoes["sha256"].tolist() == champion.listings["sha256"].head(9).tolist()
     assert known.index.ntotal == 9
+
+
+def test_the_index_of_another_model_is_ignored(champion: Champion) -> None:
+    other, _ = champion.train(HeadSettings(kind="ridge", alpha=7.0))
+    pricer = Pricer.load(other.folder, None, CPU, champion_index(champion.lake))
+    assert pricer.known is None
+    assert pricer.price(pixels_of(champion, champion.listings["sha256"].head(1).tolist()))[0].similar.empty
+
+
+def test_superseded_indexes_are_removed(champion: Champion) -> None:
+    indexes = champion.lake.root / "superseded"
+    built = [build_similarity_index(indexes, champion.model, champion.store, champion.listings.head(n)) for n in (2, 3)]
+    remove_other_indexes(indexes, [built[1].folder])
+    assert load_similarity_index(built[0].folder) is None
+    assert load_similarity_index(built[1].folder) is not None
 
 
 def test_faiss_and_torch_live_in_one_process(champion: Champion) -> None:
