@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from sneaker_assets.tables import LabelConflicts
+from sneaker_assets import tables
 
 Resolution = Literal["median", "drop"]
 
@@ -28,7 +28,7 @@ def find_label_conflicts(
     prices = listings[listings["price"].notna()].groupby("twin_group", as_index=False)["price"]
     groups = prices.agg(n="size", lowest="min", median="median", highest="max")
     groups = groups.assign(spread=groups["highest"] / groups["lowest"] - 1, resolution=resolution)
-    conflicts: pd.DataFrame = groups.loc[groups["spread"] > tolerance, list(LabelConflicts.to_schema().columns)]
+    conflicts: pd.DataFrame = groups.loc[groups["spread"] > tolerance, list(tables.LabelConflicts.to_schema().columns)]
     return conflicts.sort_values(["spread", "twin_group"], ascending=[False, True], ignore_index=True)
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from sneaker_assets import tables
 from sneaker_assets.market.currency import rates_at
-from sneaker_assets.tables import MAX_PRICE, PriceObservations
+from sneaker_assets.tables import MAX_PRICE
 
 _OBSERVED = ["site", "product_id", "observed_at", "label_kind", "size", "amount", "currency"]
 
@@ -47,7 +48,7 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
     history = history.join(rates_at(history["currency"], history["observed_at"], rates))
     price = history["amount"] * history["fx_rate"]
     problem = _problems(history, price, set(rates["currency"]))
-    columns = list(PriceObservations.to_schema().columns)
+    columns = list(tables.PriceObservations.to_schema().columns)
     return history.assign(price=price.where(problem.isna()), problem=problem)[columns]
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from sneaker_assets.tables import PriceFences
+from sneaker_assets import tables
 
 FenceMethod = Literal["iqr", "modified_z", "fixed_cap"]
 
@@ -98,4 +98,4 @@ def price_fences(listings: pd.DataFrame, settings: FenceSettings) -> pd.DataFram
                 "above": int((prices > fence.upper).sum()),
             }
         )
-    return pd.DataFrame(rows, columns=list(PriceFences.to_schema().columns))
+    return pd.DataFrame(rows, columns=list(tables.PriceFences.to_schema().columns))

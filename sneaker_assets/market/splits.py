@@ -16,8 +16,9 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from sneaker_assets import tables
 from sneaker_assets.market.bands import band_of
-from sneaker_assets.tables import SPLITS, Splits
+from sneaker_assets.tables import SPLITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None)
         band = groups["price"].map(band_of)
         position = (position.groupby(band).rank() - 0.5) / position.groupby(band).transform("size")
     sides = _sides(groups, position, settings)
-    columns = list(Splits.to_schema().columns)
+    columns = list(tables.Splits.to_schema().columns)
     return listings.assign(split=listings["twin_group"].map(sides).astype(object))[columns]
 
 
