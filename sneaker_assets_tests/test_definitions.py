@@ -1,6 +1,6 @@
-"""The definitions as Dagster loads them, and the import dataclasses
-import boundaries between the layers."""
+"""The definitions as Dagster loads them, and the import boundaries between the layers."""
 
+import dataclasses
 import os
 import runpy
 import subprocess
