@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
-from PIL import Image
 from pydantic import Field
 from upath import UPath
 
@@ -132,6 +131,8 @@ def gan_evaluation(
 
 def _pictures(folder: UPath, shown: UPath, generator: "Generator", device: "torch.device", seed: int) -> Metadata:
     """Metadata: the latest grid of samples, an interpolation in latent space, and an animation of the training."""
+    from PIL import Image
+
     from sneaker_assets.gan.images import to_png
     from sneaker_assets.gan.pictures import animation, interpolation
     from sneaker_assets.gan.sampling import image_grid
