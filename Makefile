@@ -1,23 +1,19 @@
-# make demo   the whole graph from the offline shop        make test   lint, types and tests
-# make ui     Dagster's UI on what the demo made           make bench  every benchmark
-# make run    the same from any source, with ARGS="..."    make lock   resolve the dependencies anew
-# make env    the environment alone (the others call it)   make docs   write the data dictionary
-# make test-slow   the tests that take long: the daemon, several processes, fine-tuning
-
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
-# One home for every command, so that the UI shows what the demo made.
+# One DAGSTER_HOME for every command, so that the UI shows the demo's runs.
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export SNEAKER_LAKE ?= $(CURDIR)/data_lake
-# Idle OpenMP threads that spin starve the others: measured ten times slower on a busy machine with two cores.
-export OMP_WAIT_POLICY ?= passive
 
-.PHONY: env demo run test test-slow lint types ui bench docs lock clean
+.DEFAULT_GOAL := help
+.PHONY: help env demo run ui lint types test test-slow coverage bench docs site hooks lock clean
 
-env: $(VENV)/.ready $(DAGSTER_HOME)/dagster.yaml
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(VENV)/.ready $(DAGSTER_HOME)/dagster.yaml ## create the environment (the other targets do it when needed)
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -32,44 +28,57 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	@mkdir -p $(@D)
 	@ln -sfn $(CURDIR)/dagster.yaml $@ && touch -h $@
 
-# Small networks and batches at a high learning rate: shoe-like blobs after a minute instead of good shoes after hours.
+# Small networks and batches at a high learning rate: shoe-like shapes after a minute instead of good shoes after hours.
 DEMO_GAN := --gan-epochs 36 --gan-width 16 --gan-batch-size 16 --gan-learning-rate 0.001
 
-demo: env
+demo: env ## run the whole graph on the offline shop
 	SNEAKER_SOURCE=demo $(BIN)/sneaker-assets $(DEMO_GAN)
 
-run: env
+run: env ## run the whole graph on any source, with ARGS="..."
 	$(BIN)/sneaker-assets $(ARGS)
 
-# From its own home, since beside a second dagster.yaml Dagster warns that it will not read that one. The command is the
-# documented one; its notice that `dg dev` supersedes it is left out.
-ui: env
+# Started in DAGSTER_HOME, since Dagster warns about a second dagster.yaml in the working directory. The filter hides the
+# notice that `dg dev` supersedes `dagster dev`.
+ui: env ## serve Dagster's UI on what the demo or a run has made
 	cd $(DAGSTER_HOME) && PYTHONWARNINGS='ignore:Function' $(CURDIR)/$(BIN)/dagster dev -w $(CURDIR)/workspace.yaml
 
-lint: env
+lint: env ## check formatting and lint rules (ruff)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: env
+types: env ## check types (mypy, strict)
 	$(BIN)/mypy
 
-test: lint types
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
+# The coverage floor applies to both together: each only collects, and `coverage` enforces it.
+COVERAGE := --cov --cov-report= --cov-fail-under=0
 
-test-slow: env
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
+test: lint types ## lint, types and the fast tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile $(COVERAGE)
 
-bench: env
-	@test -n "$(ARCHIVE)" || echo "without ARCHIVE=<folder> (and WEIGHTS=<folder>) the benchmarks on published data are left out"
+test-slow: env ## the tests that take minutes: the daemon, several processes, fine-tuning
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow $(COVERAGE) --cov-append
+
+coverage: env ## report the coverage of test and test-slow, and fail below the floor
+	$(BIN)/coverage report
+
+bench: env ## run every benchmark, with ARCHIVE=<folder> and WEIGHTS=<folder> also those on published data
+	@test -n "$(ARCHIVE)" || echo "without ARCHIVE=<folder> (and WEIGHTS=<folder>) the benchmarks on published data are skipped"
 	$(BIN)/python benchmarks/run_all.py $(if $(ARCHIVE),--archive $(ARCHIVE)) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
-docs: env
+docs: env ## update what is generated from the code: TABLES.md and the settings in README.md
 	$(BIN)/python -m sneaker_assets.data_dictionary > TABLES.md
 	$(BIN)/python -m sneaker_assets.data_dictionary --columns > sneaker_assets/tables/columns.json
+	$(BIN)/python -m sneaker_assets.settings_reference README.md
 
-lock: env
+site: env ## build the documentation site in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+hooks: env ## install the pre-commit hooks
+	$(BIN)/pre-commit install
+
+lock: env ## resolve the dependencies again and write requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
 		pyproject.toml --output-file requirements.lock --upgrade
 
-clean:
-	rm -rf $(VENV) .dagster .mypy_cache .pytest_cache .ruff_cache .coverage
+clean: ## remove the environment, caches and Dagster's state; the lake is kept
+	rm -rf $(VENV) .dagster .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.* site

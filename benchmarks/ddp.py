@@ -29,8 +29,8 @@ from report import command_line, conclude, table
 from upath import UPath
 
 from sneaker_assets.lake import write_table
-from sneaker_assets.vision.finetuning.decoded_cache import keep_frames
-from sneaker_assets.vision.finetuning.finetune import Finetuned
+from sneaker_assets.vision.finetuning.decoded_cache import build_decoded_cache
+from sneaker_assets.vision.finetuning.finetune import FinetuneResult
 from sneaker_assets.vision.finetuning.model import FinetuneJob
 from sneaker_assets.vision.imaging.decoding import Frame
 from sneaker_assets.vision.settings import FinetuneSettings
@@ -88,21 +88,21 @@ def prepare(folder: Path, images: int, epochs: int) -> FinetuneJob:
     settings = FinetuneSettings(
         unfreeze_from="features.17", height=64, width=96, copies=2, epochs=epochs, bfloat16=False, learning_rate=1e-4
     )
-    keep_frames(folder, paths, Frame(64, 96))
+    build_decoded_cache(folder, paths, Frame(64, 96))
     job = FinetuneJob(
         "mobilenet_v2", "none", None, "cpu", str(folder / "splits.parquet"), str(folder), str(folder), settings
     )
-    job.begin()
+    job.create_finetuner()
     return job
 
 
-def timed(work: Callable[[], Finetuned]) -> tuple[Finetuned, float]:
+def timed(work: Callable[[], FinetuneResult]) -> tuple[FinetuneResult, float]:
     """Result of a function and its duration in seconds."""
     start_time = time.monotonic()
     return work(), time.monotonic() - start_time
 
 
-def launch(job: FinetuneJob, name: str, *, ranks: int, kill: bool = False) -> Finetuned:
+def launch(job: FinetuneJob, name: str, *, ranks: int, kill: bool = False) -> FinetuneResult:
     """Train with ``ranks`` processes; with ``kill``, kill the last rank after the second epoch and restart."""
     job = replace(job, checkpoints=str(Path(job.scratch, name)))
     path = Path(job.scratch, f"{name}.json")
@@ -121,7 +121,7 @@ def launch(job: FinetuneJob, name: str, *, ranks: int, kill: bool = False) -> Fi
     output, _ = process.communicate(timeout=LIMIT)
     if process.returncode:
         sys.exit(output)
-    training, run = job.begin()
+    training, run = job.create_finetuner()
     # The run is complete, so this only loads its last checkpoint.
     return training.run(UPath(job.checkpoints) / run, run)
 
@@ -136,7 +136,7 @@ def start(path: Path, ranks: int) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
-def greatest_difference(one: Finetuned, other: Finetuned) -> float:
+def greatest_difference(one: FinetuneResult, other: FinetuneResult) -> float:
     """Maximum absolute difference of any weight."""
     others = other.network.state_dict()
     pairs = [(tensor, others[name]) for name, tensor in one.network.state_dict().items()]

@@ -148,7 +148,7 @@ def scores(name: str, model: PriceModel, store: FeatureStore, splits: pd.DataFra
 
 def our_epoch(options: argparse.Namespace, job: FinetuneJob) -> float:
     """Seconds per epoch of our fine-tuning, validation included, extrapolated from the timed rows."""
-    training, name = job.begin()
+    training, name = job.create_finetuner()
     share = options.timed_rows / len(training.rows.train)
     held_out = round(share * len(training.rows.validation))
     training.rows = replace(
@@ -156,7 +156,7 @@ def our_epoch(options: argparse.Namespace, job: FinetuneJob) -> float:
         train=training.rows.train[: options.timed_rows],
         validation=training.rows.validation[:held_out],
     )
-    training.settings = replace(training.settings, epochs=1)
+    training.settings = training.settings.with_changes(epochs=1)
     with tempfile.TemporaryDirectory() as folder:
         done = training.run(UPath(folder), name)
     return float(done.history["seconds"].sum()) / share

@@ -258,7 +258,7 @@ def save_bands(archive: Path, max_images: int, folder: Path) -> dict[str, Path]:
     rows["path"] = [archive / "images" / name for name in rows["image_name"]]
     rows = rows[rows["path"].map(Path.exists) & (rows["price"] <= iqr_fence(rows["price"]).upper)]
     rows["sha256"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in rows["path"]]
-    chosen = {band.name: band.select(rows).drop_duplicates("sha256") for band in price_bands().values()}
+    chosen = {band.name: band.select(rows).drop_duplicates("sha256") for band in price_bands((500.0,)).values()}
     count = min(max_images, *map(len, chosen.values()))
     files = {}
     for band, listed in chosen.items():

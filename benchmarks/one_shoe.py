@@ -115,7 +115,7 @@ def make_lake(lake: Lake, name: str, weights: Path | None) -> None:
     scores = evaluate(model, predict_listings(model, store, splits), folder)
     index = build_similarity_index(lake.folder("similarity_index", name), model, store, shoes)
     write_json(lake.reference("similarity_index"), {"folder": index.folder.relative_to(lake.root).as_posix()})
-    board = rank_models(lake, scores, splits, before=None, margin=0.02, now=datetime.now(UTC))
+    board = rank_models(lake, scores, splits, previous=None, margin=0.02, now=datetime.now(UTC))
     write_table(lake.table("model_leaderboard"), board)
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 from report import command_line, conclude, show_progress, table
 from upath import UPath
 
 from sneaker_assets.market.splits import assign_splits
+from sneaker_assets.torch_utils.device import choose_device
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.pricing.price_model import train_price_model
@@ -75,7 +75,7 @@ def run(folder: Path, backbone: Backbone, listings: pd.DataFrame) -> tuple[float
     start = time.monotonic()
     store = open_store(UPath(folder / "features"), backbone)
     images = {sha256: UPath(folder / sha256) for sha256 in listings["sha256"]}
-    computed = update_store(store, backbone, images, torch.device("cpu"))
+    computed = update_store(store, backbone, images, choose_device("cpu"))
     train_price_model(UPath(folder / "models"), store, assign_splits(listings), HeadSettings())
     return time.monotonic() - start, computed
 

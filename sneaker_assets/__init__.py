@@ -5,3 +5,8 @@ The domain below it (``sites``, ``crawl``, ``market``, ``vision``, ``gan``, ``fi
 Dagster, so it can be used from a notebook or on a machine without it. ``lake`` and ``tables`` lie below everything:
 where data is kept and what a table must look like.
 """
+
+import os
+
+# Must be set before torch is imported: idle OpenMP threads that spin slow down every other process on the machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -13,6 +13,7 @@ from sneaker_assets.automation.schedules import recrawl_schedules
 from sneaker_assets.automation.sensors import release_sensor
 from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.resources import ComputeResource, LakeIOManager, LakeResource, ListingSourceResource
+from sneaker_assets.settings import load_settings
 
 
 def build_definitions(
@@ -24,7 +25,7 @@ def build_definitions(
         resource_overrides: Resources that replace those of the same name.
         settings: Settings of schedules, conditions and sensors; those of the environment by default.
     """
-    settings = settings or AutomationSettings.from_environment()
+    settings = settings or load_settings().automation
     lake = LakeResource.configure_at_launch()
     resources: dict[str, Any] = {
         "lake": lake,

@@ -64,6 +64,6 @@ def lake_with_champion(root: Path) -> Champion:
     model, metrics = train(lake, store, splits, RIDGE)
     index = build_similarity_index(lake.folder("similarity_index", "mobilenet_v2"), model, store, table)
     write_json(lake.reference("similarity_index"), {"folder": index.folder.relative_to(lake.root).as_posix()})
-    board = rank_models(lake, metrics, splits, before=None, margin=0.02, now=NOON)
+    board = rank_models(lake, metrics, splits, previous=None, margin=0.02, now=NOON)
     write_table(lake.table("model_leaderboard"), board)
     return Champion(lake, backbone, store, table, splits, model)

@@ -18,22 +18,27 @@ from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourc
 
 
 class BacktestConfig(dg.Config):
-    """When predictions count as good enough."""
+    """Thresholds of the checks of predictions."""
 
-    min_rows: int = Field(default=20, gt=0, description="Pairs below which the checks say nothing.")
-    min_coverage: float = Field(default=0.8, ge=0, le=1, description="Share that 90 % intervals must hold.")
+    min_rows: int = Field(default=20, gt=0, description="Number of pairs below which the checks pass.")
+    min_coverage: float = Field(default=0.8, ge=0, le=1, description="Minimum coverage of the 90 % intervals.")
     min_p_value: float = Field(
-        default=0.001, ge=0, le=1, description="Kolmogorov-Smirnov: below it later residuals are unlike earlier ones."
+        default=0.001,
+        ge=0,
+        le=1,
+        description="Kolmogorov-Smirnov test: p-value below which later residuals count as changed.",
     )
 
 
 class ReplayConfig(BacktestConfig):
-    """How the past is walked through."""
+    """How past releases are replayed."""
 
-    every_days: int = Field(default=7, gt=0, description="How often the head is fitted anew, days.")
-    shop_releases: int = Field(default=183, gt=0, description="Releases of the offline shop; the default is a year's.")
+    refit_every_days: int = Field(default=7, gt=0, description="Days between two fits of the head.")
+    n_shop_releases: int = Field(
+        default=183, gt=0, description="Number of the offline shop's releases; the default covers a year."
+    )
     lead_days: float = Field(
-        default=14, gt=0, description="How long before its release a shoe is asked about; the offline shop says when."
+        default=14, gt=0, description="Days before its release at which a shoe is priced; the offline shop has its own."
     )
 
 
@@ -88,17 +93,17 @@ def release_replay(
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Past releases priced with the data known on the day of their announcement; a whole year of the offline shop."""
-    from sneaker_assets.vision.evaluation.replay import complete, replay
+    from sneaker_assets.vision.evaluation.replay import add_missing_features, replay
     from sneaker_assets.vision.features.store import FeatureStore
 
     here, store = lake.open(), FeatureStore.open(image_features)
     if listing_source.name == "demo":
-        shoes = _shop_calendar(listing_source, config.shop_releases, listings, here)
+        shoes = _shop_calendar(listing_source, config.n_shop_releases, listings, here)
         images = {sha256: here.image(sha256) for sha256 in shoes["sha256"]}
-        complete(store, images, compute.weights_folder, compute.torch_device())
+        add_missing_features(store, images, compute.weights_folder, compute.torch_device())
     else:
         shoes = backtest.dated_shoes(listings, price_observations, config.lead_days)
-    table = replay(shoes, store.gather_views(shoes["sha256"].tolist()), config.every_days)
+    table = replay(shoes, store.gather_views(shoes["sha256"].tolist()), config.refit_every_days)
     folder = here.folder("figures", "release_replay", context.partition_key)
     yield from _outputs(
         table, folder, f"{len(table)} of {shoes['asked_at'].notna().sum()} releases", config, _REPLAY_CHECKS

@@ -32,14 +32,14 @@ def similarity_index(
     context: dg.AssetExecutionContext, model_leaderboard: pd.DataFrame, clean_listings: pd.DataFrame, lake: LakeResource
 ) -> dg.Output[UPath]:
     """Nearest-neighbour index of the clean listings by the champion's features, for the similar shoes of a price."""
-    from sneaker_assets.vision.evaluation.leaderboard import Contender
+    from sneaker_assets.vision.evaluation.leaderboard import Candidate
     from sneaker_assets.vision.pricing.pricer import champion_index
     from sneaker_assets.vision.pricing.similarity_index import build_similarity_index, remove_other_indexes
 
     here = lake.open()
     standing = model_leaderboard[model_leaderboard["champion"]].iloc[0]
-    champion = Contender.open({name: str(standing[name]) for name in ("backbone", "weights", "model")}, here)
-    known = champion.knows(clean_listings["sha256"])
+    champion = Candidate.open({name: str(standing[name]) for name in ("backbone", "weights", "model")}, here)
+    known = champion.has_features(clean_listings["sha256"])
     if not known.all():
         context.log.warning("%d listings are not indexed: the champion has no features of their images", (~known).sum())
     indexes = here.folder("similarity_index", champion.model.backbone)

@@ -1,7 +1,5 @@
 """Cleaned listings, their price statistics, and the split into training, validation and test rows."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 import pandas as pd
 from pydantic import Field
@@ -12,9 +10,7 @@ from sneaker_assets.assets.checks import Events, blocking_check, check_result, p
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.market import drift
 from sneaker_assets.market.cleaning import Cleaned, CleaningSettings, clean
-from sneaker_assets.market.label_conflicts import Resolution
 from sneaker_assets.market.leaks import leak_report
-from sneaker_assets.market.outliers import FenceMethod, FenceSettings
 from sneaker_assets.market.splits import (
     SplitSettings,
     assign_splits,
@@ -28,42 +24,29 @@ from sneaker_assets.resources import LakeResource
 from sneaker_assets.tables import SPLITS
 
 
-class CleaningConfig(dg.Config):
-    """How far out a price may be, how twins are made to agree, and what is tolerable."""
+class CleaningConfig(CleaningSettings, dg.Config):
+    """How listings are cleaned, and thresholds of the checks."""
 
-    method: FenceMethod = Field(default="iqr", description="How the fence is computed.")
-    per_site: bool = Field(default=False, description="A fence for each site, in place of one for all.")
-    k: float = Field(default=1.5, gt=0, description="iqr: interquartile ranges beyond the quartiles that are kept.")
-    z: float = Field(default=3.5, gt=0, description="modified_z: robust deviations from the median that are kept.")
-    cap: float = Field(default=1367.0, gt=0, description="fixed_cap: the highest price that is kept, US dollars.")
-    twin_tolerance: float = Field(default=0.10, ge=0, description="How far apart the prices of one picture may be.")
-    twin_resolution: Resolution = Field(default="median", description="What becomes of twins further apart.")
-    max_removed: float = Field(default=0.25, ge=0, le=1, description="Share of the priced listings that may go.")
-    max_fence_drift: float = Field(default=0.2, ge=0, description="How far a fence may move, as a share of it.")
-    max_price_drift: float = Field(default=0.25, ge=0, description="Population stability index that is tolerable.")
-
-
-class SplitConfig(dg.Config):
-    """How the listings are split."""
-
-    train: float = Field(default=0.70, ge=0, le=1, description="Share of twin groups to train on.")
-    validation: float = Field(default=0.15, ge=0, le=1, description="Share of twin groups to choose models by.")
-    test: float = Field(default=0.15, ge=0, le=1, description="Share of twin groups to judge models by.")
-    salt: str = Field(default="sneakers", description="Another salt is another split.")
-    stratified: bool = Field(default=False, description="Keep to the proportions in each price band.")
-    released_after: str | None = Field(
-        default=None, description="A date, YYYY-MM-DD: test on what was released then or later."
+    max_removed: float = Field(
+        default=0.25, ge=0, le=1, description="Maximum share of the listings with a price that are removed."
     )
+    max_fence_drift: float = Field(
+        default=0.2, ge=0, description="Maximum relative change of a fence since the previous run."
+    )
+    max_price_drift: float = Field(
+        default=0.25, ge=0, description="Maximum population stability index of the prices since the previous run."
+    )
+
+
+class SplitConfig(SplitSettings, dg.Config):
+    """How the listings are split, and thresholds of the checks."""
+
     min_p_value: float = Field(
-        default=0.001, ge=0, le=1, description="Kolmogorov-Smirnov: below it the sides' prices are unlike."
+        default=0.001,
+        ge=0,
+        le=1,
+        description="Kolmogorov-Smirnov test: p-value below which prices of two sides count as different.",
     )
-
-    def settings(self) -> SplitSettings:
-        """The same, as the domain has it."""
-        released_after = self.released_after and datetime.fromisoformat(self.released_after).replace(tzinfo=UTC)
-        return SplitSettings(
-            (self.train, self.validation, self.test), self.salt, self.stratified, released_after or None
-        )
 
 
 _COMPLETE = blocking_check("clean_listings", "nothing_disappears", "Every listing is kept, or removed with a reason.")
@@ -110,8 +93,7 @@ def clean_listings(
     context: dg.AssetExecutionContext, listings: pd.DataFrame, config: CleaningConfig, lake: LakeResource
 ) -> Events:
     """Remove listings without a price and outliers, and resolve label conflicts among near duplicates."""
-    fence = FenceSettings(config.method, config.per_site, config.k, config.z, config.cap)
-    cleaned = clean(listings, CleaningSettings(fence, config.twin_tolerance, config.twin_resolution))
+    cleaned = clean(listings, CleaningSettings.part_of(config))
     reasons = cleaned.removed["reason"].value_counts()
     outliers = int(reasons.get("above_fence", 0) + reasons.get("below_fence", 0))
     outputs = {
@@ -201,7 +183,7 @@ def price_statistics(
 )
 def splits(clean_listings: pd.DataFrame, config: SplitConfig, lake: LakeResource) -> Events:
     """Training, validation and test rows, 70:15:15 by a hash of the near-duplicate group; a re-crawl moves no row."""
-    settings = config.settings()
+    settings = SplitSettings.part_of(config)
     table = assign_splits(clean_listings, settings)
     sizes = {side: int((table["split"] == side).sum()) for side in SPLITS}
     errors = {} if settings.released_after else proportion_errors(table, settings.proportions)

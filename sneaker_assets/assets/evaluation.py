@@ -17,10 +17,13 @@ from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResour
 
 
 class EvaluationConfig(dg.Config):
-    """How many predictions are explained."""
+    """Threshold of the check against the champion, and number of explained predictions."""
 
-    explained: int = Field(
-        default=3, ge=0, description="How many of the best and of the worst test predictions are shown with heat maps."
+    champion_margin: float = Field(
+        default=0.05, ge=0, description="Maximum excess of the validation RMSE over the champion's, as a share of it."
+    )
+    n_explained: int = Field(
+        default=3, ge=0, description="Number of the best and of the worst test predictions shown with heat maps."
     )
 
 
@@ -28,12 +31,15 @@ class LeaderboardConfig(dg.Config):
     """When the champion is replaced."""
 
     margin: float = Field(
-        default=0.02, ge=0, lt=1, description="Share by which a challenger's validation RMSE must lie below its own."
+        default=0.02,
+        ge=0,
+        lt=1,
+        description="Minimum improvement of a challenger's validation RMSE over the champion's, as a share of it.",
     )
     champion: str = Field(
         default="",
-        description="Choose by hand: `previous` restores the champion that was replaced last; or a model's folder as "
-        "the leaderboard names it. The one replaced so does not come back by itself.",
+        description="Choose the champion by hand: `previous` restores the one that was replaced last; or the folder of "
+        "a model in the leaderboard. The model it replaces does not become champion again automatically.",
     )
 
 
@@ -66,7 +72,12 @@ def evaluation_metrics(
     lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Errors of the model and of baselines with confidence intervals, on all held-out rows and by group."""
-    from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings, rmse_by_split, twins_in_train
+    from sneaker_assets.vision.evaluation.evaluate import (
+        count_near_duplicates_in_train,
+        evaluate,
+        predict_listings,
+        rmse_by_split,
+    )
     from sneaker_assets.vision.evaluation.model_card import model_card
     from sneaker_assets.vision.explain.report_figures import explain_predictions
     from sneaker_assets.vision.features.store import FeatureStore
@@ -82,9 +93,9 @@ def evaluation_metrics(
     drawn = predictions.rename(columns={"model": "predicted"})
     folder = here.folder("figures", "evaluation_metrics", context.partition_key)
     title = f"{context.partition_key}: held-out listings"
-    overall, leaks = table[table["group"] == "all"], twins_in_train(splits)
+    overall, leaks = table[table["group"] == "all"], count_near_duplicates_in_train(splits)
     test = predictions[predictions["split"] == "test"]
-    explained = explain_predictions(pricer, test, here, config.explained)
+    explained = explain_predictions(pricer, test, here, config.n_explained)
     yield dg.Output(
         table,
         metadata={
@@ -220,10 +231,10 @@ def model_leaderboard(
         here,
         pd.concat(evaluated, ignore_index=True),
         splits,
-        before=before if before is not None and "standing" in before else None,
+        previous=before if before is not None and "standing" in before else None,
         margin=config.margin,
         now=datetime.now(UTC),
-        wanted=config.champion,
+        requested=config.champion,
     )
     champion = board[board["champion"]].iloc[0]
     shown = [

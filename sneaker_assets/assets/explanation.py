@@ -13,10 +13,12 @@ from sneaker_assets.resources import ComputeResource, LakeResource
 
 
 class ExplanationConfig(dg.Config):
-    """How many shoes are looked at."""
+    """Number of explained shoes."""
 
-    averaged: int = Field(
-        default=24, ge=0, description="Of the cheapest and of the dearest test shoes, whose heat maps are averaged."
+    n_averaged: int = Field(
+        default=24,
+        ge=0,
+        description="Number of the cheapest and of the most expensive test shoes whose heat maps are averaged.",
     )
 
 
@@ -42,7 +44,7 @@ def residual_attributes(
     """Association of test residuals with attributes of the shoes; mean heat maps of cheap and of expensive shoes."""
     from sneaker_assets.vision.evaluation import residual_analysis as attributes
     from sneaker_assets.vision.evaluation.evaluate import predict_listings
-    from sneaker_assets.vision.explain.mean_attribution import typical_heat_maps
+    from sneaker_assets.vision.explain.mean_attribution import mean_attribution_maps
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.pricer import Pricer
 
@@ -52,7 +54,7 @@ def residual_attributes(
     table = attributes.residual_attributes(backbone, predictions, clean_listings)
     shown = here.folder("figures", "residual_attributes", backbone)
     drawn = show_figure(shown, "residuals_by_attribute", figures.residuals_by_attribute(table)) if len(table) else {}
-    typical = typical_heat_maps(pricer, predictions[predictions["split"] == "test"], here, config.averaged)
+    typical = mean_attribution_maps(pricer, predictions[predictions["split"] == "test"], here, config.n_averaged)
     if typical:
         drawn |= show_figure(shown, "typical_heat_maps", figures.explained_predictions(typical))
     whole = table[table["member"] == "all"]

@@ -13,12 +13,13 @@ from sneaker_assets.resources import ComputeResource, LakeResource
 
 
 class ExportConfig(dg.Config):
-    """Which model is exported, and how it is checked."""
+    """Which model is exported, and how it is verified."""
 
     model: str = Field(
-        default="", description="Its folder relative to the lake, of a fine-tuned one say; default: price_model's."
+        default="",
+        description="Folder of the model relative to the lake, such as a fine-tuned one. Default: that of price_model.",
     )
-    pictures: int = Field(default=64, gt=0, description="Test pictures that it is checked on.")
+    n_images: int = Field(default=64, gt=0, description="Number of test images that the export is verified on.")
 
 
 @dg.asset(
@@ -51,7 +52,7 @@ def exported_model(
             allow_retries=False,
         )
     model = PriceModel.load(chosen)
-    hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.pictures)
+    hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.n_images)
     folder = here.folder("exported", model.backbone, model.folder.name)
     backbone = same_backbone(model, compute.weights_folder)
     exported = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])

@@ -10,30 +10,13 @@ from sneaker_assets.assets import groups
 from sneaker_assets.assets.metadata import OWNERS, code_version
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
-from sneaker_assets.vision.settings import FeatureSettings, Fit, Keep, WeightsChoice
+from sneaker_assets.vision.settings import FeatureSettings, WeightsSettings
 
 
-class FeatureConfig(dg.Config):
-    """How the images are turned into features."""
+class FeatureConfig(FeatureSettings, WeightsSettings, dg.Config):
+    """How images become features."""
 
-    weights: WeightsChoice = Field(
-        default="auto",
-        description="auto: the file of SNEAKER_WEIGHTS, else ImageNet's weights, downloaded (the offline shop goes "
-        "without); imagenet: downloaded; none: random weights.",
-    )
-    batch_size: int = Field(default=32, gt=0, description="Images a forward pass.")
-    fit: Fit = Field(
-        default=FeatureSettings.fit,
-        description="trim: white border cut, aspect kept, white around; pad: the border stays; squash: stretched.",
-    )
-    height: int | None = Field(default=None, gt=0, description="Of the frame, pixels; default: the backbone's own.")
-    width: int | None = Field(default=None, gt=0, description="Of the frame, pixels; default: the backbone's own.")
-    keep: Keep = Field(
-        default=FeatureSettings.keep,
-        description="pooled: average and maximum of the last map; scales: of the last map of three sizes, with their "
-        "deviation; map: the last map itself, as the article's head needs.",
-    )
-    mirrored: bool = Field(default=FeatureSettings.mirrored, description="Compute the mirrored view as well.")
+    batch_size: int = Field(default=32, gt=0, description="Images per forward pass.")
 
 
 @dg.asset(
@@ -62,7 +45,7 @@ def image_features(
     backbone = load_backbone(context.partition_key, "none" if offline else config.weights, compute.weights_folder)
     here = lake.open()
     hashes = scraped_images["sha256"].dropna().unique()
-    settings = FeatureSettings(**config.model_dump(exclude={"weights", "batch_size"}))
+    settings = FeatureSettings.part_of(config)
     store = open_store(here.folder("features"), backbone, settings)
     images = {sha256: here.image(sha256) for sha256 in hashes}
     new = update_store(store, backbone, images, compute.torch_device(), batch_size=config.batch_size, settings=settings)

@@ -34,7 +34,7 @@ def main(path: Path) -> None:
 
     job = FinetuneJob.read(path)
     with joined(torch.device(job.device), job.patience) as ranks:
-        training, name = job.begin(ranks)
+        training, name = job.create_finetuner(ranks)
         with open_dagster_pipes() if ranks.first and "DAGSTER_PIPES_CONTEXT" in os.environ else nullcontext() as pipes:
             done = training.run(UPath(job.checkpoints) / name, name)
             if isinstance(pipes, PipesContext):

@@ -18,59 +18,21 @@ from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import local_path, write_table
 from sneaker_assets.resources import ComputeResource, LakeResource
-from sneaker_assets.vision.settings import FinetuneSettings, Fit, Target
+from sneaker_assets.vision.settings import FinetuneSettings
 
 if TYPE_CHECKING:
     from sneaker_assets.vision.finetuning.model import FinetuneJob
 
-DEFAULT = FinetuneSettings()
 
+class FinetuneConfig(FinetuneSettings, dg.Config):
+    """How the backbone is fine-tuned; the article's two ablations are the first two fields."""
 
-class FinetuneConfig(dg.Config):
-    """How the backbone is trained further; the article's two ablations are the first two fields."""
-
-    unfreeze_from: str = Field(
-        default=DEFAULT.unfreeze_from, description="First block that is trained (features.14, layer4); empty: none."
-    )
-    freeze_batch_norm: bool = Field(
-        default=DEFAULT.freeze_batch_norm, description="Keep the statistics of the batch norms as they were."
-    )
-    fit: Fit = Field(default=DEFAULT.fit, description="How a picture fills its frame.")
-    height: int | None = Field(default=None, gt=0, description="Of the frame, pixels; default: the backbone's own.")
-    width: int | None = Field(default=None, gt=0, description="Of the frame, pixels; default: the backbone's own.")
-    copies: int = Field(
-        default=DEFAULT.copies,
-        ge=0,
-        description="Augmented copies of each picture that go through the frozen blocks once; 0: anew each epoch.",
-    )
-    flip: bool = Field(default=DEFAULT.flip, description="Mirror half of the pictures.")
-    rotation: float = Field(default=DEFAULT.rotation, ge=0, le=45, description="Degrees a picture is turned at most.")
-    colour: float = Field(
-        default=DEFAULT.colour, ge=0, lt=1, description="Share by which brightness, contrast and saturation change."
-    )
-    target: Target = Field(default=DEFAULT.target, description="dollars, or log: their logarithm.")
-    hidden: int = Field(default=DEFAULT.hidden, gt=0, description="Width of the head.")
-    dropout: float = Field(default=DEFAULT.dropout, ge=0, lt=1, description="Share of hidden units dropped.")
-    epochs: int = Field(default=DEFAULT.epochs, gt=0, description="Passes over the training rows.")
-    batch_size: int = Field(default=DEFAULT.batch_size, gt=0, description="Rows a step, of all processes together.")
-    micro_batch: int = Field(default=DEFAULT.micro_batch, gt=0, description="Rows at once, as fit into memory.")
-    learning_rate: float = Field(default=DEFAULT.learning_rate, gt=0, description="AdamW's rate for the backbone.")
-    head_learning_rate: float = Field(default=DEFAULT.head_learning_rate, gt=0, description="Its rate for the head.")
-    weight_decay: float = Field(default=DEFAULT.weight_decay, ge=0, description="Decoupled weight decay.")
-    warm_up: float = Field(default=DEFAULT.warm_up, ge=0, lt=1, description="Share of the steps.")
-    ema_decay: float = Field(default=DEFAULT.ema_decay, ge=0, lt=1, description="Of the average of the weights.")
-    clip: float = Field(default=DEFAULT.clip, gt=0, description="Greatest norm of the gradients.")
-    bfloat16: bool = Field(default=DEFAULT.bfloat16, description="Where the device is made for it.")
-    mixed: bool = Field(
-        default=DEFAULT.mixed,
-        description="Mix the head with a kernel ridge on the trained network's features, by what does best on "
-        "validation.",
-    )
-    seed: int = Field(default=DEFAULT.seed, description="Another seed is another model.")
     processes: int = Field(
-        default=1, gt=0, description="Ranks that share each batch (torch.distributed), one a GPU where there are any."
+        default=1,
+        gt=0,
+        description="Number of processes (torch.distributed) that share each batch, one per GPU if there are any.",
     )
-    patience: float = Field(default=120.0, gt=0, description="Seconds that ranks wait for each other.")
+    rank_timeout: float = Field(default=120.0, gt=0, description="Seconds that the processes wait for each other.")
 
 
 @dg.asset(
@@ -108,8 +70,8 @@ def finetuned_price_model(
         splits=str(scratch / "splits.parquet"),
         scratch=str(scratch),
         checkpoints=str(scratch / "checkpoints"),
-        settings=FinetuneSettings(**config.model_dump(exclude={"processes", "patience"})),
-        patience=config.patience,
+        settings=FinetuneSettings.part_of(config),
+        patience=config.rank_timeout,
     )
     images = {sha256: here.image(sha256) for sha256 in splits["sha256"].unique()}
     launch = _launcher(context, scratch, config.processes) if config.processes > 1 else None

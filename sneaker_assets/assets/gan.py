@@ -1,7 +1,8 @@
 """Training of one DCGAN per price band, on the images of all rows outside the test set."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from copy import copy
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -13,50 +14,48 @@ from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import check_result, warning_check
 from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure, show_png
 from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
-from sneaker_assets.gan.settings import GanSettings, Recipe, from_recipe
+from sneaker_assets.gan.settings import GanRunSettings, GanSettings, Recipe, from_recipe
 from sneaker_assets.lake import Lake
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
-from sneaker_assets.vision.settings import WeightsChoice
+from sneaker_assets.vision.settings import WeightsSettings
 
 if TYPE_CHECKING:
     from sneaker_assets.gan.images import UInt8Array
     from sneaker_assets.vision.backbones.backbone import Backbone
 
 
-class JudgingConfig(dg.Config):
-    """Whose features samples are judged on."""
+class EmbeddingConfig(WeightsSettings, dg.Config):
+    """The backbone whose features the quality of samples is measured on."""
 
     backbone: str = Field(default="mobilenet_v2", description="One of the price model's backbones.")
-    weights: WeightsChoice = Field(
-        default="auto",
-        description="auto: the file of SNEAKER_WEIGHTS, else ImageNet's weights, downloaded (the offline shop goes "
-        "without); imagenet: downloaded; none: random weights.",
+
+
+def _from_recipe(name: str) -> Any:
+    """A field of ``GanSettings`` that is the recipe's unless it is set."""
+    field = copy(GanSettings.model_fields[name])
+    field.default = None
+    return field
+
+
+class GanTrainingConfig(GanRunSettings, EmbeddingConfig):
+    """How a band's GAN is trained; 220 epochs want a GPU. Fields without a value take the recipe's."""
+
+    recipe: Recipe = Field(
+        default="default", description="default: the best of those measured; article: the article's settings."
     )
-
-
-class GanTrainingConfig(JudgingConfig):
-    """How a band's GAN is trained; 220 epochs want a GPU. What is left empty is the recipe's."""
-
-    recipe: Recipe = Field(default="default", description="default (the best measured) or article (its training).")
-    epochs: int = Field(default=GanSettings.epochs, gt=0, description="Passes over the images; more later go on.")
-    batch_size: int = Field(default=GanSettings.batch_size, gt=1, description="Images a step.")
-    size: int = Field(default=GanSettings.size, description="Side of the images in pixels: 64 or 128.")
-    generator_width: int = Field(default=GanSettings.generator_width, gt=0, description="Channels of the last block.")
-    discriminator_width: int = Field(
-        default=GanSettings.discriminator_width, gt=0, description="Channels of the first block."
+    generator_lr: float | None = _from_recipe("generator_lr")
+    discriminator_lr: float | None = _from_recipe("discriminator_lr")
+    ema_decay: float | None = _from_recipe("ema_decay")
+    augment: bool | None = _from_recipe("augment")
+    spectral_norm: bool | None = _from_recipe("spectral_norm")
+    kid_samples: int = Field(
+        default=1000, ge=0, description="Samples that KID is measured on at each checkpoint; 0 disables it."
     )
-    generator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the generator.")
-    discriminator_lr: float | None = Field(default=None, gt=0, description="Adam's rate for the discriminator.")
-    ema_decay: float | None = Field(default=None, ge=0, lt=1, description="What the averaged generator keeps a step.")
-    augment: bool | None = Field(default=None, description="Whether the discriminator sees its images shifted.")
-    spectral_norm: bool | None = Field(default=None, description="Whether the discriminator is kept from running away.")
-    checkpoint_every: int = Field(default=GanSettings.checkpoint_every, gt=0, description="Epochs between checkpoints.")
-    seed: int = Field(default=GanSettings.seed, description="Another seed is another generator.")
-    judged: int = Field(default=1000, ge=0, description="Samples judged at each checkpoint; 0 judges none.")
 
     def settings(self) -> GanSettings:
-        """The same, as the domain has it."""
-        return from_recipe(**self.model_dump(exclude={"backbone", "weights", "judged"}))
+        """The settings of the training: those of the recipe with the values that are set."""
+        changes = {name: getattr(self, name) for name in GanSettings.model_fields if hasattr(self, name)}
+        return from_recipe(self.recipe, **changes)
 
 
 _ENOUGH = warning_check("gan_checkpoints", "enough_images", "The band has at least one batch of training images.")
@@ -96,9 +95,9 @@ def gan_checkpoints(
     device, weights = compute.torch_device(), {}
     yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
     monitor = None
-    if config.judged and len(images) >= MIN_IMAGES:
+    if config.kid_samples and len(images) >= MIN_IMAGES:
         backbone = load_judging_backbone(config, compute, listing_source)
-        monitor = QualityMonitor.from_images(images, embedding(backbone, device), config.judged)
+        monitor = QualityMonitor.from_images(images, embedding(backbone, device), config.kid_samples)
         weights = {"weights": backbone.weights}
     try:
         run = train_gan(images, settings, folder, device, monitor)
@@ -139,7 +138,7 @@ def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8A
 
 
 def load_judging_backbone(
-    config: JudgingConfig, compute: ComputeResource, listing_source: ListingSourceResource
+    config: EmbeddingConfig, compute: ComputeResource, listing_source: ListingSourceResource
 ) -> "Backbone":
     """The backbone whose features samples are compared on; the offline shop downloads no weights."""
     from sneaker_assets.vision.backbones.backbone import load_backbone

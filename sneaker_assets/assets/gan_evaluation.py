@@ -13,7 +13,7 @@ from upath import UPath
 from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import check_result, skipped, warning_check
-from sneaker_assets.assets.gan import JudgingConfig, band_images, load_judging_backbone
+from sneaker_assets.assets.gan import EmbeddingConfig, band_images, load_judging_backbone
 from sneaker_assets.assets.metadata import (
     OWNERS,
     Metadata,
@@ -38,19 +38,24 @@ Scores = dict[str, dict[Any, Any]]
 """Population to its row of the table."""
 
 
-class GanEvaluationConfig(JudgingConfig):
-    """How much is drawn, and what is tolerable."""
+class GanEvaluationConfig(EmbeddingConfig):
+    """Number of samples, and thresholds of the checks."""
 
-    samples: int = Field(default=2000, ge=8, description="Samples to judge; not more than there are training images.")
-    seed: int = Field(default=1, description="Of the noise that is judged.")
+    samples: int = Field(default=2000, ge=8, description="Number of samples; at most that of the training images.")
+    seed: int = Field(default=1, description="Random seed of the samples' noise.")
     min_diversity: float = Field(
-        default=0.3, ge=0, description="Distance between samples as a share of that between training images."
+        default=0.3,
+        ge=0,
+        description="Minimum mean distance between samples, as a share of that between training images.",
     )
     max_close: float = Field(
-        default=0.25, ge=0, le=1, description="Share of samples that may be as near to training images as 5 % are."
+        default=0.25,
+        ge=0,
+        le=1,
+        description="Maximum share of samples as close to a training image as the closest 5 % of held-out images.",
     )
-    worst_rise: float = Field(
-        default=2.0, ge=1, description="How many times the best KID the last one of the training may be."
+    max_kid_ratio: float = Field(
+        default=2.0, ge=1, description="Maximum KID of the last checkpoint, in multiples of the best checkpoint's."
     )
 
 
@@ -170,7 +175,7 @@ def _check_results(scores: Scores, history: pd.DataFrame, config: GanEvaluationC
         yield skipped(_DIVERGENCE, "no samples were judged during the training")
     else:
         last, best, noise = float(judged["kid"].iloc[-1]), float(judged["kid"].min()), judged["kid_deviation"].iloc[-1]
-        limit = config.worst_rise * max(best, 0.0) + float(noise)
+        limit = config.max_kid_ratio * max(best, 0.0) + float(noise)
         yield check_result(_DIVERGENCE, last <= limit, last_kid=last, best_kid=best)
 
 

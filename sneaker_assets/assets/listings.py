@@ -17,29 +17,29 @@ from sneaker_assets.resources import LakeResource
 _SAMPLE = 20
 
 
-class PictureConfig(dg.Config):
-    """What counts as white border."""
+class ImagePropertyConfig(ImagePropertySettings, dg.Config):
+    """How image properties are computed."""
 
-    tolerance: int = Field(default=24, ge=0, le=254, description="How far from white border may be, of 255.")
-    margin: float = Field(default=0.02, ge=0, le=1, description="Left around the shoe, share of its longer side.")
-    threads: int = Field(default=2, gt=0, description="Images decoded at a time.")
+    threads: int = Field(default=2, gt=0, description="Number of decoding threads.")
 
 
-class ListingConfig(dg.Config):
-    """Which price is the label, which pictures are twins, and what is tolerable."""
+class ListingConfig(NearDuplicateSettings, dg.Config):
+    """Which price is the label, which images are near duplicates, and thresholds of the checks."""
 
     label_order: list[str] = Field(
-        default=list(LABEL_ORDER), description="Kinds of price, the preferred first; others are never a label."
+        default=list(LABEL_ORDER),
+        description="Kinds of price in order of preference; kinds that are not listed are never a label.",
     )
-    twin_distance: int = Field(default=16, ge=0, le=64, description="Bits of 256 that twins' hashes may differ in.")
-    twin_shape: float = Field(default=0.03, ge=0, description="Relative difference of twins' width over height.")
-    twin_colour: float = Field(default=8.0, ge=0, le=255, description="Difference of twins' mean colours, of 255.")
-    max_lost: float = Field(default=0.2, ge=0, le=1, description="Share of the last run's rows that may be gone.")
-    max_missing: float = Field(default=0.5, ge=0, le=1, description="Share of listings that may be without a price.")
+    max_lost: float = Field(
+        default=0.2, ge=0, le=1, description="Maximum share of the previous run's rows that may be missing."
+    )
+    max_missing: float = Field(default=0.5, ge=0, le=1, description="Maximum share of listings without a price.")
     max_near_duplicates: float = Field(
-        default=0.5, ge=0, le=1, description="Share of listings that may repeat a picture."
+        default=0.5, ge=0, le=1, description="Maximum share of listings that repeat another listing's image."
     )
-    max_shift: float = Field(default=0.2, ge=0, le=1, description="How far a label kind's share of a site may move.")
+    max_shift: float = Field(
+        default=0.2, ge=0, le=1, description="Maximum change of a label kind's share of a site since the previous run."
+    )
 
 
 _ROWS = blocking_check("listings", "keeps_its_rows", "Few listings of the previous run are missing.")
@@ -62,13 +62,13 @@ def image_properties(
     raw_scrapes: pd.DataFrame,
     scraped_images: pd.DataFrame,
     *,
-    config: PictureConfig,
+    config: ImagePropertyConfig,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """Content box, mean colour and perceptual hash of every image; only new images are decoded."""
     known = lake.previous(context)
     seen = first_seen(raw_scrapes, scraped_images)
-    settings = ImagePropertySettings(tolerance=config.tolerance, margin=config.margin)
+    settings = ImagePropertySettings.part_of(config)
     table = describe_images(lake.open(), seen, known, settings, config.threads)
     reused = 0 if known is None else len(reusable_rows(known, settings))
     return dg.Output(
@@ -101,8 +101,8 @@ def listings(
     lake: LakeResource,
 ) -> Events:
     """The latest price of each product in US dollars, joined to its image and the group of its near duplicates."""
-    twins = NearDuplicateSettings(config.twin_distance, config.twin_shape, config.twin_colour)
-    pictures = image_properties.assign(twin_group=group_near_duplicates(image_properties, twins))
+    groups = group_near_duplicates(image_properties, NearDuplicateSettings.part_of(config))
+    pictures = image_properties.assign(twin_group=groups)
     table = label_listings(raw_scrapes, price_observations, scraped_images, pictures, config.label_order)
     before = lake.previous(context)
     products = len(raw_scrapes[PRODUCT].drop_duplicates())

@@ -1,20 +1,19 @@
 """Partitions of the graph: source site, backbone, price band and announced release.
 
-The edges between the price bands are a setting, ``SNEAKER_BANDS``, read when the graph is loaded: partitions have to be
-known then.
+The edges between the price bands are a setting that is read when the graph is loaded, since partitions have to be known
+then.
 
 Dagster: https://docs.dagster.io/guides/build/partitions-and-backfills
 """
 
-import os
-
 import dagster as dg
 
-from sneaker_assets.market.bands import price_bands, read_edges
+from sneaker_assets.market.bands import price_bands
+from sneaker_assets.settings import load_settings
 from sneaker_assets.sites import SITES
 from sneaker_assets.vision.backbones.architectures import BACKBONES
 
-PRICE_BANDS = price_bands(read_edges(os.environ.get("SNEAKER_BANDS", "")))
+PRICE_BANDS = price_bands(load_settings().bands)
 
 site_partitions = dg.StaticPartitionsDefinition(sorted(SITES))
 backbone_partitions = dg.StaticPartitionsDefinition(list(BACKBONES))

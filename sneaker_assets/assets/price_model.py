@@ -10,40 +10,15 @@ from sneaker_assets.assets import groups
 from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource
-from sneaker_assets.vision.settings import HeadKind, HeadSettings, Target
+from sneaker_assets.vision.settings import HeadSettings
 
 
-class PriceModelConfig(dg.Config):
+class PriceModelConfig(HeadSettings, dg.Config):
     """How the head is trained."""
 
-    kind: HeadKind = Field(
-        default=HeadSettings.kind,
-        description="pooled (a small network), article (25088-4096-4096-1, on whole maps), ridge, kernel_ridge, or "
-        "mixed (a pooled network and a kernel ridge).",
-    )
-    target: Target = Field(
-        default=HeadSettings.target, description="dollars, or log: their logarithm, with a smearing correction."
-    )
-    epochs: int = Field(default=HeadSettings.epochs, gt=0, description="Passes over the training rows.")
-    batch_size: int = Field(default=HeadSettings.batch_size, gt=0, description="Rows a step.")
-    learning_rate: float = Field(default=HeadSettings.learning_rate, gt=0, description="Adam's first learning rate.")
-    plateau_patience: int = Field(
-        default=HeadSettings.plateau_patience, ge=0, description="Epochs without progress before the rate is lowered."
-    )
-    plateau_factor: float = Field(
-        default=HeadSettings.plateau_factor, gt=0, lt=1, description="What the rate is lowered to, as a share."
-    )
-    patience: int = Field(
-        default=HeadSettings.patience, gt=0, description="Epochs without progress before the training ends."
-    )
-    hidden: int = Field(default=HeadSettings.hidden, gt=0, description="Width of the hidden layer.")
-    dropout: float = Field(default=HeadSettings.dropout, ge=0, lt=1, description="Share of hidden units dropped.")
-    weight_decay: float = Field(default=HeadSettings.weight_decay, ge=0, description="Adam's decoupled weight decay.")
-    gamma: float | None = Field(default=None, gt=0, description="Width of a kernel's bells; default: of a small grid.")
-    alpha: float | None = Field(default=None, gt=0, description="A kernel's penalty; default: of a small grid.")
-    seed: int = Field(default=HeadSettings.seed, description="Another seed is another model.")
     tuned: bool = Field(
-        default=False, description="Take what tuned_hyperparameters chose instead, for all that it looked for."
+        default=False,
+        description="Use the best trial of tuned_hyperparameters for every setting that was part of the search.",
     )
 
 
@@ -69,7 +44,7 @@ def price_model(
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.price_model import train_price_model
 
-    settings = HeadSettings(**config.model_dump(exclude={"tuned"}))
+    settings = HeadSettings.part_of(config)
     if config.tuned:
         settings = _tuned(tuned_hyperparameters, context.partition_key, settings)
     folder = lake.open().folder("models", context.partition_key)
@@ -98,11 +73,11 @@ def _tuned(trials: pd.DataFrame | None, backbone: str, settings: HeadSettings) -
     Raises:
         dagster.Failure: there was no search for this backbone.
     """
-    from sneaker_assets.vision.heads.tuning import tuned_config
+    from sneaker_assets.vision.heads.tuning import tuned_settings
 
     if trials is None:
         raise dg.Failure(
             f"tuned_hyperparameters [{backbone}] is not in the lake yet: materialize it first, or set tuned: false",
             allow_retries=False,
         )
-    return tuned_config(trials, settings)
+    return tuned_settings(trials, settings)

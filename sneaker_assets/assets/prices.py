@@ -14,22 +14,26 @@ from sneaker_assets.resources import ListingSourceResource
 
 
 class RatesConfig(dg.Config):
-    """Where the rates come from."""
+    """Where the exchange rates come from."""
 
-    url: str = Field(default=ECB_HISTORY, description="The European Central Bank's history, as CSV or zip.")
+    url: str = Field(
+        default=ECB_HISTORY, description="Address of the European Central Bank's reference rates, CSV or zip."
+    )
     fetch: bool | None = Field(
         default=None,
-        description="Whether to fetch it. Default: only for the live source; others use the bundled rates.",
+        description="Whether to download the rates. Default: only for the live source; others use the bundled rates.",
     )
 
 
 class PriceHistoryConfig(dg.Config):
-    """What is tolerable in a price history."""
+    """Thresholds of the checks of the price history."""
 
     max_errors: float = Field(
-        default=0.05, ge=0, le=1, description="Share of the amounts that may be without a price in US dollars."
+        default=0.05, ge=0, le=1, description="Maximum share of amounts that cannot be converted to US dollars."
     )
-    max_rate_age_days: float = Field(default=45, gt=0, description="How much older than a price its rate may be.")
+    max_rate_age_days: float = Field(
+        default=45, gt=0, description="Maximum age in days of an exchange rate on the day of the price."
+    )
 
 
 _ERRORS = blocking_check(

@@ -13,30 +13,27 @@ from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import release_partitions
-from sneaker_assets.market.fees import Fees, fees_at, known_fees
+from sneaker_assets.market.fees import Fees, fees_at
 from sneaker_assets.market.releases import announcements, describe_release, parse_release_key
 from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource, ListingSourceResource
+from sneaker_assets.settings import load_settings
 
 
-class SellingCosts(dg.Config):
-    """What selling a pair costs at one site; the defaults are assumptions, dated in ``market.fees``."""
-
-    commission: float = Field(default=Fees().commission, ge=0, lt=1, description="Share that the site takes.")
-    payment: float = Field(default=Fees().payment, ge=0, lt=1, description="Share that the payment costs.")
-    shipping: float = Field(default=Fees().shipping, ge=0, description="Sending the pair, US dollars.")
+class SellingCosts(Fees, dg.Config):
+    """What selling a pair at one site costs; the defaults are assumptions, dated in ``market.fees``."""
 
 
 class PredictionConfig(dg.Config):
-    """What a sale is assumed to cost."""
+    """What selling a pair is assumed to cost."""
 
     selling_costs: dict[str, SellingCosts] = Field(
-        default={}, description="By site; one that is not named costs what SNEAKER_FEES says, else what is assumed."
+        default={}, description="Selling costs by site. Default: SNEAKER_FEES, else those of StockX."
     )
 
     def fees(self, site: str) -> Fees:
-        """The fees at a site, as the domain has them."""
-        own = {name: Fees(**costs.model_dump()) for name, costs in self.selling_costs.items()}
-        return fees_at(site, {**known_fees(), **own})
+        """The fees at a site: those of this config, else of the environment, else the default assumption."""
+        own = {name: Fees.part_of(costs) for name, costs in self.selling_costs.items()}
+        return fees_at(site, {**load_settings().fees, **own})
 
 
 @dg.asset(
@@ -85,9 +82,9 @@ def release_predictions(
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """The champion's price for the announced shoe with its interval, similar shoes, and the net profit of a sale."""
-    from sneaker_assets.vision.explain.attribution import heat_maps
-    from sneaker_assets.vision.explain.report import outlook, similar_records
-    from sneaker_assets.vision.explain.report_figures import on_paper
+    from sneaker_assets.vision.explain.attribution import attribution_maps
+    from sneaker_assets.vision.explain.report import prediction_record, similar_records
+    from sneaker_assets.vision.explain.report_figures import report_figure
     from sneaker_assets.vision.imaging.decoding import read_image
     from sneaker_assets.vision.pricing.pricer import Pricer
 
@@ -101,7 +98,7 @@ def release_predictions(
     priced = pricer.price(pixels)[0]
     retail = None if pd.isna(shoe["retail_price"]) else float(shoe["retail_price"])
     fees = config.fees(shoe["site"])
-    expected, similar = outlook(priced, retail, fees), similar_records(priced)
+    expected, similar = prediction_record(priced, retail, fees), similar_records(priced)
     table = releases.assign(
         **expected,
         similar=json.dumps(similar),
@@ -109,8 +106,8 @@ def release_predictions(
         backbone=champion["backbone"],
         model=champion["model"],
     )
-    heat = heat_maps(pricer.model, pricer.backbone, pixels, pricer.device)[0]
-    drawn = on_paper(priced, str(shoe["title"]), pixels[0], heat, here, retail=retail, fees=fees)
+    heat = attribution_maps(pricer.model, pricer.backbone, pixels, pricer.device)[0]
+    drawn = report_figure(priced, str(shoe["title"]), pixels[0], heat, here, retail=retail, fees=fees)
     figure = figures.priced_shoes([drawn])
     return dg.Output(
         table,

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import dagster as dg
 import pandas as pd
-from pydantic import Field
 from upath import UPath
 
 from sneaker_assets import code_versions, figures
@@ -17,19 +16,8 @@ from sneaker_assets.resources import LakeResource
 from sneaker_assets.vision.settings import TuningSettings
 
 
-class TuningConfig(dg.Config):
-    """How long settings are looked for; a later, longer search goes on from an earlier one."""
-
-    network_trials: int = Field(
-        default=TuningSettings.network_trials, gt=0, description="Networks, those of earlier runs counted in."
-    )
-    kernel_trials: int = Field(
-        default=TuningSettings.kernel_trials, gt=0, description="Kernel ridges, those of earlier runs counted in."
-    )
-    minutes: float = Field(default=TuningSettings.minutes, gt=0, description="When the search ends at the latest.")
-    epochs: int = Field(default=TuningSettings.epochs, gt=0, description="A network's epochs at most.")
-    patience: int = Field(default=TuningSettings.patience, gt=0, description="Epochs without progress that end it.")
-    seed: int = Field(default=TuningSettings.seed, description="Another seed is another search.")
+class TuningConfig(TuningSettings, dg.Config):
+    """Budget of the search."""
 
 
 @dg.asset(
@@ -54,7 +42,7 @@ def tuned_hyperparameters(
     from sneaker_assets.vision.pricing.price_model import fingerprint
 
     store = FeatureStore.open(image_features)
-    settings = TuningSettings(**config.model_dump())
+    settings = TuningSettings.part_of(config)
     shaped_by = {"epochs": settings.epochs, "patience": settings.patience, "seed": settings.seed}
     study = f"{fingerprint(store, splits, shaped_by)}.journal"
     here = lake.open()

@@ -43,7 +43,7 @@ def alert_sensors(settings: AutomationSettings) -> list[dg.SensorDefinition]:
             alert = premium_alert(outbox.lake, release, settings.alert_premium)
             if alert:
                 outbox.add(alert)
-        delivery = outbox.deliver(settings.webhook)
+        delivery = outbox.deliver(settings.webhook.get_secret_value() if settings.webhook else "")
         if delivery.problem:
             context.log.warning("%s; retried at the next tick", delivery)
         return dg.SensorResult(skip_reason=str(delivery), cursor=after)

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from sneaker_assets.automation.jobs import crawl_site
-from sneaker_assets.automation.settings import AutomationSettings, SettingError
+from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
+from sneaker_assets.settings_model import SettingsError
 from sneaker_assets.sites import SITES
 
 NIGHT_TAG = "sneaker_assets/night"
@@ -24,11 +25,11 @@ def recrawl_schedules(settings: AutomationSettings) -> list[dg.ScheduleDefinitio
     """One schedule for each site.
 
     Raises:
-        SettingError: a cron is of no known site, or has no window for the jitter.
+        SettingsError: a cron is of no known site, or has no window for the jitter.
     """
-    unknown = sorted(set(settings.recrawl_crons) - set(SITES))
+    unknown = sorted(set(settings.recrawl_cron) - {ALL_SITES, *SITES})
     if unknown:
-        raise SettingError(f"SNEAKER_RECRAWL_CRON: no site {', '.join(unknown)}; known: {', '.join(sorted(SITES))}")
+        raise SettingsError(f"SNEAKER_RECRAWL_CRON: no site {', '.join(unknown)}; known: {', '.join(sorted(SITES))}")
     return [recrawl_schedule(site, settings) for site in sorted(SITES)]
 
 
@@ -48,15 +49,15 @@ def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefi
     @dg.schedule(
         name=schedule_name(site),
         job=crawl_site,
-        cron_schedule=window(cron, settings.jitter),
+        cron_schedule=window(cron, settings.recrawl_jitter),
         execution_timezone=settings.time_zone,
-        description=f"Crawl {site}: {cron} ({settings.time_zone}), up to {settings.jitter} minutes later.",
+        description=f"Crawl {site}: {cron} ({settings.time_zone}), delayed by up to {settings.recrawl_jitter} minutes.",
     )
     def recrawl(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time.astimezone(zone)
         night = f"{site} {now:%Y-%m-%d %H:%M}"
-        if settings.jitter:
-            start = _window_start(cron, now) + timedelta(minutes=_random_minute(site, now, settings.jitter))
+        if settings.recrawl_jitter:
+            start = _window_start(cron, now) + timedelta(minutes=_random_minute(site, now, settings.recrawl_jitter))
             night = f"{site} {now:%Y-%m-%d}"
             if now < start:
                 return dg.SkipReason(f"{site} is crawled at {start:%H:%M} {settings.time_zone} (random jitter)")
@@ -71,18 +72,18 @@ def window(cron: str, jitter: int) -> str | list[str]:
     """The crons that tick every minute from ``cron`` to ``jitter`` minutes later.
 
     Raises:
-        SettingError: the cron names no single minute and hour, or the window would reach into the next day.
+        SettingsError: the cron names no single minute and hour, or the window would reach into the next day.
     """
     if not jitter:
         return cron
     minute, hour, *days = cron.split() if len(cron.split()) == 5 else ["", ""]
     if not (minute.isdecimal() and hour.isdecimal()):
-        raise SettingError(
+        raise SettingsError(
             f"the cron {cron!r} is not of the form '30 3 * * *', which the jitter needs: set SNEAKER_RECRAWL_JITTER=0"
         )
     first, last = 60 * int(hour) + int(minute), 60 * int(hour) + int(minute) + jitter
     if last >= 24 * 60:
-        raise SettingError(
+        raise SettingsError(
             f"the cron {cron!r} with {jitter} minutes of jitter extends into the next day: choose an earlier time"
         )
     hours = range(first // 60, last // 60 + 1)

@@ -1,1 +1,74 @@
-"""Command-line tools: ``sneaker-assets``, ``sneaker-price``, ``sneaker-generate``, ``sneaker-shop``."""
+"""The commands. Each entry point validates the settings of the environment before it imports its command."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from sneaker_assets.settings import load_settings
+from sneaker_assets.settings_model import SettingsError, reason
+
+BAD_INPUT = 2
+"""Exit status for invalid settings, arguments or input."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message to stderr and exit with status 2."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
+
+
+def option(settings: type[BaseModel], name: str) -> Callable[[str], Any]:
+    """An argparse type that validates an option like a field of the settings.
+
+    Args:
+        settings: The settings.
+        name: The field's name.
+    """
+    field = settings.model_fields[name]
+    annotation: Any = Annotated[field.annotation, field]
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+
+    def parse(text: str) -> Any:
+        try:
+            return adapter.validate_python(text)
+        except ValidationError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {reason(error.errors()[0])}") from error
+
+    return parse
+
+
+def sneaker_assets() -> int:
+    """Entry point of ``sneaker-assets``; returns the exit status."""
+    return _run("sneaker-assets", "pipeline")
+
+
+def sneaker_generate() -> int:
+    """Entry point of ``sneaker-generate``; returns the exit status."""
+    return _run("sneaker-generate", "generate")
+
+
+def sneaker_price() -> int:
+    """Entry point of ``sneaker-price``; returns the exit status."""
+    return _run("sneaker-price", "price")
+
+
+def sneaker_shop() -> int:
+    """Entry point of ``sneaker-shop``; returns the exit status."""
+    return _run("sneaker-shop", "shop")
+
+
+def _run(command: str, module: str) -> int:
+    """Run the main function of a command; invalid settings give one line each on stderr and status 2."""
+    try:
+        load_settings()
+        main: Callable[[], int | None] = import_module(f"{__name__}.{module}").main
+    except SettingsError as error:
+        sys.stderr.writelines(f"{command}: {line}\n" for line in str(error).splitlines())
+        return BAD_INPUT
+    return main() or 0

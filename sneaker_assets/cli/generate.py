@@ -5,27 +5,20 @@ sneaker-generate --band cheap -n 64 --seed 7 out/
 
 import argparse
 import math
-import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 import torch
 from PIL import Image
 from upath import UPath
 
+from sneaker_assets.cli import Parser
 from sneaker_assets.gan.images import to_png
 from sneaker_assets.gan.sampling import image_grid, load_generator, sample
 from sneaker_assets.lake import Lake, read_json, write_bytes
+from sneaker_assets.settings import load_settings
 
 MOST = 10_000
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with the command."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def generator_of(lake: Lake, band: str) -> UPath:
@@ -69,11 +62,11 @@ def _count(text: str) -> int:
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = _Parser(prog="sneaker-generate", description="Draw new shoes with a price band's trained generator.")
+    parser = Parser(prog="sneaker-generate", description="Draw new shoes with a price band's trained generator.")
     parser.add_argument("--band", required=True, help="price band, such as cheap or expensive")
     parser.add_argument("-n", type=_count, default=64, help="how many pictures; default: 64")
     parser.add_argument("--seed", type=int, default=0, help="another seed draws other shoes; default: 0")
-    parser.add_argument("--lake", default=os.environ.get("SNEAKER_LAKE") or "data_lake", help="default: SNEAKER_LAKE")
+    parser.add_argument("--lake", help="default: SNEAKER_LAKE, else data_lake/")
     parser.add_argument("out", help="folder for the pictures")
     return parser.parse_args(arguments)
 
@@ -82,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw from the command line; the exit status is 2 where that cannot be done."""
     options = parse(arguments)
     try:
-        generator = generator_of(Lake.at(options.lake), options.band)
+        generator = generator_of(Lake.at(options.lake or load_settings().lake), options.band)
         grid = generate(generator, options.n, options.seed, UPath(options.out).absolute())
     except (LookupError, OSError, ValueError) as error:
         sys.stderr.write(f"sneaker-generate: {error.args[0] if isinstance(error, LookupError) else error}\n")

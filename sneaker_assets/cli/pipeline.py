@@ -18,13 +18,14 @@ from rich.table import Table
 
 from sneaker_assets.assets.partitions import band_partitions, release_partitions, site_partitions
 from sneaker_assets.automation.sensors import RUN_KEY_TAG, run_key
+from sneaker_assets.cli import Parser, option
 from sneaker_assets.definitions import defs
 from sneaker_assets.errors import SneakerError
-from sneaker_assets.gan.settings import RECIPE_NAMES
+from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.vision.backbones.architectures import BACKBONES, get_architecture
-from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings
+from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings, WeightsChoice
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -112,7 +113,7 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
     yield Stage("build_data_set")
     for backbone in arguments.backbone:
         # The article's head takes whole feature maps.
-        keep = "map" if arguments.head == "article" else FeatureSettings.keep
+        keep = "map" if arguments.head == "article" else FeatureSettings().keep
         config = {
             "image_features": {"weights": arguments.weights, "keep": keep},
             "price_model": {"kind": arguments.head, "epochs": arguments.epochs},
@@ -268,19 +269,30 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     Raises:
         UnknownBackboneError: a backbone is unknown.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="sneaker-assets",
         description="Materialize the whole graph: crawl, clean, split, train, evaluate, draw shoes, price releases. "
         "Where listings come from and where they go is set by SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE.",
     )
     parser.add_argument("--backbone", action="append", help=f"of {', '.join(BACKBONES)}; default: vgg16; repeatable")
-    parser.add_argument("--weights", default="auto", choices=("auto", "imagenet", "none"), help="default: auto")
-    parser.add_argument("--head", default=HeadSettings.kind, choices=get_args(HeadKind), help="default: %(default)s")
-    parser.add_argument("--epochs", type=int, default=60, help="of the price model; default: 60")
-    parser.add_argument("--gan-epochs", type=int, default=220, help="default: 220, for which you want a GPU")
-    parser.add_argument("--gan-width", type=int, default=64, help="channels of the networks; default: 64")
-    parser.add_argument("--gan-batch-size", type=int, default=64, help="default: 64")
-    parser.add_argument("--gan-learning-rate", type=float, help="of both networks; default: the recipe's own")
+    head, gan = HeadSettings(), GanSettings()
+    parser.add_argument("--weights", default="auto", choices=get_args(WeightsChoice), help="default: %(default)s")
+    parser.add_argument("--head", default=head.kind, choices=get_args(HeadKind), help="default: %(default)s")
+    for name, settings, key, description in (
+        ("--epochs", head, "epochs", "of the price model"),
+        ("--gan-epochs", gan, "epochs", "of each GAN, for which the default wants a GPU"),
+        ("--gan-width", gan, "generator_width", "channels of both networks"),
+        ("--gan-batch-size", gan, "batch_size", "images per step"),
+    ):
+        default = getattr(settings, key)
+        text = f"{description}; default: {default}"
+        parser.add_argument(name, type=option(type(settings), key), default=default, metavar="N", help=text)
+    parser.add_argument(
+        "--gan-learning-rate",
+        type=option(GanSettings, "generator_lr"),
+        metavar="RATE",
+        help="of both networks; default: the recipe's own",
+    )
     parser.add_argument("--gan-recipe", default="default", choices=RECIPE_NAMES, help="default: default")
     options = parser.parse_args(arguments)
     options.backbone = [get_architecture(name).name for name in options.backbone or ["vgg16"]]

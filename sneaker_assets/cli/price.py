@@ -9,20 +9,21 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sneaker_assets.cli import BAD_INPUT, Parser
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.errors import SneakerError
-from sneaker_assets.market.fees import Fees, FeesError, known_fees, parse_fees
+from sneaker_assets.market.fees import Fees, FeesError, parse_fees
+from sneaker_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from sneaker_assets.lake import Lake
     from sneaker_assets.vision.imaging.decoding import Pixels
     from sneaker_assets.vision.pricing.pricer import PricedPicture, Pricer
 
-BAD_INPUT = 2
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 """What counts as a photo in a folder."""
 
@@ -56,10 +57,10 @@ def main(arguments: Sequence[str] | None = None, settings: FetchSettings = QUICK
         settings: How an address is fetched; its contact is that of SNEAKER_CONTACT.
     """
     options = parse(arguments)
-    settings = replace(settings, contact=os.environ.get("SNEAKER_CONTACT") or settings.contact)
     answers: list[Answer] = []
     failed: list[str] = []
     try:
+        settings = settings.with_changes(contact=load_settings().contact or settings.contact)
         fees = options.fees or fees_of(options.site)
         pictures = [picture for named in options.picture for picture in find_pictures(named)]
         lake, pricer = load_champion()
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None, settings: FetchSettings = QUICK
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="sneaker-price",
         description="What a shoe will resell for, by its picture. The lake is SNEAKER_LAKE's (default data_lake/), the "
         "backbone's weights are SNEAKER_WEIGHTS', and an address is fetched in the name of SNEAKER_CONTACT.",
@@ -119,7 +120,7 @@ def fees_of(site: str) -> Fees:
     Raises:
         InputError: that is not known.
     """
-    known = known_fees()
+    known = load_settings().fees
     if site not in known:
         raise InputError(
             f"the fees of {site} are not known, only those of {', '.join(known)}: set SNEAKER_FEES or --fees"
@@ -159,18 +160,15 @@ def find_pictures(named: str) -> Iterator[str]:
 
 def load_champion() -> tuple["Lake", "Pricer"]:
     """The lake and its champion, ready; raises what :mod:`vision.pricing` does."""
-    # Idle OpenMP threads that spin starve the others; read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from sneaker_assets.lake import Lake
 
-    lake = Lake.at(os.environ.get("SNEAKER_LAKE") or "data_lake")
+    settings = load_settings()
+    lake = Lake.at(settings.lake)
     from sneaker_assets.torch_utils.device import choose_device
     from sneaker_assets.vision.pricing.pricer import Pricer, champion_folder, champion_index
 
-    weights = os.environ.get("SNEAKER_WEIGHTS")
-    device = choose_device(os.environ.get("SNEAKER_DEVICE") or "auto")
-    folder = Path(weights) if weights else None
-    return lake, Pricer.load(champion_folder(lake), folder, device, champion_index(lake))
+    device = choose_device(settings.device)
+    return lake, Pricer.load(champion_folder(lake), settings.weights, device, champion_index(lake))
 
 
 def read_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> "Pixels":
@@ -225,9 +223,9 @@ def _fetched(url: str, settings: FetchSettings) -> bytes:
 
 def as_text(answer: Answer, pricer: "Pricer") -> str:
     """What a person reads."""
-    from sneaker_assets.vision.explain.report import sentences, similar_records
+    from sneaker_assets.vision.explain.report import report_lines, similar_records
 
-    lines = [answer.name, *sentences(answer.priced, answer.retail, answer.fees)]
+    lines = [answer.name, *report_lines(answer.priced, answer.retail, answer.fees)]
     for shoe in similar_records(answer.priced):
         kind = shoe["label_kind"].replace("_", " ")
         lines.append(f"like {shoe['title']}: ${shoe['price']:,.0f} ({kind}, {shoe['site']}; {shoe['similarity']:.2f})")
@@ -241,12 +239,12 @@ def as_text(answer: Answer, pricer: "Pricer") -> str:
 
 def as_record(answer: Answer, pricer: "Pricer") -> dict[str, Any]:
     """What a program reads; prices in US dollars, in the names of ``tables.ReleasePredictions``."""
-    from sneaker_assets.vision.explain.report import outlook, similar_records
+    from sneaker_assets.vision.explain.report import prediction_record, similar_records
 
     return {
         "picture": answer.name,
         "retail_price": answer.retail,
-        **outlook(answer.priced, answer.retail, answer.fees),
+        **prediction_record(answer.priced, answer.retail, answer.fees),
         "similar": similar_records(answer.priced),
         "backbone": pricer.model.backbone,
         "weights": pricer.model.weights,
@@ -260,14 +258,16 @@ def draw(file: Path, answers: Iterable[Answer], pricer: "Pricer", lake: "Lake") 
 
     from sneaker_assets import figures
     from sneaker_assets.lake import write_bytes
-    from sneaker_assets.vision.explain.attribution import heat_maps
-    from sneaker_assets.vision.explain.report_figures import on_paper
+    from sneaker_assets.vision.explain.attribution import attribution_maps
+    from sneaker_assets.vision.explain.report_figures import report_figure
 
     shoes = []
     for answer in answers:
-        heat = heat_maps(pricer.model, pricer.backbone, answer.pixels[None], pricer.device)[0]
+        heat = attribution_maps(pricer.model, pricer.backbone, answer.pixels[None], pricer.device)[0]
         title = answer.name if is_address(answer.name) else Path(answer.name).name
-        shoes.append(on_paper(answer.priced, title, answer.pixels, heat, lake, retail=answer.retail, fees=answer.fees))
+        shoes.append(
+            report_figure(answer.priced, title, answer.pixels, heat, lake, retail=answer.retail, fees=answer.fees)
+        )
     write_bytes(UPath(file), figures.to_png(figures.priced_shoes(shoes)))
 
 

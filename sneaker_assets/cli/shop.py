@@ -1,22 +1,22 @@
 """The offline shop for a person: serves both sites until it is interrupted, or moves the clock of the pipeline's."""
 
-import argparse
-import os
 import signal
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
 
+from sneaker_assets.cli import Parser
 from sneaker_assets.demo_shop.catalogue import SHOP_DATE
 from sneaker_assets.demo_shop.clock import set_shop_day
 from sneaker_assets.demo_shop.server import DemoShop
 from sneaker_assets.lake import Lake, LakeError
+from sneaker_assets.settings import load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the shop until Ctrl-C or a termination signal; with ``--set-today`` move its clock in the lake and end."""
-    parser = argparse.ArgumentParser(prog="sneaker-shop", description="An offline shop of drawn shoes on 127.0.0.1.")
+    parser = Parser(prog="sneaker-shop", description="An offline shop of drawn shoes on 127.0.0.1.")
     parser.add_argument("--products", type=int, default=800, help="products on sale at both sites (default 800)")
     parser.add_argument("--seed", type=int, default=2020, help="another seed is another shop (default 2020)")
     parser.add_argument(
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.set_today:
         try:
-            lake = Lake.at(os.environ.get("SNEAKER_LAKE") or "data_lake")
+            lake = Lake.at(load_settings().lake)
             set_shop_day(lake, options.set_today)
         except LakeError as error:
             parser.exit(2, f"sneaker-shop: {error}\n")

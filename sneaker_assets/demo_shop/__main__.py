@@ -1,6 +1,8 @@
 """``python -m sneaker_assets.demo_shop``, equivalent to ``sneaker-shop``."""
 
-from sneaker_assets.cli.shop import main
+import sys
+
+from sneaker_assets.cli import sneaker_shop
 
 if __name__ == "__main__":
-    main()
+    sys.exit(sneaker_shop())

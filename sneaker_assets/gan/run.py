@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from sneaker_assets.gan.quality import QualityMonitor
 
 logger = logging.getLogger(__name__)
+
+_NAMED_BY = (
+    "batch_size", "size", "latent", "generator_width", "discriminator_width", "generator_lr", "discriminator_lr",
+    "betas", "ema_decay", "augment", "spectral_norm", "seed",
+)  # fmt: skip
+"""Settings that determine the name of a run, in the order in which they are hashed."""
 
 MONITOR_SEED = 1
 """Seed of the samples whose quality is measured during training."""
@@ -58,8 +64,7 @@ class GanRun:
 
 def run_name(images: UInt8Array, config: GanSettings) -> str:
     """Name of a run, 16 hex digits: a hash of its images and settings other than length and checkpoint interval."""
-    free = {"epochs", "checkpoint_every"}
-    settings = {name: value for name, value in asdict(config).items() if name not in free}
+    settings = {name: getattr(config, name) for name in _NAMED_BY}
     digest = hashlib.sha256(json.dumps([images.shape, settings]).encode())
     digest.update(images.tobytes())
     return digest.hexdigest()[:16]

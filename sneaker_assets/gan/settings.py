@@ -1,73 +1,81 @@
-"""The settings of a GAN's training; known without torch, so that a form can show them."""
+"""Settings of a GAN's training. Importing this module loads neither torch nor Dagster."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
+
+from pydantic import Field, field_validator
+
+from sneaker_assets.settings_model import SettingsModel
 
 Recipe = Literal["default", "article"]
 RECIPE_NAMES: tuple[Recipe, ...] = get_args(Recipe)
 
 
-@dataclass(frozen=True)
-class GanSettings:
-    """The settings of one training; as they stand, the default recipe.
+class GanRunSettings(SettingsModel):
+    """Settings that no recipe prescribes: length of the training, batch, image size and width of the networks."""
 
-    The loss is binary cross-entropy on logits, in either recipe.
+    epochs: int = Field(
+        default=220, gt=0, description="Total passes over the images; a larger value resumes an earlier training."
+    )
+    batch_size: int = Field(default=64, gt=1, description="Images per step; all of them where there are fewer.")
+    size: int = Field(default=64, description="Image height and width in pixels, a power of two from 8.")
+    generator_width: int = Field(default=64, gt=0, description="Channels of the generator's last hidden block.")
+    discriminator_width: int = Field(default=64, gt=0, description="Channels of the discriminator's first block.")
+    checkpoint_every: int = Field(default=10, gt=0, description="Epochs between checkpoints.")
+    seed: int = Field(default=0, description="Random seed of weights, noise, order and augmentation.")
 
-    Attributes:
-        epochs: passes over the images, in total: a later call with more goes on from where this one ended.
-        batch_size: images a step; fewer where there are fewer.
-        size: side of the images in pixels, a power of two from 8.
-        latent: length of a noise vector.
-        generator_width: channels of the generator's last hidden block.
-        discriminator_width: channels of the discriminator's first block.
-        generator_lr: Adam's learning rate for the generator.
-        discriminator_lr: Adam's learning rate for the discriminator.
-        betas: Adam's decay rates.
-        ema_decay: what the averaged generator keeps at each step, less in the first steps; at 0 it is the present one.
-        augment: whether the discriminator sees its images shifted at random, real and generated ones alike.
-        spectral_norm: whether the discriminator's convolutions are kept from growing.
-        seed: of weights, noise, order and augmentation.
-        checkpoint_every: epochs between two checkpoints, each with a grid of samples and its quality.
+    @field_validator("size")
+    @classmethod
+    def _power_of_two(cls, size: int) -> int:
+        if size < 8 or size & (size - 1):
+            raise ValueError("the size must be a power of two from 8, such as 64 or 128")
+        return size
+
+
+class GanSettings(GanRunSettings):
+    """All settings of one training; the defaults are the recipe ``default``.
+
+    The loss is binary cross-entropy on logits in both recipes. The names of the fields are part of a run's name.
     """
 
-    epochs: int = 220
-    batch_size: int = 64
-    size: int = 64
-    latent: int = 100
-    generator_width: int = 64
-    discriminator_width: int = 64
-    generator_lr: float = 4e-4
-    discriminator_lr: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    ema_decay: float = 0.999
-    augment: bool = True
-    spectral_norm: bool = False
-    seed: int = 0
-    checkpoint_every: int = 10
+    latent: int = Field(default=100, gt=0, description="Length of a noise vector.")
+    generator_lr: float = Field(default=4e-4, gt=0, description="Adam's learning rate for the generator.")
+    discriminator_lr: float = Field(default=2e-4, gt=0, description="Adam's learning rate for the discriminator.")
+    betas: tuple[float, float] = Field(default=(0.5, 0.999), description="Adam's exponential decay rates.")
+    ema_decay: float = Field(
+        default=0.999,
+        ge=0,
+        lt=1,
+        description="Decay of the generator's moving average, smaller during the first steps; 0 disables it.",
+    )
+    augment: bool = Field(
+        default=True, description="Translate the discriminator's images at random, real and generated ones alike."
+    )
+    spectral_norm: bool = Field(
+        default=False, description="Apply spectral normalization to the discriminator's convolutions."
+    )
 
 
 RECIPES: Mapping[Recipe, GanSettings] = {
     "default": GanSettings(),
     "article": GanSettings(
-        generator_lr=2e-4,
-        discriminator_lr=2e-5,
-        betas=(0.55, 0.999),
-        ema_decay=0.0,
-        augment=False,
-        spectral_norm=False,
+        generator_lr=2e-4, discriminator_lr=2e-5, betas=(0.55, 0.999), ema_decay=0.0, augment=False, spectral_norm=False
     ),
 }
-"""``article`` trains as the article did; ``default`` is the best of those measured: see ``benchmarks/RESULTS.md``."""
+"""``article`` has the article's settings; ``default`` is the best of those in ``benchmarks/RESULTS.md``."""
 
 
-def from_recipe(recipe: str, **changed: Any) -> GanSettings:
-    """The settings of a recipe, with single values changed; None leaves the recipe's own.
+def from_recipe(recipe: str, **changes: Any) -> GanSettings:
+    """The settings of a recipe with some values changed.
+
+    Args:
+        recipe: A key of ``RECIPES``.
+        **changes: New values by field name; None keeps the recipe's value.
 
     Raises:
-        ValueError: there is no such recipe; the message lists those known.
+        ValueError: The recipe is unknown, or a value is out of bounds.
     """
-    for name, config in RECIPES.items():
+    for name, settings in RECIPES.items():
         if name == recipe:
-            return replace(config, **{key: value for key, value in changed.items() if value is not None})
+            return settings.with_changes(**{key: value for key, value in changes.items() if value is not None})
     raise ValueError(f"unknown recipe {recipe!r}: choose one of {', '.join(RECIPES)}")

@@ -12,7 +12,6 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -83,7 +82,7 @@ def train_gan(
         LakeError: The folder cannot be written, or the disk is full; earlier checkpoints are kept.
     """
     _check(images, config)
-    state, known = GanState(config, device), {"config": asdict(config), "run": run_name(images, config)}
+    state, known = GanState(config, device), {"config": config.model_dump(), "run": run_name(images, config)}
     last = checkpoint.latest(folder / "checkpoints")
     if last is not None:
         _resume(state, last, known, folder)

@@ -8,9 +8,6 @@ from itertools import pairwise
 
 import pandas as pd
 
-DEFAULT_EDGES = (500.0,)
-"""US dollars, as in the article."""
-
 
 @dataclass(frozen=True, slots=True)
 class PriceBand:
@@ -25,7 +22,7 @@ class PriceBand:
         return listings[(listings["price"] >= self.lower) & (listings["price"] < self.upper)]
 
 
-def price_bands(edges: Sequence[float] = DEFAULT_EDGES) -> dict[str, PriceBand]:
+def price_bands(edges: Sequence[float]) -> dict[str, PriceBand]:
     """Bands between the given edges, by name.
 
     Args:
@@ -44,18 +41,6 @@ def price_bands(edges: Sequence[float] = DEFAULT_EDGES) -> dict[str, PriceBand]:
     if len(edges) == 1:
         names = ["cheap", "expensive"]
     return {name: PriceBand(name, *ends) for name, ends in zip(names, pairwise(bounds), strict=True)}
-
-
-def read_edges(text: str) -> tuple[float, ...]:
-    """Parse edges such as ``200,500``; an empty string gives the default.
-
-    Raises:
-        ValueError: An edge is not a number.
-    """
-    try:
-        return tuple(float(edge) for edge in text.split(",")) if text.strip() else DEFAULT_EDGES
-    except ValueError as error:
-        raise ValueError(f"SNEAKER_BANDS is {text!r}: give edges in dollars, such as 500 or 200,500") from error
 
 
 _FINE_EDGES = (100, 200, 400, 800)

@@ -1,21 +1,26 @@
 """Cleaning of listings: removal of outliers and resolution of label conflicts; every removed listing gets a reason."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
+from pydantic import Field
 
 from sneaker_assets import tables
 from sneaker_assets.market.label_conflicts import Resolution, find_label_conflicts, resolve_prices
 from sneaker_assets.market.outliers import FenceSettings, price_fences
 
 
-@dataclass(frozen=True, slots=True)
-class CleaningSettings:
-    """Price fences, the spread of prices among near duplicates that is tolerated, and how conflicts are resolved."""
+class CleaningSettings(FenceSettings):
+    """How outliers are removed, and how label conflicts between near duplicates are resolved."""
 
-    fence: FenceSettings = field(default_factory=FenceSettings)
-    twin_tolerance: float = 0.10
-    twin_resolution: Resolution = "median"
+    conflict_tolerance: float = Field(
+        default=0.10, ge=0, description="Maximum relative price difference tolerated between near duplicates."
+    )
+    conflict_resolution: Resolution = Field(
+        default="median",
+        description="What happens to near duplicates with a label conflict. median: all get the median price; drop: "
+        "all are removed.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +57,16 @@ def clean(listings: pd.DataFrame, settings: CleaningSettings | None = None) -> C
         raise ValueError(
             f"none of the {len(listings)} listings has a price in US dollars: crawl a site that shows prices"
         )
-    fences = price_fences(listings, settings.fence)
+    fences = price_fences(listings, settings)
     bounds = fences.set_index("scope")[["lower", "upper"]]
-    scope = listings["site"] if settings.fence.per_site else pd.Series("all", index=listings.index)
+    scope = listings["site"] if settings.per_site else pd.Series("all", index=listings.index)
     lower, upper = (scope.map(bounds[side]).astype(float) for side in ("lower", "upper"))
     below, above = listings["price"] < lower, listings["price"] > upper
 
     reason = pd.Series(None, index=listings.index, dtype=object)
     reason = reason.mask(listings["price"].isna(), "no_price").mask(below, "below_fence").mask(above, "above_fence")
     inside = listings[reason.isna()]
-    conflicts = find_label_conflicts(inside, settings.twin_tolerance, settings.twin_resolution)
+    conflicts = find_label_conflicts(inside, settings.conflict_tolerance, settings.conflict_resolution)
     resolved = resolve_prices(inside, conflicts)
     reason.loc[resolved.index[resolved.isna()]] = "twins_disagree"
 

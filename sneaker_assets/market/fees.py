@@ -1,34 +1,39 @@
-"""What selling one pair costs at each site. An estimate for planning, no advice: fees change and differ by seller.
+"""Selling fees by site and the net profit of a sale. An estimate for planning: fees change and depend on the seller.
 
-The defaults are assumptions of 22 November 2026, for a private seller in the United States without any status:
+The defaults are assumptions of 22 November 2026 for a private seller in the United States without any status:
 
-- StockX takes 9 % of the sale and 3 % for the payment (level 1 of its seller programme, as its help pages say:
-  https://stockx.com/help/articles/what-are-stockxs-fees-for-sellers); 4 dollars of postage are assumed.
-- Any other site is a shop that buys from nobody; its shoes are assumed to be resold at StockX's fees.
-
-``SNEAKER_FEES`` sets one's own: ``stockx=0.08,0.03,14; ebay=0.08,0,12`` are commission, payment and shipping.
+- StockX takes 9 % of the sale and 3 % for the payment (level 1 of its seller programme, see
+  https://stockx.com/help/articles/what-are-stockxs-fees-for-sellers); postage of 4 dollars is assumed.
+- Any other site is a shop that does not buy; its shoes are assumed to be resold at StockX's fees.
 """
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from sneaker_assets.errors import SneakerError
+from sneaker_assets.settings_model import SettingsModel
 
 
-@dataclass(frozen=True, slots=True)
-class Fees:
-    """Shares of the sale price, and US dollars.
+class FeesError(SneakerError, ValueError):
+    """A text is not a valid list of fees; the message shows the format."""
 
-    Attributes:
-        commission: share that the site takes.
-        payment: share that the payment costs.
-        shipping: what sending the pair costs the seller, US dollars.
-    """
 
-    commission: float = 0.09
-    payment: float = 0.03
-    shipping: float = 4.0
+class Fees(SettingsModel):
+    """What selling one pair at a site costs."""
+
+    commission: float = Field(default=0.09, ge=0, lt=1, description="Commission as a share of the sale price.")
+    payment: float = Field(default=0.03, ge=0, lt=1, description="Payment fee as a share of the sale price.")
+    shipping: float = Field(
+        default=4.0, ge=0, allow_inf_nan=False, description="Shipping paid by the seller, US dollars."
+    )
+
+    @model_validator(mode="after")
+    def _leave_proceeds(self) -> Self:
+        if self.commission + self.payment >= 1:
+            raise ValueError("commission and payment together must be below 1")
+        return self
 
     def of(self, price: float) -> float:
         """Fees and shipping of a sale at this price, US dollars."""
@@ -38,51 +43,42 @@ class Fees:
 DEFAULT_FEES: Mapping[str, Fees] = {"stockx": Fees()}
 
 
-class FeesError(SneakerError, ValueError):
-    """What was set are no fees; the message says how they are written."""
-
-
 def parse_fees(text: str) -> Fees:
-    """Fees as a person writes them: commission, payment and shipping, such as ``0.09,0.03,4``.
+    """Parse commission, payment and shipping, such as ``0.09,0.03,4``.
 
     Raises:
-        FeesError: these are none.
+        FeesError: The text has another format, or a value is out of bounds.
     """
     try:
         commission, payment, shipping = (float(part) for part in text.split(","))
-    except ValueError:
-        commission = payment = shipping = -1.0
-    if min(commission, payment, shipping) < 0 or commission + payment >= 1 or not shipping < float("inf"):
+        return Fees(commission=commission, payment=payment, shipping=shipping)
+    except ValueError as error:
         raise FeesError(
-            f"{text.strip()!r} are no fees: write commission and payment as shares of the price and shipping in US "
-            "dollars, such as 0.09,0.03,4"
-        )
-    return Fees(commission, payment, shipping)
+            f"{text.strip()!r} is not a valid list of fees: write commission and payment as shares of the price and "
+            "shipping in US dollars, such as 0.09,0.03,4"
+        ) from error
 
 
-def known_fees() -> dict[str, Fees]:
-    """Site to fees: those of ``SNEAKER_FEES``, and the assumption for those that it does not name.
+def parse_fees_by_site(text: str) -> dict[str, Fees]:
+    """Parse fees by site, such as ``stockx=0.08,0.03,14; ebay=0.08,0,12``.
 
     Raises:
-        FeesError: the setting makes no sense.
+        FeesError: An entry names no site, or its fees are invalid.
     """
-    fees = dict(DEFAULT_FEES)
-    for part in filter(str.strip, os.environ.get("SNEAKER_FEES", "").split(";")):
-        site, separator, text = part.partition("=")
+    fees = {}
+    for entry in filter(str.strip, text.split(";")):
+        site, separator, values = entry.partition("=")
         if not (separator and site.strip()):
-            raise FeesError(f"SNEAKER_FEES names no site in {part.strip()!r}: write it as stockx=0.09,0.03,4")
-        try:
-            fees[site.strip()] = parse_fees(text)
-        except FeesError as error:
-            raise FeesError(f"SNEAKER_FEES, {site.strip()}: {error}") from error
+            raise FeesError(f"{entry.strip()!r} names no site: write it as stockx=0.09,0.03,4")
+        fees[site.strip()] = parse_fees(values)
     return fees
 
 
 def fees_at(site: str, fees: Mapping[str, Fees]) -> Fees:
-    """The fees of this site among these, else the assumption for all others."""
+    """The fees of a site, or the default assumption if it is not listed."""
     return fees.get(site, Fees())
 
 
 def net_profit(price: float, retail_price: float, fees: Fees) -> float:
-    """What is left of a sale, US dollars, after fees, shipping and what the pair cost at retail."""
+    """Proceeds of a sale after fees, shipping and the retail price, US dollars."""
     return price - fees.of(price) - retail_price

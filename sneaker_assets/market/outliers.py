@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
+from pydantic import Field
 
 from sneaker_assets import tables
+from sneaker_assets.settings_model import SettingsModel
 
 FenceMethod = Literal["iqr", "modified_z", "fixed_cap"]
 
@@ -22,15 +24,18 @@ class Fence:
     upper: float
 
 
-@dataclass(frozen=True, slots=True)
-class FenceSettings:
-    """Method and parameters: ``k`` for ``iqr``, ``z`` for ``modified_z``, ``cap`` (US dollars) for ``fixed_cap``."""
+class FenceSettings(SettingsModel):
+    """How price fences are computed."""
 
-    method: FenceMethod = "iqr"
-    per_site: bool = False
-    k: float = 1.5
-    z: float = 3.5
-    cap: float = 1367.0
+    method: FenceMethod = Field(
+        default="iqr",
+        description="iqr: Tukey's fence; modified_z: distance from the median in robust standard deviations; "
+        "fixed_cap: a constant maximum price.",
+    )
+    per_site: bool = Field(default=False, description="Compute one fence per site instead of one for all.")
+    k: float = Field(default=1.5, gt=0, description="iqr: interquartile ranges kept beyond the quartiles.")
+    z: float = Field(default=3.5, gt=0, description="modified_z: maximum absolute modified z-score.")
+    cap: float = Field(default=1367.0, gt=0, description="fixed_cap: maximum price, US dollars.")
 
     def fence(self, prices: pd.Series) -> Fence:
         """Fence of a sample of prices (US dollars), not empty, without missing values."""

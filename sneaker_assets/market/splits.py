@@ -10,28 +10,61 @@ There are three ways to assign a group:
 """
 
 import hashlib
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Self
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, field_validator, model_validator
 
 from sneaker_assets import tables
 from sneaker_assets.market.bands import band_of
+from sneaker_assets.settings_model import SettingsModel
 from sneaker_assets.tables import SPLITS
 
 
-@dataclass(frozen=True, slots=True)
-class SplitSettings:
-    """Proportions of train, validation and test, which sum to 1, and how groups are assigned.
+class SplitSettings(SettingsModel):
+    """Shares of train, validation and test, which sum to 1, and how groups are assigned to them."""
 
-    Another ``salt`` gives another split. ``released_after`` is in UTC.
-    """
+    train: float = Field(default=0.70, gt=0, le=1, description="Share of the groups of near duplicates to train on.")
+    validation: float = Field(default=0.15, ge=0, le=1, description="Share of the groups to select models on.")
+    test: float = Field(default=0.15, ge=0, le=1, description="Share of the groups to evaluate models on.")
+    salt: str = Field(
+        default="sneakers", description="Salt of the hash that assigns groups; another gives another split."
+    )
+    stratified: bool = Field(default=False, description="Stratify the split by price band.")
+    released_after: str | None = Field(
+        default=None,
+        description="Split by time: an ISO date, such as 2020-01-01, from which on releases are held out for testing.",
+    )
 
-    proportions: tuple[float, float, float] = (0.70, 0.15, 0.15)
-    salt: str = "sneakers"
-    stratified: bool = False
-    released_after: datetime | None = None
+    @field_validator("released_after")
+    @classmethod
+    def _iso_date(cls, released_after: str | None) -> str | None:
+        try:
+            datetime.fromisoformat(released_after or "2020-01-01")
+        except ValueError as error:
+            raise ValueError("released_after must be a date such as 2020-01-01") from error
+        return released_after or None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        total = sum(self.proportions)
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train, validation and test sum to {total:g}: make them sum to 1")
+        if self.stratified and self.released_after:
+            raise ValueError("stratified and released_after exclude each other: choose one of the two")
+        return self
+
+    @property
+    def proportions(self) -> tuple[float, float, float]:
+        """Shares of train, validation and test."""
+        return self.train, self.validation, self.test
+
+    @property
+    def cutoff(self) -> datetime | None:
+        """Start of the day ``released_after`` in UTC."""
+        return datetime.fromisoformat(self.released_after).replace(tzinfo=UTC) if self.released_after else None
 
 
 def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None) -> pd.DataFrame:
@@ -43,19 +76,8 @@ def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None)
 
     Returns:
         ``tables.Splits``, one row per listing, in the given order.
-
-    Raises:
-        ValueError: The proportions do not sum to 1 or leave nothing for train, or the split is to be both stratified
-            and by time.
     """
     settings = settings or SplitSettings()
-    total = sum(settings.proportions)
-    if abs(total - 1) > 1e-9:
-        raise ValueError(f"the proportions {settings.proportions} sum to {total:g}: make them sum to 1")
-    if settings.proportions[0] <= 0:
-        raise ValueError("the proportions leave nothing to train on: give train a share")
-    if settings.stratified and settings.released_after:
-        raise ValueError("a split by time cannot be stratified by price: choose one of the two")
     groups = listings.groupby("twin_group").agg(price=("price", "median"), released=("release_date", "min"))
     position = pd.Series(
         [_position(str(group), settings.salt) for group in groups.index], index=groups.index, dtype=float
@@ -75,9 +97,9 @@ def _position(group: str, salt: str) -> float:
 
 def _sides(groups: pd.DataFrame, position: pd.Series, settings: SplitSettings) -> pd.Series:
     train, validation, test = settings.proportions
-    if settings.released_after is None:
+    if settings.cutoff is None:
         return _cut(position, train, train + validation)
-    return _cut(position, train / (1 - test), 1.0).mask(groups["released"] >= settings.released_after, "test")
+    return _cut(position, train / (1 - test), 1.0).mask(groups["released"] >= settings.cutoff, "test")
 
 
 def _cut(position: pd.Series, train: float, validation: float) -> pd.Series:

@@ -6,32 +6,35 @@ are the connected components of this relation.
 """
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import Field
 
 from sneaker_assets.near_duplicates.perceptual_hash import N_BITS, hash_words
+from sneaker_assets.settings_model import SettingsModel
 
 _WORD_BITS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class NearDuplicateSettings:
-    """Maximum differences between near duplicates.
+class NearDuplicateSettings(SettingsModel):
+    """Maximum differences between two images that count as near duplicates.
 
     Measured on product shots: of 150 that were re-encoded, resized or padded, 95 % of each kind of copy differ in at
     most 10 bits and none in more than 18. Among 8,783 images, all 13 pairs of different files within 16 bits were
     near duplicates on visual inspection; other colourways occur from 20 bits on.
     """
 
-    distance: int = 16
-    """Hamming distance of the hashes, of 256 bits."""
-    shape: float = 0.03
-    """Relative difference of the aspect ratios."""
-    colour: float = 8.0
-    """Difference of the mean of any colour channel, of 255."""
+    max_hash_distance: int = Field(
+        default=16, ge=0, le=64, description="Maximum Hamming distance between the perceptual hashes, of 256 bits."
+    )
+    max_aspect_difference: float = Field(
+        default=0.03, ge=0, description="Maximum relative difference between the aspect ratios."
+    )
+    max_colour_difference: float = Field(
+        default=8.0, ge=0, le=255, description="Maximum difference between the mean colours in any channel, of 255."
+    )
 
 
 def group_near_duplicates(pictures: pd.DataFrame, settings: NearDuplicateSettings | None = None) -> pd.Series:
@@ -54,7 +57,7 @@ def group_near_duplicates(pictures: pd.DataFrame, settings: NearDuplicateSetting
     settings = settings or NearDuplicateSettings()
     ordered = pictures.sort_values(["first_seen", "sha256"])
     hashed = np.flatnonzero(ordered["picture_hash"].notna())
-    candidates = hashed[near_pairs(hash_words(ordered["picture_hash"].iloc[hashed]), settings.distance)]
+    candidates = hashed[near_pairs(hash_words(ordered["picture_hash"].iloc[hashed]), settings.max_hash_distance)]
     left, right = candidates[_same_shape_and_colour(ordered, candidates, settings)].T
     graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(len(ordered), len(ordered)))
     component = connected_components(graph, directed=False)[1]
@@ -123,6 +126,8 @@ def _same_shape_and_colour(
     width, height = pictures["right"] - pictures["left"], pictures["bottom"] - pictures["top"]
     shape = np.log((width / height).to_numpy(dtype=float))
     colours = pictures[["red", "green", "blue"]].to_numpy(dtype=float)
-    same_shape: NDArray[np.bool_] = np.abs(shape[left] - shape[right]) <= np.log1p(settings.shape)
-    same_colour: NDArray[np.bool_] = np.abs(colours[left] - colours[right]).max(axis=1, initial=0.0) <= settings.colour
+    same_shape: NDArray[np.bool_] = np.abs(shape[left] - shape[right]) <= np.log1p(settings.max_aspect_difference)
+    same_colour: NDArray[np.bool_] = (
+        np.abs(colours[left] - colours[right]).max(axis=1, initial=0.0) <= settings.max_colour_difference
+    )
     return np.logical_and(same_shape, same_colour)

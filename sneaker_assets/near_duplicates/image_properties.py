@@ -5,12 +5,12 @@ Each image is decoded once, at reduced resolution.
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 from upath import UPath
 
 from sneaker_assets import tables
@@ -18,6 +18,7 @@ from sneaker_assets.code_versions import IMAGE_PROPERTIES
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
 from sneaker_assets.near_duplicates.perceptual_hash import N_FREQUENCIES, SIDE, perceptual_hash
+from sneaker_assets.settings_model import SettingsModel
 from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE, enlarge, find_content_box, on_white
 
 if TYPE_CHECKING:
@@ -31,18 +32,25 @@ class StoredImageError(SneakerError, OSError):
     """An image of the lake is missing or cannot be decoded; the message names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePropertySettings:
+class ImagePropertySettings(SettingsModel):
     """How the content box of an image is found.
 
-    Attributes:
-        tolerance: Maximum difference from white (of 255), in any channel, of a border pixel. A smaller value includes
-            more of a soft shadow, whose edge changes when the image is re-encoded, and with it the box and the hash.
-        margin: Margin around the content, as a share of the longer side of its box.
+    A smaller tolerance includes more of a soft shadow, whose edge changes when the image is re-encoded, and with it the
+    box and the hash.
     """
 
-    tolerance: int = TOLERANCE
-    margin: float = MARGIN
+    tolerance: int = Field(
+        default=TOLERANCE,
+        ge=0,
+        le=254,
+        description="Maximum difference from white, of 255 in each channel, of a pixel that counts as border.",
+    )
+    margin: float = Field(
+        default=MARGIN,
+        ge=0,
+        le=1,
+        description="Margin kept around the shoe, as a share of the longer side of its bounding box.",
+    )
 
     @property
     def recipe(self) -> str:

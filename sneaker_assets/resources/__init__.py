@@ -1,4 +1,4 @@
-"""What assets are given: the lake, the source of listings, the compute device, and the IO manager."""
+"""Dagster resources: the lake, the source of listings, the compute device, and the IO manager."""
 
 from sneaker_assets.resources.compute import ComputeResource
 from sneaker_assets.resources.io_manager import OPTIONAL_INPUT, LakeIOManager

@@ -1,35 +1,46 @@
-"""What to compute on and with which weights. torch is imported only where it is used."""
+"""Resource for the device of the networks and the folder of their weights. torch is imported when it is needed."""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, field_validator
+
+from sneaker_assets.settings import DeviceName, load_settings
 
 if TYPE_CHECKING:
     import torch
 
 
 class ComputeResource(dg.ConfigurableResource["ComputeResource"]):
-    """The device that networks run on, and the folder that their weights may lie in."""
+    """The device that networks run on, and the folder of weight files."""
 
     device: str | None = Field(
-        default=None, description="auto (a GPU where there is one), cpu or cuda. Default: SNEAKER_DEVICE, else auto."
+        default=None, description="auto (a GPU if there is one), cpu or cuda. Default: SNEAKER_DEVICE, else auto."
     )
     weights: str | None = Field(
         default=None,
         description="Folder of state dicts named after their backbone, .pth or .safetensors. Default: SNEAKER_WEIGHTS.",
     )
 
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str | None) -> str | None:
+        if device is not None and device not in get_args(DeviceName):
+            raise ValueError(f"unknown device {device!r}: choose one of {', '.join(get_args(DeviceName))}")
+        return device
+
     def torch_device(self) -> "torch.device":
-        """The device, as torch knows it."""
+        """The device as a ``torch.device``.
+
+        Raises:
+            ValueError: There is no usable GPU.
+        """
         from sneaker_assets.torch_utils.device import choose_device
 
-        return choose_device(self.device or os.environ.get("SNEAKER_DEVICE") or "auto")
+        return choose_device(self.device or load_settings().device)
 
     @property
     def weights_folder(self) -> Path | None:
         """The folder of weight files, or None."""
-        folder = self.weights or os.environ.get("SNEAKER_WEIGHTS")
-        return Path(folder) if folder else None
+        return Path(self.weights) if self.weights else load_settings().weights

@@ -1,4 +1,4 @@
-"""IO manager that stores the tables and folders of assets in the lake.
+"""How assets hand tables and folders to each other through the lake.
 
 A table is validated against its schema before it replaces the old one. An asset over several partitions loads them as
 one table. Anything too big for a table (a model, a feature store) is a folder that the asset writes itself; the IO
@@ -22,16 +22,12 @@ OPTIONAL_INPUT = {"allow_missing_partitions": True}
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Stores DataFrames as Parquet files, and UPaths as references to folders of the lake."""
+    """Stores DataFrames as Parquet and UPaths as references into the lake."""
 
     lake: dg.ResourceDependency[LakeResource]
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | UPath) -> None:
-        """Validate and write a table, or store the name of a folder.
-
-        Raises:
-            dagster.Failure: The table violates its schema.
-        """
+        """Validate and write a table, or write down a folder's name."""
         partition = context.asset_partition_key if context.has_asset_partitions else None
         name = context.asset_key.to_user_string()
         if isinstance(obj, UPath):
@@ -74,14 +70,10 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
 
 def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with the dtypes and column order of its schema.
-
-    Args:
-        name: Name of the table, a key of ``tables.SCHEMAS``.
-        frame: Its rows.
+    """The table in the dtypes and column order of its schema.
 
     Raises:
-        dagster.Failure: The table violates the schema; the message has column, rule and the first offending values.
+        dagster.Failure: it breaks the schema; names column, rule and the first values that break it.
     """
     from pandera.errors import SchemaErrors
 
@@ -91,7 +83,7 @@ def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     except SchemaErrors as error:
         cases = error.failure_cases.head(_EXAMPLES)[["column", "check", "failure_case"]]
         raise dg.Failure(
-            f"{name} violates its schema and was not written: {cases.to_dict('records')}", allow_retries=False
+            f"{name} breaks its schema and was not written: {cases.to_dict('records')}", allow_retries=False
         ) from error
     return table
 

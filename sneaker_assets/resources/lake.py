@@ -1,30 +1,31 @@
-"""The lake as a Dagster resource: where it is. How it is read and written is ``sneaker_assets.lake``'s concern."""
-
-import os
+"""The lake as a Dagster resource: its location. Reading and writing it is the concern of ``sneaker_assets.lake``."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 
 from sneaker_assets.lake import Lake, read_table
+from sneaker_assets.settings import load_settings
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
-    """The folder or bucket that everything is kept in."""
+    """The folder or bucket that holds all tables, images, features and models."""
 
     root: str | None = Field(
         default=None,
-        description="Folder or fsspec address. Default: SNEAKER_LAKE, else data_lake/ in the working folder.",
+        description="Folder or fsspec address. Default: SNEAKER_LAKE, else data_lake/ in the working directory.",
     )
 
     def open(self) -> Lake:
         """The lake."""
-        return Lake.at(self.root or os.environ.get("SNEAKER_LAKE") or "data_lake")
+        return Lake.at(self.root or load_settings().lake)
 
     def previous(self, context: dg.AssetExecutionContext, asset: str | None = None) -> pd.DataFrame | None:
-        """The table that this asset, in this partition, holds from its last materialization, or None.
+        """The table that the last materialization of this asset and partition wrote, or None.
 
-        A step that writes several tables names the one it means.
+        Args:
+            context: The context of the running asset.
+            asset: Name of the table, for a step that writes several; by default the asset's own.
         """
         partition = context.partition_key if context.has_partition_key else None
         path = self.open().table(asset or context.asset_key.to_user_string(), partition)

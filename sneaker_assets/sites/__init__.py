@@ -6,23 +6,26 @@ An adapter parses pages; fetching them is the concern of ``crawl``.
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 
+from sneaker_assets.settings import load_settings
+from sneaker_assets.sites import shopify
 from sneaker_assets.sites.base import Site
 
 ADAPTERS = (
     "sneaker_assets.sites.stockx",
     "sneaker_assets.sites.farfetch",
-    "sneaker_assets.sites.shopify",
 )
 """Modules that define ``SITES``, an iterable of the sites they provide."""
 
 
 def load_sites(adapters: Iterable[str] = ADAPTERS) -> dict[str, Site]:
-    """Sites of the given adapter modules, by name.
+    """Sites of the given adapter modules and the Shopify stores of the settings, by name.
 
     Args:
         adapters: Importable names of modules that define ``SITES``.
     """
-    return {site.name: site for adapter in adapters for site in import_module(adapter).SITES}
+    stores = [shopify.store(host, currency) for host, currency in load_settings().shopify_stores.items()]
+    sites = [site for adapter in adapters for site in import_module(adapter).SITES]
+    return {site.name: site for site in (*sites, *stores)}
 
 
 SITES: Mapping[str, Site] = load_sites()

@@ -4,20 +4,15 @@ Each variant has a ``list`` price and, if ``compare_at_price`` is higher, a ``sa
 of its cheapest variant, as in the storefront. The JSON states no currency. Pages are numbered by ``?page=N``; the first
 page that is not full is the last one.
 
-Which stores there are is a setting, read when the package is imported: ``SNEAKER_SHOPIFY_STORES``, hosts separated by
-commas, each with its currency where that is known (``example.com=USD,example.org``).
-
 https://shopify.dev/docs/api/ajax/reference/product
 """
 
-import os
-import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from sneaker_assets.sites.base import Listing, Page, Price, Site
-from sneaker_assets.sites.money import amount, currency_code
+from sneaker_assets.sites.money import amount
 from sneaker_assets.sites.parsing import (
     Document,
     dig,
@@ -34,8 +29,6 @@ from sneaker_assets.sites.parsing import (
 PAGE_FORMAT = "products_json"
 LIMIT = 250
 """Products per page; the maximum that Shopify allows."""
-
-_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 def parse_page(host: str, currency: str | None, body: bytes, url: str) -> Page:
@@ -73,25 +66,6 @@ def store(host: str, currency: str | None = None) -> Site:
         image_hosts=frozenset({"cdn.shopify.com"}),
         page_formats={PAGE_FORMAT: ["products", "last_page"]},
     )
-
-
-def stores(setting: str) -> tuple[Site, ...]:
-    """The stores that a setting such as ``example.com=USD,example.org`` names.
-
-    Raises:
-        ValueError: an entry is no host, or its currency no code.
-    """
-    entries = [entry.strip().partition("=") for entry in setting.split(",") if entry.strip()]
-    for host, separator, currency in entries:
-        if not _HOST.fullmatch(host.lower()) or (separator and currency_code(currency) is None):
-            raise ValueError(
-                f"SNEAKER_SHOPIFY_STORES has the entry {host + separator + currency!r}: "
-                "write a host, or a host and its currency (example.com=USD)"
-            )
-    return tuple(store(host.lower(), currency_code(currency)) for host, _, currency in entries)
-
-
-SITES = stores(os.environ.get("SNEAKER_SHOPIFY_STORES", ""))
 
 
 def _parse_products(host: str, currency: str | None, document: Document) -> Page | None:

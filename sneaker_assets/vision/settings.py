@@ -1,141 +1,181 @@
-"""How pictures become features and features a price, as data. Nothing here loads torch."""
+"""Settings of features, price heads, tuning and fine-tuning. Importing this module loads neither torch nor Dagster.
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+The names and the order of the fields of ``HeadSettings`` and ``FinetuneSettings`` are part of the fingerprints that
+name model folders: changing either gives every model a new name.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sneaker_assets.settings_model import SettingsModel
 
 WeightsChoice = Literal["auto", "imagenet", "none"]
-"""``auto``: a file of the weights folder where there is one, else ``imagenet``; ``none``: random, from a seed."""
 
 Fit = Literal["trim", "pad", "squash"]
-"""How a picture fills its frame: its white border cut and padded with white, only padded, or squashed."""
 
 Keep = Literal["pooled", "scales", "map"]
-"""What is kept of a network's maps.
-
-``pooled``: average and maximum over the last one; ``scales``: average, maximum and deviation over the last one of each
-of three sizes; ``map``: the last one itself (7x7, as VGG's classifier takes it).
-"""
 
 View = Literal["plain", "mirrored"]
 VIEWS: tuple[View, ...] = ("plain", "mirrored")
+
 HeadKind = Literal["pooled", "article", "ridge", "kernel_ridge", "mixed"]
-"""``mixed`` is a pooled network and a kernel ridge, a share of each."""
 
 CLOSED_FORMS: tuple[HeadKind, ...] = ("ridge", "kernel_ridge")
+"""Head kinds that are solved in closed form, without epochs."""
+
 Target = Literal["dollars", "log"]
 
+_FitField = Annotated[
+    Fit,
+    Field(
+        description="How an image fills the frame. trim: crop the white border, keep the aspect ratio, pad with white; "
+        "pad: keep the border, pad with white; squash: stretch to the frame."
+    ),
+]
+_Height = Annotated[int | None, Field(gt=0, description="Frame height in pixels; default: the backbone's own.")]
+_Width = Annotated[int | None, Field(gt=0, description="Frame width in pixels; default: the backbone's own.")]
+_Target = Annotated[
+    Target,
+    Field(
+        description="What the head predicts: dollars, or log: the logarithm of the price, transformed back with a "
+        "smearing correction."
+    ),
+]
+_Hidden = Annotated[int, Field(gt=0, description="Width of the head's hidden layer.")]
+_Dropout = Annotated[float, Field(ge=0, lt=1, description="Dropout rate of the hidden layer.")]
+_WeightDecay = Annotated[float, Field(ge=0, description="Decoupled weight decay of AdamW.")]
+_Epochs = Annotated[int, Field(gt=0, description="Maximum number of passes over the training rows.")]
+_Seed = Annotated[int, Field(description="Random seed.")]
 
-@dataclass(frozen=True)
-class FeatureSettings:
-    """How pictures become features; ``height`` and ``width`` in pixels, None for the backbone's own."""
 
-    fit: Fit = "trim"
-    height: int | None = None
-    width: int | None = None
-    keep: Keep = "pooled"
-    mirrored: bool = False
+class WeightsSettings(SettingsModel):
+    """Where a backbone's weights come from."""
+
+    weights: WeightsChoice = Field(
+        default="auto",
+        description="Weights of the backbone. auto: the file in the folder SNEAKER_WEIGHTS if there is one, else "
+        "ImageNet weights, which are downloaded (random weights for the offline shop); imagenet: download; none: "
+        "random.",
+    )
+
+
+class FeatureSettings(SettingsModel):
+    """How images become features."""
+
+    fit: _FitField = "trim"
+    height: _Height = None
+    width: _Width = None
+    keep: Keep = Field(
+        default="pooled",
+        description="What is kept of the feature maps. pooled: average and maximum of the last map; scales: average, "
+        "maximum and standard deviation of the last map at each of three sizes; map: the last map itself, which the "
+        "head of kind article needs.",
+    )
+    mirrored: bool = Field(default=False, description="Also compute the features of the mirrored image.")
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views that are computed."""
+        """The views of an image that are computed."""
         return VIEWS if self.mirrored else VIEWS[:1]
 
 
 ARTICLE_FEATURES = FeatureSettings(fit="squash", height=224, width=336, keep="map", mirrored=True)
-"""What the article fed its VGG16."""
+"""The input of the article's VGG16."""
 
 
-@dataclass(frozen=True)
-class HeadSettings:
-    """How a head is trained on the backbone's features; the numbers of the networks are the article's.
+class HeadSettings(SettingsModel):
+    """How a price head is trained on the features of a frozen backbone; the defaults of networks are the article's."""
 
-    ``patience`` is how many epochs without progress end the training; ``hidden`` is the pooled network's width;
-    ``gamma`` and ``alpha`` are the kernel ridge's width and penalty, None for the best of a small grid.
-    """
-
-    kind: HeadKind = "pooled"
-    target: Target = "dollars"
-    epochs: int = 60
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    plateau_patience: int = 10
-    plateau_factor: float = 0.1
-    patience: int = 15
-    hidden: int = 256
-    dropout: float = 0.5
-    weight_decay: float = 0.0
-    gamma: float | None = None
-    alpha: float | None = None
-    seed: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as plain values."""
-        return asdict(self)
+    kind: HeadKind = Field(
+        default="pooled",
+        description="pooled: a network with one hidden layer; article: the article's network of 25088-4096-4096-1 on "
+        "whole maps; ridge; kernel_ridge; mixed: an ensemble of a pooled network and a kernel ridge.",
+    )
+    target: _Target = "dollars"
+    epochs: _Epochs = 60
+    batch_size: int = Field(default=64, gt=0, description="Rows per step.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Initial learning rate of AdamW.")
+    plateau_patience: int = Field(
+        default=10, ge=0, description="Epochs without improvement before the learning rate is reduced."
+    )
+    plateau_factor: float = Field(
+        default=0.1, gt=0, lt=1, description="Factor by which the learning rate is reduced on a plateau."
+    )
+    patience: int = Field(
+        default=15, gt=0, description="Early stopping: epochs without improvement before training ends."
+    )
+    hidden: _Hidden = 256
+    dropout: _Dropout = 0.5
+    weight_decay: _WeightDecay = 0.0
+    gamma: float | None = Field(
+        default=None, gt=0, description="RBF kernel coefficient gamma; default: chosen from a small grid."
+    )
+    alpha: float | None = Field(
+        default=None, gt=0, description="Ridge penalty of the kernel ridge; default: chosen from a small grid."
+    )
+    seed: _Seed = 0
 
 
 TunedKind = Literal["pooled", "kernel_ridge"]
 
 
-@dataclass(frozen=True)
-class TuningSettings:
-    """How long settings are looked for.
+class TuningSettings(SettingsModel):
+    """Budget of a hyperparameter search; a later, larger one resumes the earlier study."""
 
-    ``network_trials`` and ``kernel_trials`` are how many there are in all, those of an earlier run counted in;
-    ``minutes`` ends the search sooner. ``epochs`` and ``patience`` are a trial's.
-    """
-
-    network_trials: int = 100
-    kernel_trials: int = 24
-    minutes: float = 10.0
-    epochs: int = 20
-    patience: int = 4
-    seed: int = 0
+    network_trials: int = Field(default=100, gt=0, description="Number of network trials, including earlier runs.")
+    kernel_trials: int = Field(default=24, gt=0, description="Number of kernel ridge trials, including earlier runs.")
+    minutes: float = Field(default=10.0, gt=0, description="Time limit of the search in minutes.")
+    epochs: int = Field(default=20, gt=0, description="Maximum number of epochs of a network trial.")
+    patience: int = Field(default=4, gt=0, description="Early stopping of a network trial, in epochs.")
+    seed: _Seed = 0
 
 
-@dataclass(frozen=True)
-class FinetuneSettings:
-    """How a backbone is trained further together with its head.
+class FinetuneSettings(SettingsModel):
+    """How the upper blocks of a backbone are trained together with a head."""
 
-    ``unfreeze_from`` is the first block that is trained (``features.14``; none where it is empty). Where ``copies`` is
-    0, pictures are augmented anew each epoch and go through the whole network; else the blocks below see that many
-    augmented copies of each picture once, and the copies are kept. ``rotation`` is in degrees; ``colour`` is a share of
-    brightness, contrast and saturation. ``warm_up`` is a share of all steps. ``micro_batch`` is what goes through the
-    network at once; ``batch_size`` is what a step counts, over all processes. ``bfloat16`` is taken where the device is
-    made for it. Where it is ``mixed``, a kernel ridge is fitted to the trained network's features afterwards, and its
-    prices are mixed with those of the head that was trained along.
-    """
-
-    unfreeze_from: str = "features.14"
-    freeze_batch_norm: bool = True
-    fit: Fit = "trim"
-    height: int | None = None
-    width: int | None = None
-    copies: int = 2
-    flip: bool = True
-    rotation: float = 6.0
-    colour: float = 0.15
-    target: Target = "dollars"
-    hidden: int = 256
-    dropout: float = 0.5
-    epochs: int = 8
-    batch_size: int = 64
-    micro_batch: int = 64
-    learning_rate: float = 5e-4
-    head_learning_rate: float = 3e-4
-    weight_decay: float = 0.01
-    warm_up: float = 0.1
-    ema_decay: float = 0.99
-    clip: float = 1.0
-    bfloat16: bool = True
-    mixed: bool = True
-    seed: int = 0
+    unfreeze_from: str = Field(
+        default="features.14",
+        description="First block to train, such as features.14 or layer4; empty: train the head alone.",
+    )
+    freeze_batch_norm: bool = Field(default=True, description="Freeze the running statistics of batch norms.")
+    fit: _FitField = "trim"
+    height: _Height = None
+    width: _Width = None
+    copies: int = Field(
+        default=2,
+        ge=0,
+        description="Augmented copies of each image whose activations in the frozen blocks are cached; 0: augment anew "
+        "in each epoch and run the whole network.",
+    )
+    flip: bool = Field(default=True, description="Flip half of the images horizontally.")
+    rotation: float = Field(default=6.0, ge=0, le=45, description="Maximum rotation in degrees.")
+    colour: float = Field(
+        default=0.15, ge=0, lt=1, description="Maximum relative change of brightness, contrast and saturation."
+    )
+    target: _Target = "dollars"
+    hidden: _Hidden = 256
+    dropout: _Dropout = 0.5
+    epochs: _Epochs = 8
+    batch_size: int = Field(default=64, gt=0, description="Rows per step, over all processes.")
+    micro_batch: int = Field(
+        default=64, gt=0, description="Rows per forward pass; halved where they do not fit into memory."
+    )
+    learning_rate: float = Field(default=5e-4, gt=0, description="Peak learning rate of the backbone.")
+    head_learning_rate: float = Field(default=3e-4, gt=0, description="Peak learning rate of the head.")
+    weight_decay: _WeightDecay = 0.01
+    warm_up: float = Field(default=0.1, ge=0, lt=1, description="Share of the steps with a linear warm-up.")
+    ema_decay: float = Field(default=0.99, ge=0, lt=1, description="Decay of the moving average of the weights.")
+    clip: float = Field(default=1.0, gt=0, description="Maximum gradient norm.")
+    bfloat16: bool = Field(default=True, description="Use bfloat16 where the device supports it in hardware.")
+    mixed: bool = Field(
+        default=True,
+        description="Add a kernel ridge on the trained network's features, weighted with the head on validation rows.",
+    )
+    seed: _Seed = 0
 
     @property
     def features(self) -> FeatureSettings:
-        """What is kept of the trained network; a kernel does better with more of it."""
+        """The features taken from the trained network: more of them where a kernel ridge is added."""
         keep: Keep = "scales" if self.mixed else "pooled"
         return FeatureSettings(fit=self.fit, height=self.height, width=self.width, keep=keep, mirrored=self.mixed)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as plain values."""
-        return asdict(self)

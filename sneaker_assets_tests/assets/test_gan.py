@@ -100,7 +100,7 @@ def test_band_is_evaluated_sampled_and_compared(project: Project) -> None:
 
 def test_recipe_is_applied_and_test_rows_are_not_trained_on(project: Project) -> None:
     fill(project, cheap=9, held_out=5)
-    gan = {**GAN, **JUDGING, "epochs": 1, "recipe": "article", "generator_lr": 1e-3, "judged": 0}
+    gan = {**GAN, **JUDGING, "epochs": 1, "recipe": "article", "generator_lr": 1e-3, "kid_samples": 0}
     result = project.run("train_gan", "cheap", {**CONFIG, "gan_checkpoints": {"config": gan}})
     folder = project.lake.root / str(
         read_json(project.lake.table("gan_checkpoints", "cheap").with_suffix(".json"))["folder"]

@@ -29,7 +29,7 @@ RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
     ("crawl_site", "farfetch", {}),
     ("build_data_set", None, {}),
     ("train_price_model", BACKBONE, {
-        "price_model": {"config": {"epochs": 5}}, "evaluation_metrics": {"config": {"explained": 1}}}),
+        "price_model": {"config": {"epochs": 5}}, "evaluation_metrics": {"config": {"n_explained": 1}}}),
     ("rank_models", None, {}),
     ("train_gan", "cheap", {"gan_checkpoints": {"config": {
         "epochs": 1, "generator_width": 4, "discriminator_width": 4, "batch_size": 8}}}),
@@ -213,7 +213,7 @@ def test_backtest_pairs_predictions_with_later_prices(project: Project, release:
 
 
 def test_replay_covers_the_releases_of_the_offline_shop(project: Project) -> None:
-    project.materialize("release_replay", BACKBONE, {"shop_releases": 12})
+    project.materialize("release_replay", BACKBONE, {"n_shop_releases": 12})
     table = project.table("release_replay", BACKBONE)
     assert 9 <= len(table) <= 12
     assert table["horizon"].between(15, 30).all()
@@ -224,7 +224,7 @@ def test_champion_can_be_chosen_by_hand_but_not_restored_without_a_predecessor(p
     model = project.table("model_leaderboard")["model"].iloc[0]
     project.materialize("model_leaderboard", config={"champion": model})
     assert project.table("model_leaderboard")["champion"].tolist() == [True]
-    with pytest.raises(ValueError, match="no champion was replaced yet: there is none to restore"):
+    with pytest.raises(ValueError, match="no champion has been replaced yet: there is none to restore"):
         project.materialize("model_leaderboard", config={"champion": "previous"})
 
 
@@ -285,7 +285,7 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(proj
     assert board[["training_seconds", "images_per_second"]].gt(0).all(axis=None)
     assert finetuned["parameters"] > 11e6
     assert "fine-tuned from layer4.1" in Path(ranked["page"]).read_text()
-    chosen = {"exported_model": {"config": {"model": finetuned["model"], "pictures": 2}}}
+    chosen = {"exported_model": {"config": {"model": finetuned["model"], "n_images": 2}}}
     exported = metadata(project.run("export_model", BACKBONE, chosen))["exported_model"]
     assert exported["greatest_relative_difference_model.onnx"] < 1e-3
     with pytest.raises(dg.Failure, match=r"there is no model \S+models/none: name one as model_leaderboard does"):
@@ -294,7 +294,7 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(proj
 
 @pytest.mark.slow
 def test_residual_attributes_have_a_table_and_figures(project: Project) -> None:
-    config = {"residual_attributes": {"config": {"averaged": 2}}}
+    config = {"residual_attributes": {"config": {"n_averaged": 2}}}
     said = metadata(project.run("explain_price_model", BACKBONE, config))["residual_attributes"]
     table = project.table("residual_attributes", BACKBONE)
     assert set(table["backbone"]) <= {BACKBONE}

@@ -20,7 +20,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from sneaker_assets.assets import groups
 from sneaker_assets.automation.dagster_internals import InstigatorType
-from sneaker_assets.automation.settings import AutomationSettings
+from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
 from sneaker_assets.definitions import build_definitions, defs
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets_tests.builders import digest
@@ -136,7 +136,10 @@ def world(lake: Lake) -> Iterator[World]:
     """Both sites crawled, everything built, resnet18 and the cheap GAN trained; nothing is requested."""
     two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
     settings = AutomationSettings(
-        recrawl_cron=f"{two_hours_ago:%M %H} * * *", jitter=0, crawl_patience=3.0, rates_cron="0 0 29 2 *"
+        recrawl_cron={ALL_SITES: f"{two_hours_ago:%M %H} * * *"},
+        recrawl_jitter=0,
+        crawl_patience=3.0,
+        rates_cron="0 0 29 2 *",
     )
     with instance_with_schedules(lake) as instance:
         world = World(instance, lake, settings)
@@ -223,7 +226,7 @@ def test_data_set_waits_for_the_images_of_a_crawl(world: World) -> None:
 
 def test_site_that_was_never_crawled_does_not_block_the_data_set(lake: Lake) -> None:
     with instance_with_schedules(lake) as instance:
-        world = World(instance, lake, AutomationSettings(jitter=0))
+        world = World(instance, lake, AutomationSettings(recrawl_jitter=0))
         assert world.asked() == {("fx_rates", None)}
         world.made("fx_rates")
         world.crawled("stockx")

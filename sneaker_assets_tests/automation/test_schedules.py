@@ -6,13 +6,14 @@ import dagster as dg
 import pytest
 
 from sneaker_assets.automation.schedules import NIGHT_TAG, recrawl_schedule, recrawl_schedules, schedule_name, window
-from sneaker_assets.automation.settings import AutomationSettings, SettingError
+from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
 from sneaker_assets.definitions import defs
+from sneaker_assets.settings_model import SettingsError
 from sneaker_assets.sites import SITES
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = datetime(2026, 3, 2, 2, 50, tzinfo=BERLIN)
-JITTERY = AutomationSettings(recrawl_cron="50 2 * * *", time_zone="Europe/Berlin", jitter=30)
+JITTERY = AutomationSettings(recrawl_cron={ALL_SITES: "50 2 * * *"}, time_zone="Europe/Berlin", recrawl_jitter=30)
 
 
 def tick(schedule: dg.ScheduleDefinition, at: datetime, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
@@ -24,7 +25,9 @@ def tick(schedule: dg.ScheduleDefinition, at: datetime, instance: dg.DagsterInst
 
 
 def test_every_tick_crawls_without_jitter() -> None:
-    settings = AutomationSettings(recrawl_cron="*/20 2-4 1 * *", jitter=0, time_zone="Europe/Berlin")
+    settings = AutomationSettings(
+        recrawl_cron={ALL_SITES: "*/20 2-4 1 * *"}, recrawl_jitter=0, time_zone="Europe/Berlin"
+    )
     schedule = recrawl_schedule("stockx", settings)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("*/20 2-4 1 * *", "Europe/Berlin")
     with dg.DagsterInstance.ephemeral() as instance:
@@ -34,12 +37,12 @@ def test_every_tick_crawls_without_jitter() -> None:
 
 
 def test_each_site_has_its_own_cron() -> None:
-    settings = AutomationSettings(recrawl_crons={"farfetch": "0 5 * * 1"}, jitter=0)
-    default = dict.fromkeys(map(schedule_name, SITES), settings.recrawl_cron)
+    settings = AutomationSettings(recrawl_cron={"farfetch": "0 5 * * 1"}, recrawl_jitter=0)
+    default = {schedule_name(site): "0 3 * * *" for site in SITES}
     crons = {schedule.name: schedule.cron_schedule for schedule in recrawl_schedules(settings)}
     assert crons == default | {"recrawl_farfetch": "0 5 * * 1"}
-    with pytest.raises(SettingError, match=f"no site ebay; known: {', '.join(sorted(SITES))}"):
-        recrawl_schedules(AutomationSettings(recrawl_crons={"ebay": "0 5 * * 1"}))
+    with pytest.raises(SettingsError, match=f"no site ebay; known: {', '.join(sorted(SITES))}"):
+        recrawl_schedules(AutomationSettings(recrawl_cron={"ebay": "0 5 * * 1"}))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_jitter_opens_a_window_of_minutes(cron: str, jitter: int, ticks: list[st
     ("cron", "why"), [("*/5 3 * * *", "SNEAKER_RECRAWL_JITTER=0"), ("50 23 * * *", "into the next day")]
 )
 def test_cron_incompatible_with_jitter_is_rejected(cron: str, why: str) -> None:
-    with pytest.raises(SettingError, match=why):
+    with pytest.raises(SettingsError, match=why):
         window(cron, 30)
 
 

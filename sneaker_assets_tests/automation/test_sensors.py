@@ -196,7 +196,7 @@ def test_nothing_is_requested_without_a_champion_and_no_release_is_lost(watch: W
 
 
 def test_site_being_crawled_is_not_a_failure(watch: Watch, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sneaker_assets.crawl.database.PATIENCE", 0.1)
+    monkeypatch.setattr("sneaker_assets.crawl.database.LOCK_TIMEOUT", 0.1)
     watch.announce("stockx", shoe())
     with open_database(lake, "stockx"):
         result = watch.tick()

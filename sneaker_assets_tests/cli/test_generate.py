@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake in which the graph has trained a generator for cheap shoes."""
     lake = tmp_path_factory.mktemp("lake")
-    train_gan(draw_images(8), replace(SMALL, epochs=1), UPath(lake / "gan" / "cheap" / "abc"), CPU)
+    train_gan(draw_images(8), SMALL.with_changes(epochs=1), UPath(lake / "gan" / "cheap" / "abc"), CPU)
     (lake / "tables" / "gan_checkpoints").mkdir(parents=True)
     (lake / "tables" / "gan_checkpoints" / "cheap.json").write_text(json.dumps({"folder": "gan/cheap/abc"}))
     return lake

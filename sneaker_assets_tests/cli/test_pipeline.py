@@ -120,7 +120,7 @@ def test_a_lake_of_a_newer_format_is_refused_in_one_line(run: Run, tmp_path: Pat
 def test_unknown_source_error_lists_the_known_ones(run: Run) -> None:
     status, said = run(SNEAKER_SOURCE="ebay")
     assert status == 1
-    assert "unknown source 'ebay': set SNEAKER_SOURCE to one of demo, archive, live" in said
+    assert "SNEAKER_SOURCE='ebay': it must be 'demo', 'archive' or 'live'" in said
 
 
 def test_unknown_backbone_error_lists_the_known_ones(run: Run) -> None:

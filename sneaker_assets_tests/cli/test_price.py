@@ -63,10 +63,10 @@ def test_a_photo_is_priced_in_words(run: Run, tmp_path: Path) -> None:
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == str(tmp_path / "shoe.png")
-    assert lines[1].endswith(" expected")
-    assert lines[2].startswith("  90 % interval $")
-    assert "retail $180, premium " in lines[3]
-    assert "left of a sale after $" in lines[4]
+    assert lines[1].startswith("  expected price $")
+    assert lines[2].startswith("  in 9 of 10 cases between $")
+    assert "retail price $180, expected premium " in lines[3]
+    assert lines[4].endswith(" of selling costs")
     assert len([line for line in lines if line.startswith("  like Shoe: $")]) == 5
     assert "weights: random (seed 0)" in lines[-1]
 
@@ -153,8 +153,8 @@ def test_a_person_sets_the_fees(
 def test_the_asset_takes_the_same_fees_unless_its_own_config_names_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SNEAKER_FEES", "ebay=0.1,0,9")
     own = PredictionConfig(selling_costs={"stockx": SellingCosts(commission=0.2, payment=0.05, shipping=10)})
-    assert own.fees("stockx") == Fees(0.2, 0.05, 10)
-    assert own.fees("ebay") == Fees(0.1, 0.0, 9)
+    assert own.fees("stockx") == Fees(commission=0.2, payment=0.05, shipping=10)
+    assert own.fees("ebay") == Fees(commission=0.1, payment=0.0, shipping=9)
     assert PredictionConfig().fees("stockx") == PredictionConfig().fees("farfetch") == Fees()
 
 
@@ -259,4 +259,4 @@ def test_the_command_itself_prices_a_photo_and_never_loads_dagster(champion: Cha
         check=False, capture_output=True, text=True, env=environment,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
-    assert "expected" in result.stdout
+    assert "expected price" in result.stdout

@@ -23,6 +23,7 @@ from sneaker_assets.demo_shop.catalogue import SHOP_DATE, Product, ShopSite, gen
 from sneaker_assets.demo_shop.clock import FILE_NAME, set_shop_day, shop_day
 from sneaker_assets.demo_shop.pages import LAYOUTS
 from sneaker_assets.lake import Lake, LakeError
+from sneaker_assets.resources import ListingSourceResource
 
 N_PRODUCTS = 700
 SITES = tuple(LAYOUTS)
@@ -281,17 +282,13 @@ def test_command_serves_until_it_is_interrupted() -> None:
 
 
 def test_command_sets_the_clock_in_the_lake(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SNEAKER_SHOP_TODAY", raising=False)
     monkeypatch.setenv("SNEAKER_LAKE", str(lake.root))
     assert shop_day(lake) == SHOP_DATE
     shop_command(["--set-today", "2020-10-01"])
     assert shop_day(lake) == date(2020, 10, 1)
-    monkeypatch.setenv("SNEAKER_SHOP_TODAY", "2020-12-24")
-    assert shop_day(lake) == date(2020, 12, 24)
 
 
-def test_later_date_announces_more_releases(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SNEAKER_SHOP_TODAY", raising=False)
+def test_shop_announces_the_releases_of_its_date(lake: Lake) -> None:
     first = generate_releases()[0]
     assert first.announced is not None
     for day, announced in ((first.announced - timedelta(days=1), []), (first.announced, [first.product_id])):
@@ -300,12 +297,17 @@ def test_later_date_announces_more_releases(lake: Lake, monkeypatch: pytest.Monk
             assert source.releases("stockx")["product_id"].unique().tolist() == announced
 
 
-def test_invalid_clock_is_an_error_with_the_remedy(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SNEAKER_SHOP_TODAY", raising=False)
+def test_date_of_the_environment_takes_precedence_over_the_clock(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = generate_releases()[0]
+    assert first.announced is not None
+    set_shop_day(lake, first.announced - timedelta(days=1))
+    monkeypatch.setenv("SNEAKER_SHOP_TODAY", first.announced.isoformat())
+    with ListingSourceResource(source="demo", demo_products=20).open(lake) as source:
+        assert source.releases("stockx")["product_id"].unique().tolist() == [first.product_id]
+
+
+def test_damaged_clock_is_an_error_that_names_its_file(lake: Lake) -> None:
     for content in ("{}", "half a", '{"today": "soon"}'):
         (lake.root / FILE_NAME).write_text(content)
         with pytest.raises(LakeError, match=r"shop_clock\.json"):
             shop_day(lake)
-    monkeypatch.setenv("SNEAKER_SHOP_TODAY", "soon")
-    with pytest.raises(LakeError, match="SNEAKER_SHOP_TODAY is 'soon'"):
-        shop_day(lake)

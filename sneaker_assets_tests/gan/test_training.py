@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -93,15 +93,15 @@ def test_run_is_reproducible_for_a_seed_regardless_of_the_global_random_state(
     assert_same_run(tmp_path, uninterrupted)
 
 
-@pytest.mark.parametrize("other", [replace(SMALL, seed=1), replace(SMALL, augment=False)])
+@pytest.mark.parametrize("other", [SMALL.with_changes(seed=1), SMALL.with_changes(augment=False)])
 def test_seed_and_settings_change_the_run(uninterrupted: Path, tmp_path: Path, other: GanSettings) -> None:
-    trained = train_gan(IMAGES, replace(other, epochs=1), UPath(tmp_path), CPU)
+    trained = train_gan(IMAGES, other.with_changes(epochs=1), UPath(tmp_path), CPU)
     assert trained.history["generator_loss"][0] != losses_of(uninterrupted)["generator_loss"][0]
 
 
 def test_more_epochs_resume_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
     folder = UPath(tmp_path)
-    assert train_gan(IMAGES, replace(SMALL, epochs=1), folder, CPU).trained == 1
+    assert train_gan(IMAGES, SMALL.with_changes(epochs=1), folder, CPU).trained == 1
     trained = train_gan(IMAGES, SMALL, folder, CPU)
     assert (trained.epochs, trained.trained) == (4, 3)
     assert trained.samples.name == "epoch-0004.png"
@@ -149,7 +149,7 @@ def test_generator_is_published_after_an_interruption_before_its_publication(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    train_gan(IMAGES, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    train_gan(IMAGES, SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(run, "publish", interrupt)
         train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
@@ -160,7 +160,7 @@ def test_generator_is_published_after_an_interruption_before_its_publication(
 def test_run_resumes_before_a_damaged_checkpoint_to_the_same_bits(
     uninterrupted: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    train_gan(IMAGES, replace(SMALL, epochs=3), UPath(tmp_path), CPU)
+    train_gan(IMAGES, SMALL.with_changes(epochs=3), UPath(tmp_path), CPU)
     (tmp_path / "checkpoints/epoch-0003/model.safetensors").write_bytes(b"half a")
     trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert "epoch-0003 is damaged" in caplog.text
@@ -172,7 +172,7 @@ def test_finished_run_is_not_trained_or_written_again(uninterrupted: Path, monke
     monkeypatch.setattr(training, "train_step", None)
     before = (uninterrupted / "generator/config.json").stat().st_mtime_ns
     for epochs in (4, 2):
-        trained = train_gan(IMAGES, replace(SMALL, epochs=epochs), UPath(uninterrupted), CPU)
+        trained = train_gan(IMAGES, SMALL.with_changes(epochs=epochs), UPath(uninterrupted), CPU)
         assert (trained.epochs, trained.trained, len(trained.history)) == (4, 0, 4)
     assert (uninterrupted / "generator/config.json").stat().st_mtime_ns == before
 
@@ -180,24 +180,24 @@ def test_finished_run_is_not_trained_or_written_again(uninterrupted: Path, monke
 def test_resuming_refuses_networks_of_another_shape_and_warns_of_other_images(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    once = replace(SMALL, epochs=1)
+    once = SMALL.with_changes(epochs=1)
     train_gan(IMAGES, once, UPath(tmp_path), CPU)
     with pytest.raises(ValueError, match=r"networks of another shape.*'generator_width': 8.*another folder"):
-        train_gan(IMAGES, replace(once, generator_width=4), UPath(tmp_path), CPU)
+        train_gan(IMAGES, once.with_changes(generator_width=4), UPath(tmp_path), CPU)
     train_gan(IMAGES[::-1], once, UPath(tmp_path), CPU)
     assert "was started on other images" in caplog.text
 
 
 def test_run_name_depends_on_images_and_settings_but_not_on_length() -> None:
     name = run_name(IMAGES, SMALL)
-    assert name == run_name(IMAGES.copy(), replace(SMALL, epochs=9, checkpoint_every=3))
+    assert name == run_name(IMAGES.copy(), SMALL.with_changes(epochs=9, checkpoint_every=3))
     assert (
         len(
             {
                 name,
                 run_name(IMAGES[:-1], SMALL),
                 run_name(IMAGES[::-1], SMALL),
-                run_name(IMAGES, replace(SMALL, seed=1)),
+                run_name(IMAGES, SMALL.with_changes(seed=1)),
             }
         )
         == 4
@@ -213,11 +213,11 @@ def test_too_few_images_are_refused(tmp_path: Path, count: int, message: str) ->
 
 def test_images_of_a_size_other_than_the_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\(64, 64, 3\).*\(128, 128, 3\)"):
-        train_gan(IMAGES, replace(SMALL, size=128), UPath(tmp_path), CPU)
+        train_gan(IMAGES, SMALL.with_changes(size=128), UPath(tmp_path), CPU)
 
 
 def test_two_images_are_one_batch(tmp_path: Path) -> None:
-    trained = train_gan(IMAGES[:2], replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    trained = train_gan(IMAGES[:2], SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     assert trained.history["step"].tolist() == [1, 2]
 
 
@@ -254,7 +254,7 @@ def test_non_finite_weights_are_not_checkpointed(tmp_path: Path, monkeypatch: py
 
 
 def test_training_moves_the_mean_sample_towards_the_mean_image(tmp_path: Path) -> None:
-    config = replace(SMALL, epochs=20, checkpoint_every=20, generator_lr=2e-3, discriminator_lr=5e-4)
+    config = SMALL.with_changes(epochs=20, checkpoint_every=20, generator_lr=2e-3, discriminator_lr=5e-4)
     start = GanState(config, CPU).samples()
     trained = train_gan(IMAGES, config, UPath(tmp_path), CPU)
     end = sample(load_generator(trained.generator), 64, seed=0, device=CPU)
@@ -288,7 +288,7 @@ def test_monitor_records_quality_without_affecting_the_training(uninterrupted: P
 
 
 def test_checkpoint_with_the_lowest_kid_is_kept_and_its_generator_published(tmp_path: Path) -> None:
-    config = replace(SMALL, checkpoint_every=1)
+    config = SMALL.with_changes(checkpoint_every=1)
     trained = train_gan(IMAGES, config, UPath(tmp_path), CPU, scripted_monitor(1.0, 4.0, 3.0, 2.0))
     kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert kept == ["epoch-0001", "epoch-0003", "epoch-0004"]
@@ -302,7 +302,7 @@ def test_checkpoint_with_the_lowest_kid_is_kept_and_its_generator_published(tmp_
 
 
 def test_full_disk_raises_and_the_run_resumes_from_the_previous_checkpoint(uninterrupted: Path, tmp_path: Path) -> None:
-    train_gan(IMAGES, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    train_gan(IMAGES, SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     max_bytes = (tmp_path / "checkpoints/epoch-0002/model.safetensors").stat().st_size // 2
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, before[1]))
@@ -318,17 +318,17 @@ def test_full_disk_raises_and_the_run_resumes_from_the_previous_checkpoint(unint
 
 def test_training_on_single_colour_images_stays_finite(tmp_path: Path) -> None:
     grey = np.full((8, 64, 64, 3), 128, np.uint8)
-    trained = train_gan(grey, replace(SMALL, epochs=2), UPath(tmp_path), CPU)
+    trained = train_gan(grey, SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     assert np.isfinite(trained.history["generator_loss"]).all()
 
 
 def test_fewer_images_than_the_batch_size_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    train_gan(IMAGES[:5], replace(SMALL, epochs=1), UPath(tmp_path), CPU)
+    train_gan(IMAGES[:5], SMALL.with_changes(epochs=1), UPath(tmp_path), CPU)
     assert "5 images are fewer than the batch size of 8" in caplog.text
 
 
 def test_image_size_of_128_pixels_is_supported(tmp_path: Path) -> None:
-    config = replace(SMALL, epochs=1, size=128, generator_width=2, discriminator_width=2)
+    config = SMALL.with_changes(epochs=1, size=128, generator_width=2, discriminator_width=2)
     trained = train_gan(draw_images(8, size=128), config, UPath(tmp_path), CPU)
     assert sample(load_generator(trained.generator), 2, seed=0, device=CPU).shape == (2, 128, 128, 3)
 
@@ -337,7 +337,7 @@ def test_article_recipe_has_the_articles_settings_and_no_ema() -> None:
     config = from_recipe("article", epochs=3, generator_lr=None)
     assert (config.generator_lr, config.discriminator_lr, config.betas) == (2e-4, 2e-5, (0.55, 0.999))
     assert (config.augment, config.batch_size, config.latent, config.generator_width) == (False, 64, 100, 64)
-    state = GanState(replace(config, generator_width=4, discriminator_width=4), CPU)
+    state = GanState(config.with_changes(generator_width=4, discriminator_width=4), CPU)
     losses = training.train_step(state, to_network(torch.tensor(IMAGES[:8])))
     assert losses.isfinite().all()
     weights, averages = state.generator.parameters(), state.ema_generator.parameters()
@@ -352,7 +352,7 @@ def test_recipe_values_can_be_overridden_and_an_unknown_recipe_is_refused() -> N
 
 def test_progress_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        train_gan(IMAGES, replace(SMALL, epochs=1), UPath(tmp_path), CPU)
+        train_gan(IMAGES, SMALL.with_changes(epochs=1), UPath(tmp_path), CPU)
     assert "epoch 1 of 1, generator loss" in caplog.text
     assert "images/s" in caplog.text
 

@@ -13,7 +13,7 @@ from sneaker_assets.tables import CleanListings, LabelConflicts, PriceFences, Re
 from sneaker_assets_tests.builders import digest, raw_listings
 
 THIRTY = raw_listings([100.0] * 30)
-WIDE = CleaningSettings(FenceSettings(k=10.0))
+WIDE = CleaningSettings(k=10.0)
 prices = st.lists(st.floats(1, 1e6), min_size=1, max_size=30)
 
 
@@ -35,7 +35,7 @@ def test_modified_z_score_is_robust_to_outliers() -> None:
 def test_fence_does_not_depend_on_the_order_of_prices(method: str, values: list[float], order: object) -> None:
     shuffled = list(values)
     order.shuffle(shuffled)  # type: ignore[attr-defined]
-    fence = FenceSettings(method).fence  # type: ignore[arg-type]
+    fence = FenceSettings(method=method).fence  # type: ignore[arg-type]
     here, there = fence(pd.Series(values)), fence(pd.Series(shuffled))
     assert (here.lower, here.upper) == pytest.approx((there.lower, there.upper))
 
@@ -43,7 +43,7 @@ def test_fence_does_not_depend_on_the_order_of_prices(method: str, values: list[
 @pytest.mark.parametrize("method", ["iqr", "modified_z", "fixed_cap"])
 @pytest.mark.parametrize("values", [[120.0], [120.0] * 5], ids=["one row", "all equal"])
 def test_equal_prices_are_all_kept(method: str, values: list[float]) -> None:
-    cleaned = clean(raw_listings(values), CleaningSettings(FenceSettings(method)))  # type: ignore[arg-type]
+    cleaned = clean(raw_listings(values), CleaningSettings(method=method))  # type: ignore[arg-type]
     assert cleaned.listings["price"].tolist() == values
 
 
@@ -66,12 +66,12 @@ def test_fences_can_be_computed_per_site() -> None:
     both = pd.concat([cheap, dear], ignore_index=True)
     fences = price_fences(both, FenceSettings(per_site=True)).set_index("scope")
     assert fences["above"].to_dict() == {"farfetch": 0, "stockx": 1}
-    cleaned = clean(both, CleaningSettings(FenceSettings(per_site=True)))
+    cleaned = clean(both, CleaningSettings(per_site=True))
     assert cleaned.removed[["site", "price"]].values.tolist() == [["stockx", 100.0]]
 
 
 def test_fixed_cap_removes_higher_prices() -> None:
-    cleaned = clean(raw_listings([100.0, 1366.0, 1368.0]), CleaningSettings(FenceSettings("fixed_cap")))
+    cleaned = clean(raw_listings([100.0, 1366.0, 1368.0]), CleaningSettings(method="fixed_cap"))
     assert cleaned.listings["price"].tolist() == [100.0, 1366.0]
 
 
@@ -92,7 +92,7 @@ def test_label_conflict_is_resolved_by_the_median_and_reported() -> None:
 
 def test_label_conflict_can_be_dropped() -> None:
     table = raw_listings([100.0, 150.0, 110.0], groups=[*"aab"])
-    cleaned = clean(table, CleaningSettings(twin_resolution="drop"))
+    cleaned = clean(table, CleaningSettings(conflict_resolution="drop"))
     assert cleaned.listings["price"].tolist() == [110.0]
     assert cleaned.removed["reason"].tolist() == ["twins_disagree"] * 2
 
@@ -114,6 +114,6 @@ def test_kept_and_removed_listings_partition_the_input(values: list[float], seed
     groups = [str(i) for i in np.random.default_rng(seed).integers(0, 5, len(values))]
     table = THIRTY.head(len(values)).assign(price=values, twin_group=groups)
     for resolution in ("median", "drop"):
-        cleaned = clean(table, CleaningSettings(twin_resolution=resolution))
+        cleaned = clean(table, CleaningSettings(conflict_resolution=resolution))
         assert sorted([*cleaned.listings["product_id"], *cleaned.removed["product_id"]]) == sorted(table["product_id"])
         assert find_label_conflicts(cleaned.listings).empty

@@ -1,6 +1,7 @@
 """Splits by group of near duplicates, their stability, proportions and leaks."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,23 +82,24 @@ def test_another_salt_gives_another_split(many: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "message"),
+    ("values", "message"),
     [
-        (SplitSettings((0.7, 0.1, 0.1)), r"sum to 0\.9"),
-        (SplitSettings((0.0, 0.5, 0.5)), "nothing to train on"),
-        (SplitSettings(stratified=True, released_after=datetime(2020, 1, 1, tzinfo=UTC)), "cannot be stratified"),
+        ({"train": 0.7, "validation": 0.1, "test": 0.1}, r"sum to 0\.9"),
+        ({"train": 0.0, "validation": 0.5, "test": 0.5}, "greater than 0"),
+        ({"stratified": True, "released_after": "2020-01-01"}, "stratified and released_after exclude each other"),
+        ({"released_after": "soon"}, "must be a date such as 2020-01-01"),
     ],
 )
-def test_invalid_settings_are_errors(many: pd.DataFrame, how: SplitSettings, message: str) -> None:
+def test_inconsistent_split_settings_are_rejected(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        assign_splits(many, how)
+        SplitSettings(**values)
 
 
 def test_split_by_time_tests_on_later_releases(many: pd.DataFrame) -> None:
     released = pd.date_range("2015-01-01", periods=len(many), freq="D", tz="UTC").to_series(index=many.index)
     table = many.assign(release_date=released.where(many.index % 10 > 0))
     cutoff = datetime(2021, 1, 1, tzinfo=UTC)
-    splits = assign_splits(table, SplitSettings(released_after=cutoff))
+    splits = assign_splits(table, SplitSettings(released_after="2021-01-01"))
     assert groups_on_two_sides(splits) == 0
     assert table.loc[splits["split"] == "test", "release_date"].min() >= cutoff
     assert table.loc[splits["split"] != "test", "release_date"].max() < pd.Timestamp("2021-01-01", tz="UTC")
@@ -107,7 +109,7 @@ def test_split_by_time_tests_on_later_releases(many: pd.DataFrame) -> None:
 def test_group_with_an_earlier_release_is_not_in_test() -> None:
     table = listings([100.0, 100.0], ["a", "a"])
     table = table.assign(release_date=pd.to_datetime(["2019-01-01", "2021-01-01"], utc=True))
-    splits = assign_splits(table, SplitSettings(released_after=datetime(2020, 1, 1, tzinfo=UTC)))
+    splits = assign_splits(table, SplitSettings(released_after="2020-01-01"))
     assert "test" not in set(splits["split"])
 
 

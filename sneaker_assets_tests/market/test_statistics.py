@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sneaker_assets.market.bands import DEFAULT_EDGES, band_of, price_bands, read_edges
+from sneaker_assets.market.bands import band_of, price_bands
 from sneaker_assets.market.statistics import summarise_prices
 from sneaker_assets.tables import PriceStatistics
 from sneaker_assets_tests.builders import listings
@@ -21,28 +21,22 @@ def test_statistics_are_computed_per_population_and_site() -> None:
 
 def test_bands_partition_the_prices() -> None:
     table = listings([1.0, 499.99, 500.0, 40000.0])
-    assert {name: band.select(table)["price"].tolist() for name, band in price_bands().items()} == {
+    assert {name: band.select(table)["price"].tolist() for name, band in price_bands((500.0,)).items()} == {
         "cheap": [1.0, 499.99],
         "expensive": [500.0, 40000.0],
     }
 
 
 def test_bands_are_named_after_their_edges() -> None:
-    bands = price_bands(read_edges("200, 500"))
+    bands = price_bands((200.0, 500.0))
     assert [(band.lower, band.upper) for band in bands.values()] == [(0, 200), (200, 500), (500, float("inf"))]
     assert list(bands) == ["0-200", "200-500", "500+"]
-    assert read_edges(" ") == DEFAULT_EDGES
 
 
 @pytest.mark.parametrize("edges", [(), (0.0,), (500.0, 200.0), (200.0, 200.0), (float("nan"),), (500.0, float("inf"))])
 def test_edges_that_do_not_increase_are_an_error(edges: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="edges in dollars that are positive and increasing"):
         price_bands(edges)
-
-
-def test_edge_that_is_not_a_number_is_named() -> None:
-    with pytest.raises(ValueError, match=r"SNEAKER_BANDS is 'cheap': .* such as 500 or 200,500"):
-        read_edges("cheap")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_similar_images_are_not_near_duplicates(lake: Lake, other: Image.Image) 
     names = [store_image(lake, drawn_shoe(0)), store_image(lake, other)]
     seen = pd.DataFrame({"sha256": names, "first_seen": pd.to_datetime([NOON] * 2)})
     table = describe_images(lake, seen)
-    assert group_near_duplicates(table, NearDuplicateSettings(colour=2.0)).nunique() == 2
+    assert group_near_duplicates(table, NearDuplicateSettings(max_colour_difference=2.0)).nunique() == 2
 
 
 def hashed(*groups: str) -> pd.DataFrame:

@@ -15,8 +15,8 @@ from upath import UPath
 
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets.torch_utils.distributed import RankError, joined
-from sneaker_assets.vision.finetuning.decoded_cache import keep_frames
-from sneaker_assets.vision.finetuning.finetune import Finetuned
+from sneaker_assets.vision.finetuning.decoded_cache import build_decoded_cache
+from sneaker_assets.vision.finetuning.finetune import FinetuneResult
 from sneaker_assets.vision.finetuning.model import FinetuneJob
 from sneaker_assets.vision.imaging.decoding import Frame
 from sneaker_assets.vision.settings import FinetuneSettings
@@ -37,7 +37,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> FinetuneJob:
     folder = tmp_path_factory.mktemp("job")
     lake = Lake.at(folder)
     brightness = store_pictures(lake, 50)
-    keep_frames(folder, {sha256: lake.image(sha256) for sha256 in brightness}, Frame(32, 48))
+    build_decoded_cache(folder, {sha256: lake.image(sha256) for sha256 in brightness}, Frame(32, 48))
     table = listings([1000 * value for value in brightness.values()]).assign(sha256=list(brightness))
     sides = np.array(["train"] * 40 + ["validation"] * 10)
     write_table(UPath(folder / "splits.parquet"), pd.DataFrame(table).assign(split=sides))
@@ -45,20 +45,20 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> FinetuneJob:
         "mobilenet_v2", "none", None, "cpu", str(folder / "splits.parquet"), str(folder), str(folder / "one"), SETTINGS,
         patience=60.0,
     )  # fmt: skip
-    job.begin()
+    job.create_finetuner()
     return job
 
 
 @pytest.fixture(scope="module")
-def alone(job: FinetuneJob) -> Finetuned:
-    training, name = job.begin()
+def alone(job: FinetuneJob) -> FinetuneResult:
+    training, name = job.create_finetuner()
     return training.run(UPath(job.checkpoints) / name, name)
 
 
-def trained(job: FinetuneJob) -> Finetuned:
+def trained(job: FinetuneJob) -> FinetuneResult:
     """What other processes trained to its end."""
-    training, name = job.begin()
-    training.settings = dataclasses.replace(training.settings, epochs=0)
+    training, name = job.create_finetuner()
+    training.settings = training.settings.with_changes(epochs=0)
     return training.run(UPath(job.checkpoints) / name, name)
 
 
@@ -70,14 +70,14 @@ def launched(job: FinetuneJob, path: Path, *, ranks: int = 2) -> subprocess.Pope
     )
 
 
-def assert_nearly(one: Finetuned, other: Finetuned) -> None:
+def assert_nearly(one: FinetuneResult, other: FinetuneResult) -> None:
     assert len(one.history) == len(other.history) == SETTINGS.epochs
     for column in ("train_mse", "validation_mse"):
         assert one.history[column].to_numpy() == pytest.approx(other.history[column].to_numpy(), rel=1e-5)
 
 
 def test_two_ranks_come_to_the_same_as_one_even_when_one_is_killed(
-    job: FinetuneJob, alone: Finetuned, tmp_path: Path
+    job: FinetuneJob, alone: FinetuneResult, tmp_path: Path
 ) -> None:
     shared = dataclasses.replace(job, checkpoints=str(tmp_path / "two"))
     process = launched(shared, tmp_path / "job.json")
@@ -92,7 +92,7 @@ def test_two_ranks_come_to_the_same_as_one_even_when_one_is_killed(
     again = launched(shared, tmp_path / "job.json")
     said, _ = again.communicate(timeout=60)
     assert again.returncode == 0, said
-    assert "going on after epoch" in said
+    assert "resuming after epoch" in said
     assert_nearly(trained(shared), alone)
 
 

@@ -1,1 +1,1 @@
-"""Evaluation: metrics, the leaderboard, and studies of what a model learned."""
+"""Evaluation: metrics, the model leaderboard, and studies of data leakage, outliers and residuals."""

@@ -1,4 +1,4 @@
-"""How far predicted prices are from true ones, beside predictors that know no more than the training prices."""
+"""Evaluation of a price model on held-out listings, compared with baseline predictors."""
 
 from collections.abc import Iterator
 
@@ -18,19 +18,23 @@ BASELINES = ("mean", "median", "site_median", "nearest_neighbour")
 
 
 def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFrame) -> pd.DataFrame:
-    """Price the held-out rows.
+    """Predictions of the model and of every baseline for the validation and test rows.
+
+    The baselines are the mean and median of the training prices, the median of the same site's training prices, and the
+    price of the training image with the most similar features (cosine similarity).
 
     Args:
-        model: The model.
+        model: The price model.
         store: Features of all images of ``splits``.
-        splits: ``tables.Splits``, and ``label_kind`` where it is to be grouped by.
+        splits: ``tables.Splits``, optionally with a column ``label_kind`` to group by.
 
     Returns:
-        The held-out rows with a column a predictor (US dollars), and ``covered``: whether the price lies in the
-        model's 90 % interval.
+        The validation and test rows of ``splits`` with one column of prices in US dollars for each predictor (``model``
+        and ``BASELINES``) and the boolean column ``covered``: whether the price lies in the model's 90 % interval.
 
     Raises:
-        NoTestRowsError: none of the rows is for testing.
+        NoTestRowsError: there is no test row.
+        StoreError: an image has no features.
     """
     check_test_rows(splits)
     train = splits[splits["split"] == "train"]
@@ -42,30 +46,31 @@ def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFram
         mean=train["price"].mean(),
         median=train["price"].median(),
         site_median=held_out["site"].map(site_medians).fillna(train["price"].median()),
-        nearest_neighbour=_nearest_price(store.gather(train["sha256"].tolist()), train["price"], features[0]),
+        nearest_neighbour=_nearest_prices(store.gather(train["sha256"].tolist()), train["price"], features[0]),
     )
     inside = model.interval.covers(predicted["price"].to_numpy(), predicted["model"].to_numpy())
     return predicted.assign(covered=inside)
 
 
-def _nearest_price(known: Features, prices: pd.Series, asked: Features) -> "pd.Series[float]":
-    """The price of the training picture whose features point most nearly the same way (cosine)."""
-    near, of = (torch.nn.functional.normalize(torch.from_numpy(features)) for features in (known, asked))
-    return pd.Series(prices.to_numpy()[(of @ near.T).argmax(1).numpy()])
+def _nearest_prices(train_features: Features, train_prices: pd.Series, features: Features) -> "pd.Series[float]":
+    """Price of the training row with the highest cosine similarity to each row of ``features`` [n, D]."""
+    train, queries = (torch.nn.functional.normalize(torch.from_numpy(rows)) for rows in (train_features, features))
+    return pd.Series(train_prices.to_numpy()[(queries @ train.T).argmax(1).numpy()])
 
 
-def evaluate(model: PriceModel, predictions: pd.DataFrame, models_root: str) -> pd.DataFrame:
-    """Score the model and the baselines on validation and test rows, and the model on each group of test rows.
+def evaluate(model: PriceModel, predictions: pd.DataFrame, model_folder: str) -> pd.DataFrame:
+    """Metrics of the model and the baselines on validation and test rows, and of the model by group of test rows.
 
     Args:
-        model: The model.
-        predictions: What :func:`predict_listings` gives.
-        models_root: The model's folder as the table names it.
+        model: The price model.
+        predictions: What :func:`predict_listings` returns.
+        model_folder: The model's folder relative to the lake, stored in the column ``model``.
 
     Returns:
-        ``tables.EvaluationMetrics``; a split without rows has none.
+        ``tables.EvaluationMetrics``: one row for each predictor and split, and one for each group of test rows. Splits
+        without rows are absent.
     """
-    identity = {"backbone": model.backbone, "weights": model.weights, "model": models_root}
+    identity = {"backbone": model.backbone, "weights": model.weights, "model": model_folder}
     rows = [identity | row for row in (*_overall(predictions), *_by_group(predictions))]
     return pd.DataFrame(rows, columns=list(EvaluationMetrics.to_schema().columns))
 
@@ -78,7 +83,7 @@ def _overall(predictions: pd.DataFrame) -> Iterator[dict[str, object]]:
 
 def _by_group(predictions: pd.DataFrame) -> Iterator[dict[str, object]]:
     test = predictions[predictions["split"] == "test"]
-    # Dear and cheap are measured from the training prices, which a re-crawl hardly moves.
+    # The median of the training prices is a more stable threshold than that of the test prices.
     halves = np.where(test["price"] < test["median"], "below the median", "from the median on")
     test = test.assign(price_half=halves, price_band=test["price"].map(band_of))
     for group in GROUPS:
@@ -99,14 +104,25 @@ def _scores(held_out: pd.DataFrame, predictor: str) -> dict[str, object]:
     }
 
 
-def twins_in_train(splits: pd.DataFrame) -> int:
-    """How many test rows of ``tables.Splits`` have a twin in train."""
+def count_near_duplicates_in_train(splits: pd.DataFrame) -> int:
+    """Number of test rows with a near duplicate in the training split.
+
+    Args:
+        splits: ``tables.Splits``.
+    """
     train, test = (splits.loc[splits["split"] == side, "twin_group"] for side in ("train", "test"))
     return int(test.isin(train).sum())
 
 
 def rmse_by_split(metrics: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """RMSE in US dollars by split, then by predictor, of one backbone's ``tables.EvaluationMetrics``."""
+    """RMSE of each predictor on all rows of each split.
+
+    Args:
+        metrics: ``tables.EvaluationMetrics`` of one model.
+
+    Returns:
+        By split, then by predictor, US dollars.
+    """
     return {
         str(split): dict(zip(rows["predictor"], rows["rmse"].astype(float), strict=True))
         for split, rows in metrics[metrics["group"] == "all"].groupby("split", sort=False)

@@ -1,9 +1,8 @@
-"""Which of the evaluated models prices the releases: the champion, and who was it before.
+"""Model leaderboard: comparison of the evaluated models, and selection of the champion that prices releases.
 
-Contenders are the evaluated models and the champion that stands. All are scored anew on the same rows, those of the
-present splits whose pictures all of them have features of: a model that was evaluated on other rows cannot be compared.
-The champion stays until another one is better by a margin, since small differences are chance; whoever is replaced is
-kept, and can be restored. How models are evaluated otherwise is ``evaluation``'s concern.
+Candidates are the evaluated models and the current champion. All are scored on the same rows: the held-out rows of the
+current splits for which every candidate has features. A challenger replaces the champion only if its validation error
+is lower by a margin, because small differences are noise. Replaced champions remain listed and can be restored.
 """
 
 import logging
@@ -30,38 +29,64 @@ _IDENTITY = ["backbone", "weights", "model"]
 
 
 class ChampionError(SneakerError, ValueError):
-    """No champion can be chosen as asked; the message says why and what to do."""
+    """The champion cannot be chosen as requested; the message gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A model with the features that it takes."""
+class Candidate:
+    """A model that takes part in the comparison.
+
+    Attributes:
+        identity: ``backbone``, ``weights`` and ``model`` (folder relative to the lake), columns of
+            ``tables.Leaderboard``.
+        model: The price model.
+        store: The features it takes.
+    """
 
     identity: dict[str, str]
     model: PriceModel
     store: FeatureStore
 
     @classmethod
-    def open(cls, identity: dict[str, str], lake: Lake) -> "Contender":
-        """Read model and store.
+    def open(cls, identity: dict[str, str], lake: Lake) -> "Candidate":
+        """Candidate read from the lake.
+
+        Args:
+            identity: ``backbone``, ``weights`` and ``model``.
+            lake: The lake.
+
+        Returns:
+            The candidate.
 
         Raises:
-            StoreError: its features are no longer there.
-            FileNotFoundError: it is no longer there itself.
+            StoreError: its feature store no longer exists.
+            FileNotFoundError: the model no longer exists.
         """
         model = PriceModel.load(lake.root / identity["model"])
         store = FeatureStore.open(lake.folder("features", model.backbone, model.config["features"]["store"]))
         return cls(identity, model, store)
 
-    def knows(self, hashes: pd.Series) -> "pd.Series[bool]":
-        """Which of these images it has features of."""
+    def has_features(self, hashes: pd.Series) -> "pd.Series[bool]":
+        """Whether the store has the features of each image in all views of the model.
+
+        Args:
+            hashes: sha256 of each image; missing values have no features.
+
+        Returns:
+            Booleans with the index of ``hashes``.
+        """
         known = hashes.notna()
         for view in self.model.views:
             known &= hashes.isin(self.store.index(view)["sha256"])
         return known
 
     def costs(self) -> dict[str, float]:
-        """How large it is, what its training took and how fast it looks, as ``tables.Leaderboard`` calls them."""
+        """Size and speed of the model.
+
+        Returns:
+            ``parameters``, the number of parameters of backbone and head; ``training_seconds``; ``images_per_second``.
+            The latter two are NaN where they were not measured.
+        """
         metrics = self.model.metrics()
         own = sum(tensor.numel() for tensor in self.model.head.state_dict().values())
         return {
@@ -71,7 +96,15 @@ class Contender:
         }
 
     def scores(self, rows: pd.DataFrame) -> dict[str, float]:
-        """Its errors on these rows of ``tables.Splits``, as ``tables.Leaderboard`` calls them."""
+        """Errors of the model on held-out rows.
+
+        Args:
+            rows: Rows of ``tables.Splits``, at least one of them in the validation split.
+
+        Returns:
+            ``validation_rmse`` and, if there are test rows, ``test_rmse``, ``test_rmse_low``, ``test_rmse_high`` and
+            ``test_mae`` (US dollars), ``test_mape`` (%) and ``test_r2``.
+        """
         features = np.stack([self.store.gather(rows["sha256"].tolist(), view) for view in self.model.views])
         predicted, price = self.model.price(features), rows["price"].to_numpy()
         validation, test = ((rows["split"] == side).to_numpy() for side in ("validation", "test"))
@@ -88,122 +121,147 @@ def rank_models(
     metrics: pd.DataFrame,
     splits: pd.DataFrame,
     *,
-    before: pd.DataFrame | None,
+    previous: pd.DataFrame | None,
     margin: float,
     now: datetime,
-    wanted: str = "",
+    requested: str = "",
 ) -> pd.DataFrame:
-    """Score the contenders and choose the champion among them.
+    """Leaderboard of all candidates, with the champion chosen among them.
 
     Args:
-        lake: Where models and features lie.
-        metrics: ``tables.EvaluationMetrics`` of all backbones evaluated.
+        lake: The lake with models and features.
+        metrics: ``tables.EvaluationMetrics`` of all evaluated models.
         splits: ``tables.Splits``.
-        before: The leaderboard of the last time, or None.
-        margin: Share by which a challenger's validation RMSE must lie below the champion's to replace it.
-        now: When this is.
-        wanted: A model's folder as ``tables.Leaderboard`` names it, to make it champion whatever its error, or
-            ``previous`` for the champion that was replaced last. The one replaced so is set aside: it does not come
-            back by itself.
+        previous: The previous leaderboard, or None.
+        margin: Relative difference by which a challenger's validation RMSE must be lower than the champion's.
+        now: The current time.
+        requested: Folder of a model, as ``tables.Leaderboard`` names it, that becomes champion regardless of its error,
+            or ``previous`` for the champion that was replaced last. A champion replaced by request is set aside: it can
+            become champion again only by request. Empty for no request.
 
     Returns:
-        ``tables.Leaderboard``: the contenders by validation error, and below them those that were champion once.
+        ``tables.Leaderboard``: the candidates by ascending validation error, followed by former champions.
 
     Raises:
-        ChampionError: the model wanted is not known, or no validation row can be scored.
+        ChampionError: the requested model is unknown or no longer in the lake, or no validation row can be scored.
     """
-    wanted = _find(wanted, metrics, before) if wanted else ""
-    scored = score(_contenders(lake, metrics, before, wanted), splits)
-    if wanted and wanted not in set(scored["model"]):
-        raise ChampionError(f"the model {wanted} or its features are no longer in the lake: choose another champion")
-    champion = wanted or _choose(scored, before, margin)
-    return _standings(scored, before, champion, by_hand=bool(wanted), now=now)
+    requested = _resolve_request(requested, metrics, previous) if requested else ""
+    scored = score_candidates(_open_candidates(lake, metrics, previous, requested), splits)
+    if requested and requested not in set(scored["model"]):
+        raise ChampionError(f"the model {requested} or its features are no longer in the lake: choose another champion")
+    champion = requested or _choose_champion(scored, previous, margin)
+    return _assemble_board(scored, previous, champion, by_request=bool(requested), now=now)
 
 
-def score(contenders: Sequence[Contender], splits: pd.DataFrame) -> pd.DataFrame:
-    """Every contender's errors on the held-out rows that all of them can price, the least validation error first.
+def score_candidates(candidates: Sequence[Candidate], splits: pd.DataFrame) -> pd.DataFrame:
+    """Errors and costs of all candidates on the held-out rows for which every candidate has features.
+
+    Args:
+        candidates: The candidates.
+        splits: ``tables.Splits``.
+
+    Returns:
+        One row for each candidate by ascending validation error, with its identity, :meth:`Candidate.scores`,
+        :meth:`Candidate.costs`, ``rows`` (number of validation rows) and ``mean_test_rmse`` (test RMSE of the mean of
+        the training prices, US dollars).
 
     Raises:
-        ChampionError: there is no such validation row, or no contender.
+        ChampionError: there is no candidate, or no validation row for which all have features.
     """
     shared = splits["split"] != "train"
-    for contender in contenders:
-        shared &= contender.knows(splits["sha256"])
+    for candidate in candidates:
+        shared &= candidate.has_features(splits["sha256"])
     rows = splits[shared]
     n = int((rows["split"] == "validation").sum())
-    if not contenders or not n:
+    if not candidates or not n:
         raise ChampionError(
-            f"no validation row has features of all {len(contenders)} models: materialize image_features and "
+            f"no validation row has features of all {len(candidates)} models: materialize image_features and "
             "evaluation_metrics again"
         )
     mean = float(splits.loc[splits["split"] == "train", "price"].mean())
     test = rows.loc[rows["split"] == "test", "price"]
     common = {"rows": n, "mean_test_rmse": float(((test - mean) ** 2).mean() ** 0.5)}
-    scored = pd.DataFrame([{**one.identity, **one.scores(rows), **one.costs(), **common} for one in contenders])
+    scored = pd.DataFrame(
+        [{**candidate.identity, **candidate.scores(rows), **candidate.costs(), **common} for candidate in candidates]
+    )
     return scored.sort_values("validation_rmse", kind="stable", ignore_index=True)
 
 
-def _contenders(lake: Lake, metrics: pd.DataFrame, before: pd.DataFrame | None, wanted: str) -> list[Contender]:
+def _open_candidates(
+    lake: Lake, metrics: pd.DataFrame, previous: pd.DataFrame | None, requested: str
+) -> list[Candidate]:
+    """The evaluated models, the current champion and the requested model, except those no longer in the lake."""
     identities = metrics.drop_duplicates("model")[_IDENTITY]
-    if before is not None:
-        kept = before[before["champion"] | (before["model"] == wanted)]
+    if previous is not None:
+        kept = previous[previous["champion"] | (previous["model"] == requested)]
         identities = pd.concat([identities, kept[_IDENTITY]]).drop_duplicates("model")
     opened = []
     for identity in identities.astype(str).to_dict("records"):
         try:
-            opened.append(Contender.open({str(key): value for key, value in identity.items()}, lake))
+            opened.append(Candidate.open({str(key): value for key, value in identity.items()}, lake))
         except (StoreError, FileNotFoundError) as error:
-            logger.warning("%s cannot be compared and is left out: %s", identity["model"], error)
+            logger.warning("%s is excluded from the comparison: %s", identity["model"], error)
     return opened
 
 
-def _find(wanted: str, metrics: pd.DataFrame, before: pd.DataFrame | None) -> str:
-    """The model that is meant."""
-    replaced = pd.DataFrame() if before is None else before[before["standing"].isin(("former", "set aside"))]
-    if wanted == PREVIOUS:
+def _resolve_request(requested: str, metrics: pd.DataFrame, previous: pd.DataFrame | None) -> str:
+    """Folder of the requested model.
+
+    Raises:
+        ChampionError: the model was never evaluated, or there is no former champion to restore.
+    """
+    replaced = pd.DataFrame() if previous is None else previous[previous["standing"].isin(("former", "set aside"))]
+    if requested == PREVIOUS:
         if replaced.empty:
-            raise ChampionError("no champion was replaced yet: there is none to restore")
+            raise ChampionError("no champion has been replaced yet: there is none to restore")
         return str(replaced.sort_values("since", kind="stable")["model"].iloc[-1])
-    known = sorted({*metrics["model"], *([] if before is None else before["model"])})
-    if wanted not in known:
-        raise ChampionError(f"no model {wanted!r} was evaluated: choose {PREVIOUS} or one of {', '.join(known)}")
-    return wanted
+    known = sorted({*metrics["model"], *([] if previous is None else previous["model"])})
+    if requested not in known:
+        raise ChampionError(f"no model {requested!r} was evaluated: choose {PREVIOUS} or one of {', '.join(known)}")
+    return requested
 
 
-def _choose(scored: pd.DataFrame, before: pd.DataFrame | None, margin: float) -> str:
-    """The model that the numbers make champion."""
-    aside: set[str] = set() if before is None else set(before.loc[before["standing"] == "set aside", "model"])
-    standing: set[str] = set() if before is None else set(before.loc[before["champion"], "model"])
+def _choose_champion(scored: pd.DataFrame, previous: pd.DataFrame | None, margin: float) -> str:
+    """Folder of the current champion, unless the model with the lowest validation error beats it by the margin.
+
+    Models that were set aside are not eligible.
+    """
+    aside: set[str] = set() if previous is None else set(previous.loc[previous["standing"] == "set aside", "model"])
+    current: set[str] = set() if previous is None else set(previous.loc[previous["champion"], "model"])
     eligible = scored[~scored["model"].isin(aside)]
     best = (scored if eligible.empty else eligible).iloc[0]
-    champion = scored[scored["model"].isin(standing)]
+    champion = scored[scored["model"].isin(current)]
     if champion.empty or best["validation_rmse"] < champion["validation_rmse"].iloc[0] * (1 - margin):
         return str(best["model"])
     return str(champion["model"].iloc[0])
 
 
-def _standings(
-    scored: pd.DataFrame, before: pd.DataFrame | None, champion: str, *, by_hand: bool, now: datetime
+def _assemble_board(
+    scored: pd.DataFrame, previous: pd.DataFrame | None, champion: str, *, by_request: bool, now: datetime
 ) -> pd.DataFrame:
+    """``tables.Leaderboard`` of the scored models, followed by former champions that were not scored."""
     columns = list(Leaderboard.to_schema().columns)
-    known = pd.DataFrame(columns=columns) if before is None else before.reindex(columns=columns)
-    was = dict(zip(known["model"], known["standing"], strict=True))
-    since = dict(zip(known["model"], known["since"], strict=True))
+    old = pd.DataFrame(columns=columns) if previous is None else previous.reindex(columns=columns)
+    old_standing = dict(zip(old["model"], old["standing"], strict=True))
+    since = dict(zip(old["model"], old["since"], strict=True))
 
     def standing(model: str) -> str:
         if model == champion:
             return "champion"
-        if was.get(model) == "champion":
-            return "set aside" if by_hand else "former"
-        return str(was.get(model, "challenger"))
+        if old_standing.get(model) == "champion":
+            return "set aside" if by_request else "former"
+        return str(old_standing.get(model, "challenger"))
 
-    gone = known[~known["model"].isin(scored["model"]) & (known["standing"] != "challenger")]
-    board = pd.concat([scored, gone[scored.columns]], ignore_index=True) if len(gone) else scored
+    unscored = old[~old["model"].isin(scored["model"]) & (old["standing"] != "challenger")]
+    board = pd.concat([scored, unscored[scored.columns]], ignore_index=True) if len(unscored) else scored
     standings = [standing(model) for model in board["model"]]
     board = board.assign(
         rank=range(1, len(board) + 1),
         champion=board["model"] == champion,
         standing=standings,
-        since=[since[m] if was.get(m) == now_is else now for m, now_is in zip(board["model"], standings, strict=True)],
+        since=[
+            since[model] if old_standing.get(model) == new_standing else now
+            for model, new_standing in zip(board["model"], standings, strict=True)
+        ],
     )
     return board.reindex(columns=columns)

@@ -1,4 +1,4 @@
-"""Errors of predicted prices, and how sure one can be of them. Whose prices they are is ``evaluation``'s concern."""
+"""Regression metrics of predicted prices, with bootstrap confidence intervals."""
 
 import numpy as np
 import pandas as pd
@@ -9,56 +9,71 @@ from sneaker_assets.errors import SneakerError
 Prices = NDArray[np.float64]
 
 RESAMPLES = 500
+"""Bootstrap samples of an interval."""
 
 
 class NoTestRowsError(SneakerError, ValueError):
-    """There is no row to judge a model by; the message says what to do."""
+    """There is no test row to evaluate a model on; the message gives the remedy."""
 
 
 def check_test_rows(splits: pd.DataFrame) -> None:
-    """Refuse ``tables.Splits`` without test rows.
+    """Raise if there is no test row.
+
+    Args:
+        splits: ``tables.Splits``.
 
     Raises:
-        NoTestRowsError: there are none.
+        NoTestRowsError: no row belongs to the test split.
     """
     if not (splits["split"] == "test").any():
         raise NoTestRowsError(
-            f"none of the {len(splits)} listings is for testing, so nothing can be said of a model: crawl more pages, "
+            f"none of the {len(splits)} listings is in the test split, so no model can be evaluated: crawl more pages, "
             "or change the proportions of the splits"
         )
 
 
 def regression_metrics(actual: Prices, predicted: Prices) -> dict[str, float]:
-    """Errors of predicted prices, over the last axis.
+    """Regression metrics of predicted prices.
 
     Args:
-        actual: float64 [N], US dollars, positive.
+        actual: float64 [N], US dollars, positive, N at least 1.
         predicted: float64 [N], US dollars.
 
     Returns:
-        ``n``, ``mse`` (US dollars squared), ``rmse`` and ``mae`` (US dollars), ``mape`` and ``median_ape`` (%), and
-        ``r2`` (missing where the true prices are constant).
+        ``n``, the number of rows; ``mse`` in US dollars squared; ``rmse`` and ``mae`` in US dollars; ``mape`` and
+        ``median_ape``, mean and median absolute percentage error, in %; ``r2``, the coefficient of determination, NaN
+        where the actual prices are constant.
     """
     return {"n": len(actual), **{name: float(value) for name, value in _metrics(actual, predicted).items()}}
 
 
 def bootstrap_intervals(actual: Prices, predicted: Prices, seed: int = 0) -> dict[str, float]:
-    """95 % intervals of the same metrics as ``<metric>_low`` and ``<metric>_high``, by resampling the rows.
+    """95 % confidence intervals of :func:`regression_metrics` by the percentile bootstrap over rows.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+
+    Args:
+        actual: float64 [N], US dollars, positive, N at least 1.
+        predicted: float64 [N], US dollars.
+        seed: Seed of the resampling.
+
+    Returns:
+        ``<metric>_low`` and ``<metric>_high`` of every metric except ``n``, in its unit; NaN where the metric is NaN in
+        all bootstrap samples.
     """
     draws = np.random.default_rng(seed).integers(len(actual), size=(RESAMPLES, len(actual)))
     bounds: dict[str, float] = {}
     for name, values in _metrics(actual[draws], predicted[draws]).items():
-        known = values[np.isfinite(values)]
-        low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
+        finite = values[np.isfinite(values)]
+        low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (np.nan, np.nan)
         bounds |= {f"{name}_low": float(low), f"{name}_high": float(high)}
     return bounds
 
 
 def _metrics(actual: Prices, predicted: Prices) -> dict[str, Prices]:
+    """Metrics over the last axis of float64 [..., N] arrays."""
     error = predicted - actual
-    share = np.abs(error) / actual * 100
+    percentage_error = np.abs(error) / actual * 100
     mse, variance = np.mean(error**2, axis=-1), np.var(actual, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         r2 = np.where(variance > 0, 1 - mse / variance, np.nan)
@@ -66,7 +81,7 @@ def _metrics(actual: Prices, predicted: Prices) -> dict[str, Prices]:
         "mse": mse,
         "rmse": np.sqrt(mse),
         "mae": np.mean(np.abs(error), axis=-1),
-        "mape": np.mean(share, axis=-1),
-        "median_ape": np.median(share, axis=-1),
+        "mape": np.mean(percentage_error, axis=-1),
+        "median_ape": np.median(percentage_error, axis=-1),
         "r2": r2,
     }

@@ -1,7 +1,6 @@
-"""Two questions about the article's numbers: what its leaking split was worth, and what dropping outliers changes.
+"""Studies of the original article's results: how much its split leaked, and how much removing outliers changed.
 
-The first is answered with ridge on the same features, the second with the network that the article drew its learning
-curve of. How a model is evaluated is ``evaluation``'s concern.
+The first compares splits with a ridge on the same features, the second trains the article's kind of network.
 """
 
 from collections.abc import Mapping
@@ -25,15 +24,21 @@ LISTING_SPLIT_SEED = 0
 
 
 def leak_report(backbone: str, store: FeatureStore, splits: pd.DataFrame) -> pd.DataFrame:
-    """Score ridge on our split, and on one that divides the same listings at random as the article's did.
+    """Scores of a ridge with splits by near-duplicate group and with a random split of the same listings.
+
+    The random split ignores near duplicates, as the article's did, so that test images leak into training.
 
     Args:
-        backbone: Its name.
+        backbone: Name of the backbone, stored in the column ``backbone``.
         store: Features of all images of ``splits``.
         splits: ``tables.Splits``.
 
     Returns:
         ``tables.LeakReport``.
+
+    Raises:
+        NoTestRowsError: there is no test row.
+        TrainingError: there are too few rows.
     """
     shuffled = np.random.default_rng(LISTING_SPLIT_SEED).permutation(splits["split"].to_numpy())
     rows = [
@@ -45,35 +50,53 @@ def leak_report(backbone: str, store: FeatureStore, splits: pd.DataFrame) -> pd.
 
 
 def score_split(store: FeatureStore, splits: pd.DataFrame) -> list[dict[str, object]]:
-    """Ridge on all test rows, on those without a twin in train, and with the twins' prices looked up.
+    """Scores of a ridge on the test rows, with and without those that have a near duplicate in training.
+
+    Three cases are scored: the ridge on all test rows; the ridge on the test rows without a near duplicate in training;
+    and, on all test rows, the mean training price of the near duplicates where there are any, else the ridge.
+
+    Args:
+        store: Features of all images of ``splits``.
+        splits: ``tables.Splits``, with near-duplicate groups in the column ``twin_group``.
+
+    Returns:
+        One record for each case with test rows: ``scored_on``, ``predictor``, ``with_twin`` (number of test rows with a
+        near duplicate in training), ``n`` (number of test rows), ``mse`` (US dollars squared) and ``r2``.
 
     Raises:
         NoTestRowsError: there is no test row.
+        TrainingError: there are too few rows.
     """
     check_test_rows(splits)
     train, test = splits[splits["split"] == "train"], splits[splits["split"] == "test"]
-    predicted = _priced(store, _train(store, splits, RIDGE).head, test)
-    twins = test["twin_group"].map(train.groupby("twin_group")["price"].mean())
-    has_twin = twins.notna().to_numpy()
-    looked_up = twins.fillna(pd.Series(predicted, test.index)).to_numpy()
+    predicted = _predict(store, _train(store, splits, RIDGE).head, test)
+    duplicate_price = test["twin_group"].map(train.groupby("twin_group")["price"].mean())
+    has_duplicate = duplicate_price.notna().to_numpy()
+    looked_up = duplicate_price.fillna(pd.Series(predicted, test.index)).to_numpy()
+    all_rows = np.full(len(test), fill_value=True)
     cases = [
-        ("all", "ridge", np.full(len(test), fill_value=True), predicted),
-        ("without twins", "ridge", ~has_twin, predicted),
-        ("all", "twin's price, else ridge", np.full(len(test), fill_value=True), looked_up),
+        ("all", "ridge", all_rows, predicted),
+        ("without twins", "ridge", ~has_duplicate, predicted),
+        ("all", "twin's price, else ridge", all_rows, looked_up),
     ]
-    scored = []
+    records: list[dict[str, object]] = []
     for scored_on, predictor, chosen, prices in cases:
         if chosen.any():
             metrics = regression_metrics(test["price"].to_numpy()[chosen], prices[chosen])
-            kept = {name: metrics[name] for name in ("n", "mse", "r2")}
-            with_twin = int(has_twin[chosen].sum())
-            scored.append({"scored_on": scored_on, "predictor": predictor, "with_twin": with_twin, **kept})
-    return scored
+            scores = {name: metrics[name] for name in ("n", "mse", "r2")}
+            with_twin = int(has_duplicate[chosen].sum())
+            records.append({"scored_on": scored_on, "predictor": predictor, "with_twin": with_twin, **scores})
+    return records
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """``scores`` are ``tables.OutlierAblation``; ``trained`` are the heads with their curves, ``all`` and ``clean``."""
+    """Result of :func:`outlier_ablation`.
+
+    Attributes:
+        scores: ``tables.OutlierAblation``.
+        trained: The trained heads with their learning curves: ``all`` with the outliers, ``clean`` without.
+    """
 
     scores: pd.DataFrame
     trained: Mapping[str, TrainedHead]
@@ -86,14 +109,21 @@ def outlier_ablation(
     clean_listings: pd.DataFrame,
     config: HeadSettings | None = None,
 ) -> Ablation:
-    """Train with and without the outliers and score both models on both test populations.
+    """Scores of two models, trained with and without outliers, on test rows with and without outliers.
 
     Args:
-        backbone: Its name.
+        backbone: Name of the backbone, stored in the column ``backbone``.
         store: Features of all images of ``listings``.
         listings: ``tables.Listings``.
         clean_listings: ``tables.CleanListings``.
-        config: The head; None is the default network.
+        config: Settings of the head; None for the defaults.
+
+    Returns:
+        The scores and the trained heads.
+
+    Raises:
+        TrainingError: there are too few rows.
+        StoreError: an image has no features.
     """
     priced = listings[listings["price"].notna()]
     populations = {"all": assign_splits(priced), "clean": assign_splits(clean_listings)}
@@ -101,8 +131,8 @@ def outlier_ablation(
     trained = {name: _train(store, splits, config or HeadSettings()) for name, splits in populations.items()}
     rows = [
         {"backbone": backbone, "trained_on": trained_on, "scored_on": scored_on}
-        | regression_metrics(test["price"].to_numpy(), _priced(store, by.head, test))
-        for trained_on, by in trained.items()
+        | regression_metrics(test["price"].to_numpy(), _predict(store, result.head, test))
+        for trained_on, result in trained.items()
         for scored_on, test in tests.items()
         if len(test)
     ]
@@ -114,5 +144,5 @@ def _train(store: FeatureStore, splits: pd.DataFrame, config: HeadSettings) -> T
     return train_head(features, prices, splits["split"].to_numpy(dtype=str), config, blocks=store.blocks)
 
 
-def _priced(store: FeatureStore, head: PriceHead, asked: pd.DataFrame) -> NDArray[np.float64]:
-    return price_rows(head, store.gather_views(asked["sha256"].tolist()))
+def _predict(store: FeatureStore, head: PriceHead, rows: pd.DataFrame) -> NDArray[np.float64]:
+    return price_rows(head, store.gather_views(rows["sha256"].tolist()))

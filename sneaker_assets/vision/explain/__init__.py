@@ -1,1 +1,1 @@
-"""Explanations: attribution maps, and reports on single predictions."""
+"""Explanations of predictions: attribution maps, their averages, and reports on priced shoes."""

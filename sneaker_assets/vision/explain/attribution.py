@@ -1,10 +1,11 @@
-"""What a price model looked at: how many dollars each part of a picture adds to its price.
+"""Attribution maps of a price model: how many US dollars each pixel contributes to the predicted price.
 
-Integrated gradients from an empty white page to the picture, through backbone and head, whatever the head: what is as
-white as the page has no share, where the last feature map would put much of it beside the shoe. The shares sum to the
-difference of the two prices, but only roughly: there are few steps, and the gradient of maximum pooling jumps.
+Integrated gradients from a white image to the picture, through backbone and head of any kind. White pixels get no
+attribution, whereas methods on the last feature map assign much of it to the background. The attributions sum to the
+difference between the two prices only approximately, because few steps are taken and the gradient of max pooling is
+discontinuous.
 
-Source: Sundararajan and others, "Axiomatic Attribution for Deep Networks", 2017, arXiv 1703.01365.
+Source: Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks", 2017, arXiv 1703.01365.
 captum: https://captum.ai/api/integrated_gradients.html
 """
 
@@ -23,37 +24,46 @@ from sneaker_assets.vision.imaging.decoding import WHITE, Pixels
 from sneaker_assets.vision.pricing.price_model import PriceModel
 
 STEPS = 10
-"""Points on the way from the white page to the picture, each a pass forwards and backwards."""
+"""Integration steps between the white image and the picture, each a forward and a backward pass."""
 
 _PATCH = 1 / 12
-"""Side of what shares are averaged over, as a share of the frame: single pixels are noise."""
+"""Side of the smoothing window as a share of the frame's shorter side; single pixels are too noisy to interpret."""
 
-HeatMaps = NDArray[np.float32]
+AttributionMaps = NDArray[np.float32]
 
 
-def heat_maps(model: PriceModel, backbone: Backbone, pixels: Pixels, device: torch.device) -> HeatMaps:
-    """What each part of a picture adds to its price, smooth enough to be looked at.
+def attribution_maps(model: PriceModel, backbone: Backbone, pixels: Pixels, device: torch.device) -> AttributionMaps:
+    """Attribution of the predicted price to each pixel, smoothed for display.
 
     Args:
-        model: The model.
-        backbone: The one that it was trained on.
+        model: The price model.
+        backbone: The backbone it was trained on.
         pixels: uint8 [n, height, width, 3], RGB, in the model's frame.
         device: Where to compute.
 
     Returns:
-        float32 [n, height, width], US dollars a pixel, below 0 where the price is lowered.
+        float32 [n, height, width], US dollars per pixel; negative where a pixel lowers the price.
     """
-    shares = torch.from_numpy(contributions(model, backbone, pixels, device))
-    side = 2 * round(_PATCH * min(shares.shape[1:]) / 2) + 1
+    maps = torch.from_numpy(pixel_attributions(model, backbone, pixels, device))
+    side = 2 * round(_PATCH * min(maps.shape[1:]) / 2) + 1
     for _ in range(2):
-        shares = functional.avg_pool2d(shares[:, None], side, stride=1, padding=side // 2)[:, 0]
-    return np.asarray(shares)
+        maps = functional.avg_pool2d(maps[:, None], side, stride=1, padding=side // 2)[:, 0]
+    return np.asarray(maps)
 
 
-def contributions(model: PriceModel, backbone: Backbone, pixels: Pixels, device: torch.device) -> HeatMaps:
-    """The same pixel by pixel, as it is.
+def pixel_attributions(model: PriceModel, backbone: Backbone, pixels: Pixels, device: torch.device) -> AttributionMaps:
+    """Attribution of the predicted price to each pixel by integrated gradients, without smoothing.
 
-    The plain view alone is explained.
+    Only the plain view is explained, also for a model that averages over views.
+
+    Args:
+        model: The price model.
+        backbone: The backbone it was trained on.
+        pixels: uint8 [n, height, width, 3], RGB, in the model's frame.
+        device: Where to compute.
+
+    Returns:
+        float32 [n, height, width], US dollars per pixel, summed over the colour channels.
     """
     precision = precision_of(backbone, device)
     stages = backbone.ready(device, precision)
@@ -69,11 +79,13 @@ def contributions(model: PriceModel, backbone: Backbone, pixels: Pixels, device:
         )
         return prices
 
-    gradients = IntegratedGradients(price)
-    page = torch.tensor(WHITE, dtype=torch.float32, device=device).reshape(1, 3, 1, 1)
-    shares = []
+    integrated_gradients = IntegratedGradients(price)
+    white = torch.tensor(WHITE, dtype=torch.float32, device=device).reshape(1, 3, 1, 1)
+    maps = []
     for picture in torch.from_numpy(pixels).permute(0, 3, 1, 2):
         image = picture[None].to(device, torch.float32)
-        share = gradients.attribute(image, page.expand_as(image), n_steps=STEPS, internal_batch_size=4)
-        shares.append(share.detach().sum(1)[0].float().cpu())
-    return np.asarray(torch.stack(shares))
+        attribution = integrated_gradients.attribute(
+            image, white.expand_as(image), n_steps=STEPS, internal_batch_size=4
+        )
+        maps.append(attribution.detach().sum(1)[0].float().cpu())
+    return np.asarray(torch.stack(maps))

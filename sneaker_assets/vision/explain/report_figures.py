@@ -1,6 +1,6 @@
-"""What is drawn of one priced shoe: its words, its heat map, and the pictures of the shoes that it resembles.
+"""Contents of figures on priced shoes: texts, attribution maps and images of similar shoes.
 
-How it is drawn is ``figures``'s concern; what the words are, ``report``'s.
+Drawing them is ``figures``'s concern.
 """
 
 import numpy as np
@@ -10,73 +10,85 @@ from numpy.typing import NDArray
 from sneaker_assets.figures.releases import ShoePanel
 from sneaker_assets.lake import Lake
 from sneaker_assets.market.fees import Fees
-from sneaker_assets.vision.explain.attribution import heat_maps
-from sneaker_assets.vision.explain.report import sentences
-from sneaker_assets.vision.heads.conformal import LEAST_PRICE
+from sneaker_assets.vision.explain.attribution import attribution_maps
+from sneaker_assets.vision.explain.report import report_lines
+from sneaker_assets.vision.heads.conformal import MIN_PRICE
 from sneaker_assets.vision.imaging.decoding import Frame, Pixels, UnreadableImageError, read_image
 from sneaker_assets.vision.pricing.pricer import PricedPicture, Pricer
 
-_SMALL = Frame(150, 240, "trim")
+_THUMBNAIL = Frame(150, 240, "trim")
+
+ExplainedPrediction = tuple[Pixels, NDArray[np.float32], str]
+"""Image uint8 [height, width, 3], attribution map float32 [height, width], and a caption."""
 
 
-def on_paper(
+def report_figure(
     priced: PricedPicture,
     title: str,
     pixels: Pixels,
-    heat: NDArray[np.float32],
+    attribution: NDArray[np.float32],
     lake: Lake,
     *,
     retail: float | None,
     fees: Fees,
 ) -> ShoePanel:
-    """All of it for a figure; a similar shoe whose picture is no longer in the lake is left out.
+    """Contents of the figure of one priced shoe; similar shoes whose images cannot be read are skipped.
 
     Args:
-        priced: What the model makes of it.
-        title: Its name.
+        priced: The priced image.
+        title: Name of the shoe.
         pixels: uint8 [height, width, 3], RGB.
-        heat: float32 [height, width] of ``explanation.heat_maps``.
-        lake: Where the pictures of the similar shoes lie.
-        retail: US dollars, None where it is not known.
-        fees: What selling costs.
+        attribution: float32 [height, width], the image's map of :func:`attribution.attribution_maps`.
+        lake: The lake with the images of similar shoes.
+        retail: Retail price in US dollars, or None if unknown.
+        fees: Fees of the site where the shoe is sold.
+
+    Returns:
+        What :func:`figures.priced_shoes` draws.
     """
     similar = []
     for shoe in priced.similar.itertuples():
         try:
-            picture = read_image(lake.image(str(shoe.sha256)), _SMALL)
+            thumbnail = read_image(lake.image(str(shoe.sha256)), _THUMBNAIL)
         except UnreadableImageError:
             continue
-        similar.append((picture, f"${shoe.price:,.0f}\n{_short(str(shoe.title))}"))
-    return ShoePanel(pixels, heat, title, sentences(priced, retail, fees), similar)
+        similar.append((thumbnail, f"${shoe.price:,.0f}\n{_shorten(str(shoe.title))}"))
+    return ShoePanel(pixels, attribution, title, report_lines(priced, retail, fees), similar)
 
 
 def explain_predictions(
     pricer: Pricer, predictions: pd.DataFrame, lake: Lake, count: int
-) -> list[tuple[str, list[tuple[Pixels, NDArray[np.float32], str]]]]:
-    """The pictures of the best and of the worst predictions with their heat maps, best and worst by ratio.
+) -> list[tuple[str, list[ExplainedPrediction]]]:
+    """Images and attribution maps of the predictions with the smallest and the largest relative errors.
 
     Args:
-        pricer: The model that made them.
-        predictions: Columns ``sha256``, ``price`` and ``model`` (US dollars).
-        lake: Where the pictures lie.
-        count: How many of each; of the same picture one.
+        pricer: The model that made the predictions.
+        predictions: Columns ``sha256``, ``price`` and ``model`` (US dollars); an image in several rows is shown once,
+            with its best prediction.
+        lake: The lake with the images.
+        count: Maximum number of images in each group.
 
     Returns:
-        As ``figures.explained_predictions`` draws them.
+        One titled group each for the best and the worst predictions, as :func:`figures.explained_predictions` draws
+        them. No image is in both groups; empty groups are absent.
+
+    Raises:
+        UnreadableImageError: an image cannot be decoded.
     """
-    ratio = predictions["model"].clip(lower=LEAST_PRICE) / predictions["price"]
-    ranked = predictions.assign(off=np.abs(np.log(ratio))).sort_values("off", kind="stable").drop_duplicates("sha256")
+    ratio = predictions["model"].clip(lower=MIN_PRICE) / predictions["price"]
+    errors = predictions.assign(error=np.abs(np.log(ratio)))
+    ranked = errors.sort_values("error", kind="stable").drop_duplicates("sha256")
     best, worst = ranked.head(count), ranked.tail(min(count, max(0, len(ranked) - count))).iloc[::-1]
-    rows = []
+    groups = []
     for name, chosen in (("Best test predictions", best), ("Worst test predictions", worst)):
         if chosen.empty:
             continue
         pixels = np.stack([read_image(lake.image(sha256), pricer.frame) for sha256 in chosen["sha256"]])
-        heat = heat_maps(pricer.model, pricer.backbone, pixels, pricer.device)
-        words = [f"${shoe.model:,.0f} predicted, ${shoe.price:,.0f} seen" for shoe in chosen.itertuples()]
-        rows.append((name, list(zip(pixels, heat, words, strict=True))))
-    return rows
+        maps = attribution_maps(pricer.model, pricer.backbone, pixels, pricer.device)
+        captions = [f"${shoe.model:,.0f} predicted, ${shoe.price:,.0f} actual" for shoe in chosen.itertuples()]
+        groups.append((name, list(zip(pixels, maps, captions, strict=True))))
+    return groups
 
 
-def _short(title: str, most: int = 28) -> str:
-    return title if len(title) <= most else f"{title[: most - 1].rstrip()}…"
+def _shorten(title: str, max_length: int = 28) -> str:
+    return title if len(title) <= max_length else f"{title[: max_length - 1].rstrip()}…"

@@ -1,1 +1,1 @@
-"""Fine-tuning: training the last blocks of a backbone together with a head."""
+"""Fine-tuning: training the upper blocks of a backbone jointly with a price head."""

@@ -1,4 +1,4 @@
-"""Decoded pictures, kept so that no epoch decodes: uint8 frames in one memory map, by sha256."""
+"""Cache of decoded images: uint8 pixels in one memory-mapped file, so that no epoch decodes an image again."""
 
 import hashlib
 import json
@@ -20,30 +20,39 @@ _BATCH = 64
 
 
 @dataclass(frozen=True)
-class Frames:
-    """uint8 [N, height, width, 3] on disk, and the row of each picture; ``name`` is a hash of what they are of."""
+class DecodedCache:
+    """Memory-mapped pixels of decoded images.
+
+    Attributes:
+        name: Twelve hex digits, a hash of the images and their frame.
+        pixels: uint8 [N, height, width, 3], RGB.
+        index: Position in ``pixels`` of each image, by sha256.
+    """
 
     name: str
     pixels: Pixels
-    row: Mapping[str, int]
+    index: Mapping[str, int]
 
 
-def keep_frames(folder: Path, images: Mapping[str, UPath], frame: Frame) -> Frames:
-    """The pictures in this frame, decoded now unless they are there already.
+def build_decoded_cache(folder: Path, images: Mapping[str, UPath], frame: Frame) -> DecodedCache:
+    """Decoded images in a frame, from the cache file if it exists, which is written otherwise.
 
     Args:
-        folder: A local folder, for a file of ``len(images) * height * width * 3`` bytes.
-        images: sha256 to path.
-        frame: What they are fitted into.
+        folder: A local folder for the file of ``len(images) * height * width * 3`` bytes.
+        images: Path of each image, by sha256.
+        frame: The frame the images are fitted into.
+
+    Returns:
+        The cache, opened for reading.
 
     Raises:
-        UnreadableImageError: an image does not decode.
+        UnreadableImageError: an image cannot be decoded.
         LakeError: the folder cannot be written.
     """
     hashes = sorted(images)
     path = folder / f"frames-{_name(hashes, frame)}.npy"
     if not path.exists():
-        progress = Progress(logger, "pictures decoded", of=len(hashes))
+        progress = Progress(logger, "images decoded", of=len(hashes))
         with lake.new_file(UPath(path)) as file:
             pixels = np.lib.format.open_memmap(file, "w+", np.uint8, (len(hashes), frame.height, frame.width, 3))
             done = 0
@@ -53,21 +62,29 @@ def keep_frames(folder: Path, images: Mapping[str, UPath], frame: Frame) -> Fram
                 progress.add(len(batch))
             pixels.flush()
         progress.finish()
-    return open_frames(folder, hashes, frame)
+    return open_decoded_cache(folder, hashes, frame)
 
 
-def open_frames(folder: Path, hashes: Iterable[str], frame: Frame) -> Frames:
-    """The pictures that :func:`keep_frames` decoded.
+def open_decoded_cache(folder: Path, hashes: Iterable[str], frame: Frame) -> DecodedCache:
+    """Cache written by :func:`build_decoded_cache`.
+
+    Args:
+        folder: The folder it was written to.
+        hashes: sha256 of each image; order and duplicates do not matter.
+        frame: The frame the images were fitted into.
+
+    Returns:
+        The cache, opened for reading.
 
     Raises:
-        FileNotFoundError: it did not.
+        FileNotFoundError: there is no cache of exactly these images in this frame.
     """
-    known = sorted(set(hashes))
-    name = _name(known, frame)
+    distinct = sorted(set(hashes))
+    name = _name(distinct, frame)
     pixels = np.load(folder / f"frames-{name}.npy", mmap_mode="r")
-    return Frames(name, pixels, {sha256: row for row, sha256 in enumerate(known)})
+    return DecodedCache(name, pixels, {sha256: position for position, sha256 in enumerate(distinct)})
 
 
 def _name(hashes: list[str], frame: Frame) -> str:
-    said = json.dumps([frame.height, frame.width, frame.fit, hashes])
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
+    content = json.dumps([frame.height, frame.width, frame.fit, hashes])
+    return hashlib.sha256(content.encode()).hexdigest()[:12]

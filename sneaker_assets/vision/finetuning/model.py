@@ -1,13 +1,13 @@
-"""A fine-tuned price model as it lies in the lake: a price model like any other, on a backbone of its own.
+"""Fine-tuned price models: price models whose folder also stores the fine-tuned part of the backbone.
 
-Whatever takes a price model takes this one: its folder holds the part of the backbone that was trained, and the
-features of that backbone are kept in a store of their own. How it is trained is ``finetune``'s concern.
+The features of the fine-tuned backbone are kept in a feature store of their own, so that everything that takes a price
+model takes a fine-tuned one.
 """
 
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,13 @@ from sneaker_assets.vision.backbones.blocks import split_at, trained_names, with
 from sneaker_assets.vision.features.extractor import frame_of, open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.finetuning.activation_cache import Inputs, precision_of, prepare_inputs
-from sneaker_assets.vision.finetuning.decoded_cache import keep_frames, open_frames
-from sneaker_assets.vision.finetuning.finetune import Finetuning, autocast, begin_network, run_name
+from sneaker_assets.vision.finetuning.decoded_cache import build_decoded_cache, open_decoded_cache
+from sneaker_assets.vision.finetuning.finetune import Finetuner, autocast, run_id, trainable_network
 from sneaker_assets.vision.finetuning.state import PriceNetwork
 from sneaker_assets.vision.heads.conformal import conformal_interval
 from sneaker_assets.vision.heads.networks import PriceHead, build_head
-from sneaker_assets.vision.heads.training import TrainedHead, train_head, with_kernel
-from sneaker_assets.vision.heads.training_rows import Rows, split_rows
+from sneaker_assets.vision.heads.training import TrainedHead, add_kernel_ridge, train_head
+from sneaker_assets.vision.heads.training_rows import TrainingRows, split_rows
 from sneaker_assets.vision.pricing.price_model import PriceModel, fingerprint, price_rows, save_price_model
 from sneaker_assets.vision.settings import FinetuneSettings, HeadSettings, WeightsChoice
 
@@ -43,10 +43,18 @@ _BATCH = 128
 
 @dataclass(frozen=True)
 class FinetuneJob:
-    """One fine-tuning as plain values, so that another process can take part in it.
+    """Fine-tuning as plain values, which can be passed to another process.
 
-    ``splits`` is a Parquet file of ``tables.Splits``; ``scratch`` a local folder for decoded pictures and kept
-    activations; ``checkpoints`` where the training is written down; ``patience`` the seconds to wait for other ranks.
+    Attributes:
+        backbone: Name of the backbone.
+        weights: Where its pretrained weights come from.
+        weights_folder: Folder of weight files, or None.
+        device: Name of the torch device.
+        splits: Path of a Parquet file of ``tables.Splits``.
+        scratch: Local folder of the caches of decoded images and activations, and of the initial head.
+        checkpoints: Folder in which each training has a folder of checkpoints.
+        settings: Hyperparameters.
+        patience: Seconds to wait for the other ranks.
     """
 
     backbone: str
@@ -60,68 +68,81 @@ class FinetuneJob:
     patience: float = 120.0
 
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
-        lake.write_json(UPath(path), asdict(self))
+        """Write the job to a JSON file."""
+        lake.write_json(UPath(path), {**asdict(self), "settings": self.settings.model_dump()})
 
     @classmethod
     def read(cls, path: Path) -> "FinetuneJob":
-        """Read what :meth:`write` wrote."""
+        """Job in a file written by :meth:`write`."""
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return cls(**{**values, "settings": FinetuneSettings(**values["settings"])})
 
     def open_backbone(self) -> Backbone:
-        """The backbone as it was before."""
-        return load_backbone(self.backbone, self.weights, Path(self.weights_folder) if self.weights_folder else None)
-
-    def begin(self, ranks: Ranks | None = None) -> tuple[Finetuning, str]:
-        """The training, and the name of this very one; what is computed beforehand is kept in ``scratch``.
+        """Backbone with its pretrained weights.
 
         Raises:
-            FileNotFoundError: the pictures were not decoded into ``scratch``.
-            TrainingError: there is no such block, or too few rows.
+            WeightsError: the weights are not available.
+        """
+        return load_backbone(self.backbone, self.weights, Path(self.weights_folder) if self.weights_folder else None)
+
+    def create_finetuner(self, ranks: Ranks | None = None) -> tuple[Finetuner, str]:
+        """Trainer of this job, with its inputs and its fitted initial head, and the identifier of the training.
+
+        Missing activations and the initial head are computed and stored in ``scratch``.
+
+        Args:
+            ranks: This process's rank in its group; None for a single process.
+
+        Returns:
+            The trainer, and the identifier as :func:`finetune.run_id` returns it.
+
+        Raises:
+            FileNotFoundError: the images have not been decoded into ``scratch``.
+            WeightsError: the pretrained weights are not available.
+            TrainingError: the backbone has no block of that name, or there are too few rows.
         """
         device, settings, scratch = torch.device(self.device), self.settings, Path(self.scratch)
         backbone, splits = self.open_backbone(), lake.read_table(UPath(self.splits))
         rows = split_rows(splits["price"].to_numpy(dtype=float), splits["split"].to_numpy(dtype=str))
-        frames = open_frames(scratch, splits["sha256"], frame_of(backbone, settings.features))
+        decoded = open_decoded_cache(scratch, splits["sha256"], frame_of(backbone, settings.features))
         split = split_at(backbone, settings.unfreeze_from)
         inputs = prepare_inputs(
-            frames, splits["sha256"].tolist(), backbone, split, settings, folder=scratch, device=device
+            decoded, splits["sha256"].tolist(), backbone, split, settings, folder=scratch, device=device
         )
-        name = run_name(inputs, rows, settings, {"backbone": backbone.fingerprint})
+        run = run_id(inputs, rows, settings, {"backbone": backbone.fingerprint})
         upper = split.upper.to(device)
         precision = precision_of(device, backbone, settings)
-        ready = scratch / f"head-{name}.safetensors"
-        if not ready.exists():
-            features = _plain_features(upper.eval(), inputs, len(splits), device, precision)
-            lake.write_bytes(UPath(ready), save(_first_head(features, rows, settings).state_dict()))
-        head = build_head(head_config(settings), len(load(ready.read_bytes())["feature_mean"]))
-        head.load_state_dict(load(ready.read_bytes()))
-        network = begin_network(upper, head, device)
-        return Finetuning(inputs, rows, network, settings, device=device, precision=precision, ranks=ranks), name
+        initial = scratch / f"head-{run}.safetensors"
+        if not initial.exists():
+            features = _frozen_features(upper.eval(), inputs, len(splits), device, precision)
+            lake.write_bytes(UPath(initial), save(_initial_head(features, rows, settings).state_dict()))
+        head = build_head(head_config(settings), len(load(initial.read_bytes())["feature_mean"]))
+        head.load_state_dict(load(initial.read_bytes()))
+        network = trainable_network(upper, head, device)
+        return Finetuner(inputs, rows, network, settings, device=device, precision=precision, ranks=ranks), run
 
 
 @torch.inference_mode()
-def _plain_features(
+def _frozen_features(
     upper: nn.Module, inputs: Inputs, n: int, device: torch.device, precision: torch.dtype
 ) -> NDArray[np.float32]:
-    """Features float32 [n, 2C] as they are before the training."""
+    """Features float32 [n, 2C] of the blocks before fine-tuning."""
     batches = np.array_split(np.arange(n), max(1, n // _BATCH))
     with autocast(device, precision):
         features = torch.cat([pool(upper(inputs.plain(batch)).float()).cpu() for batch in batches])
     return np.asarray(features)
 
 
-def _first_head(features: NDArray[np.float32], rows: Rows, settings: FinetuneSettings) -> PriceHead:
-    """A head fitted to them, from which the training begins."""
+def _initial_head(features: NDArray[np.float32], rows: TrainingRows, settings: FinetuneSettings) -> PriceHead:
+    """Head fitted to the features [n, D] before fine-tuning."""
     sides = np.full(len(features), "test", dtype="<U10")
     sides[rows.train], sides[rows.validation] = "train", "validation"
-    config = replace(head_config(settings), epochs=10, batch_size=128, learning_rate=3e-4, patience=3)
+    config = head_config(settings).with_changes(epochs=10, batch_size=128, learning_rate=3e-4, patience=3)
     return train_head(features[None], rows.prices.double().numpy(), sides, config).head
 
 
 def head_config(settings: FinetuneSettings) -> HeadSettings:
-    """The head that is trained along, as a price model's settings have it."""
+    """Settings of the head that is fine-tuned, as a price model stores them."""
     return HeadSettings(
         target=settings.target,
         epochs=settings.epochs,
@@ -143,68 +164,70 @@ def finetune_price_model(
     *,
     launch: Callable[[FinetuneJob], None] | None = None,
 ) -> tuple[PriceModel, bool]:
-    """The model of this backbone trained further, unless it is already there.
+    """Fine-tuned price model, loaded if it exists and trained otherwise.
 
     Args:
-        models_folder: Where the models of this backbone lie.
-        frozen: Features of the backbone as it was: says which one it is.
-        splits: ``tables.Splits``, the same as the job's.
-        images: sha256 to path, of all images of ``splits``.
-        job: What to train.
-        launch: Trains the job in other processes, to its end; None trains it here.
+        models_folder: Folder of the backbone's models.
+        frozen: Features of the pretrained backbone, which identify its weights.
+        splits: ``tables.Splits``, equal to the table in ``job.splits``.
+        images: Path of each image of ``splits``, by sha256.
+        job: The fine-tuning.
+        launch: Trains the job to the end in other processes; None trains it in this one.
 
     Returns:
-        The model, and whether it was trained now.
+        The model, and whether it was trained by this call.
 
     Raises:
-        StoreError: the frozen features are of other weights.
-        TrainingError: it cannot be trained.
-        UnreadableImageError: an image does not decode.
+        StoreError: the frozen features were computed with other weights.
+        WeightsError: the pretrained weights are not available.
+        TrainingError: there are too few rows, the loss diverges, or the device has too little memory.
+        UnreadableImageError: an image cannot be decoded.
+        LakeError: a folder cannot be written.
     """
-    shaped = {name: value for name, value in job.settings.as_dict().items() if name != "micro_batch"}
+    shaped = {name: value for name, value in job.settings.model_dump().items() if name != "micro_batch"}
     folder = models_folder / fingerprint(frozen, splits, {"finetune": shaped})
     if folder.exists():
-        logger.info("model %s is already there", folder.name)
+        logger.info("model %s already exists", folder.name)
         return PriceModel.load(folder), False
     backbone, device = job.open_backbone(), torch.device(job.device)
     frozen.check({"fingerprint": backbone.fingerprint})
-    keep_frames(Path(job.scratch), images, frame_of(backbone, job.settings.features))
-    training, name = job.begin()
+    build_decoded_cache(Path(job.scratch), images, frame_of(backbone, job.settings.features))
+    finetuner, run = job.create_finetuner()
     if launch is not None:
         launch(job)
-    # What other processes trained is in their last checkpoint, and goes on from there: it is at its end.
-    done = training.run(UPath(job.checkpoints) / name, name)
-    tuned, weights = _tuned_backbone(backbone, job.settings, done.network)
+    # Where other processes have trained the job, this resumes from their last checkpoint, with no epoch left.
+    result = finetuner.run(UPath(job.checkpoints) / run, run)
+    tuned, weights = _finetuned_backbone(backbone, job.settings, result.network)
     store = open_store(frozen.folder.parent.parent, tuned, job.settings.features)
     update_store(store, tuned, images, device, settings=job.settings.features)
-    trained, config = done.head, head_config(job.settings)
+    trained, config = result.head, head_config(job.settings)
     if job.settings.mixed:
-        config = replace(config, kind="mixed")
-        trained = _with_its_kernel(trained, store, splits, config)
+        config = config.with_changes(kind="mixed")
+        trained = _add_kernel_ridge(trained, store, splits, config)
     validation = splits[splits["split"] == "validation"]
-    priced = price_rows(trained.head, store.gather_views(validation["sha256"].tolist()))
-    interval = conformal_interval(validation["price"].to_numpy(), priced)
+    predicted = price_rows(trained.head, store.gather_views(validation["sha256"].tolist()))
+    interval = conformal_interval(validation["price"].to_numpy(), predicted)
     save_price_model(folder, trained, store, splits, config, interval=interval, backbone=weights)
     return PriceModel.load(folder), True
 
 
-def _with_its_kernel(
+def _add_kernel_ridge(
     network: TrainedHead, store: FeatureStore, splits: pd.DataFrame, config: HeadSettings
 ) -> TrainedHead:
-    """The head that was trained along, mixed with a kernel ridge on the trained network's maps of three sizes."""
+    """Ensemble of the fine-tuned head and a kernel ridge on the fine-tuned backbone's feature maps of three scales."""
     features = store.gather_views(splits["sha256"].tolist())
     *earlier, last = store.blocks
     start = sum(earlier)
-    # Average and maximum of the last map, as it was trained on; the deviation lies behind them.
+    # The head was trained on mean and maximum of the last map, which precede its standard deviation.
     columns = slice(start, start + 2 * last // 3)
     prices, sides = splits["price"].to_numpy(dtype=float), splits["split"].to_numpy(dtype=str)
-    return with_kernel(network, features, prices, sides, config, blocks=store.blocks, columns=columns)
+    return add_kernel_ridge(network, features, prices, sides, config, blocks=store.blocks, columns=columns)
 
 
-def _tuned_backbone(
+def _finetuned_backbone(
     backbone: Backbone, settings: FinetuneSettings, network: PriceNetwork
 ) -> tuple[Backbone, dict[str, torch.Tensor]]:
-    """The backbone with what was trained put back into it, and that part alone by its names there."""
+    """Backbone with the fine-tuned weights, and these weights alone by their names in its state dict."""
     names = trained_names(backbone, settings.unfreeze_from)
     trained = {names[name]: tensor.detach().cpu().contiguous() for name, tensor in network.upper.state_dict().items()}
     start = settings.unfreeze_from or "its head"

@@ -1,7 +1,7 @@
-"""Everything a fine-tuning carries from one step to the next, and how it is written down so that it goes on.
+"""State of a fine-tuning between two steps, and its checkpoints.
 
-What a step does is ``finetune``'s concern. A checkpoint is a folder of safetensors and JSON, as ``gan.checkpoint``
-writes it; one that is damaged, or of another training, is named and the one before it used.
+A checkpoint is a folder in the format of ``torch_utils.checkpoint``. Damaged checkpoints and those of another training
+are skipped with a warning, and the previous one is used.
 """
 
 import logging
@@ -23,81 +23,109 @@ logger = logging.getLogger(__name__)
 
 
 class PriceNetwork(nn.Module):
-    """The trained blocks and the head as one: outputs of the frozen blocks to the standardised target."""
+    """Trained blocks followed by a head: outputs of the frozen blocks to the standardized target.
+
+    Args:
+        upper: The trained blocks, ending in a feature map.
+        head: A head of kind ``pooled`` on the pooled feature map.
+    """
 
     def __init__(self, upper: nn.Module, head: PriceHead) -> None:
         super().__init__()
         self.upper = upper
         self.head = head
 
-    def forward(self, inputs: Tensor, kept: Tensor | None = None) -> Tensor:
-        """What the head gives.
+    def forward(self, inputs: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
+        """Standardized target of outputs of the frozen blocks.
 
         Args:
             inputs: [n, C, h, w].
-            kept: float32 [n, hidden]: what dropout leaves of each hidden unit, drawn outside so that it is the same
-                however the rows are spread over processes; None where nothing is dropped.
+            dropout_mask: float32 [n, hidden], factors of the hidden units. It is drawn by the caller, so that it does
+                not depend on how rows are distributed over processes. None disables dropout.
 
         Returns:
             float32 [n].
         """
         features = pool(self.upper(inputs).float())
         with torch.autocast(features.device.type, enabled=False):
-            if kept is None:
-                return self.head.expect(features)
-            standardised = (features - self.head.feature_mean) / self.head.feature_deviation
-            linear, relu, _, last, flat = self.head.body.children()
-            expected: Tensor = flat(last(relu(linear(standardised)) * kept))
-            return expected
+            if dropout_mask is None:
+                return self.head.predict_standardized(features)
+            standardized = (features - self.head.feature_mean) / self.head.feature_deviation
+            linear, relu, _, last, flatten = self.head.body.children()
+            target: Tensor = flatten(last(relu(linear(standardized)) * dropout_mask))
+            return target
 
 
 @dataclass
 class FinetuneState:
-    """A training between two steps.
+    """State of a training between two steps.
 
-    ``history`` has one row an epoch, as ``finetune`` describes it; ``best`` is the epoch of the least validation error
-    and ``best_tensors`` the averaged network of then.
+    Attributes:
+        network: The network being trained.
+        ema: Exponential moving average of its weights and buffers.
+        optimizer: AdamW over the trained blocks and the head.
+        history: One row for each epoch, as ``finetune.FinetuneResult`` describes it.
+        step: Optimizer steps done.
+        best: Number of the epoch with the lowest validation error, from 1; 0 before the first epoch.
+        best_tensors: State of the EMA network after that epoch.
     """
 
     network: PriceNetwork
-    averaged: AveragedModel
-    optimiser: torch.optim.AdamW
+    ema: AveragedModel
+    optimizer: torch.optim.AdamW
     history: list[dict[str, float]] = field(default_factory=list)
     step: int = 0
     best: int = 0
     best_tensors: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, network: PriceNetwork, settings: FinetuneSettings) -> "FinetuneState":
-        """A training that has not begun."""
+    def create(cls, network: PriceNetwork, settings: FinetuneSettings) -> "FinetuneState":
+        """State of a training before its first step.
+
+        Args:
+            network: The network to train, on its device.
+            settings: Learning rates, weight decay and decay of the EMA.
+
+        Returns:
+            The state.
+        """
         groups = [
             {"params": list(network.upper.parameters()), "base_lr": settings.learning_rate},
             {"params": list(network.head.parameters()), "base_lr": settings.head_learning_rate},
         ]
-        optimiser = torch.optim.AdamW(
+        optimizer = torch.optim.AdamW(
             [group for group in groups if group["params"]], weight_decay=settings.weight_decay, fused=True
         )
-        following = get_ema_multi_avg_fn(settings.ema_decay)  # type: ignore[no-untyped-call]
-        averaged = AveragedModel(network, multi_avg_fn=following, use_buffers=True)
-        return cls(network, averaged, optimiser)
+        update = get_ema_multi_avg_fn(settings.ema_decay)  # type: ignore[no-untyped-call]
+        ema = AveragedModel(network, multi_avg_fn=update, use_buffers=True)
+        return cls(network, ema, optimizer)
 
-    def keep(self, folder: UPath, run: str) -> None:
+    def save(self, folder: UPath, run: str) -> None:
         """Write a checkpoint.
+
+        Args:
+            folder: Where checkpoints are kept.
+            run: Identifier of the training.
 
         Raises:
             LakeError: the folder cannot be written.
         """
         tensors: dict[str, Tensor] = {f"best.{name}": tensor for name, tensor in self.best_tensors.items()}
         tensors |= {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        tensors |= {f"averaged.{name}": tensor for name, tensor in self.averaged.state_dict().items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
+        tensors |= {f"averaged.{name}": tensor for name, tensor in self.ema.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": moment for name, moment in moments.items()}
         whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         known = {"run": run, "best": self.best}
         checkpoint.save(folder, Checkpoint(len(self.history), self.step, whole, self.history, known))
 
-    def go_on(self, folder: UPath, run: str) -> None:
-        """Take over the newest checkpoint of this very training, where there is one."""
+    def resume(self, folder: UPath, run: str) -> None:
+        """Restore the newest readable checkpoint of this training; the state is unchanged if there is none.
+
+        Args:
+            folder: Where checkpoints are kept.
+            run: Identifier of the training.
+        """
         found = sorted(folder.glob("epoch-*"), key=lambda path: path.name, reverse=True) if folder.exists() else []
         for path in found:
             try:
@@ -105,14 +133,14 @@ class FinetuneState:
             except CheckpointError as error:
                 logger.warning("%s; the checkpoint before it is used", error)
             else:
-                logger.info("fine-tuning: going on after epoch %d", len(self.history))
+                logger.info("fine-tuning: resuming after epoch %d", len(self.history))
                 return
 
     def _restore(self, last: Checkpoint) -> None:
         self.network.load_state_dict(_under("network.", last.tensors))
-        self.averaged.load_state_dict(_under("averaged.", last.tensors))
+        self.ema.load_state_dict(_under("averaged.", last.tensors))
         adam = _under("adam.", last.tensors)
-        weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         moments = {
             index: {
                 # In the weight's own memory layout: the same sums in another order are not the same bits.
@@ -121,7 +149,7 @@ class FinetuneState:
             }
             for index, weight in enumerate(weights)
         }
-        self.optimiser.load_state_dict({"state": moments, "param_groups": self.optimiser.state_dict()["param_groups"]})
+        self.optimizer.load_state_dict({"state": moments, "param_groups": self.optimizer.state_dict()["param_groups"]})
         self.history, self.step, self.best = last.history, last.step, int(last.known["best"])
         self.best_tensors = _under("best.", last.tensors)
 

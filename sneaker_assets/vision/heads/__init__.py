@@ -1,1 +1,1 @@
-"""Heads: models that map features to a price; training, tuning and conformal intervals."""
+"""Heads: models that map image features to a price, with their training, tuning and conformal intervals."""

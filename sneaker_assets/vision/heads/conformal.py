@@ -1,9 +1,12 @@
-"""Prediction intervals by conformal prediction on log residuals, and how often they cover the truth.
+"""Split-conformal prediction intervals on the log scale.
 
-On residuals in dollars a 90 % interval covers almost every cheap shoe and too few dear ones, and one as far up as down
-too few cheap ones: what a picture does not show draws every prediction towards the middle. So each tail is measured by
-itself, in logarithms. Sources: Angelopoulos and Bates, "A Gentle Introduction to Conformal Prediction", arXiv
-2107.07511; Linusson, Johansson and Löfström, "Signed-Error Conformal Regression", 2014, for the two tails.
+Residuals in US dollars grow with the price, and predictions shrink towards the mean: a symmetric interval in dollars
+over-covers cheap shoes and under-covers expensive ones. The quantiles are therefore taken of log residuals, one for
+each tail.
+
+Sources: Angelopoulos and Bates, "A Gentle Introduction to Conformal Prediction and Distribution-Free Uncertainty
+Quantification", 2021, arXiv 2107.07511; Linusson, Johansson and Löfström, "Signed-Error Conformal Regression", PAKDD
+2014, for the separate tails.
 """
 
 import math
@@ -13,39 +16,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 COVERAGE = 0.9
-LEAST_PRICE = 1.0
-"""US dollars: what a prediction counts as at least, since a logarithm needs a positive price."""
+MIN_PRICE = 1.0
+"""US dollars: lower bound applied to predictions, because the logarithm needs a positive price."""
 
 Prices = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A price lies between the prediction times ``low`` (at most 1) and the prediction times ``high`` (at least 1)."""
+    """Multiplicative prediction interval: from ``low`` times to ``high`` times the predicted price.
+
+    Attributes:
+        low: Factor of the lower bound, at most 1.
+        high: Factor of the upper bound, at least 1.
+    """
 
     low: float
     high: float
 
-    def around(self, predicted: Prices) -> tuple[Prices, Prices]:
-        """Its ends, float64 [N] each, US dollars."""
-        counted = np.maximum(predicted, LEAST_PRICE)
-        return counted * self.low, counted * self.high
+    def bounds(self, predicted: Prices) -> tuple[Prices, Prices]:
+        """Lower and upper bound of each price.
+
+        Args:
+            predicted: float64 [N], US dollars; values below ``MIN_PRICE`` count as ``MIN_PRICE``.
+
+        Returns:
+            Two float64 [N] arrays, US dollars.
+        """
+        clipped = np.maximum(predicted, MIN_PRICE)
+        return clipped * self.low, clipped * self.high
 
     def covers(self, actual: Prices, predicted: Prices) -> NDArray[np.bool_]:
-        """Whether each price lies in it; bool [N]."""
-        low, high = self.around(predicted)
+        """Whether each actual price lies within the interval of its prediction, bounds included.
+
+        Args:
+            actual: float64 [N], US dollars.
+            predicted: float64 [N], US dollars.
+
+        Returns:
+            bool [N].
+        """
+        low, high = self.bounds(predicted)
+        # The tolerance absorbs rounding where a price equals a bound.
         inside: NDArray[np.bool_] = (actual >= low * (1 - 1e-9)) & (actual <= high * (1 + 1e-9))
         return inside
 
 
 def conformal_interval(actual: Prices, predicted: Prices, coverage: float = COVERAGE) -> Interval:
-    """The interval that prices leave in that share of cases, below as often as above.
+    """Interval containing ``coverage`` of new prices, with equal tail mass below and above.
+
+    The quantiles are corrected for the sample size. With too few rows for the requested coverage the interval spans all
+    residuals. It always contains the prediction itself.
 
     Args:
-        actual: float64 [N], US dollars, of rows that had no part in their predictions.
-        predicted: float64 [N], US dollars.
-        coverage: Share of cases.
+        actual: float64 [N], US dollars, positive, N at least 1. The rows must not have been used to fit the model that
+            predicted them.
+        predicted: float64 [N], US dollars; values below ``MIN_PRICE`` count as ``MIN_PRICE``.
+        coverage: Share of prices in (0, 1) that the interval contains.
+
+    Returns:
+        The interval, as factors of the predicted price.
     """
-    residuals = np.sort(np.log(actual) - np.log(np.maximum(predicted, LEAST_PRICE)))
-    left_out = max(0, math.floor((len(residuals) + 1) * (1 - coverage) / 2) - 1)
-    return Interval(min(1.0, math.exp(residuals[left_out])), max(1.0, math.exp(residuals[-1 - left_out])))
+    residuals = np.sort(np.log(actual) - np.log(np.maximum(predicted, MIN_PRICE)))
+    n_trimmed = max(0, math.floor((len(residuals) + 1) * (1 - coverage) / 2) - 1)
+    return Interval(min(1.0, math.exp(residuals[n_trimmed])), max(1.0, math.exp(residuals[-1 - n_trimmed])))

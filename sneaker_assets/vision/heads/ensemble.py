@@ -1,7 +1,6 @@
-"""A head that is a network and a kernel ridge on the same features, a share of each, chosen on validation rows.
+"""Ensemble of a network and a kernel ridge, weighted by what minimizes the validation error.
 
-The two err in different places, so that their mean errs less than either. How each is fitted is the concern of
-``training``, ``ridge`` and ``finetune``.
+The two make different errors, so their weighted mean has a lower error than either.
 """
 
 import copy
@@ -14,40 +13,41 @@ import torch
 from torch import Tensor, nn
 
 from sneaker_assets.vision.heads.networks import EnsembleBody, KernelBody, PriceHead
-from sneaker_assets.vision.heads.training_rows import Rows
+from sneaker_assets.vision.heads.training_rows import TrainingRows
 
 logger = logging.getLogger(__name__)
 
 SHARES = [number / 20 for number in range(21)]
-"""Of the network, that are tried."""
+"""Candidate weights of the network."""
 
 
 @torch.no_grad()
-def mix(
-    network: PriceHead, kernel: PriceHead, features: Tensor, rows: Rows, columns: slice = slice(None)
+def combine_heads(
+    network: PriceHead, kernel: PriceHead, features: Tensor, rows: TrainingRows, columns: slice = slice(None)
 ) -> tuple[PriceHead, dict[str, float]]:
-    """Both heads as one.
+    """Ensemble of two trained heads, with the network's share chosen on the validation rows.
 
     Args:
-        network: A pooled head.
-        kernel: A kernel ridge with the same target.
-        features: float32 [N, D], raw, averaged over the views: what the kernel takes.
-        rows: Which of them were trained on, and which are validated on.
-        columns: Those of the features that the network takes.
+        network: A trained head of kind ``pooled``.
+        kernel: A trained head of kind ``kernel_ridge`` with the same target.
+        features: float32 [N, D], raw, averaged over the views: the input of the kernel.
+        rows: Training and validation rows.
+        columns: The columns of ``features`` that are the network's input.
 
     Returns:
-        The head, which takes all features, and what came of it: ``network_share``, the ``train_mse`` and
-        ``validation_mse`` of the whole (US dollars squared), and the validation RMSE of each part.
+        The ensemble, a head that takes all D features, and its scores: ``network_share`` in [0, 1]; ``network_rmse``
+        and ``kernel_rmse``, the validation RMSE of the members (US dollars); ``train_mse`` and ``validation_mse`` of
+        the ensemble (US dollars squared).
     """
     head, train, held_out = copy.deepcopy(kernel), rows.train, rows.validation
-    body = EnsembleBody(_on_all(network, kernel, columns), cast("KernelBody", head.body))
+    body = EnsembleBody(_widened_network(network, kernel, columns), cast("KernelBody", head.body))
     head.body = body
-    standardised = (features[held_out] - head.feature_mean) / head.feature_deviation
-    by_kernel, by_network = body.kernel(standardised), body.network(standardised)
-    errors = [_error(head, torch.lerp(by_kernel, by_network, share), rows.prices[held_out]) for share in SHARES]
+    standardized = (features[held_out] - head.feature_mean) / head.feature_deviation
+    by_kernel, by_network = body.kernel(standardized), body.network(standardized)
+    errors = [_fitted_mse(head, torch.lerp(by_kernel, by_network, share), rows.prices[held_out]) for share in SHARES]
     best = int(np.argmin(errors))
     body.share.fill_(SHARES[best])
-    validation_mse = _error(head, body(standardised), rows.prices[held_out])
+    validation_mse = _fitted_mse(head, body(standardized), rows.prices[held_out])
     scores = {
         "network_share": SHARES[best],
         "network_rmse": math.sqrt(errors[-1]),
@@ -59,20 +59,20 @@ def mix(
     return head.eval(), scores
 
 
-def _error(head: PriceHead, expected: Tensor, true: Tensor) -> float:
-    """Mean squared error, US dollars squared; leaves the head with these rows' smearing factor."""
-    head.fit_smearing(expected, true)
-    return float((head.dollars(expected) - true).square().mean())
+def _fitted_mse(head: PriceHead, standardized: Tensor, prices: Tensor) -> float:
+    """Mean squared error in US dollars squared, after fitting the head's smearing factor to these rows."""
+    head.fit_smearing(standardized, prices)
+    return float((head.to_dollars(standardized) - prices).square().mean())
 
 
-def _on_all(network: PriceHead, kernel: PriceHead, columns: slice) -> nn.Sequential:
-    """The network's body as one that takes all features, standardised as the kernel's are."""
+def _widened_network(network: PriceHead, kernel: PriceHead, columns: slice) -> nn.Sequential:
+    """The network's body with its first layer rewritten to take all features, standardized with the kernel's scales."""
     body = copy.deepcopy(cast("nn.Sequential", network.body))
-    own = cast("nn.Linear", body[0])
+    original = cast("nn.Linear", body[0])
     mean, deviation = kernel.feature_mean[columns], kernel.feature_deviation[columns]
-    first = nn.Linear(len(kernel.feature_mean), own.out_features)
-    first.weight.zero_()
-    first.weight[:, columns] = own.weight * (deviation / network.feature_deviation)
-    first.bias.copy_(own.bias + own.weight @ ((mean - network.feature_mean) / network.feature_deviation))
-    body[0] = first
+    widened = nn.Linear(len(kernel.feature_mean), original.out_features)
+    widened.weight.zero_()
+    widened.weight[:, columns] = original.weight * (deviation / network.feature_deviation)
+    widened.bias.copy_(original.bias + original.weight @ ((mean - network.feature_mean) / network.feature_deviation))
+    body[0] = widened
     return body

@@ -1,11 +1,9 @@
-"""What turns a backbone's features into a price: networks, a ridge and a kernel ridge in one form.
+"""Architectures of the heads that map features to a price: networks, ridge, kernel ridge and their ensemble.
 
-Every head standardises its input and its target with the training rows' mean and deviation, which it carries with it:
-it takes raw features and gives US dollars. How heads are fitted is the concern of ``training`` and ``ridge``.
+Every head stores the scales of its features and target as buffers: it takes raw features and returns US dollars.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +12,19 @@ from sneaker_assets.vision.settings import CLOSED_FORMS, HeadSettings
 
 
 class PriceHead(nn.Module):
-    """Features float32 [N, D] to prices float32 [N], US dollars.
+    """Regression head from features float32 [N, D] to prices float32 [N] in US dollars.
 
-    ``body`` maps standardised features to the standardised target. A target in logarithms is brought back with Duan's
-    smearing factor, without which its mean comes out too low (Duan 1983, JASA 78).
+    ``body`` maps standardized features to the standardized target: the price, or its logarithm. A prediction on the log
+    scale is transformed back with Duan's smearing factor, because the exponential of a mean log price underestimates
+    the mean price.
+
+    Source: Duan, "Smearing Estimate: A Nonparametric Retransformation Method", JASA 78, 1983.
+
+    Args:
+        body: Module from standardized features [N, D] to the standardized target [N].
+        n_features: D.
+        log_target: Whether the target is the logarithm of the price.
+        average_views: Whether several views are averaged before the body rather than after it.
     """
 
     feature_mean: Tensor
@@ -28,12 +35,12 @@ class PriceHead(nn.Module):
     smearing: Tensor
 
     def __init__(
-        self, body: nn.Module, n_features: int, *, logarithmic: bool = False, means_views: bool = False
+        self, body: nn.Module, n_features: int, *, log_target: bool = False, average_views: bool = False
     ) -> None:
         super().__init__()
         self.body = body
-        self.logarithmic = logarithmic
-        self.means_views = means_views
+        self.log_target = log_target
+        self.average_views = average_views
         self.register_buffer("feature_mean", torch.zeros(n_features))
         self.register_buffer("feature_deviation", torch.ones(n_features))
         for name in ("target_mean", "price_mean"):
@@ -42,11 +49,15 @@ class PriceHead(nn.Module):
             self.register_buffer(name, torch.ones(()))
 
     def fit_scales(self, features: Tensor, prices: Tensor, blocks: Sequence[int] = ()) -> None:
-        """Take mean and deviation of the training rows; a feature or price that never varies keeps deviation 1.
+        """Set mean and standard deviation of features and target; a constant one gets deviation 1.
 
-        Features that lie side by side in ``blocks`` of unlike widths are scaled so that each block counts alike.
+        Args:
+            features: float32 [n, D], raw, of the training rows.
+            prices: float32 [n], US dollars, of the training rows.
+            blocks: Widths of adjacent groups of features, D in total. Each group is scaled to the same total variance.
+                Without groups every feature has unit variance.
         """
-        target = prices.log() if self.logarithmic else prices
+        target = prices.log() if self.log_target else prices
         self.feature_mean.copy_(features.mean(0))
         self.feature_deviation.copy_(_deviation(features))
         if blocks:
@@ -56,43 +67,62 @@ class PriceHead(nn.Module):
         self.target_deviation.copy_(_deviation(target))
         self.price_mean.copy_(prices.mean())
 
-    def fit_smearing(self, expected: Tensor, prices: Tensor) -> None:
-        """Take the smearing factor of rows that were not trained on: on training rows residuals are too small."""
-        if self.logarithmic:
-            self.smearing.copy_((prices.log() - self.unscaled(expected)).exp().mean())
+    def fit_smearing(self, standardized: Tensor, prices: Tensor) -> None:
+        """Set the smearing factor from held-out rows; residuals of training rows would be too small.
 
-    def scaled(self, prices: Tensor) -> Tensor:
-        """Prices as the body is to give them."""
-        target = prices.log() if self.logarithmic else prices
+        Args:
+            standardized: float [n], predictions of the body.
+            prices: float32 [n], US dollars, the true prices of these rows.
+        """
+        if self.log_target:
+            self.smearing.copy_((prices.log() - self.unstandardize(standardized)).exp().mean())
+
+    def standardize(self, prices: Tensor) -> Tensor:
+        """Standardized target [n] of prices [n] in US dollars."""
+        target = prices.log() if self.log_target else prices
         return (target - self.target_mean) / self.target_deviation
 
-    def unscaled(self, expected: Tensor) -> Tensor:
-        """What the body gives, in US dollars or their logarithm."""
-        return expected * self.target_deviation + self.target_mean
+    def unstandardize(self, standardized: Tensor) -> Tensor:
+        """Target [n] on its original scale: US dollars, or their logarithm where ``log_target`` is set."""
+        return standardized * self.target_deviation + self.target_mean
 
-    def dollars(self, expected: Tensor) -> Tensor:
-        """What the body gives, in US dollars."""
-        target = self.unscaled(expected)
-        return target.exp() * self.smearing if self.logarithmic else target
+    def to_dollars(self, standardized: Tensor) -> Tensor:
+        """Prices [n] in US dollars of predictions of the body [n]."""
+        target = self.unstandardize(standardized)
+        return target.exp() * self.smearing if self.log_target else target
 
-    def expect(self, features: Tensor) -> Tensor:
-        """What the body gives for raw features."""
-        expected: Tensor = self.body((features - self.feature_mean) / self.feature_deviation)
-        return expected
+    def predict_standardized(self, features: Tensor) -> Tensor:
+        """Standardized target [N] predicted from raw features [N, D]."""
+        standardized: Tensor = self.body((features - self.feature_mean) / self.feature_deviation)
+        return standardized
 
-    def expect_views(self, features: Tensor) -> Tensor:
-        """Several views of each row, [views, N, D]: networks average their answers, closed forms the views."""
-        if self.means_views:
-            return self.expect(features.mean(0))
-        return torch.stack([self.expect(view) for view in features]).mean(0)
+    def predict_standardized_views(self, features: Tensor) -> Tensor:
+        """Standardized target averaged over the views of each row.
+
+        Networks average the predictions of the views; with ``average_views`` the features are averaged instead.
+
+        Args:
+            features: float32 [views, N, D], raw.
+
+        Returns:
+            float32 [N].
+        """
+        if self.average_views:
+            return self.predict_standardized(features.mean(0))
+        return torch.stack([self.predict_standardized(view) for view in features]).mean(0)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Price each row."""
-        return self.dollars(self.expect(features))
+        """Prices [N] in US dollars of raw features [N, D]."""
+        return self.to_dollars(self.predict_standardized(features))
 
 
 class KernelBody(nn.Module):
-    """A sum of Gaussian bells around the training rows: exp(-gamma |x - x_i|^2 / D), weighted."""
+    """Kernel expansion over the training rows with the RBF kernel exp(-gamma |x - x_i|^2 / D).
+
+    Args:
+        n_support: Number of support rows.
+        n_features: D.
+    """
 
     support: Tensor
     coefficients: Tensor
@@ -104,14 +134,19 @@ class KernelBody(nn.Module):
         self.register_buffer("coefficients", torch.zeros(n_support))
         self.register_buffer("gamma", torch.ones(()))
 
-    def forward(self, standardised: Tensor) -> Tensor:
-        """Standardised features [N, D] to the standardised target [N]."""
-        distances = torch.cdist(standardised, self.support).square() / self.support.shape[1]
+    def forward(self, standardized: Tensor) -> Tensor:
+        """Standardized target [N] of standardized features [N, D]."""
+        distances = torch.cdist(standardized, self.support).square() / self.support.shape[1]
         return (-self.gamma * distances).exp() @ self.coefficients
 
 
 class EnsembleBody(nn.Module):
-    """A network and a kernel side by side: ``share`` of what the one gives and the rest of what the other gives."""
+    """Weighted mean of a network (weight ``share``) and a kernel expansion (weight ``1 - share``).
+
+    Args:
+        network: Module from standardized features [N, D] to the standardized target [N].
+        kernel: The same, a :class:`KernelBody`.
+    """
 
     share: Tensor
 
@@ -121,19 +156,28 @@ class EnsembleBody(nn.Module):
         self.kernel = kernel
         self.register_buffer("share", torch.ones(()))
 
-    def forward(self, standardised: Tensor) -> Tensor:
-        """Standardised features [N, D] to the standardised target [N]."""
-        mixed: Tensor = self.share * self.network(standardised) + (1 - self.share) * self.kernel(standardised)
-        return mixed
+    def forward(self, standardized: Tensor) -> Tensor:
+        """Standardized target [N] of standardized features [N, D]."""
+        combined: Tensor = self.share * self.network(standardized) + (1 - self.share) * self.kernel(standardized)
+        return combined
 
 
 def build_head(config: HeadSettings, n_features: int, n_support: int = 0) -> PriceHead:
-    """The head that this configuration asks for, with random or empty weights; ``n_support`` is a kernel's rows."""
+    """Untrained head of the configured kind.
+
+    Args:
+        config: Kind, target and layer sizes.
+        n_features: Number of features of each row.
+        n_support: Number of support rows of a kernel.
+
+    Returns:
+        The head; its weights and its scales still have to be fitted.
+    """
     return PriceHead(
         _body(config, n_features, n_support),
         n_features,
-        logarithmic=config.target == "log",
-        means_views=config.kind in (*CLOSED_FORMS, "mixed"),
+        log_target=config.target == "log",
+        average_views=config.kind in (*CLOSED_FORMS, "mixed"),
     )
 
 
@@ -141,7 +185,7 @@ def _body(config: HeadSettings, n_features: int, n_support: int) -> nn.Module:
     if config.kind == "kernel_ridge":
         return KernelBody(n_support, n_features)
     if config.kind == "mixed":
-        network = _body(replace(config, kind="pooled"), n_features, n_support)
+        network = _body(config.with_changes(kind="pooled"), n_features, n_support)
         return EnsembleBody(network, KernelBody(n_support, n_features))
     widths = {"article": [4096, 4096], "pooled": [config.hidden], "ridge": []}[config.kind]
     layers: list[nn.Module] = []
@@ -151,6 +195,7 @@ def _body(config: HeadSettings, n_features: int, n_support: int) -> nn.Module:
 
 
 def _deviation(values: Tensor) -> Tensor:
+    """Population standard deviation over the first axis, 1 where the values are constant."""
     deviation = values.std(0, correction=0)
     varies = deviation > 1e-6 * values.mean(0).abs()
     return torch.where(varies, deviation, torch.ones_like(deviation))

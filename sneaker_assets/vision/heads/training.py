@@ -1,6 +1,6 @@
-"""The training of a head that is a network: Adam, a plateau, the best epoch by validation, and a checkpoint.
+"""Training of heads: AdamW with learning rate reduction on plateau, early stopping and checkpoints for networks.
 
-Heads in closed form are ``ridge``'s concern.
+Closed-form heads and ensembles are fitted through the same function, :func:`train_head`.
 """
 
 import io
@@ -21,10 +21,16 @@ from upath import UPath
 
 from sneaker_assets import lake
 from sneaker_assets.vision.errors import TrainingError
-from sneaker_assets.vision.heads.ensemble import mix
+from sneaker_assets.vision.heads.ensemble import combine_heads
 from sneaker_assets.vision.heads.networks import PriceHead, build_head
 from sneaker_assets.vision.heads.ridge import KERNEL_ALPHAS, KERNEL_GAMMAS, KernelRidge, fit_ridge
-from sneaker_assets.vision.heads.training_rows import FeatureSource, KeptFeatures, Rows, check_numbers, split_rows
+from sneaker_assets.vision.heads.training_rows import (
+    FeatureSource,
+    InMemoryFeatures,
+    TrainingRows,
+    check_finite,
+    split_rows,
+)
 from sneaker_assets.vision.settings import CLOSED_FORMS, HeadSettings
 
 logger = logging.getLogger(__name__)
@@ -32,17 +38,21 @@ logger = logging.getLogger(__name__)
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 AfterEpoch = Callable[[dict[str, float]], None]
-"""Told the history's newest row; an error that it raises ends the training."""
+"""Callback that receives the newest row of the history; an exception it raises aborts the training."""
 
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A head with the weights of its best epoch, or of the best point of its regularisation path.
+    """A head with the weights of its best epoch, or of the best point of its regularization path.
 
-    ``history`` has one row an epoch or point with ``train_mse`` and ``validation_mse`` (US dollars squared), ``epoch``
-    and ``learning_rate`` or ``alpha`` (and ``gamma``); ``best`` is the row that was kept. ``seconds`` is what the
-    training took, before a kill too. ``scores`` are a mixed head's, as ``mixing.mix`` gives them, where the history is
-    its network's alone.
+    Attributes:
+        head: The head, in evaluation mode.
+        history: One row for each epoch or point of the path, with ``train_mse`` and ``validation_mse`` (US dollars
+            squared) and either ``epoch`` and ``learning_rate`` or ``alpha`` (and ``gamma``).
+        best: Number of the best row of the history, from 0.
+        seconds: Training time, including that before an interruption.
+        scores: Scores of an ensemble, as :func:`ensemble.combine_heads` returns them; empty for other heads. The
+            history of an ensemble is that of its network.
     """
 
     head: PriceHead
@@ -62,38 +72,48 @@ def train_head(
     blocks: Sequence[int] = (),
     after_epoch: AfterEpoch | None = None,
 ) -> TrainedHead:
-    """Fit a head to the training rows and keep what is best on the validation rows.
+    """Train a head on the training rows and select the epoch or hyperparameters on the validation rows.
 
     Args:
-        features: float32 [views, N, D].
-        prices: float64 [N], US dollars.
-        splits: [N], of ``tables.SPLITS``.
-        config: What to fit, and how.
-        checkpoint: Where a network's training is written down, so that a killed one goes on.
-        blocks: Widths of the groups of features that are to count alike, D in all; none: each feature counts alike.
+        features: float32 [views, N, D], raw.
+        prices: float64 [N], US dollars, positive.
+        splits: [N], each of ``tables.SPLITS``.
+        config: Kind of head and its hyperparameters.
+        checkpoint: File from which the training of a network resumes and to which it is saved; None saves nothing.
+        blocks: Widths of adjacent groups of features, D in total, that are scaled to the same total variance; empty
+            for one group.
         after_epoch: Called after each epoch of a network.
 
+    Returns:
+        The trained head with its history.
+
     Raises:
-        TrainingError: there are too few rows, a feature is no number, or the loss is no longer one.
+        TrainingError: there are too few rows, a feature is not finite, or the loss diverges.
     """
     rows = split_rows(prices, splits)
     x = torch.from_numpy(features)
-    check_numbers(x)
+    check_finite(x)
     if config.kind == "mixed":
         network = train_head(
-            features, prices, splits, replace(config, kind="pooled"), checkpoint, blocks=blocks, after_epoch=after_epoch
+            features,
+            prices,
+            splits,
+            config.with_changes(kind="pooled"),
+            checkpoint,
+            blocks=blocks,
+            after_epoch=after_epoch,
         )
-        return with_kernel(network, features, prices, splits, config, blocks=blocks)
+        return add_kernel_ridge(network, features, prices, splits, config, blocks=blocks)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         head = build_head(config, n_features=x.shape[2], n_support=len(rows.train))
         if config.kind in CLOSED_FORMS:
-            return _in_closed_form(head, x.mean(0), rows, config, blocks)
+            return _fit_closed_form(head, x.mean(0), rows, config, blocks)
         head.fit_scales(x.mean(0)[rows.train], rows.prices[rows.train], blocks)
-        return train_network(head, KeptFeatures(x), rows, config, checkpoint, after_epoch=after_epoch)
+        return train_network(head, InMemoryFeatures(x), rows, config, checkpoint, after_epoch=after_epoch)
 
 
-def with_kernel(
+def add_kernel_ridge(
     network: TrainedHead,
     features: NDArray[np.float32],
     prices: NDArray[np.float64],
@@ -103,36 +123,49 @@ def with_kernel(
     blocks: Sequence[int] = (),
     columns: slice = slice(None),
 ) -> TrainedHead:
-    """The network mixed with a kernel ridge that is fitted now; as :func:`train_head`.
+    """Ensemble of a trained network and a kernel ridge fitted to the same rows.
 
-    ``columns`` are those of the features that the network takes.
+    Args:
+        network: The trained network.
+        features: float32 [views, N, D], raw.
+        prices: float64 [N], US dollars, positive.
+        splits: [N], each of ``tables.SPLITS``.
+        config: Target, gamma and alpha of the kernel ridge.
+        blocks: As for :func:`train_head`.
+        columns: The columns of the features that are the network's input.
+
+    Returns:
+        The ensemble, with the history of the network.
+
+    Raises:
+        TrainingError: there are too few rows, or a feature is not finite.
     """
-    kernel = train_head(features, prices, splits, replace(config, kind="kernel_ridge"), blocks=blocks)
+    kernel = train_head(features, prices, splits, config.with_changes(kind="kernel_ridge"), blocks=blocks)
     means, rows = torch.from_numpy(features).mean(0), split_rows(prices, splits)
-    head, scores = mix(network.head, kernel.head, means, rows, columns)
+    head, scores = combine_heads(network.head, kernel.head, means, rows, columns)
     return replace(network, head=head, scores=scores, seconds=network.seconds + kernel.seconds)
 
 
-def _in_closed_form(
-    head: PriceHead, features: Tensor, rows: Rows, config: HeadSettings, blocks: Sequence[int]
+def _fit_closed_form(
+    head: PriceHead, features: Tensor, rows: TrainingRows, config: HeadSettings, blocks: Sequence[int]
 ) -> TrainedHead:
-    began = time.monotonic()
+    started = time.monotonic()
     head.fit_scales(features[rows.train], rows.prices[rows.train], blocks)
     if config.kind == "ridge":
         history, best = fit_ridge(head, features, rows)
     else:
         gammas = KERNEL_GAMMAS if config.gamma is None else (config.gamma,)
         alphas = KERNEL_ALPHAS if config.alpha is None else (config.alpha,)
-        history, best = KernelRidge.of(head, features, rows).fit(head, gammas, alphas)
-    return TrainedHead(head.eval(), history, best, time.monotonic() - began)
+        history, best = KernelRidge.from_rows(head, features, rows).fit(head, gammas, alphas)
+    return TrainedHead(head.eval(), history, best, time.monotonic() - started)
 
 
 @dataclass
 class _Run:
-    """Everything that a training goes on from."""
+    """State of a training between two epochs, as stored in a checkpoint."""
 
     head: PriceHead
-    optimiser: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau
     history: list[dict[str, float]] = field(default_factory=list)
     best: int = 0
@@ -144,7 +177,7 @@ class _Run:
         torch.save(
             {
                 "head": self.head.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
+                "optimiser": self.optimizer.state_dict(),
                 "scheduler": self.scheduler.state_dict(),
                 "history": self.history,
                 "best": self.best,
@@ -159,7 +192,7 @@ class _Run:
     def resume(self, path: UPath) -> None:
         saved: dict[str, Any] = torch.load(io.BytesIO(path.read_bytes()), weights_only=True)
         self.head.load_state_dict(saved["head"])
-        self.optimiser.load_state_dict(saved["optimiser"])
+        self.optimizer.load_state_dict(saved["optimiser"])
         self.scheduler.load_state_dict(saved["scheduler"])
         self.history, self.best, self.best_state = saved["history"], saved["best"], saved["best_state"]
         self.seconds = saved["seconds"]
@@ -169,31 +202,46 @@ class _Run:
 def train_network(
     head: PriceHead,
     source: FeatureSource,
-    rows: Rows,
+    rows: TrainingRows,
     config: HeadSettings,
     checkpoint: UPath | None = None,
     *,
     after_epoch: AfterEpoch | None = None,
 ) -> TrainedHead:
-    """Train a head whose scales are fitted; draws from torch's own random numbers.
+    """Train a network with AdamW until the last epoch or early stopping.
 
-    Each epoch sees each training row once, in a view drawn for it; validation averages over the views.
+    Each epoch visits every training row once, in a randomly drawn view; validation averages over the views. Random
+    numbers come from torch's global generator.
+
+    Args:
+        head: A head with fitted scales; trained in place.
+        source: Features of all rows.
+        rows: Training and validation rows.
+        config: Epochs, batch size, learning rate and its schedule, patience and weight decay.
+        checkpoint: As for :func:`train_head`.
+        after_epoch: As for :func:`train_head`.
+
+    Returns:
+        The head with the weights of its best epoch.
+
+    Raises:
+        TrainingError: the loss diverges.
     """
-    optimiser = torch.optim.AdamW(
+    optimizer = torch.optim.AdamW(
         head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser, patience=config.plateau_patience, factor=config.plateau_factor
+        optimizer, patience=config.plateau_patience, factor=config.plateau_factor
     )
-    run = _Run(head, optimiser, scheduler)
+    run = _Run(head, optimizer, scheduler)
     if checkpoint is not None and checkpoint.exists():
         run.resume(checkpoint)
-        logger.info("head: going on after epoch %d", len(run.history))
+        logger.info("head: resuming after epoch %d", len(run.history))
     saved = time.monotonic()
     while len(run.history) < config.epochs and len(run.history) - run.best <= config.patience:
-        began = time.monotonic()
-        _one_epoch(run, source, rows, config)
-        run.seconds += time.monotonic() - began
+        started = time.monotonic()
+        _run_epoch(run, source, rows, config)
+        run.seconds += time.monotonic() - started
         if after_epoch is not None:
             after_epoch(run.history[-1])
         if checkpoint is not None and time.monotonic() - saved >= SECONDS_BETWEEN_CHECKPOINTS:
@@ -207,14 +255,14 @@ def train_network(
     return TrainedHead(head.eval(), history, best, run.seconds)
 
 
-def _one_epoch(run: _Run, source: FeatureSource, rows: Rows, config: HeadSettings) -> None:
-    learning_rate = run.optimiser.param_groups[0]["lr"]
+def _run_epoch(run: _Run, source: FeatureSource, rows: TrainingRows, config: HeadSettings) -> None:
+    learning_rate = run.optimizer.param_groups[0]["lr"]
     epoch = len(run.history) + 1
     train_mse = _train_epoch(run, source, rows, config.batch_size)
     validation_mse = _validate(run.head, source, rows, config.batch_size)
     if not math.isfinite(train_mse + validation_mse):
         raise TrainingError(
-            f"the loss is no longer a number in epoch {epoch}: lower the learning rate (it is {learning_rate:g})"
+            f"the loss is not a finite number in epoch {epoch}: lower the learning rate (it is {learning_rate:g})"
         )
     run.scheduler.step(validation_mse)
     if not run.best_state or validation_mse < min(row["validation_mse"] for row in run.history):
@@ -224,30 +272,33 @@ def _one_epoch(run: _Run, source: FeatureSource, rows: Rows, config: HeadSetting
     )
 
 
-def _train_epoch(run: _Run, source: FeatureSource, rows: Rows, batch_size: int) -> float:
+def _train_epoch(run: _Run, source: FeatureSource, rows: TrainingRows, batch_size: int) -> float:
+    """Mean squared training error in US dollars squared, measured during the epoch."""
     run.head.train()
     squared_error = 0.0
     for batch in torch.split(rows.train[torch.randperm(len(rows.train))], batch_size):
         views = torch.randint(source.n_views, (len(batch),)) if source.n_views > 1 else torch.zeros_like(batch)
-        expected = run.head.expect(source.take(batch, views))
-        # In units of the deviation, so that Adam's step means the same for any currency and price range.
-        loss = functional.mse_loss(expected, run.head.scaled(rows.prices[batch]))
-        run.optimiser.zero_grad()
+        standardized = run.head.predict_standardized(source.take(batch, views))
+        # The loss is standardized so that the learning rate does not depend on the price range.
+        loss = functional.mse_loss(standardized, run.head.standardize(rows.prices[batch]))
+        run.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        run.optimiser.step()
+        run.optimizer.step()
         with torch.inference_mode():
-            squared_error += float((run.head.dollars(expected) - rows.prices[batch]).square().sum())
+            squared_error += float((run.head.to_dollars(standardized) - rows.prices[batch]).square().sum())
     return squared_error / len(rows.train)
 
 
 @torch.inference_mode()
-def _validate(head: PriceHead, source: FeatureSource, rows: Rows, batch_size: int) -> float:
+def _validate(head: PriceHead, source: FeatureSource, rows: TrainingRows, batch_size: int) -> float:
+    """Mean squared validation error in US dollars squared; fits the smearing factor to the validation rows."""
     head.eval()
     views = range(source.n_views)
     batches = [
         torch.stack([source.take(batch, torch.full_like(batch, view)) for view in views])
         for batch in torch.split(rows.validation, batch_size)
     ]
-    expected, prices = torch.cat([head.expect_views(batch) for batch in batches]), rows.prices[rows.validation]
-    head.fit_smearing(expected, prices)
-    return float(functional.mse_loss(head.dollars(expected), prices))
+    standardized = torch.cat([head.predict_standardized_views(batch) for batch in batches])
+    prices = rows.prices[rows.validation]
+    head.fit_smearing(standardized, prices)
+    return float(functional.mse_loss(head.to_dollars(standardized), prices))

@@ -1,4 +1,4 @@
-"""The rows that a head learns from: features, prices and sides of the split, checked before hours of work."""
+"""Training and validation rows of a head, and access to their features."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,50 +12,71 @@ from sneaker_assets.vision.errors import TrainingError
 
 
 class FeatureSource(Protocol):
-    """Where features come from, row by row: kept ones here; a network that still learns would compute them."""
+    """Random access to the features of each row, computed in advance or on demand."""
 
     @property
     def n_views(self) -> int:
-        """How many views there are of each row."""
+        """Number of views of each row."""
 
     def take(self, rows: Tensor, views: Tensor) -> Tensor:
-        """Features float32 [n, D] of ``rows``, each in the view given for it; both int64 [n]."""
+        """Features of the given rows, each in one of its views.
+
+        Args:
+            rows: int64 [n], row numbers.
+            views: int64 [n], the view to take of each row.
+
+        Returns:
+            float32 [n, D].
+        """
 
 
 @dataclass(frozen=True)
-class KeptFeatures:
-    """Features float32 [views, N, D] in memory."""
+class InMemoryFeatures:
+    """Features that were computed in advance.
+
+    Attributes:
+        features: float32 [views, N, D].
+    """
 
     features: Tensor
 
     @property
     def n_views(self) -> int:
-        """How many views there are of each row."""
+        """Number of views of each row."""
         return len(self.features)
 
     def take(self, rows: Tensor, views: Tensor) -> Tensor:
-        """See :class:`FeatureSource`."""
+        """See :meth:`FeatureSource.take`."""
         return self.features[views, rows]
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Prices float32 [N] in US dollars, and which of the N rows are trained and validated on (int64)."""
+class TrainingRows:
+    """Prices of all rows, and which of them belong to the training and validation splits.
+
+    Attributes:
+        prices: float32 [N], US dollars.
+        train: int64, row numbers of the training split.
+        validation: int64, row numbers of the validation split.
+    """
 
     prices: Tensor
     train: Tensor
     validation: Tensor
 
 
-def split_rows(prices: NDArray[np.float64], splits: NDArray[np.str_]) -> Rows:
-    """The rows by side.
+def split_rows(prices: NDArray[np.float64], splits: NDArray[np.str_]) -> TrainingRows:
+    """Training and validation rows by the names of their splits.
 
     Args:
         prices: float64 [N], US dollars, positive.
-        splits: [N], of ``tables.SPLITS``.
+        splits: [N], each of ``tables.SPLITS``; rows of any other split than ``train`` and ``validation`` are unused.
+
+    Returns:
+        The rows.
 
     Raises:
-        TrainingError: there are fewer than two rows to train on, or none to validate on.
+        TrainingError: there are fewer than two training rows, or no validation row.
     """
     train, validation = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "validation")
     if len(train) < 2 or len(validation) < 1:
@@ -63,14 +84,19 @@ def split_rows(prices: NDArray[np.float64], splits: NDArray[np.str_]) -> Rows:
             f"{len(train)} training and {len(validation)} validation listings are too few to train on: "
             "crawl more pages, or change the proportions of the splits"
         )
-    return Rows(torch.tensor(prices, dtype=torch.float32), torch.from_numpy(train), torch.from_numpy(validation))
+    return TrainingRows(
+        torch.tensor(prices, dtype=torch.float32), torch.from_numpy(train), torch.from_numpy(validation)
+    )
 
 
-def check_numbers(features: Tensor) -> None:
-    """Refuse features that are no numbers, which a network that overflows gives.
+def check_finite(features: Tensor) -> None:
+    """Raise if any feature is NaN or infinite, as a backbone that overflows produces.
+
+    Args:
+        features: float32 of any shape.
 
     Raises:
-        TrainingError: there are some.
+        TrainingError: a feature is not finite.
     """
     if not torch.isfinite(features).all():
-        raise TrainingError("some features are no numbers: materialize image_features again")
+        raise TrainingError("some features are not finite numbers: materialize image_features again")

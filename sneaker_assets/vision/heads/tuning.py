@@ -1,11 +1,10 @@
-"""The search for a head's settings on kept features, judged on validation rows alone.
+"""Hyperparameter search for heads on precomputed features, evaluated on the validation rows.
 
-A study is a journal file that grows by a line whatever happens, so a search that is killed goes on where it was. Trials
-that do worse than the median of the others after as many epochs are ended early. What a head is trained with otherwise
-is ``training``'s concern.
+A study is stored in an append-only journal file, from which an interrupted search resumes. Median pruning stops trials
+that are worse than the median of the other trials at the same epoch.
 
-Optuna: https://optuna.readthedocs.io  Its sampler: Bergstra and others, "Algorithms for Hyper-Parameter Optimization",
-NIPS 2011.
+Optuna: https://optuna.readthedocs.io  Sampler: Bergstra, Bardenet, Bengio and Kégl, "Algorithms for Hyper-Parameter
+Optimization", NIPS 2011.
 """
 
 import logging
@@ -13,7 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -33,40 +32,47 @@ from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.heads.ridge import KernelRidge
 from sneaker_assets.vision.heads.training import train_head
-from sneaker_assets.vision.heads.training_rows import check_numbers, split_rows
+from sneaker_assets.vision.heads.training_rows import check_finite, split_rows
 from sneaker_assets.vision.settings import HeadSettings, TunedKind, TuningSettings
 from sneaker_assets.vision.types import Features
 
 logger = logging.getLogger(__name__)
 
 TUNED = ("target", "learning_rate", "hidden", "dropout", "weight_decay", "batch_size", "gamma", "alpha")
-"""The settings that are looked for, by their names in ``settings.HeadSettings``; a kind has only some of them."""
+"""The hyperparameters searched, fields of ``settings.HeadSettings``; each kind of head has a subset of them."""
+
+_UNTUNED = HeadSettings()
 
 DEFAULTS: dict[TunedKind, dict[str, Any]] = {
     "pooled": {
-        "target": HeadSettings.target, "learning_rate": HeadSettings.learning_rate, "hidden": HeadSettings.hidden,
-        "dropout": HeadSettings.dropout, "weight_decay": 1e-6, "batch_size": HeadSettings.batch_size,
+        "target": _UNTUNED.target, "learning_rate": _UNTUNED.learning_rate, "hidden": _UNTUNED.hidden,
+        "dropout": _UNTUNED.dropout, "weight_decay": 1e-6, "batch_size": _UNTUNED.batch_size,
     },
-    "kernel_ridge": {"target": HeadSettings.target, "gamma": 0.4, "alpha": 0.3},
+    "kernel_ridge": {"target": _UNTUNED.target, "gamma": 0.4, "alpha": 0.3},
 }  # fmt: skip
-"""Each kind's first trial: what it would be trained with untuned."""
+"""First trial of each kind of head: its default hyperparameters."""
 
 KERNEL_SHARE = 0.3
-"""Of the minutes, what kernels may take."""
+"""Maximum share of the search time spent on kernel ridge."""
 
 WARM_UP = 2
-"""Epochs that every trial is given."""
+"""Epochs before a trial can be pruned."""
 
 
 class StudyError(SneakerError, RuntimeError):
-    """The study cannot be worked on; the message says why and what to do."""
+    """A study cannot be opened; the message gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class TuningRows:
-    """What is searched on: features float32 [views, N, D], prices float64 [N] in US dollars, side of the split [N].
+    """Rows on which hyperparameters are searched.
 
-    ``blocks`` are the widths of the groups of features that count alike, as ``FeatureStore.blocks`` has them.
+    Attributes:
+        features: float32 [views, N, D], raw.
+        prices: float64 [N], US dollars, positive.
+        sides: [N], the split of each row, of ``tables.SPLITS``.
+        blocks: Widths of adjacent groups of features that are scaled to the same total variance, as
+            ``FeatureStore.blocks`` returns them.
     """
 
     features: Features
@@ -75,39 +81,48 @@ class TuningRows:
     blocks: Sequence[int] = ()
 
 
-def tune(known: TuningRows, settings: TuningSettings, journal: Path) -> pd.DataFrame:
-    """Search until there are as many trials as asked for, or the time is up.
+def tune(rows: TuningRows, settings: TuningSettings, journal: Path) -> pd.DataFrame:
+    """Search for the hyperparameters with the lowest validation error until the number of trials or the time limit.
 
     Args:
-        known: The rows; those of the test side are not looked at.
-        settings: How long to search.
-        journal: Where the study is kept; one of other rows, features or settings is another file.
+        rows: The rows; those of the test split are not used.
+        settings: Number of trials, time limit, and epochs of each trial.
+        journal: File of the study. Use another file for other rows or settings.
 
     Returns:
-        One row a trial that ended, as ``tables.TunedHyperparameters`` has it but for ``backbone``.
+        ``tables.TunedHyperparameters`` without the column ``backbone``: one row for each finished trial, of which
+        exactly one has ``chosen`` set.
 
     Raises:
-        StudyError: another process works on this study, or the journal is damaged.
-        TrainingError: the rows cannot be trained on.
+        StudyError: another process is using the study, or the journal is damaged.
+        TrainingError: there are too few rows, or no trial finished with a finite error.
     """
-    split_rows(known.prices, known.sides)
-    ends = time.monotonic() + 60 * settings.minutes
+    split_rows(rows.prices, rows.sides)
+    deadline = time.monotonic() + 60 * settings.minutes
     with _storage(journal) as storage:
-        kernel = _study(storage, "kernel_ridge", settings)
-        _search(kernel, _KernelTrial(known), settings.kernel_trials, KERNEL_SHARE * 60 * settings.minutes)
-        network = _study(storage, "pooled", settings)
-        _search(network, _NetworkTrial(known, settings), settings.network_trials, ends - time.monotonic())
+        kernel = _open_study(storage, "kernel_ridge", settings)
+        _search(kernel, _KernelTrial(rows), settings.kernel_trials, KERNEL_SHARE * 60 * settings.minutes)
+        network = _open_study(storage, "pooled", settings)
+        _search(network, _NetworkTrial(rows, settings), settings.network_trials, deadline - time.monotonic())
         studies: dict[TunedKind, optuna.Study] = {"pooled": network, "kernel_ridge": kernel}
-        return _trials(studies)
+        return _trials_table(studies)
 
 
-def tuned_config(trials: pd.DataFrame, base: HeadSettings) -> HeadSettings:
-    """The settings chosen, and ``base`` for whatever was not looked for."""
+def tuned_settings(trials: pd.DataFrame, base: HeadSettings) -> HeadSettings:
+    """Head settings with the hyperparameters of the chosen trial.
+
+    Args:
+        trials: What :func:`tune` returns.
+        base: Settings of everything that was not searched.
+
+    Returns:
+        ``base`` with the kind and the hyperparameters of the chosen trial.
+    """
     chosen = trials[trials["chosen"]].iloc[0]
     found = {name: chosen[name] for name in TUNED if pd.notna(chosen[name])}
     whole = {name: int(found[name]) for name in ("hidden", "batch_size") if name in found}
     real = {name: float(value) for name, value in found.items() if name not in (*whole, "target")}
-    return replace(base, kind=str(chosen["kind"]), target=str(chosen["target"]), **whole, **real)  # type: ignore[arg-type]
+    return base.with_changes(kind=str(chosen["kind"]), target=str(chosen["target"]), **whole, **real)
 
 
 @contextmanager
@@ -117,24 +132,24 @@ def _storage(journal: Path) -> Iterator[JournalStorage]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise StudyError(f"another process works on the study in {journal}: wait for its end") from None
+        raise StudyError(f"another process is using the study {journal}: wait until it has finished") from None
     try:
-        _mend(journal)
+        _drop_partial_line(journal)
         yield JournalStorage(JournalFileBackend(str(journal)))
     except ValueError as error:
-        raise StudyError(f"the study in {journal} is damaged ({error}): delete it and start again") from error
+        raise StudyError(f"the study {journal} is damaged ({error}): delete it and start again") from error
     finally:
         lock.release()
 
 
-def _mend(journal: Path) -> None:
-    """Cut the line off that a killed search had begun: what is appended to it would be lost too."""
+def _drop_partial_line(journal: Path) -> None:
+    """Truncate an incomplete last line left by a killed process; a record appended to it would be lost."""
     if journal.exists() and not (data := journal.read_bytes()).endswith(b"\n"):
         with journal.open("r+b") as file:
             file.truncate(data.rfind(b"\n") + 1)
 
 
-def _study(storage: JournalStorage, kind: TunedKind, settings: TuningSettings) -> optuna.Study:
+def _open_study(storage: JournalStorage, kind: TunedKind, settings: TuningSettings) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         storage=storage,
@@ -142,27 +157,26 @@ def _study(storage: JournalStorage, kind: TunedKind, settings: TuningSettings) -
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=WARM_UP),
     )
-    # The sampler's own randomness is not kept: one that goes on must not repeat its first guesses.
+    # The sampler's random state is not stored: a resumed study must not repeat its first suggestions.
     study.sampler = optuna.samplers.TPESampler(seed=settings.seed + len(study.trials))
-    for cut_off in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(cut_off.number, state=TrialState.FAIL)
-        study.enqueue_trial(cut_off.params, skip_if_exists=True)
+    for interrupted in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(interrupted.number, state=TrialState.FAIL)
+        study.enqueue_trial(interrupted.params, skip_if_exists=True)
     if not study.trials:
         study.enqueue_trial(DEFAULTS[kind])
     return study
 
 
 class _NetworkTrial:
-    """One network, given up where it does worse than the median after as many epochs."""
+    """Objective: validation RMSE of a network in US dollars, reported after each epoch for pruning."""
 
-    def __init__(self, known: TuningRows, settings: TuningSettings) -> None:
-        self._known = known
+    def __init__(self, rows: TuningRows, settings: TuningSettings) -> None:
+        self._rows = rows
         self._base = HeadSettings(epochs=settings.epochs, patience=settings.patience, seed=settings.seed)
 
     def __call__(self, trial: Trial) -> float:
-        config = replace(
-            self._base,
-            target=trial.suggest_categorical("target", ["dollars", "log"]),  # type: ignore[arg-type]
+        config = self._base.with_changes(
+            target=trial.suggest_categorical("target", ["dollars", "log"]),
             learning_rate=trial.suggest_float("learning_rate", 1e-5, 1e-2, log=True),
             hidden=trial.suggest_categorical("hidden", [32, 64, 128, 256, 512]),
             dropout=trial.suggest_float("dropout", 0.0, 0.8),
@@ -176,22 +190,22 @@ class _NetworkTrial:
                 raise optuna.TrialPruned
 
         trained = train_head(
-            self._known.features,
-            self._known.prices,
-            self._known.sides,
+            self._rows.features,
+            self._rows.prices,
+            self._rows.sides,
             config,
-            blocks=self._known.blocks,
+            blocks=self._rows.blocks,
             after_epoch=after_epoch,
         )
         return math.sqrt(trained.history["validation_mse"].min())
 
 
 class _KernelTrial:
-    """One kernel ridge; the distances of all trials are computed once."""
+    """Objective: validation RMSE of a kernel ridge in US dollars; all trials share the computed distances."""
 
-    def __init__(self, known: TuningRows) -> None:
-        self._rows, self._blocks = split_rows(known.prices, known.sides), known.blocks
-        self._features = torch.from_numpy(known.features).mean(0)
+    def __init__(self, rows: TuningRows) -> None:
+        self._rows, self._blocks = split_rows(rows.prices, rows.sides), rows.blocks
+        self._features = torch.from_numpy(rows.features).mean(0)
         self._equations: KernelRidge | None = None
 
     def __call__(self, trial: Trial) -> float:
@@ -202,27 +216,32 @@ class _KernelTrial:
         head = build_head(config, self._features.shape[1], len(self._rows.train))
         head.fit_scales(self._features[self._rows.train], self._rows.prices[self._rows.train], self._blocks)
         if self._equations is None:
-            check_numbers(self._features)
-            self._equations = KernelRidge.of(head, self._features, self._rows)
+            check_finite(self._features)
+            self._equations = KernelRidge.from_rows(head, self._features, self._rows)
         history, best = self._equations.fit(head, [gamma], [alpha])
         return math.sqrt(history["validation_mse"].iloc[best])
 
 
-def _search(study: optuna.Study, trial: _NetworkTrial | _KernelTrial, wanted: int, seconds: float) -> None:
-    ended = len(_ended(study))
-    if ended >= wanted:
-        logger.info("%s: %d trials are there already", study.study_name, ended)
+def _search(study: optuna.Study, objective: _NetworkTrial | _KernelTrial, n_trials: int, seconds: float) -> None:
+    """Run trials until ``n_trials`` have finished in total, or for ``seconds``.
+
+    Raises:
+        TrainingError: no trial finished with a finite error.
+    """
+    n_finished = len(_finished(study))
+    if n_finished >= n_trials:
+        logger.info("%s: %d trials have already finished", study.study_name, n_finished)
         return
-    progress = Progress(logger, f"{study.study_name} trials", of=wanted - ended)
+    progress = Progress(logger, f"{study.study_name} trials", of=n_trials - n_finished)
     heads = logging.getLogger("sneaker_assets.vision")
     level = heads.level
-    # A line for each trained head would be hundreds.
+    # Training logs a line for each head, which would be hundreds.
     heads.setLevel(logging.WARNING)
     try:
         study.optimize(
-            trial,
-            n_trials=wanted - ended,
-            # The first trial, of the default settings, is made even where the time is up.
+            objective,
+            n_trials=n_trials - n_finished,
+            # Enough for the first trial, with the default hyperparameters, after the deadline too.
             timeout=max(seconds, 1.0),
             catch=(TrainingError,),
             callbacks=[lambda _study, _trial: progress.add()],
@@ -231,14 +250,14 @@ def _search(study: optuna.Study, trial: _NetworkTrial | _KernelTrial, wanted: in
         heads.setLevel(level)
     progress.finish()
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        raise TrainingError(f"none of {len(study.trials)} {study.study_name} trials came to an end with a number")
+        raise TrainingError(f"none of {len(study.trials)} {study.study_name} trials finished with a finite error")
 
 
-def _ended(study: optuna.Study) -> list[FrozenTrial]:
+def _finished(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
 
 
-def _trials(studies: dict[TunedKind, optuna.Study]) -> pd.DataFrame:
+def _trials_table(studies: dict[TunedKind, optuna.Study]) -> pd.DataFrame:
     rows = [
         {
             "kind": kind,
@@ -246,16 +265,16 @@ def _trials(studies: dict[TunedKind, optuna.Study]) -> pd.DataFrame:
             "state": trial.state.name.lower(),
             **{name: trial.params.get(name) for name in TUNED},
             "epochs": len(trial.intermediate_values),
-            "validation_rmse": trial.value if trial.state is TrialState.COMPLETE else _least(trial),
+            "validation_rmse": trial.value if trial.state is TrialState.COMPLETE else _min_reported(trial),
             "seconds": trial.duration.total_seconds() if trial.duration else 0.0,
         }
         for kind in get_args(TunedKind)
-        for trial in _ended(studies[kind])
+        for trial in _finished(studies[kind])
     ]
     trials = pd.DataFrame(rows)
     best = trials.loc[trials["state"] == "complete", "validation_rmse"].astype(float).idxmin()
     return trials.assign(chosen=trials.index == best)
 
 
-def _least(trial: FrozenTrial) -> float | None:
+def _min_reported(trial: FrozenTrial) -> float | None:
     return min(trial.intermediate_values.values(), default=None)

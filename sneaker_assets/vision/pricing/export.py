@@ -68,7 +68,7 @@ class PixelPricer(nn.Module):
         images = self.normalise(pixels.permute(0, 3, 1, 2))
         seen = [images.flip(3) if view == "mirrored" else images for view in self.views]
         features = torch.stack([summarise(maps_of(self.stages, view), self.keep) for view in seen])
-        return self.head.dollars(self.head.expect_views(features))
+        return self.head.to_dollars(self.head.predict_standardized_views(features))
 
 
 class _PlainKernel(nn.Module):

@@ -31,7 +31,7 @@ from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.features.extractor import extract
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.conformal import Interval, conformal_interval
-from sneaker_assets.vision.heads.leave_group_out import prices_left_out
+from sneaker_assets.vision.heads.leave_group_out import leave_group_out_predictions
 from sneaker_assets.vision.heads.networks import PriceHead, build_head
 from sneaker_assets.vision.heads.training import TrainedHead, train_head
 from sneaker_assets.vision.heads.training_rows import split_rows
@@ -117,7 +117,8 @@ class PriceModel:
 @torch.inference_mode()
 def price_rows(head: PriceHead, features: NDArray[np.float32]) -> NDArray[np.float64]:
     """Features float32 [views, N, D] to prices float64 [N], US dollars."""
-    prices: NDArray[np.float64] = head.dollars(head.expect_views(torch.from_numpy(features))).double().numpy()
+    standardized = head.predict_standardized_views(torch.from_numpy(features))
+    prices: NDArray[np.float64] = head.to_dollars(standardized).double().numpy()
     return prices
 
 
@@ -141,7 +142,7 @@ def train_price_model(
     """
     if config.kind == "article" and store.manifest.get("keep") != "map":
         raise TrainingError("the article's head takes whole feature maps: materialize image_features with keep: map")
-    folder = models_folder / fingerprint(store, splits, config.as_dict())
+    folder = models_folder / fingerprint(store, splits, config.model_dump())
     if folder.exists():
         logger.info("model %s is already there", folder.name)
         return PriceModel.load(folder), False
@@ -165,7 +166,8 @@ def _measure_interval(trained: TrainedHead, features: Features, splits: pd.DataF
     if config.kind in CLOSED_FORMS:
         alpha, groups = trained.history["alpha"].iloc[trained.best], splits["twin_group"].to_numpy(dtype=str)
         x, rows = torch.from_numpy(features).mean(0), split_rows(prices, sides)
-        return conformal_interval(prices[sides == "train"], prices_left_out(trained.head, alpha, x, rows, groups))
+        predicted = leave_group_out_predictions(trained.head, alpha, x, rows, groups)
+        return conformal_interval(prices[sides == "train"], predicted)
     held_out = sides == "validation"
     return conformal_interval(prices[held_out], price_rows(trained.head, features[:, held_out]))
 
@@ -205,7 +207,7 @@ def save_price_model(
         "features": {**store.manifest, "store": store.folder.name},
         "views": store.views,
         "n_features": trained.head.feature_mean.numel(),
-        "head": config.as_dict(),
+        "head": config.model_dump(),
         "rows": {str(split): int(n) for split, n in splits["split"].value_counts().items()},
     }
     metrics = {

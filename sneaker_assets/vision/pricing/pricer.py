@@ -16,7 +16,7 @@ from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.vision.backbones.backbone import Backbone
 from sneaker_assets.vision.features.extractor import extract
-from sneaker_assets.vision.heads.conformal import LEAST_PRICE
+from sneaker_assets.vision.heads.conformal import MIN_PRICE
 from sneaker_assets.vision.imaging.decoding import Frame, Pixels
 from sneaker_assets.vision.pricing.price_model import PriceModel, same_backbone
 from sneaker_assets.vision.pricing.similarity_index import SimilarityIndex, load_similarity_index, similarity_vectors
@@ -30,7 +30,7 @@ class NoChampionError(SneakerError, LookupError):
 class PricedPicture:
     """What a picture's shoe is expected to sell for, US dollars: in 90 % of cases between ``low`` and ``high``.
 
-    A price is at least ``LEAST_PRICE``: a model that was shown what it cannot know may say less than nothing.
+    A price is at least ``MIN_PRICE``: a model that was shown what it cannot know may say less than nothing.
     ``similar`` holds the most similar shoes as :meth:`similarity_index.SimilarityIndex.nearest` returns them; it has no
     rows where the model has no similarity index.
     """
@@ -43,7 +43,7 @@ class PricedPicture:
     @property
     def makes_sense(self) -> bool:
         """Whether the model had a price to give."""
-        return self.price > LEAST_PRICE
+        return self.price > MIN_PRICE
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class Pricer:
         kept, interval = self.model.config["features"]["keep"], self.model.interval
         for by_view in extract(self.backbone, batches, self.device, kept, self.model.views):
             features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
-            prices = np.maximum(self.model.price(features), LEAST_PRICE)
-            low, high = interval.around(prices)
+            prices = np.maximum(self.model.price(features), MIN_PRICE)
+            low, high = interval.bounds(prices)
             similar = (
                 self.known.nearest(similarity_vectors(self.model, features))
                 if self.known

@@ -1,5 +1,3 @@
-"""Who is champion: only on the same rows, only by a margin, and the one before can be brought back."""
-
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sneaker_assets.tables import Leaderboard
-from sneaker_assets.vision.evaluation.leaderboard import ChampionError, Contender, rank_models, score
+from sneaker_assets.vision.evaluation.leaderboard import Candidate, ChampionError, rank_models, score_candidates
 from sneaker_assets.vision.pricing.price_model import PriceModel
 from sneaker_assets.vision.settings import HeadSettings
 from sneaker_assets_tests.builders import NOON
@@ -18,20 +16,22 @@ LATER = NOON + timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def metrics(champion: Champion) -> pd.DataFrame:
-    """Those of a good model and of one that has learned for one epoch."""
+    """Evaluation of an accurate model and of one trained for a single epoch."""
     return pd.concat([champion.train(config)[1] for config in (HeadSettings(kind="ridge"), HeadSettings(epochs=1))])
 
 
 @pytest.fixture(scope="module")
 def names(metrics: pd.DataFrame) -> tuple[str, str]:
-    """The good model and the bad one."""
+    """Folders of the accurate and of the inaccurate model."""
     good, bad = metrics["model"].unique()
     return good, bad
 
 
-def rank(champion: Champion, metrics: pd.DataFrame, before: pd.DataFrame | None = None, **options: Any) -> pd.DataFrame:
+def rank(
+    champion: Champion, metrics: pd.DataFrame, previous: pd.DataFrame | None = None, **options: Any
+) -> pd.DataFrame:
     settings = {"margin": 0.02, "now": LATER, **options}
-    return Leaderboard.validate(rank_models(champion.lake, metrics, champion.splits, before=before, **settings))
+    return Leaderboard.validate(rank_models(champion.lake, metrics, champion.splits, previous=previous, **settings))
 
 
 def standings(board: pd.DataFrame) -> dict[str, str]:
@@ -42,7 +42,7 @@ def only(metrics: pd.DataFrame, model: str) -> pd.DataFrame:
     return metrics[metrics["model"] == model]
 
 
-def test_the_first_champion_has_the_least_validation_error(
+def test_first_champion_has_the_lowest_validation_error(
     champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
 ) -> None:
     good, bad = names
@@ -60,42 +60,42 @@ def test_the_first_champion_has_the_least_validation_error(
     assert board["images_per_second"].tolist() == pytest.approx([champion.store.images_per_second] * 2)
 
 
-def test_a_challenger_replaces_it_only_by_the_margin(
+def test_challenger_replaces_the_champion_only_by_the_margin(
     champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
 ) -> None:
     good, bad = names
-    before = rank(champion, only(metrics, bad), now=NOON)
+    previous = rank(champion, only(metrics, bad), now=NOON)
     gain = 1 - rank(champion, metrics).set_index("model")["validation_rmse"].pipe(lambda rmse: rmse[good] / rmse[bad])
-    assert standings(rank(champion, metrics, before, margin=gain + 0.01)) == {good: "challenger", bad: "champion"}
-    replaced = rank(champion, metrics, before, margin=gain - 0.01)
+    assert standings(rank(champion, metrics, previous, margin=gain + 0.01)) == {good: "challenger", bad: "champion"}
+    replaced = rank(champion, metrics, previous, margin=gain - 0.01)
     assert standings(replaced) == {good: "champion", bad: "former"}
     assert set(replaced["since"]) == {LATER}
 
 
-def test_a_champion_whose_backbone_was_trained_again_still_stands_and_is_compared(
+def test_champion_that_is_no_longer_evaluated_is_still_compared_and_stays(
     champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
 ) -> None:
     good, bad = names
-    before = rank(champion, only(metrics, good), now=NOON)
-    board = rank(champion, only(metrics, bad), before)
+    previous = rank(champion, only(metrics, good), now=NOON)
+    board = rank(champion, only(metrics, bad), previous)
     assert standings(board) == {good: "champion", bad: "challenger"}
     assert board.set_index("model")["since"][good] == NOON
 
 
-def test_the_replaced_one_is_restored_and_the_other_does_not_come_back_by_itself(
+def test_restored_champion_stays_and_the_model_set_aside_returns_only_by_request(
     champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
 ) -> None:
     good, bad = names
     replaced = rank(champion, metrics, rank(champion, only(metrics, bad), now=NOON))
     assert standings(replaced) == {good: "champion", bad: "former"}
-    restored = rank(champion, metrics, replaced, wanted="previous")
+    restored = rank(champion, metrics, replaced, requested="previous")
     assert standings(restored) == {good: "set aside", bad: "champion"}
     assert standings(rank(champion, metrics, restored)) == {good: "set aside", bad: "champion"}
-    assert standings(rank(champion, metrics, restored, wanted=good))[good] == "champion"
-    assert standings(rank(champion, metrics, restored, wanted="previous"))[good] == "champion"
+    assert standings(rank(champion, metrics, restored, requested=good))[good] == "champion"
+    assert standings(rank(champion, metrics, restored, requested="previous"))[good] == "champion"
 
 
-def test_a_former_champion_stays_in_the_table_when_it_is_no_longer_evaluated(
+def test_former_champion_stays_listed_when_it_is_no_longer_evaluated(
     champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
 ) -> None:
     good, bad = names
@@ -103,27 +103,34 @@ def test_a_former_champion_stays_in_the_table_when_it_is_no_longer_evaluated(
     board = rank(champion, only(metrics, good), replaced, now=LATER + timedelta(days=1))
     assert standings(board) == {good: "champion", bad: "former"}
     assert board["since"].tolist() == [LATER, LATER]
-    assert standings(rank(champion, only(metrics, good), board, wanted="previous"))[bad] == "champion"
+    assert standings(rank(champion, only(metrics, good), board, requested="previous"))[bad] == "champion"
 
 
-def test_models_are_compared_on_the_rows_that_all_of_them_can_price(champion: Champion, names: tuple[str, str]) -> None:
+def test_only_rows_with_features_of_all_candidates_are_scored(champion: Champion, names: tuple[str, str]) -> None:
     identity = {"backbone": "mobilenet_v2", "weights": "random", "model": names[0]}
-    contender = Contender.open(identity, champion.lake)
+    candidate = Candidate.open(identity, champion.lake)
     first = champion.splits.index == champion.splits.query("split == 'validation'").index[0]
     unknown = champion.splits.assign(sha256=champion.splits["sha256"].mask(first, "f" * 64))
-    assert score([contender], unknown)["rows"].iloc[0] == score([contender], champion.splits)["rows"].iloc[0] - 1
+    assert (
+        score_candidates([candidate], unknown)["rows"].iloc[0]
+        == score_candidates([candidate], champion.splits)["rows"].iloc[0] - 1
+    )
     with pytest.raises(ChampionError, match="no validation row has features of all 1 models"):
-        score([contender], unknown.assign(sha256="f" * 64))
+        score_candidates([candidate], unknown.assign(sha256="f" * 64))
 
 
-def test_what_cannot_be_restored_is_said(champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]) -> None:
-    with pytest.raises(ChampionError, match="no champion was replaced yet"):
-        rank(champion, metrics, wanted="previous")
+def test_unknown_or_missing_requested_champion_is_rejected(
+    champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
+) -> None:
+    with pytest.raises(ChampionError, match="no champion has been replaced yet"):
+        rank(champion, metrics, requested="previous")
     with pytest.raises(ChampionError, match=rf"no model 'vgg61' was evaluated: choose previous or one of .*{names[0]}"):
-        rank(champion, metrics, wanted="vgg61")
+        rank(champion, metrics, requested="vgg61")
 
 
-def test_a_champion_that_is_gone_gives_way(champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]) -> None:
-    before: pd.DataFrame = rank(champion, only(metrics, names[0]), now=NOON).assign(model="models/mobilenet_v2/gone")
-    board = rank(champion, metrics, before, now=datetime.fromisoformat("2020-10-01T00:00:00+00:00"))
+def test_champion_missing_from_the_lake_is_replaced(
+    champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
+) -> None:
+    previous: pd.DataFrame = rank(champion, only(metrics, names[0]), now=NOON).assign(model="models/mobilenet_v2/gone")
+    board = rank(champion, metrics, previous, now=datetime.fromisoformat("2020-10-01T00:00:00+00:00"))
     assert standings(board) == {names[0]: "champion", names[1]: "challenger", "models/mobilenet_v2/gone": "former"}

@@ -1,19 +1,17 @@
-"""A year walked through again: nothing of the future may reach a prediction."""
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sneaker_assets.market.backtest import score_backtest
 from sneaker_assets.tables import ReleaseReplay
-from sneaker_assets.vision.evaluation.replay import LEAST_KNOWN, replay
+from sneaker_assets.vision.evaluation.replay import MIN_KNOWN_PRICES, replay
 from sneaker_assets_tests.builders import digest
 
 START = pd.Timestamp("2020-09-24", tz="UTC")
 
 
 def year(n_known: int = 200, n_asked: int = 30) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-    """Shoes on sale at the start, and releases of a year, whose logarithmic price is a sum of their features."""
+    """Shoes on sale from the start and releases of one year, with log prices linear in their features."""
     rng = np.random.default_rng(0)
     n = n_known + n_asked
     features = rng.normal(size=(1, n, 6)).astype(np.float32)
@@ -35,7 +33,7 @@ def year(n_known: int = 200, n_asked: int = 30) -> tuple[pd.DataFrame, NDArray[n
     return shoes.astype(times), features
 
 
-def test_every_release_of_the_year_is_priced_and_more_is_known_each_time() -> None:
+def test_every_release_is_predicted_from_a_growing_number_of_known_prices() -> None:
     shoes, features = year()
     table = ReleaseReplay.validate(replay(shoes, features))
     assert len(table) == 30
@@ -48,37 +46,39 @@ def test_every_release_of_the_year_is_priced_and_more_is_known_each_time() -> No
     assert 0.8 <= overall["coverage"] <= 1
 
 
-def test_the_future_changes_no_prediction() -> None:
+def test_predictions_do_not_depend_on_the_future() -> None:
     shoes, features = year()
-    honest = replay(shoes, features)
+    original = replay(shoes, features)
     day = START + pd.Timedelta(days=180)
     future = (shoes["known_at"] > day).to_numpy()
-    poisoned, spoilt = shoes.copy(), features.copy()
-    poisoned.loc[future, "price"] = 9e6
+    changed, changed_features = shoes.copy(), features.copy()
+    changed.loc[future, "price"] = 9e6
     not_asked_yet = future & ~(shoes["asked_at"] <= day).to_numpy()
-    spoilt[:, not_asked_yet] = 1e3
-    again = replay(poisoned, spoilt)
-    before = honest["predicted_at"] <= day
+    changed_features[:, not_asked_yet] = 1e3
+    again = replay(changed, changed_features)
+    before = original["predicted_at"] <= day
     assert 10 < before.sum() < 20
     columns = ["release", "predicted_price", "price_low", "price_high", "known"]
-    pd.testing.assert_frame_equal(again.loc[before, columns], honest.loc[before, columns])
-    assert (again.loc[~before, "predicted_price"] != honest.loc[~before, "predicted_price"]).any(), "it must be able to"
+    pd.testing.assert_frame_equal(again.loc[before, columns], original.loc[before, columns])
+    assert (again.loc[~before, "predicted_price"] != original.loc[~before, "predicted_price"]).any(), (
+        "later predictions do change"
+    )
 
 
-def test_a_price_is_known_from_its_own_day_on_and_no_sooner() -> None:
+def test_prices_are_used_only_once_they_are_known() -> None:
     shoes, features = year(n_known=200, n_asked=1)
     soon = shoes.assign(known_at=shoes["known_at"].mask(shoes.index < 50, START + pd.Timedelta(seconds=1)))
     assert replay(soon, features)["known"].tolist() == [150]
 
 
-def test_where_too_little_is_known_nothing_is_predicted() -> None:
-    shoes, features = year(n_known=LEAST_KNOWN - 1, n_asked=1)
+def test_replay_is_empty_when_too_few_prices_are_known_or_nothing_was_announced() -> None:
+    shoes, features = year(n_known=MIN_KNOWN_PRICES - 1, n_asked=1)
     assert ReleaseReplay.validate(replay(shoes, features)).empty
-    nobody = shoes.assign(asked_at=shoes["asked_at"].where(shoes["site"] == "nowhere"))
-    assert ReleaseReplay.validate(replay(nobody, features)).empty
+    unannounced = shoes.assign(asked_at=shoes["asked_at"].where(shoes["site"] == "nowhere"))
+    assert ReleaseReplay.validate(replay(unannounced, features)).empty
 
 
-def test_the_head_may_be_fitted_less_often() -> None:
+def test_head_is_refitted_at_the_given_interval() -> None:
     table = replay(*year(), every_days=60)
     assert len(table) == 30
     assert table["model"].nunique() == 7

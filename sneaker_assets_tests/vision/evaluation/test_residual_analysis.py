@@ -8,8 +8,8 @@ from sneaker_assets.vision.evaluation.residual_analysis import residual_attribut
 from sneaker_assets_tests.builders import listings
 
 
-def known(n: int = 300) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Shoes whose price is above the prediction where they are bright, and where they are of one brand."""
+def shoes(n: int = 300) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predictions and listings of shoes that cost more than predicted if they are bright or of brand ``dear``."""
     rng = np.random.default_rng(0)
     red, brand = rng.uniform(0, 255, n), rng.choice(["dear", "plain", "cheap"], n)
     residual = 0.4 * (red / 255 - 0.5) + 0.5 * (brand == "dear") + rng.normal(0, 0.05, n)
@@ -21,8 +21,8 @@ def known(n: int = 300) -> tuple[pd.DataFrame, pd.DataFrame]:
     return predictions, table
 
 
-def test_what_goes_with_residuals_is_told_from_what_does_not() -> None:
-    found = ResidualAttributes.validate(residual_attributes("vgg16", *known()))
+def test_associated_attributes_are_distinguished_from_unrelated_ones() -> None:
+    found = ResidualAttributes.validate(residual_attributes("vgg16", *shoes()))
     whole = found[found["member"] == "all"].set_index("attribute")
     value, p_value = whole["value"].astype(float), whole["p_value"].astype(float)
     assert value["brightness"] > 0.3
@@ -35,21 +35,21 @@ def test_what_goes_with_residuals_is_told_from_what_does_not() -> None:
     assert fifths["value"].is_monotonic_increasing
     by_brand = found[found["attribute"] == "brand"].set_index("member")["value"]
     assert by_brand["dear"] - by_brand["plain"] == pytest.approx(0.5, abs=0.05)
-    # Grey shoes have no colour to go by, one site and one kind of label nothing to compare.
+    # Grey shoes have no saturation or warmth, and there is a single site and label kind.
     assert {"saturation", "warmth", "site", "label_kind"}.isdisjoint(whole.index)
     assert to_png(residuals_by_attribute(found)).startswith(b"\x89PNG")
 
 
-def test_only_test_rows_count() -> None:
-    predictions, table = known()
+def test_only_test_rows_are_analysed() -> None:
+    predictions, table = shoes()
     halves = predictions.assign(split=np.where(np.arange(len(predictions)) < 150, "validation", "test"))
     found = residual_attributes("vgg16", halves, table)
     assert found.loc[found["attribute"] == "brightness", "n"].iloc[0] == 150
 
 
 @pytest.mark.filterwarnings("ignore:Each of the input arrays is constant")
-def test_where_nothing_is_left_unexplained_nothing_goes_with_it() -> None:
-    predictions, table = known()
+def test_perfect_predictions_have_no_association() -> None:
+    predictions, table = shoes()
     found = ResidualAttributes.validate(residual_attributes("vgg16", predictions.assign(model=table["price"]), table))
     assert "spearman" not in set(found["measure"])
     assert (found["value"] == 0).all()

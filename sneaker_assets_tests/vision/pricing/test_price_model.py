@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,7 +65,7 @@ def test_every_head_beats_the_baselines_that_do_not_look_and_is_the_same_when_lo
     lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame], kind: HeadKind, target: Target
 ) -> None:
     store, splits = trained_on
-    config = dataclasses.replace(CONFIG, kind=kind, target=target)
+    config = CONFIG.with_changes(kind=kind, target=target)
     model, _ = train_price_model(lake.folder("models", "heads"), store, splits, config)
     predictions = predict_listings(model, store, splits)
     table = EvaluationMetrics.validate(evaluate(model, predictions, "models/x"))

@@ -3,14 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from upath import UPath
 
 from sneaker_assets.lake import Lake
-from sneaker_assets.vision.backbones.architectures import Architecture
-from sneaker_assets.vision.backbones.backbone import Backbone
-from sneaker_assets.vision.explain.attribution import contributions, heat_maps
-from sneaker_assets.vision.explain.report_figures import explain_predictions
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.imaging.decoding import Pixels, read_image
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
@@ -21,8 +16,7 @@ from sneaker_assets.vision.pricing.similarity_index import (
     remove_other_indexes,
     similarity_vectors,
 )
-from sneaker_assets.vision.settings import HeadKind, HeadSettings, Keep
-from sneaker_assets_tests.builders import drawn_shoe
+from sneaker_assets.vision.settings import HeadSettings, Keep
 from sneaker_assets_tests.champion import CPU, Champion
 
 
@@ -114,52 +108,6 @@ def test_faiss_and_torch_live_in_one_process(champion: Champion) -> None:
     finally:
         torch.set_num_threads(threads)
     assert len(answers) == 1
-
-
-def test_the_shares_of_a_linear_model_are_its_own_weights() -> None:
-    """A network that only averages and a head that only adds up: what each pixel is worth can be said beforehand."""
-    network = nn.Conv2d(3, 1, 8, stride=8, bias=False).requires_grad_(requires_grad=False)
-    network.weight.fill_(1 / 192)
-    plain = Architecture("plain", mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0), stands_bfloat16=False)
-    head = build_head(HeadSettings(kind="ridge"), n_features=2).eval()
-    linear = head.get_submodule("body.0")
-    linear.load_state_dict({"weight": torch.tensor([[500.0, 0.0]]), "bias": torch.tensor([20.0])})
-    model = PriceModel(UPath("nowhere"), head, {"features": {"keep": "pooled"}})
-    pixels = np.full((1, 16, 16, 3), 255, dtype=np.uint8)
-    pixels[0, :4, :4] = 102
-    shares = contributions(model, Backbone(plain, network, "none", ""), pixels, CPU)
-    assert shares[0, :4, :4] == pytest.approx(np.full((4, 4), -500 * 0.6 / 256), rel=1e-4)
-    assert not shares[0, 4:].any()
-    assert not shares[0, :, 4:].any()
-
-
-@pytest.mark.parametrize("kind", ["ridge", "kernel_ridge", "pooled", "mixed"])
-def test_every_head_is_explained_and_an_empty_page_is_nothing(champion: Champion, kind: HeadKind) -> None:
-    model, _ = champion.train(HeadSettings(kind=kind, epochs=5))
-    pixels = pixels_of(champion, champion.listings["sha256"].head(1).tolist())
-    shares = contributions(model, champion.backbone, pixels, CPU)
-    assert shares.shape == pixels.shape[:3]
-    assert shares.dtype == np.float32
-    assert np.isfinite(shares).all()
-    assert np.abs(shares).sum() > 1
-    assert not contributions(model, champion.backbone, np.full_like(pixels, 255), CPU).any()
-
-
-def test_the_heat_lies_on_the_shoe(champion: Champion) -> None:
-    frame = champion.model.frame
-    pixels = np.stack([frame.around(drawn_shoe().convert("RGB"))])
-    heat = np.abs(heat_maps(champion.model, champion.backbone, pixels, CPU))[0]
-    shoe = (pixels[0] < 250).any(axis=2)
-    assert heat.shape == shoe.shape
-    assert heat[shoe].mean() > 3 * heat[~shoe].mean()
-
-
-def test_the_best_and_the_worst_predictions_are_shown_once_each(champion: Champion) -> None:
-    some = champion.listings.head(6)
-    predictions = some.assign(model=some["price"] * [1.0, 1.1, 3.0, 1.5, 0.2, 1.2])
-    (_, best), (_, worst) = explain_predictions(champion.pricer, predictions, champion.lake, 2)
-    assert [words.split()[0] for _, _, words in best] == [f"${predictions['model'].iloc[i]:,.0f}" for i in (0, 1)]
-    assert [words.split()[0] for _, _, words in worst] == [f"${predictions['model'].iloc[i]:,.0f}" for i in (4, 2)]
 
 
 def test_a_lake_without_a_champion_says_what_to_do(lake: Lake) -> None:

@@ -1,0 +1,215 @@
+"""The settings of the environment: the only module that reads ``SNEAKER_...`` variables.
+
+``load_settings`` reads them anew on each call. Everything below this module takes its settings as arguments, apart from
+the registry of sites and the partitions, which have to know Shopify stores and price bands when they are imported.
+"""
+
+import difflib
+import functools
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sneaker_assets.automation.settings import AutomationSettings
+from sneaker_assets.crawl.settings import Contact
+from sneaker_assets.market.fees import DEFAULT_FEES, Fees, parse_fees_by_site
+from sneaker_assets.settings_model import SettingsError, reason
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "SNEAKER_"
+
+SourceName = Literal["demo", "archive", "live"]
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+_LIVE_WATCH_SECONDS = 900
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
+
+
+def _from_text(parse: Callable[[str], Any]) -> BeforeValidator:
+    """Parse text, and leave values that are already parsed to pydantic."""
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+def _parse_fees(text: str) -> Mapping[str, Fees]:
+    return {**DEFAULT_FEES, **parse_fees_by_site(text)}
+
+
+def _parse_bands(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(edge) for edge in text.split(","))
+    except ValueError as error:
+        raise ValueError("it must be prices in US dollars such as 500 or 200,500") from error
+
+
+def _rising(bands: tuple[float, ...]) -> tuple[float, ...]:
+    if not bands or not all(lower < upper for lower, upper in pairwise((0.0, *bands, float("inf")))):
+        raise ValueError("it must be rising prices in US dollars above 0, such as 200,500")
+    return bands
+
+
+def _parse_stores(text: str) -> Mapping[str, str | None]:
+    entries = [entry.strip().partition("=") for entry in text.split(",") if entry.strip()]
+    stores = {}
+    for host, separator, currency in entries:
+        code = currency.strip().upper()
+        if not _HOST.fullmatch(host.lower()) or (separator and not _CURRENCY.fullmatch(code)):
+            raise ValueError(
+                f"{host + separator + currency!r} is not a host, or a host and its currency such as example.com=USD"
+            )
+        stores[host.lower()] = code or None
+    return stores
+
+
+def _parse_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("it must be a date such as 2020-10-01") from error
+
+
+def _header_value(secret: SecretStr) -> SecretStr:
+    if not _HEADER_VALUE.fullmatch(secret.get_secret_value()):
+        raise ValueError("it must consist of printable ASCII characters without spaces")
+    return secret
+
+
+_Credential = Annotated[SecretStr, AfterValidator(_header_value)]
+
+
+class Settings(BaseSettings, AutomationSettings):
+    """All settings of the environment; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        enable_decoding=False,
+        validate_default=False,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
+
+    source: SourceName = Field(
+        default="demo",
+        description="Source of the listings: `demo` (the offline shop), `archive` (a folder) or `live` (the real "
+        "sites).",
+    )
+    archive: Path | None = Field(default=None, description="Folder of the archive: a CSV and `images/`.")
+    lake: str = Field(
+        default="data_lake",
+        description="Folder or fsspec address of the lake, such as `s3://bucket/lake`.",
+    )
+    weights: Path | None = Field(
+        default=None,
+        description="Folder of weight files, named `<backbone>.pth`, `<backbone>-<anything>.safetensors` and so on.",
+    )
+    device: DeviceName = Field(
+        default="auto", description="Device of the networks: `auto` (a GPU if there is one), `cpu` or `cuda`."
+    )
+    contact: Contact = ""
+    stockx_key: _Credential | None = Field(
+        default=None, description="Key of StockX's official API; with it, the live source reads StockX through the API."
+    )
+    stockx_token: _Credential | None = Field(
+        default=None,
+        description="Access token that belongs to the key. It expires after some hours; a crawl resumes with a new "
+        "one.",
+    )
+    shopify_stores: Annotated[Mapping[str, str | None], _from_text(_parse_stores)] = Field(
+        default={},
+        description="Shopify stores to add as sites, with their currencies: `example.com=USD,other.com=EUR`.",
+    )
+    fees: Annotated[Mapping[str, Fees], _from_text(_parse_fees)] = Field(
+        default=DEFAULT_FEES,
+        description="Selling fees by site: commission and payment as shares of the price, and shipping in US dollars, "
+        "such as `stockx=0.08,0.03,14; ebay=0.08,0,12`.",
+    )
+    bands: Annotated[tuple[float, ...], _from_text(_parse_bands), AfterValidator(_rising)] = Field(
+        default=(500.0,),
+        description="Edges between the price bands in US dollars, such as `200,500`; each band is a partition of the "
+        "GAN.",
+    )
+    shop_today: Annotated[date, _from_text(_parse_day)] | None = Field(
+        default=None,
+        description="Date at the offline shop, such as `2020-10-01`; by default that of its clock in the lake.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, values: dict[str, Any]) -> dict[str, Any]:
+        stripped = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+        return {name: value for name, value in stripped.items() if value != ""}
+
+    @model_validator(mode="after")
+    def _credentials_are_complete(self) -> Self:
+        if (self.stockx_key is None) != (self.stockx_token is None):
+            there, missing = ("KEY", "TOKEN") if self.stockx_key else ("TOKEN", "KEY")
+            raise ValueError(f"{PREFIX}STOCKX_{there} is set without {PREFIX}STOCKX_{missing}: StockX's API needs both")
+        return self
+
+    @property
+    def automation(self) -> AutomationSettings:
+        """The settings of automation; real sites are polled less often than the offline shop."""
+        values = {name: getattr(self, name) for name in AutomationSettings.model_fields}
+        if self.source == "live" and "watch_seconds" not in self.model_fields_set:
+            values["watch_seconds"] = _LIVE_WATCH_SECONDS
+        return AutomationSettings.model_construct(**values)  # validated as part of these settings
+
+
+def variable(field: str) -> str:
+    """The environment variable that sets a field of ``Settings``."""
+    return PREFIX + field.upper()
+
+
+def load_settings() -> Settings:
+    """The settings of the environment as it is now.
+
+    A variable with the prefix ``SNEAKER_`` that is not a setting is logged as a warning, once per process.
+
+    Raises:
+        SettingsError: Values are of the wrong type, out of bounds, unknown choices, or contradict each other.
+    """
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in map(variable, Settings.model_fields):
+            _warn_unknown(name)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_lines(error))) from None
+
+
+@functools.cache
+def _warn_unknown(name: str) -> None:
+    known = [variable(field) for field in Settings.model_fields]
+    nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)[0]
+    logger.warning("%s is not a setting and is ignored: did you mean %s?", name, nearest)
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    """One line per setting that is invalid, or per conflict between settings."""
+    told = set()
+    for details in error.errors():
+        field = str(details["loc"][0]) if details["loc"] else None
+        if field is None:
+            yield reason(details)
+        elif field not in told:
+            told.add(field)
+            yield f"{variable(field)}{_shown(field)}: {reason(details)}"
+
+
+def _shown(field: str) -> str:
+    """The value as it was given, unless it is a secret."""
+    if "SecretStr" in str(Settings.model_fields[field].annotation):
+        return ""
+    given = {name.upper(): text for name, text in os.environ.items()}
+    return f"={given.get(variable(field), '')!r}"
