@@ -45,11 +45,11 @@ from sneaker_assets.gan.quality import Embed, embedding, kernel_distance
 from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.sampling import image_grid, load_generator, sample
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings, Recipe, from_recipe
-from sneaker_assets.gan.state import GanState, fast_in_bfloat16
+from sneaker_assets.gan.state import GanState
 from sneaker_assets.gan.training import train_gan, train_step
 from sneaker_assets.market.bands import price_bands
 from sneaker_assets.market.outliers import iqr_fence
-from sneaker_assets.torch_utils.device import choose_device
+from sneaker_assets.torch_utils.device import choose_device, supports_bfloat16
 from sneaker_assets.vision.backbones.backbone import load_backbone
 
 SIZE, LATENT = 64, 100
@@ -110,7 +110,7 @@ def speed(width: int, batch: int, repeats: int, timed: int) -> None:
         claim=f"at least {ratio} times as many",
         holds=best["ours"] >= ratio * best["tutorial"],
         device=device.type,
-        bfloat16=fast_in_bfloat16(device),
+        bfloat16=supports_bfloat16(device),
         width=width,
         batch=batch,
         threads=torch.get_num_threads(),

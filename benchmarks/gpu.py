@@ -132,7 +132,7 @@ def decode(jpegs: Sequence[bytes]) -> np.ndarray:
 
     def decode_one(number: int) -> None:
         with Image.open(io.BytesIO(jpegs[number])) as image:
-            frames[number] = frame.around(image.convert("RGB"))
+            frames[number] = frame.apply(image.convert("RGB"))
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(decode_one, range(len(jpegs))))

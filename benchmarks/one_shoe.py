@@ -45,15 +45,14 @@ PROCESSES = 5
 FLOOR = """
 import sys
 from pathlib import Path
-from sneaker_assets.torch_utils.device import fast_precision
 from sneaker_assets.vision.backbones.backbone import load_backbone
 import torch
 
 name, weights, pictures = sys.argv[1], Path(sys.argv[2]) if sys.argv[2] else None, int(sys.argv[3])
 backbone, cpu = load_backbone(name, "auto" if weights else "none", weights), torch.device("cpu")
-precision = fast_precision(cpu) if backbone.architecture.stands_bfloat16 else torch.float32
+precision = backbone.precision(cpu)
 network = backbone.ready(cpu, precision)
-size = backbone.architecture.height, backbone.architecture.width
+size = backbone.input.height, backbone.input.width
 with torch.inference_mode():
     for _ in range(pictures):
         network(torch.zeros(1, 3, *size, dtype=precision).to(memory_format=torch.channels_last))

@@ -32,18 +32,19 @@ def similarity_index(
     context: dg.AssetExecutionContext, model_leaderboard: pd.DataFrame, clean_listings: pd.DataFrame, lake: LakeResource
 ) -> dg.Output[UPath]:
     """Nearest-neighbour index of the clean listings by the champion's features, for the similar shoes of a price."""
-    from sneaker_assets.vision.evaluation.leaderboard import Candidate
+    from sneaker_assets.vision.features.store import FeatureStore
+    from sneaker_assets.vision.pricing.price_model import PriceModel
     from sneaker_assets.vision.pricing.pricer import champion_index
     from sneaker_assets.vision.pricing.similarity_index import build_similarity_index, remove_other_indexes
 
     here = lake.open()
-    standing = model_leaderboard[model_leaderboard["champion"]].iloc[0]
-    champion = Candidate.open({name: str(standing[name]) for name in ("backbone", "weights", "model")}, here)
-    known = champion.has_features(clean_listings["sha256"])
-    if not known.all():
-        context.log.warning("%d listings are not indexed: the champion has no features of their images", (~known).sum())
-    indexes = here.folder("similarity_index", champion.model.backbone)
-    index = build_similarity_index(indexes, champion.model, champion.store, clean_listings[known])
+    model = PriceModel.load(here.root / str(model_leaderboard.loc[model_leaderboard["champion"], "model"].iloc[0]))
+    store = FeatureStore.open(here.folder("features", model.backbone, model.config["features"]["store"]))
+    indexes = here.folder("similarity_index", model.backbone)
+    index = build_similarity_index(indexes, model, store, clean_listings)
+    missing = clean_listings["twin_group"].nunique() - len(index.shoes)
+    if missing:
+        context.log.warning("%d shoes are not indexed: the champion has no features of their images", missing)
     # Readers may still have the previous index open; older ones are not referenced any more.
     remove_other_indexes(indexes, [folder for folder in (index.folder, champion_index(here)) if folder is not None])
     return dg.Output(index.folder, metadata={"model": index.model, "shoes": len(index.shoes)})

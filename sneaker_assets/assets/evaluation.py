@@ -17,11 +17,8 @@ from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResour
 
 
 class EvaluationConfig(dg.Config):
-    """Threshold of the check against the champion, and number of explained predictions."""
+    """Number of explained predictions."""
 
-    champion_margin: float = Field(
-        default=0.05, ge=0, description="Maximum excess of the validation RMSE over the champion's, as a share of it."
-    )
     n_explained: int = Field(
         default=3, ge=0, description="Number of the best and of the worst test predictions shown with heat maps."
     )
@@ -99,7 +96,7 @@ def evaluation_metrics(
     yield dg.Output(
         table,
         metadata={
-            "weights": model.weights,
+            "weights": str(model.weights),
             "rmse": rmse_by_split(table),
             "metrics": preview(overall, ["predictor", "split", "n", "rmse", "mae", "median_ape", "r2"]),
             "card": dg.MetadataValue.md(model_card((model.folder / "card.md").read_text(), table, leaks)),
@@ -202,7 +199,7 @@ def finetuned_evaluation(
     table = evaluate(model, predictions, finetuned_price_model.relative_to(here.root).as_posix())
     overall = table[table["group"] == "all"]
     shown = preview(overall, ["predictor", "split", "n", "rmse", "mae", "median_ape", "r2"])
-    return dg.Output(table, metadata={"weights": model.weights, "rmse": rmse_by_split(table), "metrics": shown})
+    return dg.Output(table, metadata={"weights": str(model.weights), "rmse": rmse_by_split(table), "metrics": shown})
 
 
 @dg.asset(

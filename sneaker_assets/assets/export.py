@@ -42,7 +42,7 @@ def exported_model(
         dagster.Failure: the configured model does not exist.
     """
     from sneaker_assets.vision.pricing.export import export
-    from sneaker_assets.vision.pricing.price_model import PriceModel, same_backbone
+    from sneaker_assets.vision.pricing.price_model import PriceModel, load_backbone_of
 
     here = lake.open()
     chosen = here.root / config.model if config.model else price_model
@@ -54,7 +54,7 @@ def exported_model(
     model = PriceModel.load(chosen)
     hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.n_images)
     folder = here.folder("exported", model.backbone, model.folder.name)
-    backbone = same_backbone(model, compute.weights_folder)
+    backbone = load_backbone_of(model, compute.weights_folder)
     exported = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])
     return dg.Output(
         exported.folder,

@@ -49,4 +49,6 @@ def image_features(
     store = open_store(here.folder("features"), backbone, settings)
     images = {sha256: here.image(sha256) for sha256 in hashes}
     new = update_store(store, backbone, images, compute.torch_device(), batch_size=config.batch_size, settings=settings)
-    return dg.Output(store.folder, metadata={"weights": backbone.weights, "images": len(images), "new_images": new})
+    return dg.Output(
+        store.folder, metadata={"weights": str(backbone.weights), "images": len(images), "new_images": new}
+    )

@@ -98,7 +98,7 @@ def gan_checkpoints(
     if config.kid_samples and len(images) >= MIN_IMAGES:
         backbone = load_judging_backbone(config, compute, listing_source)
         monitor = QualityMonitor.from_images(images, embedding(backbone, device), config.kid_samples)
-        weights = {"weights": backbone.weights}
+        weights = {"weights": str(backbone.weights)}
     try:
         run = train_gan(images, settings, folder, device, monitor)
     except TooFewImagesError as error:

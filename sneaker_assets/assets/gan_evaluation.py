@@ -1,6 +1,5 @@
 """Sample quality of each price band's generator, and a comparison of colours across the bands."""
 
-import io
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -114,7 +113,7 @@ def gan_evaluation(
         "generator": folder.relative_to(here.root).as_posix(),
         "epoch": int(trained["epoch"]),
         "backbone": backbone.architecture.name,
-        "weights": backbone.weights,
+        "weights": str(backbone.weights),
     }
     table = found.table.assign(**facts).reindex(columns=column_names("gan_evaluation"))
     shown = here.folder("figures", "gan_evaluation", band)
@@ -123,12 +122,12 @@ def gan_evaluation(
     yield dg.Output(
         table,
         metadata={
-            "weights": backbone.weights,
+            "weights": str(backbone.weights),
             "kid": scores["generated"]["kid"],
             "scores": preview(table, ["population", "n", "kid", "fid", "precision", "recall", "diversity", "close"]),
             **show_figure(shown, "nearest", figures.samples_and_nearest(found.samples, found.nearest, title)),
             **_pictures(folder, shown, generator, device, config.seed),
-            **_curve(shown, history, scores, backbone.weights),
+            **_curve(shown, history, scores, backbone.weights.label),
         },
     )
     yield from _check_results(scores, history, config)
@@ -136,11 +135,13 @@ def gan_evaluation(
 
 def _pictures(folder: UPath, shown: UPath, generator: "Generator", device: "torch.device", seed: int) -> Metadata:
     """Metadata: the latest grid of samples, an interpolation in latent space, and an animation of the training."""
+    import io
+
     from PIL import Image
 
-    from sneaker_assets.gan.images import to_png
     from sneaker_assets.gan.pictures import animation, interpolation
     from sneaker_assets.gan.sampling import image_grid
+    from sneaker_assets.vision.imaging.encoding import png_bytes
 
     grids = sorted((folder / "samples").glob("epoch-*.png"), key=lambda path: path.name)
     frames = [Image.open(io.BytesIO(grid.read_bytes())) for grid in grids]
@@ -149,7 +150,7 @@ def _pictures(folder: UPath, shown: UPath, generator: "Generator", device: "torc
     walk = image_grid(interpolation(generator, device, seed), columns=10)
     return {
         **show_png(shown / "samples.png", grids[-1].read_bytes()),
-        **show_png(shown / "interpolation.png", to_png(walk)),
+        **show_png(shown / "interpolation.png", png_bytes(walk)),
         "animation_file": dg.MetadataValue.path(str(animation_file)),
     }
 

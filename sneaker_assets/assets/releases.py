@@ -95,7 +95,7 @@ def release_predictions(
     )
     shoe = releases.iloc[0]
     pixels = np.stack([read_image(here.image(shoe["sha256"]), pricer.frame)])
-    priced = pricer.price(pixels)[0]
+    priced = pricer.price_pixels(pixels)[0]
     retail = None if pd.isna(shoe["retail_price"]) else float(shoe["retail_price"])
     fees = config.fees(shoe["site"])
     expected, similar = prediction_record(priced, retail, fees), similar_records(priced)
@@ -115,7 +115,7 @@ def release_predictions(
             "title": str(shoe["title"]),
             **expected,
             "retail_price": retail,
-            "weights": pricer.model.weights,
+            "weights": str(pricer.model.weights),
             "similar_shoes": preview(pd.DataFrame(similar)),
             **show_figure(here.folder("figures", "release_predictions"), context.partition_key, figure),
         },

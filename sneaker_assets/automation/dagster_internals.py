@@ -5,20 +5,18 @@ A new version of Dagster may move these without notice; ``test_dagster_internals
 
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._utils.schedules import get_latest_completed_cron_tick, is_valid_cron_string
+from dagster._utils.schedules import get_latest_completed_cron_tick
 
 __all__ = [
     "NOT_FINISHED_STATUSES",
     "PURPOSES",
     "InstigatorType",
     "get_latest_completed_cron_tick",
-    "is_valid_cron_string",
 ]
 
 PURPOSES = {
     "dagster._core.definitions.run_request.InstigatorType": "to ask for the state of schedules, not of sensors",
     "dagster._core.storage.dagster_run.NOT_FINISHED_STATUSES": "to find crawls that are queued or running",
     "dagster._utils.schedules.get_latest_completed_cron_tick": "to compute when a site's crawl was due last",
-    "dagster._utils.schedules.is_valid_cron_string": "to validate the crons among the settings",
 }
 """Dotted name to what it is used for."""

@@ -166,6 +166,7 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
             outcomes.append(run_stage(stage, instance))
             console.print(f"  [green]done[/green] in {outcomes[-1].seconds:.1f} s")
 
+    ListingSourceResource().check()
     LakeResource().open().check_writable()
     with dg.DagsterInstance.get() as instance:
         run_stages(stages(arguments))

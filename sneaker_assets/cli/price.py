@@ -1,7 +1,6 @@
-"""The price of one shoe: ``sneaker-price`` prices photos, addresses and folders of photos with the lake's champion.
+"""``sneaker-price``: predicted resale prices of the shoes in photos, with the champion of a lake; runs without Dagster.
 
-It needs a lake with a champion and nothing else: Dagster need not run and is not even loaded. What is slow to import is
-imported when it is needed, so that a mistake is answered at once.
+Slow modules are imported where they are used, so that mistakes in the command line are reported at once.
 """
 
 import argparse
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sneaker_assets.cli import BAD_INPUT, Parser
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.errors import SneakerError
+from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.market.fees import Fees, FeesError, parse_fees
 from sneaker_assets.settings import load_settings
 
@@ -25,22 +24,30 @@ if TYPE_CHECKING:
     from sneaker_assets.vision.pricing.pricer import PricedPicture, Pricer
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-"""What counts as a photo in a folder."""
+"""Files of a folder that are priced."""
 
-MOST_DRAWN = 20
-"""Shoes on one figure."""
+MAX_DRAWN = 20
+"""Shoes in one figure."""
 
 QUICK = FetchSettings(delay=0.0, attempts=2, hold_cap=10.0, timeout=10.0, deadline=30.0)
-"""How an address is fetched: whoever waits for an answer does not wait as long as a crawl may."""
+"""Fetch settings with shorter waits than a crawl's, since a user is waiting for the answer."""
 
 
 class InputError(SneakerError, ValueError):
-    """What was named cannot be priced; the message is one line that says why."""
+    """A picture or option cannot be used; the message says why in one line."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A priced picture: its name, its price, what the model saw of it, and what was said of selling it."""
+    """A priced picture.
+
+    Attributes:
+        name: Path or address of the picture.
+        priced: Its predicted price.
+        pixels: The picture in the model's frame, uint8 [height, width, 3], RGB.
+        retail: Retail price in US dollars; None where it is unknown.
+        fees: Fees of selling the shoe.
+    """
 
     name: str
     priced: "PricedPicture"
@@ -50,37 +57,52 @@ class Answer:
 
 
 def main(arguments: Sequence[str] | None = None, settings: FetchSettings = QUICK) -> int:
-    """Price what the command line names; the exit status is 2 where any of it cannot be priced.
+    """Run the command.
 
     Args:
-        arguments: The command line's, by default the process's own.
-        settings: How an address is fetched; its contact is that of SNEAKER_CONTACT.
+        arguments: The command line's arguments; by default the process's own.
+        settings: How addresses are fetched; SNEAKER_CONTACT replaces their contact.
+
+    Returns:
+        The exit status: 0, or 2 where any picture cannot be priced.
     """
     options = parse(arguments)
-    answers: list[Answer] = []
-    failed: list[str] = []
     try:
-        settings = settings.with_changes(contact=load_settings().contact or settings.contact)
-        fees = options.fees or fees_of(options.site)
-        pictures = [picture for named in options.picture for picture in find_pictures(named)]
-        lake, pricer = load_champion()
-        for picture, pixels, priced in price_all(pictures, pricer, settings, failed):
-            answer = Answer(picture, priced, pixels, options.retail, fees)
-            print(json.dumps(as_record(answer, pricer)) if options.json else as_text(answer, pricer), flush=True)
-            if options.figure and len(answers) < MOST_DRAWN:
-                answers.append(answer)
-        if answers:
-            draw(options.figure, answers, pricer, lake)
-    except BrokenPipeError:  # whoever reads the answers has seen enough
+        contact = load_settings().contact or settings.contact
+        return run(options, settings.with_changes(contact=contact))
+    except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (LookupError, ValueError, RuntimeError, OSError) as error:
+        return 0
+    except (SneakerError, LookupError, ValueError, RuntimeError, OSError) as error:
         complain(error)
         return BAD_INPUT
+
+
+def run(options: argparse.Namespace, settings: FetchSettings) -> int:
+    """Price the pictures one by one and print each result; returns the exit status."""
+    fees = options.fees or fees_of(options.site)
+    pictures = [picture for named in options.picture for picture in find_pictures(named)]
+    lake, pricer = open_champion()
+    drawn: list[Answer] = []
+    failed = 0
+    for picture in pictures:
+        try:
+            pixels, priced = price_picture(picture, pricer, settings)
+        except InputError as error:
+            complain(error)
+            failed += 1
+            continue
+        answer = Answer(picture, priced, pixels, options.retail, fees)
+        print(json.dumps(as_record(answer, pricer)) if options.json else as_text(answer, pricer), flush=True)
+        if options.figure and len(drawn) < MAX_DRAWN:
+            drawn.append(answer)
+    if drawn:
+        draw(options.figure, drawn, pricer, lake)
     return BAD_INPUT if failed else 0
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line; exits with status 2 where it is wrong."""
     parser = Parser(
         prog="sneaker-price",
         description="What a shoe will resell for, by its picture. The lake is SNEAKER_LAKE's (default data_lake/), the "
@@ -96,14 +118,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="other fees: shares of the price and US dollars, such as 0.09,0.03,4; SNEAKER_FEES keeps them by site",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, one line a picture")
-    parser.add_argument("--figure", type=_png, metavar="FILE.png", help=f"draw them, at most {MOST_DRAWN}")
+    parser.add_argument("--figure", type=_png, metavar="FILE.png", help=f"draw them, at most {MAX_DRAWN}")
     return parser.parse_args(arguments)
 
 
 def _dollars(text: str) -> float:
     amount = float(text)
     if not 0 < amount < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no price: name US dollars above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a price: name US dollars above 0")
     return amount
 
 
@@ -115,10 +137,10 @@ def _fees(text: str) -> Fees:
 
 
 def fees_of(site: str) -> Fees:
-    """What selling costs there.
+    """The fees of selling at a site.
 
     Raises:
-        InputError: that is not known.
+        InputError: the site's fees are unknown.
     """
     known = load_settings().fees
     if site not in known:
@@ -131,84 +153,72 @@ def fees_of(site: str) -> Fees:
 def _png(text: str) -> Path:
     path = Path(text)
     if path.suffix.lower() != ".png" or not path.absolute().parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text} cannot be drawn: name a .png file in a folder that is there")
+        raise argparse.ArgumentTypeError(f"{text} cannot be drawn: name a .png file in an existing folder")
     return path
 
 
 def is_address(picture: str) -> bool:
-    """Whether a picture is to be fetched."""
+    """Whether a picture is named by a web address."""
     return picture.lower().startswith(("http://", "https://"))
 
 
 def find_pictures(named: str) -> Iterator[str]:
-    """The pictures that are meant: an address or a file itself, of a folder all its photos by name.
+    """The pictures that an argument names: an address, a file, or all photos in a folder, sorted by name.
 
     Raises:
-        InputError: there is none.
+        InputError: there are none.
     """
     path = Path(named)
     if is_address(named) or path.is_file():
         yield named
         return
     if not path.is_dir():
-        raise InputError(f"{named} is not there: name a photo, a folder of photos or an address")
+        raise InputError(f"{named} does not exist: name a photo, a folder of photos or an address")
     photos = [str(file) for file in sorted(path.iterdir()) if file.suffix.lower() in SUFFIXES and file.is_file()]
     if not photos:
-        raise InputError(f"{named} holds no photo: files that end in {', '.join(SUFFIXES)} are priced")
+        raise InputError(f"{named} contains no photo: files that end in {', '.join(SUFFIXES)} are priced")
     yield from photos
 
 
-def load_champion() -> tuple["Lake", "Pricer"]:
-    """The lake and its champion, ready; raises what :mod:`vision.pricing` does."""
+def open_champion() -> tuple["Lake", "Pricer"]:
+    """The lake that the environment names, and its champion.
+
+    Raises:
+        SneakerError: the lake has no champion, or the champion cannot be loaded.
+    """
     from sneaker_assets.lake import Lake
+    from sneaker_assets.vision.pricing.pricer import load_champion
 
     settings = load_settings()
     lake = Lake.at(settings.lake)
-    from sneaker_assets.torch_utils.device import choose_device
-    from sneaker_assets.vision.pricing.pricer import Pricer, champion_folder, champion_index
-
-    device = choose_device(settings.device)
-    return lake, Pricer.load(champion_folder(lake), settings.weights, device, champion_index(lake))
+    return lake, load_champion(lake, weights_folder=settings.weights, device=settings.device)
 
 
-def read_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> "Pixels":
-    """A picture in the model's frame, uint8 [height, width, 3].
+def price_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> tuple["Pixels", "PricedPicture"]:
+    """Read or fetch a picture and price it.
+
+    Args:
+        picture: Path or address.
+        pricer: The champion.
+        settings: How an address is fetched.
+
+    Returns:
+        The picture in the model's frame, uint8 [height, width, 3], and its price.
 
     Raises:
-        InputError: it cannot be had or is no picture; the message names it.
+        InputError: the picture cannot be fetched, decoded or priced; the message names it.
     """
     from sneaker_assets.vision.imaging.decoding import UnreadableImageError
     from sneaker_assets.vision.imaging.photos import read_photo
 
     try:
-        return read_photo(_fetched(picture, settings) if is_address(picture) else Path(picture), pricer.frame)
+        pixels = read_photo(_fetched(picture, settings) if is_address(picture) else picture, pricer.frame)
     except UnreadableImageError as error:
         raise InputError(f"{picture} {error}") from error
-
-
-def price_all(
-    pictures: Iterable[str], pricer: "Pricer", settings: FetchSettings, failed: list[str]
-) -> Iterator[tuple[str, "Pixels", "PricedPicture"]]:
-    """Each picture's name, pixels and price, one by one; what cannot be priced is told and goes to ``failed``."""
-    read: list[tuple[str, Pixels]] = []
-
-    def readable() -> Iterator["Pixels"]:
-        for picture in pictures:
-            try:
-                read.append((picture, read_picture(picture, pricer, settings)))
-            except InputError as error:
-                complain(error)
-                failed.append(picture)
-            else:
-                yield read[-1][1][None]
-
-    for (priced,) in pricer.price_all(readable()):
-        picture, pixels = read.pop()
-        if priced.makes_sense:
-            yield picture, pixels, priced
-        else:
-            complain(InputError(f"{picture} is unlike all that the model has learned from: it has no price for it"))
-            failed.append(picture)
+    (priced,) = pricer.price_pixels(pixels[None])
+    if not priced.makes_sense:
+        raise InputError(f"{picture} is unlike the pictures that the model was trained on: it predicts no price for it")
+    return pixels, priced
 
 
 def _fetched(url: str, settings: FetchSettings) -> bytes:
@@ -222,7 +232,7 @@ def _fetched(url: str, settings: FetchSettings) -> bytes:
 
 
 def as_text(answer: Answer, pricer: "Pricer") -> str:
-    """What a person reads."""
+    """The result for a human reader, several lines."""
     from sneaker_assets.vision.explain.report import report_lines, similar_records
 
     lines = [answer.name, *report_lines(answer.priced, answer.retail, answer.fees)]
@@ -230,15 +240,13 @@ def as_text(answer: Answer, pricer: "Pricer") -> str:
         kind = shoe["label_kind"].replace("_", " ")
         lines.append(f"like {shoe['title']}: ${shoe['price']:,.0f} ({kind}, {shoe['site']}; {shoe['similarity']:.2f})")
     if not len(answer.priced.similar):
-        lines.append(
-            "similar shoes are missing, since this model has no similarity index: materialize similarity_index"
-        )
+        lines.append("this model has no similarity index: materialize similarity_index")
     lines.append(f"by {pricer.model.backbone}, weights: {pricer.model.weights}")
     return "\n  ".join(lines)
 
 
 def as_record(answer: Answer, pricer: "Pricer") -> dict[str, Any]:
-    """What a program reads; prices in US dollars, in the names of ``tables.ReleasePredictions``."""
+    """The result as JSON values; prices in US dollars, named as in ``tables.ReleasePredictions``."""
     from sneaker_assets.vision.explain.report import prediction_record, similar_records
 
     return {
@@ -247,13 +255,13 @@ def as_record(answer: Answer, pricer: "Pricer") -> dict[str, Any]:
         **prediction_record(answer.priced, answer.retail, answer.fees),
         "similar": similar_records(answer.priced),
         "backbone": pricer.model.backbone,
-        "weights": pricer.model.weights,
+        "weights": str(pricer.model.weights),
         "model": pricer.model.folder.name,
     }
 
 
 def draw(file: Path, answers: Iterable[Answer], pricer: "Pricer", lake: "Lake") -> None:
-    """Draw the shoes, one below the other."""
+    """Write a figure with one row per shoe: picture, heat map, price and similar shoes."""
     from upath import UPath
 
     from sneaker_assets import figures
@@ -272,8 +280,8 @@ def draw(file: Path, answers: Iterable[Answer], pricer: "Pricer", lake: "Lake") 
 
 
 def complain(error: Exception) -> None:
-    """One line on stderr."""
-    print(f"sneaker-price: {' '.join(str(error).split())}", file=sys.stderr)
+    """Print an error as one line on stderr."""
+    print(f"sneaker-price: {one_line(error)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def kid_over_epochs(history: pd.DataFrame, real: float | None, weights: str) -> 
         axes.axhline(real, color=GREY, linestyle="--", label="held-out images")
     axes.set(title="Kernel Inception Distance to the training images", xlabel="Epoch", ylabel="KID")
     axes.set_ylim(bottom=min(0.0, float((kid - deviation).min())))
-    axes.legend(title=f"weights: {weights.partition(':')[0]}")
+    axes.legend(title=f"weights: {weights}")
     return figure
 
 

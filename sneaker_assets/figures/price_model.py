@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sneaker_assets.figures.releases import Heat, Picture, draw_heat
 from sneaker_assets.figures.style import BLUE, GREY, ORANGE, THOUSANDS, dollars, styled
+from sneaker_assets.vision.backbones.weights_source import WeightsSource
 
 
 @styled
@@ -140,7 +141,7 @@ def leaderboard(board: pd.DataFrame) -> Figure:
     axes.barh(rows + 0.2, test, 0.4, xerr=errors, ecolor="black", capsize=3, color=BLUE, label="test")
     axes.axvline(board["mean_test_rmse"].iloc[0], color=ORANGE, linestyle="--", label="test, mean-price baseline")
     standing = board["standing"].where(board["standing"] != "challenger", "")
-    fine_tuned = np.where(board["weights"].str.contains("fine-tuned"), " fine-tuned", "")
+    fine_tuned = board["weights"].map(lambda text: " fine-tuned" if WeightsSource.parse(text).fine_tuned_from else "")
     labels = zip(board["backbone"] + fine_tuned, standing, strict=True)
     names = [f"{backbone} {label}".strip() for backbone, label in labels]
     axes.set(title="RMSE by model", xlabel=dollars("RMSE"), yticks=rows, yticklabels=names)

@@ -95,13 +95,6 @@ def from_network(images: Tensor) -> UInt8Array:
     return array
 
 
-def to_png(image: Image.Image) -> bytes:
-    """The image as the bytes of a PNG file."""
-    file = io.BytesIO()
-    image.save(file, format="PNG")
-    return file.getvalue()
-
-
 def _load(path: ImagePath, size: int) -> UInt8Array:
     try:
         with Image.open(io.BytesIO(UPath(path).read_bytes())) as image:

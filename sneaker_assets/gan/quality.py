@@ -22,7 +22,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array
 from sneaker_assets.gan.precision_recall import median_neighbour_distance, nearest_neighbours, precision_and_recall
 from sneaker_assets.vision.backbones.backbone import Backbone
-from sneaker_assets.vision.features.extractor import extract
+from sneaker_assets.vision.features.extractor import FeatureExtractor
 
 SIDE = 128
 """Height and width in pixels to which real images and samples are resized for the backbone."""
@@ -108,10 +108,11 @@ class QualityMonitor:
 
 def embedding(backbone: Backbone, device: torch.device) -> Embed:
     """Feature extractor that returns the backbone's average-pooled last feature map, as FID and KID use Inception's."""
+    extract = FeatureExtractor(backbone, device)
 
     def embed(images: UInt8Array) -> Tensor:
         batches = (_resize(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
-        features = [batch["plain"].cpu() for batch in extract(backbone, batches, device)]
+        features = [extract(batch)[0].cpu() for batch in batches]
         averages, _maxima = torch.cat(features).chunk(2, dim=1)
         return averages
 

@@ -17,13 +17,14 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 from upath import UPath
 
-from sneaker_assets.gan.images import UInt8Array, to_png
+from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.sampling import image_grid, sample
 from sneaker_assets.gan.settings import GanSettings
 from sneaker_assets.gan.state import GanState
 from sneaker_assets.lake import LakeError, read_json, write_bytes, write_json, write_table
 from sneaker_assets.torch_utils import checkpoint
 from sneaker_assets.torch_utils.checkpoint import Checkpoint, CheckpointError
+from sneaker_assets.vision.imaging.encoding import png_bytes
 
 if TYPE_CHECKING:
     from sneaker_assets.gan.quality import QualityMonitor
@@ -82,7 +83,7 @@ def save_checkpoint(state: GanState, known: dict[str, Any], folder: UPath, monit
     Raises:
         LakeError: They cannot be written; earlier checkpoints are kept.
     """
-    grid = to_png(image_grid(state.samples(), columns=8))
+    grid = png_bytes(image_grid(state.samples(), columns=8))
     if monitor is not None:
         quality = monitor(sample(state.ema_generator, len(monitor.real), MONITOR_SEED, state.device))
         state.history[-1] |= quality

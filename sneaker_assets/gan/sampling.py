@@ -10,6 +10,7 @@ from safetensors.torch import load as tensors_from
 from torch import Tensor
 from upath import UPath
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.gan.images import UInt8Array, from_network
 from sneaker_assets.gan.networks import Generator
 from sneaker_assets.lake import read_json
@@ -19,6 +20,10 @@ GUTTER = 2
 """White pixels between the images of a grid."""
 
 
+class GeneratorError(SneakerError, ValueError):
+    """A folder holds no trained generator, or a damaged one; the message says what to do."""
+
+
 def load_generator(folder: UPath) -> Generator:
     """Load a trained generator in evaluation mode, on the CPU.
 
@@ -26,8 +31,7 @@ def load_generator(folder: UPath) -> Generator:
         folder: A folder with ``config.json`` and ``model.safetensors``, as written by ``run.publish``.
 
     Raises:
-        FileNotFoundError: There is no finished generator in ``folder``.
-        ValueError: Its files are damaged.
+        GeneratorError: There is no finished generator in ``folder``, or its files are damaged.
     """
     try:
         config = read_json(folder / "config.json")
@@ -35,10 +39,10 @@ def load_generator(folder: UPath) -> Generator:
         generator = Generator(config["latent"], config["generator_width"], config["size"])
         generator.load_state_dict(weights)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"no trained generator in {folder}: train one first") from error
+        raise GeneratorError(f"no trained generator in {folder}: train one first") from error
     except (KeyError, RuntimeError, SafetensorError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"the generator in {folder} is damaged ({reason}): delete it and train again") from error
+        raise GeneratorError(f"the generator in {folder} is damaged ({reason}): delete it and train again") from error
     return generator.eval()
 
 

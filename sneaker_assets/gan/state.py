@@ -16,6 +16,8 @@ from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.networks import Discriminator, Generator, apply_spectral_norm, initialise
 from sneaker_assets.gan.sampling import generate
 from sneaker_assets.gan.settings import GanSettings
+from sneaker_assets.torch_utils.device import supports_bfloat16
+from sneaker_assets.torch_utils.optimizer import optimizer_tensors, restore_optimizer, with_prefix
 
 FIXED_SAMPLES = 64
 """Images generated from the same noise at every checkpoint."""
@@ -75,7 +77,7 @@ class GanState:
 
     def autocast(self) -> AbstractContextManager[None]:
         """Context manager that runs convolutions in bfloat16 on devices with hardware support for it."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast_in_bfloat16(self.device))
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=supports_bfloat16(self.device))
 
     @torch.no_grad()
     def update_ema(self) -> None:
@@ -105,14 +107,13 @@ class GanState:
         for name, network in self._networks().items():
             named |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for name, adam in self._optimizers().items():
-            for index, moments in adam.state_dict()["state"].items():
-                named |= {f"{name}.{index}.{key}": value for key, value in moments.items()}
+            named |= optimizer_tensors(adam, name)
         return {name: value.detach().cpu().contiguous() for name, value in named.items()}
 
     @staticmethod
     def ema_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The EMA generator's ``state_dict`` within the result of :meth:`tensors`."""
-        return _under(EMA_PREFIX, tensors)
+        return with_prefix(EMA_PREFIX, tensors)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Load the result of :meth:`tensors`.
@@ -122,9 +123,9 @@ class GanState:
         """
         try:
             for name, network in self._networks().items():
-                network.load_state_dict(_under(name, tensors))
+                network.load_state_dict(with_prefix(name, tensors))
             for name, adam in self._optimizers().items():
-                _restore_adam(adam, _under(name, tensors))
+                restore_optimizer(adam, tensors, name)
             self.rng.set_state(tensors["rng"])
             self.fixed_noise = tensors["fixed_noise"]
         except (KeyError, RuntimeError) as error:
@@ -137,30 +138,5 @@ class GanState:
         return {"generator_adam": self.generator_adam, "discriminator_adam": self.discriminator_adam}
 
 
-def fast_in_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies in bfloat16 itself; a processor that only imitates it is slower than in float32."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    # Early versions do not tell what the processor can do.
-    can: Mapping[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return device.type == "cpu" and any(can.get(unit, False) for unit in ("amx_bf16", "avx512_bf16"))
-
-
 def _adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
     return torch.optim.Adam(network.parameters(), lr=lr, betas=betas, fused=True)
-
-
-def _restore_adam(adam: torch.optim.Adam, tensors: Mapping[str, Tensor]) -> None:
-    """Load Adam's moments in the weights' own memory layout: the same sums in another order are not the same bits."""
-    moments: dict[int, dict[str, Tensor]] = {}
-    for index, weight in enumerate(adam.param_groups[0]["params"]):
-        saved = _under(str(index), tensors)
-        moments[index] = {
-            key: value if value.ndim == 0 else torch.empty_like(weight, requires_grad=False).copy_(value)
-            for key, value in saved.items()
-        }
-    adam.load_state_dict({"state": moments, "param_groups": adam.state_dict()["param_groups"]})
-
-
-def _under(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}

@@ -55,14 +55,14 @@ class LakeIOManager(dg.ConfigurableIOManager):
         if UPath in (wanted, *get_args(wanted)):
             folder = here.referenced(name, keys[0])
             if folder is None and not optional:
-                raise _missing(name, keys)
+                raise dg.Failure(_not_in_lake(name, keys), allow_retries=False)
             return folder
         paths = {key: here.table(name, key) for key in keys}
         frames = [lake.read_table(path) for path in paths.values() if path.exists()]
         if not frames:
             if optional:
                 return None
-            raise _missing(name, keys)
+            raise dg.Failure(_not_in_lake(name, keys), allow_retries=False)
         absent = [str(key) for key, path in paths.items() if not path.exists()]
         if absent and not optional:
             context.log.warning("%s is loaded without its partitions %s: not materialized yet", name, ", ".join(absent))
@@ -88,9 +88,6 @@ def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _missing(name: str, keys: list[str | None]) -> dg.Failure:
+def _not_in_lake(name: str, keys: list[str | None]) -> str:
     partitions = ", ".join(str(key) for key in keys if key is not None)
-    return dg.Failure(
-        f"{name}{f' [{partitions}]' if partitions else ''} is not in the lake yet: materialize it first",
-        allow_retries=False,
-    )
+    return f"{name}{f' [{partitions}]' if partitions else ''} is not in the lake yet: materialize it first"

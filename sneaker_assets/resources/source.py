@@ -83,6 +83,20 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
         """The source in use."""
         return cast("SourceName", self.source) if self.source else load_settings().source
 
+    def check(self) -> None:
+        """Check the settings of the source without opening it.
+
+        Raises:
+            ValueError: The archive's folder or the contact of a live crawl is missing.
+        """
+        settings = load_settings()
+        if self.name == "archive":
+            self._archive_folder(settings)
+        if self.name == "live" and not self._contact(settings):
+            raise ValueError(
+                "a live crawl needs a contact in its user agent: set SNEAKER_CONTACT to an address of yours"
+            )
+
     @contextmanager
     def open(self, lake: Lake) -> Iterator[ListingSource]:
         """The source, available inside the ``with`` block.
@@ -107,16 +121,22 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
         elif self.name == "archive":
             yield self._archive(lake, settings)
         else:
-            fetching = FetchSettings(delay=self.delay_seconds, contact=self.contact or settings.contact)
+            fetching = FetchSettings(delay=self.delay_seconds, contact=self._contact(settings))
             yield WebSource(lake, fetching, max_pages=self.max_pages, sites=live_sites(settings))
 
-    def _archive(self, lake: Lake, settings: Settings) -> ArchiveSource:
+    def _contact(self, settings: Settings) -> str:
+        return self.contact or settings.contact
+
+    def _archive_folder(self, settings: Settings) -> Path:
         folder = Path(self.archive) if self.archive else settings.archive
         if folder is None:
             raise ValueError("the archive source needs a folder: set SNEAKER_ARCHIVE to the folder of the CSV")
+        return folder
+
+    def _archive(self, lake: Lake, settings: Settings) -> ArchiveSource:
         return ArchiveSource(
             lake,
-            folder,
+            self._archive_folder(settings),
             price_column=self.archive_price_column,
             image_column=self.archive_image_column,
             site_column=self.archive_site_column,

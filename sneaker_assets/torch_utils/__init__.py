@@ -1,1 +1,1 @@
-"""Helpers for torch shared by ``vision`` and ``gan``: devices, distributed ranks, checkpoints."""
+"""Torch helpers shared by ``vision`` and ``gan``: devices, distributed ranks, checkpoints, optimizer state."""

@@ -1,7 +1,7 @@
-"""A training's state as a folder that is there whole or not at all.
+"""Training checkpoints as folders of safetensors and JSON, written as a whole and without pickle.
 
-``epoch-0012/`` holds ``model.safetensors`` (every tensor by name) and ``state.json`` (the rest, and the tensors'
-sha256). No pickle. What the tensors mean is ``state``'s concern.
+``epoch-0012/`` holds ``model.safetensors`` (every tensor by name) and ``state.json`` (everything else, and the sha256
+of the tensors).
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load as tensors_from
+from safetensors.torch import load as load_tensors
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 from upath import UPath
@@ -23,23 +23,23 @@ from sneaker_assets.lake import new_folder, read_json
 logger = logging.getLogger(__name__)
 
 KEPT = 2
-"""Checkpoints that stay beside the best: the newest, and the one before it should the newest be damaged."""
+"""Number of checkpoints kept beside the best one: the newest, and one to fall back on if that is damaged."""
 
 
 class CheckpointError(SneakerError, ValueError):
-    """A checkpoint cannot be read; the message names its folder and what is wrong."""
+    """A checkpoint cannot be read or belongs to another training; the message names its folder."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a training needs in order to go on.
+    """The state of a training at the end of an epoch.
 
     Attributes:
-        epoch: epochs done.
-        step: training steps done.
-        tensors: weights, optimizers and random states by name; contiguous, on the CPU.
-        history: one row an epoch, as numbers by name.
-        known: what else is known of the run, as JSON: its settings and its images.
+        epoch: Number of epochs trained.
+        step: Number of training steps.
+        tensors: Weights, optimizer state and random state by name; contiguous, on the CPU.
+        history: One row per epoch: numbers by name.
+        known: Further JSON values that describe the run, such as its settings.
     """
 
     epoch: int
@@ -50,10 +50,18 @@ class Checkpoint:
 
 
 def save(folder: UPath, checkpoint: Checkpoint, best: int | None = None) -> UPath:
-    """Write a checkpoint into ``folder``, then drop all but the last two and that of the ``best`` epoch.
+    """Write a checkpoint, then delete all but the newest :data:`KEPT` and that of the best epoch.
+
+    Args:
+        folder: The training's folder of checkpoints.
+        checkpoint: What to write.
+        best: The epoch whose checkpoint is kept in any case.
+
+    Returns:
+        The checkpoint's own folder.
 
     Raises:
-        OSError: the folder cannot be written or the disk is full; the checkpoints before it stay.
+        LakeError: the folder cannot be written; earlier checkpoints are kept.
     """
     path = path_of(folder, checkpoint.epoch)
     tensors = tensors_to_bytes(checkpoint.tensors)
@@ -74,25 +82,29 @@ def save(folder: UPath, checkpoint: Checkpoint, best: int | None = None) -> UPat
 
 
 def path_of(folder: UPath, epoch: int) -> UPath:
-    """Where the checkpoint of an epoch lies."""
+    """The folder of an epoch's checkpoint."""
     return folder / f"epoch-{epoch:04d}"
 
 
 def load(path: UPath) -> Checkpoint:
-    """Read a checkpoint's folder.
+    """Read a checkpoint.
+
+    Args:
+        path: The checkpoint's own folder.
+
+    Returns:
+        What :func:`save` wrote.
 
     Raises:
-        CheckpointError: a file is missing, cut short or altered.
+        CheckpointError: a file is missing, truncated or altered.
     """
     try:
         state = read_json(path / "state.json")
-        data = (path / "model.safetensors").read_bytes()
-        if hashlib.sha256(data).hexdigest() != state.pop("sha256"):
-            raise CheckpointError(f"{path}: model.safetensors is not what was written")
+        data = _read_verified(path / "model.safetensors", state.pop("sha256"))
         return Checkpoint(
             epoch=state.pop("epoch"),
             step=state.pop("step"),
-            tensors=tensors_from(data),
+            tensors=load_tensors(data),
             history=state.pop("history"),
             known=state,
         )
@@ -100,14 +112,34 @@ def load(path: UPath) -> Checkpoint:
         raise CheckpointError(f"{path} is damaged ({error})") from error
 
 
-def latest(folder: UPath) -> Checkpoint | None:
-    """The newest readable checkpoint in ``folder``, or None; a damaged one is named in a warning and passed over."""
+def _read_verified(file: UPath, sha256: str) -> bytes:
+    data = file.read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ValueError(f"{file.name} does not match its sha256")
+    return data
+
+
+def latest(folder: UPath, run: str | None = None) -> Checkpoint | None:
+    """The newest checkpoint that can be read, or None; the others are skipped with a warning.
+
+    Args:
+        folder: The training's folder of checkpoints; it need not exist.
+        run: Skip checkpoints whose ``known["run"]`` differs; None accepts those of any run.
+    """
     for path in _newest_first(folder):
         try:
-            return load(path)
+            checkpoint = load(path)
+            _check_run(path, checkpoint, run)
         except CheckpointError as error:
-            logger.warning("%s; the checkpoint before it is used", error)
+            logger.warning("%s; trying the checkpoint before it", error)
+        else:
+            return checkpoint
     return None
+
+
+def _check_run(path: UPath, checkpoint: Checkpoint, run: str | None) -> None:
+    if run is not None and checkpoint.known.get("run") != run:
+        raise CheckpointError(f"{path} belongs to another network, other rows or other settings")
 
 
 def _newest_first(folder: UPath) -> Iterator[UPath]:

@@ -1,7 +1,7 @@
-"""Several processes that train one network: who is here, and how they add up.
+"""Ranks of a distributed training: joining the process group, sharding batches, summing results.
 
-Started by ``python -m torch.distributed.run``, which tells each process its rank through the environment; a process on
-its own is the only rank there is.
+Ranks are started by ``python -m torch.distributed.run``, which passes each its rank through the environment; a process
+started without it is the only rank.
 
 torch: https://docs.pytorch.org/docs/stable/distributed.html
 """
@@ -23,48 +23,51 @@ from sneaker_assets.errors import SneakerError
 
 
 class RankError(SneakerError, RuntimeError):
-    """The other ranks did not come, or went; the message says what to do."""
+    """The process group could not be formed; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Our rank among ``size`` of them."""
+    """This process's rank, from 0, among ``size`` of them."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this is the rank that writes."""
+        """Whether this is rank 0, the one that writes files."""
         return self.rank == 0
 
     def share(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Our part of a batch; the parts differ by at most one row, in the same order for all ranks."""
+        """This rank's consecutive shard of a batch; shard sizes differ by at most one row."""
         part: NDArray[Any] = np.array_split(rows, self.size)[self.rank]
         return part
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum of all ranks' values, the same for all."""
+        """The sum of ``values`` over all ranks; ``values`` is overwritten."""
         if self.size > 1:
             dist.all_reduce(values)
         return values
 
     def wait(self) -> None:
-        """Go on when all ranks are here."""
+        """Block until all ranks have called it."""
         if self.size > 1:
             dist.barrier()
 
 
 @contextmanager
 def joined(device: torch.device, seconds: float) -> Iterator[Ranks]:
-    """The ranks that were started together, for as long as the block runs.
+    """The process group, for the duration of the block.
 
     Args:
-        device: Where they compute; decides what they talk through.
-        seconds: How long to wait for the others.
+        device: Where the ranks compute: NCCL connects GPUs, Gloo connects CPUs.
+        seconds: How long to wait for the other ranks.
+
+    Yields:
+        This process's rank.
 
     Raises:
-        RankError: they did not come in that time, or there is no GPU for us.
+        RankError: the other ranks did not join in time, or there is no GPU for this one.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -72,13 +75,13 @@ def joined(device: torch.device, seconds: float) -> Iterator[Ranks]:
         return
     rank = int(os.environ["RANK"])
     if device.type == "cuda":
-        _take_gpu(int(os.environ["LOCAL_RANK"]))
+        _select_gpu(int(os.environ["LOCAL_RANK"]))
     try:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=seconds))
     except (dist.DistError, RuntimeError, ValueError) as error:
         raise RankError(
-            f"rank {rank} waited {seconds:g} s for {size} ranks and not all of them came: look into the log of the "
-            "others, or ask for fewer processes"
+            f"rank {rank} waited {seconds:g} s and not all of {size} ranks joined: look into the log of the others, or "
+            "ask for fewer processes"
         ) from error
     try:
         yield Ranks(rank, size)
@@ -86,9 +89,13 @@ def joined(device: torch.device, seconds: float) -> Iterator[Ranks]:
         dist.destroy_process_group()
 
 
-def _take_gpu(number: int) -> None:
-    """Compute on the GPU of this number: without it all ranks would on the first."""
+def _select_gpu(number: int) -> None:
+    """Compute on the GPU of this number; by default every rank would use the first one.
+
+    Raises:
+        RankError: there are fewer GPUs.
+    """
     found = torch.cuda.device_count()
     if number >= found:
-        raise RankError(f"each process wants a GPU of its own, and there are {found}: ask for fewer processes")
+        raise RankError(f"each process needs its own GPU, and there are {found}: ask for fewer processes")
     torch.cuda.set_device(number)

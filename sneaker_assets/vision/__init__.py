@@ -1,1 +1,1 @@
-"""Images in, prices out: decoding, backbones, features, heads and their evaluation. Never imports Dagster."""
+"""Price prediction from images: decoding, backbones, features, heads, evaluation. Never imports Dagster."""

@@ -4,4 +4,4 @@ from sneaker_assets.errors import SneakerError
 
 
 class TrainingError(SneakerError, RuntimeError):
-    """A head cannot be trained on these rows; the message says why and what to do."""
+    """A model cannot be trained with these rows or settings; the message says why and what to do."""

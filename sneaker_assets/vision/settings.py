@@ -134,9 +134,10 @@ class TuningSettings(SettingsModel):
 class FinetuneSettings(SettingsModel):
     """How the upper blocks of a backbone are trained together with a head."""
 
-    unfreeze_from: str = Field(
-        default="features.14",
-        description="First block to train, such as features.14 or layer4; empty: train the head alone.",
+    unfreeze_from: str | None = Field(
+        default=None,
+        description="First block to train, such as features.14 or layer4; empty: train the head alone; default: the "
+        "backbone's last stage.",
     )
     freeze_batch_norm: bool = Field(default=True, description="Freeze the running statistics of batch norms.")
     fit: _FitField = "trim"

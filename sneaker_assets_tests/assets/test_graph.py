@@ -20,6 +20,7 @@ from sneaker_assets.lake import Lake, read_json, read_table, write_table
 from sneaker_assets.market.releases import announcements
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
 from sneaker_assets.sites import SITES
+from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
 
@@ -267,8 +268,7 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(proj
     model = PriceModel.load(UPath(said["finetuned_price_model"]["folder"]))
     assert said["finetuned_price_model"]["trained_now"]
     assert 0 <= said["finetuned_price_model"]["network_share"] <= 1
-    assert model.weights.startswith("random")
-    assert model.weights.endswith("fine-tuned from layer4.1 on")
+    assert model.weights == WeightsSource("random", fine_tuned_from="layer4.1")
     splits = project.table("splits")
     store = FeatureStore.open(project.lake.folder("features", BACKBONE, model.config["features"]["store"]))
     hashes = splits["sha256"].head(3).tolist()

@@ -1,4 +1,4 @@
-"""The command ``sneaker-generate``, in a process of its own and in this one."""
+"""The command ``sneaker-generate``."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return lake
 
 
-def test_the_command_writes_pictures_and_a_grid_and_never_loads_dagster(lake: Path, tmp_path: Path) -> None:
+def test_the_command_writes_pictures_and_a_grid_without_dagster(lake: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from sneaker_assets.cli.generate import main\n"
         "status = main(); assert 'dagster' not in sys.modules; sys.exit(status)"
@@ -40,7 +40,7 @@ def test_the_command_writes_pictures_and_a_grid_and_never_loads_dagster(lake: Pa
     assert Image.open(tmp_path / "out" / "grid.png").size == (3 * 66 - 2, 2 * 66 - 2)
 
 
-def test_a_seed_draws_the_same_shoes(lake: Path, tmp_path: Path) -> None:
+def test_a_seed_determines_the_images(lake: Path, tmp_path: Path) -> None:
     for name, seed in (("one", "7"), ("two", "7"), ("three", "8")):
         assert main(["--lake", str(lake), "--band", "cheap", "-n", "1", "--seed", seed, str(tmp_path / name)]) == 0
     one, two, three = (np.asarray(Image.open(tmp_path / name / "0001.png")) for name in ("one", "two", "three"))
@@ -49,7 +49,7 @@ def test_a_seed_draws_the_same_shoes(lake: Path, tmp_path: Path) -> None:
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line that the command says where it leaves with status 2."""
+    """The one line with which the command refuses its input."""
     try:
         status = main(arguments)
     except SystemExit as left:
@@ -60,23 +60,25 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return line
 
 
-def test_an_unknown_band_is_one_line(lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_band_is_refused(lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = said(capsys, "--lake", str(lake), "--band", "dear", str(tmp_path))
     assert "no generator for the price band 'dear'" in line
     assert line.endswith("there are: cheap")
 
 
-def test_a_lake_without_generators_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lake_without_generators_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = said(capsys, "--lake", str(tmp_path), "--band", "cheap", str(tmp_path / "out"))
     assert "materialize gan_checkpoints first" in line
 
 
 @pytest.mark.parametrize("n", ["0", "-3", "many", "1000000", "2.5"])
-def test_a_bad_number_is_one_line(lake: Path, capsys: pytest.CaptureFixture[str], n: str) -> None:
-    assert "number of pictures from 1 to 10,000" in said(capsys, "--lake", str(lake), "--band", "cheap", f"-n={n}", "o")
+def test_an_invalid_number_is_refused(lake: Path, capsys: pytest.CaptureFixture[str], n: str) -> None:
+    assert "not a number of pictures from 1 to 10,000" in said(
+        capsys, "--lake", str(lake), "--band", "cheap", f"-n={n}", "o"
+    )
 
 
-def test_no_folder_or_a_file_in_its_place_is_one_line(
+def test_a_missing_or_unusable_output_folder_is_refused(
     lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "required: out" in said(capsys, "--lake", str(lake), "--band", "cheap")
@@ -85,7 +87,7 @@ def test_no_folder_or_a_file_in_its_place_is_one_line(
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
-def test_a_damaged_generator_is_one_line(
+def test_a_damaged_generator_is_refused(
     lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     file = lake / "gan" / "cheap" / "abc" / "generator" / name

@@ -97,6 +97,16 @@ def test_missing_archive_is_named(run: Run, tmp_path: Path) -> None:
     assert "nowhere is not there: set SNEAKER_ARCHIVE" in said
 
 
+@pytest.mark.parametrize(
+    ("source", "missing"), [("archive", "set SNEAKER_ARCHIVE to the folder"), ("live", "set SNEAKER_CONTACT to")]
+)
+def test_source_without_its_settings_starts_nothing(run: Run, tmp_path: Path, source: str, missing: str) -> None:
+    status, said = run(SNEAKER_SOURCE=source, SNEAKER_ARCHIVE="", SNEAKER_CONTACT="")
+    (line,) = said.splitlines()
+    assert (status, missing in line) == (1, True)
+    assert not (tmp_path / "lake").exists()
+
+
 def test_unwritable_lake_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("a file where the folder should be")
     status, said = run(SNEAKER_SOURCE="demo")

@@ -1,4 +1,4 @@
-"""``sneaker-price`` as a person uses it: real files, real addresses on loopback, and every mistake in one line."""
+"""The command ``sneaker-price`` on real files and real addresses on loopback."""
 
 import copy
 import dataclasses
@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from sneaker_assets.assets.releases import PredictionConfig, SellingCosts
-from sneaker_assets.cli import price as one_shoe
+from sneaker_assets.cli import price as cli
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.market.fees import Fees
 from sneaker_assets_tests.champion import Champion
@@ -35,8 +35,8 @@ def run(champion: Champion, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     for name in ("SNEAKER_WEIGHTS", "SNEAKER_CONTACT", "SNEAKER_FEES"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(*arguments: str | Path, settings: FetchSettings = one_shoe.QUICK) -> tuple[int, str, str]:
-        status = one_shoe.main([str(argument) for argument in arguments], settings)
+    def run(*arguments: str | Path, settings: FetchSettings = cli.QUICK) -> tuple[int, str, str]:
+        status = cli.main([str(argument) for argument in arguments], settings)
         said = capsys.readouterr()
         return status, said.out, said.err
 
@@ -44,13 +44,13 @@ def run(champion: Champion, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 def shade(path: Path, grey: int = 128, mode: str = "L") -> Path:
-    """A picture of one shade, which the champion prices by its brightness."""
+    """A uniform picture, which the champion prices by its brightness."""
     Image.new("L", (48, 24), grey).convert(mode).save(path)
     return path
 
 
-def complaint(run: Run, *arguments: str | Path, settings: FetchSettings = one_shoe.QUICK) -> str:
-    """The one line that bad input is answered with."""
+def complaint(run: Run, *arguments: str | Path, settings: FetchSettings = cli.QUICK) -> str:
+    """The one line with which the command refuses its input."""
     status, out, err = run(*arguments, settings=settings)
     assert (status, out) == (2, "")
     (line,) = err.splitlines()
@@ -58,7 +58,7 @@ def complaint(run: Run, *arguments: str | Path, settings: FetchSettings = one_sh
     return line
 
 
-def test_a_photo_is_priced_in_words(run: Run, tmp_path: Path) -> None:
+def test_a_photo_is_priced_as_text(run: Run, tmp_path: Path) -> None:
     status, out, err = run(shade(tmp_path / "shoe.png"), "--retail", "180")
     assert (status, err) == (0, "")
     lines = out.splitlines()
@@ -71,7 +71,7 @@ def test_a_photo_is_priced_in_words(run: Run, tmp_path: Path) -> None:
     assert "weights: random (seed 0)" in lines[-1]
 
 
-def test_a_folder_is_priced_file_by_file_and_what_is_broken_is_named(run: Run, tmp_path: Path) -> None:
+def test_photos_of_a_folder_are_priced_one_by_one_and_broken_ones_are_named(run: Run, tmp_path: Path) -> None:
     for name, grey in (("a.png", 60), ("b.png", 140), ("c.png", 220)):
         shade(tmp_path / name, grey)
     (tmp_path / "notes.txt").write_text("no picture")
@@ -90,21 +90,16 @@ def test_a_folder_is_priced_file_by_file_and_what_is_broken_is_named(run: Run, t
     assert "broken.jpg does not decode" in err
 
 
-def test_what_the_model_has_no_price_for_is_one_line(
-    champion: Champion, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_picture_that_the_model_predicts_no_price_for_is_refused(champion: Champion, tmp_path: Path) -> None:
     head = copy.deepcopy(champion.model.head)
     with torch.no_grad():
         head.get_submodule("body.0").get_parameter("bias").fill_(-1000.0)
     pricer = dataclasses.replace(champion.pricer, model=dataclasses.replace(champion.model, head=head))
-    failed: list[str] = []
-    picture = str(shade(tmp_path / "shoe.png"))
-    assert not list(one_shoe.price_all([picture], pricer, LOOPBACK, failed))
-    assert failed == [picture]
-    assert "shoe.png is unlike all that the model has learned from" in capsys.readouterr().err
+    with pytest.raises(cli.InputError, match=r"shoe\.png is unlike the pictures that the model was trained on"):
+        cli.price_picture(str(shade(tmp_path / "shoe.png")), pricer, LOOPBACK)
 
 
-def test_whoever_closes_the_pipe_has_seen_enough(champion: Champion, tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_the_command_without_an_error(champion: Champion, tmp_path: Path) -> None:
     shade(tmp_path / "a.png")
     command = [str(Path(sys.executable).with_name("sneaker-price")), str(tmp_path)]
     environment = os.environ | {"SNEAKER_LAKE": str(champion.lake.root), "SNEAKER_DEVICE": "cpu", "SNEAKER_WEIGHTS": ""}
@@ -115,7 +110,7 @@ def test_whoever_closes_the_pipe_has_seen_enough(champion: Champion, tmp_path: P
     assert (result.returncode, result.stderr) == (0, b"")
 
 
-def test_fees_are_those_of_the_site(run: Run, tmp_path: Path) -> None:
+def test_the_sites_fees_are_subtracted(run: Run, tmp_path: Path) -> None:
     _, out, _ = run(shade(tmp_path / "shoe.png"), "--retail", "100", "--site", "stockx", "--json")
     record = json.loads(out)
     price = record["predicted_price"]
@@ -124,7 +119,7 @@ def test_fees_are_those_of_the_site(run: Run, tmp_path: Path) -> None:
     assert record["premium"] == pytest.approx(price / 100 - 1)
 
 
-def test_the_figure_is_drawn(run: Run, tmp_path: Path) -> None:
+def test_a_figure_is_written(run: Run, tmp_path: Path) -> None:
     figure = tmp_path / "shoe_drawn.png"
     assert run(shade(tmp_path / "shoe.png"), shade(tmp_path / "other.png", 90), "--figure", figure)[0] == 0
     with Image.open(figure) as drawn:
@@ -142,7 +137,7 @@ def test_the_figure_is_drawn(run: Run, tmp_path: Path) -> None:
         ("stockx=0.1,0,0", ["--fees", "0.2, 0.05, 10"]),
     ],
 )
-def test_a_person_sets_the_fees(
+def test_fees_come_from_the_environment_or_the_command_line(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, options: list[str]
 ) -> None:
     monkeypatch.setenv("SNEAKER_FEES", setting)
@@ -150,7 +145,7 @@ def test_a_person_sets_the_fees(
     assert record["selling_costs"] == pytest.approx(0.25 * record["predicted_price"] + 10)
 
 
-def test_the_asset_takes_the_same_fees_unless_its_own_config_names_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_asset_uses_the_same_fees_unless_its_config_names_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SNEAKER_FEES", "ebay=0.1,0,9")
     own = PredictionConfig(selling_costs={"stockx": SellingCosts(commission=0.2, payment=0.05, shipping=10)})
     assert own.fees("stockx") == Fees(commission=0.2, payment=0.05, shipping=10)
@@ -161,14 +156,14 @@ def test_the_asset_takes_the_same_fees_unless_its_own_config_names_the_site(monk
 @pytest.mark.parametrize(
     "setting", ["0.1,0,4", "stockx=0.1,0", "stockx=9,3,4", "stockx=0.1,-0.1,0", "stockx=0.1,0,nan"]
 )
-def test_senseless_fees_are_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+def test_invalid_fees_are_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     monkeypatch.setenv("SNEAKER_FEES", setting)
     line = complaint(run, shade(tmp_path / "shoe.png"))
     assert "SNEAKER_FEES" in line
     assert "0.09,0.03,4" in line
 
 
-def test_a_site_without_known_fees_is_one_line(run: Run, tmp_path: Path) -> None:
+def test_a_site_without_known_fees_is_refused(run: Run, tmp_path: Path) -> None:
     line = complaint(run, shade(tmp_path / "shoe.png"), "--site", "stokx")
     assert "the fees of stokx are not known, only those of stockx: set SNEAKER_FEES" in line
 
@@ -192,7 +187,7 @@ def test_an_address_is_fetched_and_priced(run: Run, shop: Shop, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/page", "is no JPEG, PNG"),
+        ("/page", "is not a JPEG, PNG"),
         ("/gone", "answered 404"),
         ("/busy", "asks us to wait"),
         ("/private", "robots.txt does not allow it"),
@@ -200,7 +195,7 @@ def test_an_address_is_fetched_and_priced(run: Run, shop: Shop, tmp_path: Path) 
         ("/inside", "lies outside"),
     ],
 )
-def test_an_address_without_a_picture_is_one_line(run: Run, shop: Shop, path: str, message: str) -> None:
+def test_an_address_without_a_picture_is_refused(run: Run, shop: Shop, path: str, message: str) -> None:
     shop.answers |= {
         "/robots.txt": reply(body=b"User-agent: *\nDisallow: /private", kind="text/plain"),
         "/page": reply(body=b"<p>a shoe</p>"),
@@ -211,7 +206,9 @@ def test_an_address_without_a_picture_is_one_line(run: Run, shop: Shop, path: st
     assert message in complaint(run, f"{shop.base}{path}", settings=LOOPBACK)
 
 
-def test_live_rules_hold_for_an_address(run: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_is_fetched_by_the_rules_of_a_live_crawl(
+    run: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "needs a contact" in complaint(run, f"{shop.base}/shoe.jpg")
     monkeypatch.setenv("SNEAKER_CONTACT", "crawl@example.org")
     assert "private address" in complaint(run, f"{shop.base}/shoe.jpg")
@@ -219,14 +216,14 @@ def test_live_rules_hold_for_an_address(run: Run, shop: Shop, monkeypatch: pytes
     assert "http://127.0.0.1:9/shoe.jpg" in complaint(run, "http://127.0.0.1:9/shoe.jpg", settings=LOOPBACK)
 
 
-def test_what_is_not_there_or_empty_is_one_line(run: Run, tmp_path: Path) -> None:
-    assert "nowhere.jpg is not there: name a photo, a folder" in complaint(run, tmp_path / "nowhere.jpg")
-    assert "holds no photo: files that end in .jpg" in complaint(run, tmp_path)
+def test_missing_files_and_empty_folders_are_refused(run: Run, tmp_path: Path) -> None:
+    assert "nowhere.jpg does not exist: name a photo, a folder" in complaint(run, tmp_path / "nowhere.jpg")
+    assert "contains no photo: files that end in .jpg" in complaint(run, tmp_path)
     (tmp_path / "text.jpg").write_text("no picture")
-    assert "text.jpg is no JPEG, PNG" in complaint(run, tmp_path / "text.jpg")
+    assert "text.jpg is not a JPEG, PNG" in complaint(run, tmp_path / "text.jpg")
 
 
-def test_a_lake_without_a_champion_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lake_without_a_champion_is_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SNEAKER_LAKE", str(tmp_path / "empty"))
     assert "has no champion yet: run make demo" in complaint(run, shade(tmp_path / "shoe.png"))
 
@@ -241,13 +238,13 @@ def test_a_lake_without_a_champion_is_one_line(run: Run, tmp_path: Path, monkeyp
         ["--fees", "9"],
     ],
 )
-def test_a_senseless_option_ends_with_status_2(run: Run, tmp_path: Path, arguments: list[str]) -> None:
+def test_an_invalid_option_ends_with_status_2(run: Run, tmp_path: Path, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run(shade(tmp_path / "shoe.png"), *arguments)
     assert ended.value.code == 2
 
 
-def test_the_command_itself_prices_a_photo_and_never_loads_dagster(champion: Champion, tmp_path: Path) -> None:
+def test_the_command_imports_neither_dagster_nor_the_compiler(champion: Champion, tmp_path: Path) -> None:
     code = (
         "import sys; from sneaker_assets.cli.price import main; status = main(sys.argv[1:]); "
         "assert not {'dagster', 'matplotlib', 'captum', 'scipy', 'torch._dynamo'} & set(sys.modules); sys.exit(status)"

@@ -5,7 +5,7 @@ import pytest
 from upath import UPath
 
 from sneaker_assets.gan.networks import Generator
-from sneaker_assets.gan.sampling import image_grid, load_generator, sample
+from sneaker_assets.gan.sampling import GeneratorError, image_grid, load_generator, sample
 from sneaker_assets_tests.gan.conftest import CPU
 
 
@@ -19,7 +19,7 @@ def test_samples_are_reproducible_for_a_seed() -> None:
 
 
 def test_folder_without_a_generator_raises(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=f"{tmp_path}.*train one first"):
+    with pytest.raises(GeneratorError, match=f"{tmp_path}.*train one first"):
         load_generator(UPath(tmp_path))
 
 

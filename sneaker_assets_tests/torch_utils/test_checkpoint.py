@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> UPath:
     return UPath(tmp_path) if request.param == "local" else UPath(f"memory://{tmp_path.name}")
 
 
-def test_what_was_saved_is_loaded(folder: UPath) -> None:
+def test_a_checkpoint_is_loaded_as_it_was_saved(folder: UPath) -> None:
     path = save(folder, checkpoint(12))
     assert path.name == "epoch-0012"
     loaded = load(path)
@@ -29,25 +30,25 @@ def test_what_was_saved_is_loaded(folder: UPath) -> None:
     assert loaded.history == checkpoint(12).history
 
 
-def test_the_last_two_stay(folder: UPath) -> None:
+def test_the_newest_two_are_kept(folder: UPath) -> None:
     for epoch in (9, 10, 11):
         save(folder, checkpoint(epoch))
     assert sorted(path.name for path in folder.iterdir()) == ["epoch-0010", "epoch-0011"]
 
 
-def test_the_best_stays_beside_them(folder: UPath) -> None:
+def test_the_best_is_kept_beside_the_newest(folder: UPath) -> None:
     for epoch in (8, 9, 10, 11):
         save(folder, checkpoint(epoch), best=8)
     assert sorted(path.name for path in folder.iterdir()) == ["epoch-0008", "epoch-0010", "epoch-0011"]
 
 
-def test_nothing_there_is_none(folder: UPath) -> None:
+def test_a_missing_folder_has_no_latest_checkpoint(folder: UPath) -> None:
     assert latest(folder / "nowhere") is None
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "state.json"])
 @pytest.mark.parametrize("harm", ["cut", "altered", "missing"])
-def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
+def test_a_damaged_checkpoint_is_skipped_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, harm: str
 ) -> None:
     folder = UPath(tmp_path)
@@ -66,10 +67,22 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
     assert "epoch-0002" in caplog.text
 
 
-def test_one_altered_number_is_damage(tmp_path: Path) -> None:
+def test_an_altered_tensor_is_detected(tmp_path: Path) -> None:
     file = save(UPath(tmp_path), checkpoint(1)) / "model.safetensors"
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(bytes(data))
-    with pytest.raises(CheckpointError, match=r"epoch-0001.*not what was written"):
+    with pytest.raises(CheckpointError, match=r"epoch-0001 is damaged .*does not match its sha256"):
         load(file.parent)
+
+
+def test_a_checkpoint_of_another_run_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = UPath(tmp_path)
+    save(folder, checkpoint(1))
+    save(folder, dataclasses.replace(checkpoint(2), known={"run": "another"}))
+    with caplog.at_level(logging.WARNING):
+        found = latest(folder, run="abc")
+    assert found is not None
+    assert found.epoch == 1
+    assert "epoch-0002 belongs to another network" in caplog.text
+    assert latest(folder, run="unknown") is None

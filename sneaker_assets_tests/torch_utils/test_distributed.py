@@ -1,4 +1,4 @@
-"""Several real processes under torch's own launcher, talking over loopback."""
+"""Real processes under torch's own launcher, connected over loopback."""
 
 import dataclasses
 import os
@@ -96,7 +96,7 @@ def test_two_ranks_come_to_the_same_as_one_even_when_one_is_killed(
     assert_nearly(trained(shared), alone)
 
 
-def test_a_rank_that_never_starts_is_waited_for_no_longer_than_asked(job: FinetuneJob, tmp_path: Path) -> None:
+def test_a_rank_that_never_starts_ends_the_training_after_the_patience(job: FinetuneJob, tmp_path: Path) -> None:
     path = tmp_path / "job.json"
     dataclasses.replace(job, patience=2.0).write(path)
     lonely = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
@@ -105,14 +105,14 @@ def test_a_rank_that_never_starts_is_waited_for_no_longer_than_asked(job: Finetu
         env=ENVIRONMENT | lonely, timeout=60,
     )  # fmt: skip
     assert result.returncode == 1
-    assert "rank 0 waited 2 s for 2 ranks and not all of them came" in result.stderr.splitlines()[-1]
+    assert "rank 0 waited 2 s and not all of 2 ranks joined" in result.stderr.splitlines()[-1]
 
 
-def test_a_rank_without_a_gpu_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rank_without_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"WORLD_SIZE": "100", "RANK": "99", "LOCAL_RANK": "99"}.items():
         monkeypatch.setenv(name, value)
     with (
-        pytest.raises(RankError, match=r"each process wants a GPU of its own, and there are \d+: ask for fewer"),
+        pytest.raises(RankError, match=r"each process needs its own GPU, and there are \d+: ask for fewer"),
         joined(torch.device("cuda"), 1.0),
     ):
         pass

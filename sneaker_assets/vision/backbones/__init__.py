@@ -1,1 +1,1 @@
-"""Backbones: the networks that turn a picture into feature maps, and their weights."""
+"""Backbones: pretrained networks that turn images into feature maps, and where their weights come from."""

@@ -1,6 +1,6 @@
-"""The networks that can serve as a backbone, as data: to add one, add a line.
+"""Registry of the networks that can serve as a backbone; adding one takes one line in ``BACKBONES``.
 
-Nothing here loads torch, so that the graph knows its partitions without it; ``backbones`` builds the networks.
+Nothing here imports torch, so that the asset graph can derive its partitions from the registry.
 
 torchvision's models: https://docs.pytorch.org/vision/stable/models.html
 timm's models: https://huggingface.co/docs/timm
@@ -12,75 +12,88 @@ from typing import Literal
 from sneaker_assets.errors import SneakerError
 
 Library = Literal["torchvision", "timm"]
-Colour = tuple[float, float, float]
+Channels = tuple[float, float, float]
+"""One value per RGB channel, on a scale from 0 to 1."""
 
 
 class UnknownBackboneError(SneakerError, ValueError):
-    """No backbone has that name; the message lists those known."""
+    """No backbone has that name; the message lists the registered ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """The input that a network's ImageNet weights were trained for.
+
+    Attributes:
+        height: Pixels.
+        width: Pixels.
+        mean: Mean per channel that is subtracted.
+        deviation: Standard deviation per channel that the difference is divided by.
+    """
+
+    height: int = 224
+    width: int = 224
+    mean: Channels = (0.485, 0.456, 0.406)
+    deviation: Channels = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A network: whose it is, what of it is thrown away, and what its input looks like.
+    """A classification network of torchvision or timm whose feature maps serve as a backbone's.
 
-    ``head`` names the children behind the last feature map and ``relu`` says that this map still lacks its ReLU;
-    ``height`` and ``width`` (pixels), ``mean`` and ``deviation`` ([0, 1]) are those its ImageNet weights were made for.
-    ``stands_bfloat16`` says that its features change by less than 1 % in bfloat16: inverted bottlenecks, whose maps end
-    without a ReLU, change by 14 % (measured on mobilenet_v2 with its ImageNet weights).
+    Attributes:
+        name: The backbone's name in this project: its partition key, and the prefix of its weight files.
+        library: The library that defines the network.
+        published_as: The library's name for the network; empty where it is ``name``.
+        input: Input of the ImageNet weights; None for what the library states.
+        final_relu: Whether the network applies a ReLU to its last feature map outside of any module.
+        unfreeze_from: Name of the first block that fine-tuning trains by default; empty for the first block of the last
+            stage.
+        bfloat16_safe: Whether bfloat16 changes the features by less than 1 % (relative L2 norm). It does not hold for
+            inverted bottlenecks, whose blocks end without a ReLU: 14 % on mobilenet_v2 with ImageNet weights.
     """
 
     name: str
-    head: tuple[str, ...] = ("avgpool", "classifier")
-    relu: bool = False
     library: Library = "torchvision"
     published_as: str = ""
-    height: int = 224
-    width: int = 224
-    mean: Colour = (0.485, 0.456, 0.406)
-    deviation: Colour = (0.229, 0.224, 0.225)
-    stands_bfloat16: bool = True
+    input: InputSpec | None = None
+    final_relu: bool = False
+    unfreeze_from: str = ""
+    bfloat16_safe: bool = False
 
     @property
     def library_name(self) -> str:
-        """What its library calls it."""
+        """The name under which the library knows the network."""
         return self.published_as or self.name
 
 
-_RESNET = ("avgpool", "fc")
-_HALF = (0.5, 0.5, 0.5)
+# Inception's weights expect [-1, 1]; torchvision's ``transform_input`` would convert from ImageNet's normalisation.
+_INCEPTION = InputSpec(299, 299, mean=(0.5, 0.5, 0.5), deviation=(0.5, 0.5, 0.5))
 
 BACKBONES: dict[str, Architecture] = {
     architecture.name: architecture
     for architecture in (
-        Architecture("vgg16"),
-        Architecture("vgg16_bn"),
-        Architecture("vgg19"),
-        Architecture("resnet10", ("global_pool", "fc"), library="timm", published_as="resnet10t"),
-        Architecture("resnet18", _RESNET),
-        Architecture("resnet50", _RESNET),
-        Architecture("resnet101", _RESNET),
-        Architecture("densenet121", ("classifier",), relu=True),
-        # Its weights want [-1, 1]: torchvision's ``transform_input`` undoes ImageNet's normalisation for that.
-        Architecture(
-            "inception_v3",
-            ("AuxLogits", "avgpool", "dropout", "fc"),
-            height=299,
-            width=299,
-            mean=_HALF,
-            deviation=_HALF,
-        ),
-        Architecture("mobilenet_v2", stands_bfloat16=False),
-        Architecture("convnext_tiny"),
-        Architecture("efficientnetv2", published_as="efficientnet_v2_s", height=384, width=384, stands_bfloat16=False),
+        Architecture("vgg16", bfloat16_safe=True),
+        Architecture("vgg16_bn", bfloat16_safe=True),
+        Architecture("vgg19", bfloat16_safe=True),
+        Architecture("resnet10", "timm", "resnet10t", InputSpec(), bfloat16_safe=True),
+        Architecture("resnet18", bfloat16_safe=True),
+        Architecture("resnet50", bfloat16_safe=True),
+        Architecture("resnet101", bfloat16_safe=True),
+        Architecture("densenet121", final_relu=True, bfloat16_safe=True),
+        Architecture("inception_v3", input=_INCEPTION, bfloat16_safe=True),
+        Architecture("mobilenet_v2"),
+        Architecture("convnext_tiny", bfloat16_safe=True),
+        Architecture("efficientnetv2", published_as="efficientnet_v2_s"),
     )
 }
 
 
 def get_architecture(name: str) -> Architecture:
-    """The architecture of that name.
+    """The registered architecture called ``name``.
 
     Raises:
-        UnknownBackboneError: there is none.
+        UnknownBackboneError: no architecture has that name.
     """
     if name not in BACKBONES:
         raise UnknownBackboneError(f"unknown backbone {name!r}: choose one of {', '.join(BACKBONES)}")

@@ -1,143 +1,158 @@
-"""The frozen networks that turn a picture into a feature map.
-
-Which networks there are is ``architectures``' concern, where their weights come from that of ``weights``; what is kept
-of their output is that of ``features``.
-"""
+"""Frozen networks that turn images into feature maps, built from the registry in ``architectures``."""
 
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
-from torch.overrides import TorchFunctionMode
 
-from sneaker_assets.vision.backbones.architectures import Architecture, get_architecture
-from sneaker_assets.vision.backbones.torchvision_models import torchvision_models
-from sneaker_assets.vision.backbones.weights import download_weights, find_weights, read_weights, take_weights
+from sneaker_assets.errors import one_line
+from sneaker_assets.torch_utils.device import fast_precision
+from sneaker_assets.vision.backbones.architectures import Architecture, InputSpec, get_architecture
+from sneaker_assets.vision.backbones.feature_layers import UnsupportedBackboneError
+from sneaker_assets.vision.backbones.networks import build_random, build_with_weights, find_input_spec
+from sneaker_assets.vision.backbones.weights import download_weights, find_weights, read_weights
+from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.settings import WeightsChoice
 
-RANDOM_WEIGHTS_SEED = 0
+logger = logging.getLogger(__name__)
+
+_PROBE_SIDE = 96
+"""Pixels a side of the image by which a network's stages are told apart."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Consecutive blocks whose feature maps have one spatial size; ``channels`` are those of the last one."""
+
+    blocks: list[nn.Module]
+    channels: int
 
 
 @dataclass(frozen=True)
 class Backbone:
     """A frozen feature extractor with known weights.
 
-    ``network`` maps normalised float images [N, 3, height, width] to a feature map [N, C, h, w]. ``fingerprint``
-    identifies architecture and weights; ``weights`` says in plain words where these come from.
+    Attributes:
+        architecture: Its entry in the registry.
+        network: Normalised images float32 [N, 3, height, width] to a feature map [N, C, h, w].
+        weights: Where its weights come from.
+        fingerprint: Hash of architecture and weights, 64 hexadecimal digits.
+        input: The input that its weights were trained for.
     """
 
     architecture: Architecture
     network: nn.Module
-    weights: str
+    weights: WeightsSource
     fingerprint: str
+    input: InputSpec = field(default_factory=InputSpec)
 
     def ready(self, device: torch.device, precision: torch.dtype) -> nn.Sequential:
-        """A copy in stages that gives the same maps sooner: batch norms folded into convolutions, channels last.
+        """An inference copy of the network in stages, channels last, with batch norms folded into convolutions.
 
-        Each stage ends with the network's last map of one size. ``network`` itself stays as it is, in float32, for
-        whoever wants gradients or its layers.
+        Each stage ends with the last feature map of one spatial size. ``network`` itself stays in float32 and unfolded.
+
+        Args:
+            device: Where the copy computes.
+            precision: The data type in which it computes.
         """
-        stages = copy.deepcopy(self._stages)
+        stages = copy.deepcopy(self._folded_stages)
         return stages.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def precision(self, device: torch.device, *, allow_bfloat16: bool = True) -> torch.dtype:
+        """bfloat16 where it is allowed and both device and architecture support it, else float32."""
+        return fast_precision(device) if allow_bfloat16 and self.architecture.bfloat16_safe else torch.float32
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Channels of the map that each stage ends with."""
-        return tuple(width for _, width in self._cut)
+        """Number of channels of the feature map that each stage ends with."""
+        return tuple(stage.channels for stage in self.stages)
 
     @cached_property
-    def _stages(self) -> nn.Sequential:
-        return nn.Sequential(*(fuse(nn.Sequential(*blocks)) for blocks, _ in self._cut))
+    def stages(self) -> list[Stage]:
+        """The network's blocks, in order.
 
-    @cached_property
-    def _cut(self) -> list[tuple[list[nn.Module], int]]:
-        """The blocks of each stage and the channels they end with, by what becomes of a small image."""
-        cut: list[tuple[list[nn.Module], int]] = []
-        image, side = torch.zeros(1, 3, 96, 96), 0
+        Raises:
+            UnsupportedBackboneError: the network takes images of one size only, or its output is not a feature map.
+        """
+        stages: list[Stage] = []
+        features, side = torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE), 0
         with torch.no_grad():
             for block in _blocks(self.network):
-                image = block(image)
-                blocks = cut.pop()[0] if image.shape[-1] == side else []
-                cut.append(([*blocks, block], image.shape[1]))
-                side = image.shape[-1]
-        return cut
+                features = self._apply(block, features)
+                blocks = stages.pop().blocks if features.shape[-1] == side else []
+                stages.append(Stage([*blocks, block], features.shape[1]))
+                side = features.shape[-1]
+        return stages
+
+    def _apply(self, block: nn.Module, features: Tensor) -> Tensor:
+        problem = f"{self.architecture.name} cannot serve as a backbone, choose a convolutional network"
+        try:
+            output: Tensor = block(features)
+        except (AssertionError, RuntimeError) as error:
+            raise UnsupportedBackboneError(
+                f"{problem}: it does not take images of any size ({one_line(error, max_length=100)})"
+            ) from error
+        if output.ndim != 4:
+            raise UnsupportedBackboneError(f"{problem}: its output has {output.ndim} dimensions, not 4")
+        return output
+
+    @cached_property
+    def _folded_stages(self) -> nn.Sequential:
+        return nn.Sequential(*(fold_batch_norms(nn.Sequential(*stage.blocks)) for stage in self.stages))
 
 
 def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Path | None = None) -> Backbone:
-    """Build a backbone and give it its weights.
+    """Build a backbone and load its weights.
 
     Args:
         name: A key of ``architectures.BACKBONES``.
-        choice: Where the weights come from.
+        choice: ``auto`` takes the file in ``weights_folder``, or ImageNet's weights where there is none; ``imagenet``
+            takes ImageNet's weights; ``none`` draws random ones from a fixed seed.
         weights_folder: Folder of state dicts called ``<name>.pth``, ``<name>-*.pth`` or the same as ``.safetensors``.
 
+    Returns:
+        The backbone, in evaluation mode and without gradients.
+
     Raises:
-        UnknownBackboneError: there is no such backbone.
+        UnknownBackboneError: no backbone has that name.
+        UnsupportedBackboneError: the network has no feature map that can be computed.
         WeightsError: weights cannot be downloaded, or a file does not fit the network.
     """
     architecture = get_architecture(name)
     file = find_weights(name, weights_folder) if choice == "auto" else None
-    model = _build(architecture)
     if file is not None:
-        take_weights(model, read_weights(file), file.name)
-        weights = f"file {file.name}"
+        network = build_with_weights(architecture, read_weights(file), file.name)
+        source = WeightsSource("file", file.name)
     elif choice == "none":
-        weights = f"random (seed {RANDOM_WEIGHTS_SEED}): nothing was learned from photographs"
+        network, source = build_random(architecture), WeightsSource("random")
     else:
-        take_weights(model, download_weights(architecture, weights_folder), "the file downloaded")
-        weights = "ImageNet"
-    network = _feature_map(model, architecture)
-    if file is None and choice == "none":
-        network = _initialise(network.to_empty(device="cpu"))
+        state = download_weights(architecture, weights_folder)
+        network, source = build_with_weights(architecture, state, "the downloaded file"), WeightsSource("imagenet")
     network.eval().requires_grad_(requires_grad=False)
-    return Backbone(architecture, network, weights, _fingerprint(name, network))
+    return Backbone(architecture, network, source, _fingerprint(name, network), find_input_spec(architecture))
 
 
-class _Undrawn(TorchFunctionMode):
-    """Draws no weights: where there is no device torch would do so through its compiler, which is slow to import."""
+def fold_batch_norms(network: nn.Module) -> nn.Module:
+    """The network with batch norms folded into the convolutions before them; a plain copy where it cannot be traced.
 
-    def __torch_function__(
-        self, function: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        given = kwargs or {}
-        if function in (Tensor.normal_, Tensor.uniform_) or getattr(function, "__module__", "") == nn.init.__name__:
-            return given["tensor"] if "tensor" in given else args[0]
-        return function(*args, **given)
+    Folding traces the network symbolically, which control flow that depends on an image's size makes impossible, such
+    as TensorFlow's SAME padding.
 
-
-def _build(architecture: Architecture) -> nn.Module:
-    """The network on no device yet: weights that are replaced or thrown away need not be drawn at random first."""
-    with torch.device("meta"), _Undrawn():
-        return _published(architecture)
-
-
-def _published(architecture: Architecture) -> nn.Module:
-    if architecture.library == "timm":
-        import timm  # noqa: PLC0415 - a second to import, for one backbone
-
-        model: nn.Module = timm.create_model(architecture.library_name, pretrained=False)
-        return model
-    quiet = {"init_weights": False} if architecture.name == "inception_v3" else {}
-    built: nn.Module = torchvision_models().get_model(architecture.library_name, weights=None, **quiet)
-    return built
-
-
-def _feature_map(model: nn.Module, architecture: Architecture) -> nn.Module:
-    body = [module for name, module in model.named_children() if name not in architecture.head]
-    return nn.Sequential(*body, nn.ReLU()) if architecture.relu else nn.Sequential(*body)
-
-
-def child_names(architecture: Architecture) -> list[str]:
-    """What its library calls the parts of ``Backbone.network``, in order."""
-    model = _build(architecture)
-    return [name for name, _ in model.named_children() if name not in architecture.head]
+    torch.fx: https://docs.pytorch.org/docs/stable/fx.html
+    """
+    try:
+        folded: nn.Module = fuse(network)
+    except Exception as error:  # noqa: BLE001 - tracing raises whatever the network's code makes of a symbolic tensor
+        logger.debug("batch norms are not folded: %s", error)
+        return copy.deepcopy(network)
+    return folded
 
 
 def _blocks(network: nn.Module) -> Iterator[nn.Module]:
@@ -149,29 +164,6 @@ def _blocks(network: nn.Module) -> Iterator[nn.Module]:
         yield network
 
 
-@cache
-def count_parameters(name: str) -> int:
-    """Parameters of the part of this backbone that is kept."""
-    architecture = get_architecture(name)
-    network = _feature_map(_build(architecture), architecture)
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _initialise(network: nn.Module) -> nn.Module:
-    """Random weights that keep the signal's size from layer to layer (He and others 2015, arXiv 1502.01852)."""
-    rng = torch.Generator().manual_seed(RANDOM_WEIGHTS_SEED)
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=rng)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d | nn.LayerNorm):
-            module.reset_parameters()
-        elif isinstance(scale := getattr(module, "layer_scale", None), nn.Parameter):
-            nn.init.ones_(scale)
-    return network
-
-
 def _fingerprint(name: str, network: nn.Module) -> str:
     digest = hashlib.sha256(name.encode())
     for key, tensor in sorted(network.state_dict().items()):
@@ -181,10 +173,10 @@ def _fingerprint(name: str, network: nn.Module) -> str:
 
 
 def pool(feature_map: Tensor) -> Tensor:
-    """Average and maximum over the map, side by side: [N, C, h, w] to [N, 2C]."""
+    """Average and maximum of each channel, side by side: [N, C, h, w] to [N, 2C]."""
     return torch.cat([feature_map.mean(dim=(2, 3)), feature_map.amax(dim=(2, 3))], dim=1)
 
 
 def pool_with_deviation(feature_map: Tensor) -> Tensor:
-    """Average, maximum and deviation over the map, side by side: [N, C, h, w] to [N, 3C]."""
+    """Average, maximum and standard deviation of each channel, side by side: [N, C, h, w] to [N, 3C]."""
     return torch.cat([pool(feature_map), feature_map.std(dim=(2, 3), correction=0)], dim=1)

@@ -1,8 +1,8 @@
-"""torchvision's networks, imported when they are asked for and without torch's compiler.
+"""Imports torchvision's models on demand and without torch's compiler.
 
 ``torchvision.ops`` imports one function of the compiler, which only its ``roi_align`` calls, and the compiler takes as
-long to import as torch itself: 1.7 s of every price and every run. While torchvision is imported, a stand-in lies in
-its place that goes to the compiler when, and if, it is called.
+long to import as torch itself: 1.7 s of every price and every run. While torchvision is imported, a stub takes its
+place, which imports the compiler if it is ever called.
 """
 
 import importlib
@@ -17,7 +17,7 @@ _COMPILER = "torch._dynamo.utils"
 
 @cache
 def torchvision_models() -> ModuleType:
-    """``torchvision.models``."""
+    """The module ``torchvision.models``."""
     with _compiler_on_demand():
         return importlib.import_module("torchvision.models")
 
@@ -27,9 +27,9 @@ def _compiler_on_demand() -> Iterator[None]:
     if _COMPILER in sys.modules:
         yield
         return
-    stand_in = ModuleType(_COMPILER)
-    stand_in.__dict__["is_compile_supported"] = _is_compile_supported
-    sys.modules[_COMPILER] = stand_in
+    stub = ModuleType(_COMPILER)
+    stub.__dict__["is_compile_supported"] = _is_compile_supported
+    sys.modules[_COMPILER] = stub
     try:
         yield
     finally:

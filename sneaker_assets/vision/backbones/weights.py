@@ -1,7 +1,4 @@
-"""Weights of a network: found in a folder or downloaded, read safely, and refused where they do not fit.
-
-Which networks there are is ``architectures``' concern; ``backbones`` makes feature extractors of them.
-"""
+"""State dicts of networks: found in a folder or downloaded, read without running code, checked against the network."""
 
 import re
 from pathlib import Path
@@ -18,91 +15,128 @@ from sneaker_assets.vision.backbones.architectures import Architecture
 from sneaker_assets.vision.backbones.torchvision_models import torchvision_models
 
 _LEGACY_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""The published DenseNet weights call a layer ``norm.1`` that torchvision's network calls ``norm1``."""
+"""The published DenseNet weights name a layer ``norm.1`` that torchvision's network names ``norm1``."""
 
 
 class WeightsError(SneakerError, RuntimeError):
-    """The weights cannot be had or do not fit; the message says what to do."""
+    """Weights cannot be found, read or downloaded, or do not fit the network; the message says what to do."""
 
 
 def find_weights(name: str, folder: Path | None) -> Path | None:
-    """The file in ``folder`` that holds this backbone's state dict, or None."""
+    """The file with a backbone's state dict, or None where the folder holds none.
+
+    Args:
+        name: The backbone's name.
+        folder: Folder of files called ``<name>.pth``, ``<name>-*.pth`` or the same as ``.safetensors``; None for none.
+
+    Raises:
+        WeightsError: the folder does not exist.
+    """
     if folder is None:
         return None
     if not folder.is_dir():
-        raise WeightsError(f"the weights folder {folder} is not there: create it, or unset SNEAKER_WEIGHTS")
+        raise WeightsError(f"the weights folder {folder} does not exist: create it, or unset SNEAKER_WEIGHTS")
     patterns = (f"{name}.safetensors", f"{name}-*.safetensors", f"{name}.pth", f"{name}-*.pth")
     return next((file for pattern in patterns for file in sorted(folder.glob(pattern))), None)
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
-    """The state dict in a ``.safetensors`` or ``.pth`` file; no code in it is run.
+    """Read the state dict in a ``.safetensors`` or ``.pth`` file without running code that it may contain.
 
     Raises:
-        WeightsError: it cannot be read, or holds something else.
+        WeightsError: the file cannot be read, or does not contain a state dict.
     """
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        # Mapped where the file's format allows it: nine tenths of VGG16's are a classifier that is thrown away.
+        # Memory-mapped where the format allows it: nine tenths of VGG16's file are a classifier that is dropped.
         state = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zipfile(file))
     except (RuntimeError, SafetensorError, EOFError, OSError, UnpicklingError) as error:
-        raise WeightsError(f"{file} is no state dict that can be read ({one_line(error, max_length=200)})") from error
+        raise WeightsError(f"{file} is not a readable state dict ({one_line(error, max_length=200)})") from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise WeightsError(f"{file} holds no state dict: save model.state_dict() alone, names to tensors")
+        raise WeightsError(f"{file} does not contain a state dict: save model.state_dict() alone, names to tensors")
     return state
 
 
-def take_weights(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """Give the model these weights.
+def load_weights(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """Load a state dict into a network.
+
+    Args:
+        model: The whole published network, with its classifier; it may be on the meta device.
+        state: The state dict.
+        source: What the error message calls it.
 
     Raises:
-        WeightsError: they are another network's; the message says which keys differ.
+        WeightsError: names or shapes differ from the network's; the message says which.
     """
     state = {_LEGACY_DENSENET.sub(r"\1\2", key): tensor for key, tensor in state.items()}
     own = model.state_dict()
     differences = {
         "missing": [key for key in own if key not in state],
-        "not of this network": [key for key in state if key not in own],
+        "unexpected": [key for key in state if key not in own],
         "of another shape": [key for key in own if key in state and own[key].shape != state[key].shape],
     }
     if any(differences.values()):
-        said = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
-        raise WeightsError(f"{source} does not hold weights of this network ({said}): put another file in its place")
-    # As the network counts: weights are also published in half precision.
+        listed = "; ".join(f"{what}: {_first(keys)}" for what, keys in differences.items() if keys)
+        raise WeightsError(f"{source} does not contain weights of this network ({listed}): use another file")
+    # In the network's own types: some weights are published in half precision.
     model.load_state_dict({key: state[key].to(tensor.dtype) for key, tensor in own.items()}, assign=True)
 
 
 def download_weights(architecture: Architecture, folder: Path | None) -> dict[str, Tensor]:
-    """The published ImageNet weights, from the cache of torch.hub where they are there already.
+    """The published ImageNet weights, downloaded unless torch.hub or Hugging Face already cached them.
+
+    Args:
+        architecture: The network.
+        folder: The weights folder that the error message names.
+
+    Returns:
+        The state dict of the whole network.
 
     Raises:
         WeightsError: they cannot be downloaded; the message says which file to put where.
     """
-    url = _published_at(architecture)
+    url = ""
     try:
+        url = _find_url(architecture)
+        if not url:
+            return _download_from_hub(architecture)
         state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", check_hash=True, weights_only=True
         )
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-        wanted = folder or "a folder of your own, named by SNEAKER_WEIGHTS"
-        name, file = architecture.name, url.rsplit("/", 1)[-1]
-        rename = "" if file.startswith(f"{name}-") else f" as {name}-imagenet.pth"
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
         raise WeightsError(
-            f"the ImageNet weights of {name} cannot be downloaded ({one_line(error, max_length=200)}): put {file} from {url} "
-            f"into {wanted}{rename}, or train without them with the setting weights: none"
+            f"the ImageNet weights of {architecture.name} cannot be downloaded ({one_line(error, max_length=200)}): "
+            f"put {_name_file(architecture.name, url)} into {folder or 'the folder that SNEAKER_WEIGHTS names'}, or "
+            "train without them with the setting weights: none"
         ) from error
     return state
 
 
-def _published_at(architecture: Architecture) -> str:
+def _name_file(name: str, url: str) -> str:
+    """What a user has to download and how to call it."""
+    if not url:
+        return f"a state dict called {name}.safetensors"
+    file = url.rsplit("/", 1)[-1]
+    return f"{file} from {url}" + ("" if file.startswith(f"{name}-") else f" as {name}-imagenet.pth")
+
+
+def _find_url(architecture: Architecture) -> str:
+    """Address of the published weights; empty where they are on Hugging Face alone."""
     if architecture.library == "torchvision":
         return str(torchvision_models().get_model_weights(architecture.library_name).DEFAULT.url)
-    import timm  # noqa: PLC0415 - a second to import, for one backbone
+    import timm  # noqa: PLC0415 - slow to import, and most backbones are torchvision's
 
     published = timm.get_pretrained_cfg(architecture.library_name)
-    return str(published.url if published else "")
+    return str(published.url or "") if published else ""
 
 
-def _some(keys: list[str]) -> str:
+def _download_from_hub(architecture: Architecture) -> dict[str, Tensor]:
+    import timm  # noqa: PLC0415 - slow to import, and most backbones are torchvision's
+
+    state: dict[str, Tensor] = timm.create_model(architecture.library_name, pretrained=True).state_dict()
+    return state
+
+
+def _first(keys: list[str]) -> str:
     return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")

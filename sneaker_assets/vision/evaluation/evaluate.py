@@ -70,7 +70,7 @@ def evaluate(model: PriceModel, predictions: pd.DataFrame, model_folder: str) ->
         ``tables.EvaluationMetrics``: one row for each predictor and split, and one for each group of test rows. Splits
         without rows are absent.
     """
-    identity = {"backbone": model.backbone, "weights": model.weights, "model": model_folder}
+    identity = {"backbone": model.backbone, "weights": str(model.weights), "model": model_folder}
     rows = [identity | row for row in (*_overall(predictions), *_by_group(predictions))]
     return pd.DataFrame(rows, columns=list(EvaluationMetrics.to_schema().columns))
 

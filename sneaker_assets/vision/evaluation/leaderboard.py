@@ -17,7 +17,7 @@ import pandas as pd
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
 from sneaker_assets.tables import Leaderboard
-from sneaker_assets.vision.backbones.backbone import count_parameters
+from sneaker_assets.vision.backbones.networks import count_parameters
 from sneaker_assets.vision.evaluation.metrics import bootstrap_intervals, regression_metrics
 from sneaker_assets.vision.features.store import FeatureStore, StoreError
 from sneaker_assets.vision.pricing.price_model import PriceModel

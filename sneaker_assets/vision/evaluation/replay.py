@@ -17,6 +17,7 @@ from upath import UPath
 from sneaker_assets.market.backtest import add_coverage
 from sneaker_assets.tables import ReleaseReplay
 from sneaker_assets.vision.backbones.backbone import load_backbone
+from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.features.extractor import update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.conformal import MIN_PRICE, conformal_interval
@@ -51,8 +52,8 @@ def add_missing_features(
     if all(set(images) <= set(store.index(view)["sha256"]) for view in store.views or ("plain",)):
         return
     made = store.manifest
-    random = str(made["weights"]).startswith("random")
-    backbone = load_backbone(made["backbone"], "none" if random else "auto", weights_folder)
+    source = WeightsSource.parse(made["weights"])
+    backbone = load_backbone(made["backbone"], source.choice, weights_folder)
     height, width = made["frame"]
     settings = FeatureSettings(
         fit=made["fit"], height=height, width=width, keep=made["keep"], mirrored="mirrored" in store.views

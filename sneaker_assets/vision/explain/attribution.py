@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sneaker_assets.vision.backbones.backbone import Backbone
-from sneaker_assets.vision.features.extractor import maps_of, precision_of, summarise
+from sneaker_assets.vision.features.extractor import feature_maps, summarise
 from sneaker_assets.vision.imaging.decoding import WHITE, Pixels
 from sneaker_assets.vision.pricing.price_model import PriceModel
 
@@ -65,17 +65,19 @@ def pixel_attributions(model: PriceModel, backbone: Backbone, pixels: Pixels, de
     Returns:
         float32 [n, height, width], US dollars per pixel, summed over the colour channels.
     """
-    precision = precision_of(backbone, device)
+    precision = backbone.precision(device)
     stages = backbone.ready(device, precision)
     head = copy.deepcopy(model.head).to(device)
     mean, deviation = (
         torch.tensor(colour, device=device).reshape(1, 3, 1, 1) * 255
-        for colour in (backbone.architecture.mean, backbone.architecture.deviation)
+        for colour in (backbone.input.mean, backbone.input.deviation)
     )
 
     def price(images: Tensor) -> Tensor:
         prices: Tensor = head(
-            summarise(maps_of(stages, ((images - mean) / deviation).to(precision)), model.config["features"]["keep"])
+            summarise(
+                feature_maps(stages, ((images - mean) / deviation).to(precision)), model.config["features"]["keep"]
+            )
         )
         return prices
 

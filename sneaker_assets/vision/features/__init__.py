@@ -1,1 +1,1 @@
-"""Features: computed once per image by a frozen backbone, and stored."""
+"""Image features: extracted once per image by a frozen backbone, and stored on disk."""

@@ -1,8 +1,8 @@
-"""A frozen backbone's features of each image, computed once. How they lie on disk is ``store``'s concern."""
+"""Extracts features of images with a frozen backbone and adds them to a feature store."""
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional
 from upath import UPath
 
 from sneaker_assets.progress import Progress
-from sneaker_assets.torch_utils.device import fast_precision, keep_freed_memory
+from sneaker_assets.torch_utils.device import keep_freed_memory
 from sneaker_assets.vision.backbones.backbone import Backbone, pool, pool_with_deviation
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE
@@ -21,33 +21,46 @@ from sneaker_assets.vision.settings import FeatureSettings, Keep, View
 logger = logging.getLogger(__name__)
 
 PART_SIZE = 512
-"""Images a part: what a kill can cost."""
+"""Images per part of a store, and so the most that an interrupted pass computes again."""
 
 MAP_SIDE = 7
-"""Side of the map that VGG's classifier takes, whatever the frame."""
+"""Height and width of the feature map that VGG's classifier takes, whatever the frame."""
 
 SCALES = 3
-"""Sizes of map that are pooled, the smallest ones."""
+"""Number of stages, the last ones, whose feature maps ``scales`` pools."""
 
 
 def frame_of(backbone: Backbone, settings: FeatureSettings) -> Frame:
-    """The frame that these settings give this backbone."""
-    own = backbone.architecture
-    return Frame(settings.height or own.height, settings.width or own.width, settings.fit)
+    """The frame that images are fitted into; sizes that the settings leave open are the backbone's own."""
+    return Frame(settings.height or backbone.input.height, settings.width or backbone.input.width, settings.fit)
 
 
 def open_store(features_folder: UPath, backbone: Backbone, settings: FeatureSettings | None = None) -> FeatureStore:
-    """The store of exactly this backbone, weights and preprocessing, created where it is new."""
+    """The store of one combination of backbone, weights and preprocessing, created if it does not exist.
+
+    Args:
+        features_folder: The folder of all stores.
+        backbone: The network.
+        settings: Preprocessing and pooling; the defaults where None.
+
+    Raises:
+        LakeError: the folder cannot be written.
+    """
     settings = settings or FeatureSettings()
     return FeatureStore.create(features_folder, describe(backbone, settings), settings.views)
 
 
 def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]:
-    """What a store's manifest says of such features, but for the code version."""
+    """The manifest of a store of such features, without its code version.
+
+    Returns:
+        backbone (name), weights (provenance), fingerprint, frame (height and width in pixels), fit, border (tolerance
+        and margin of trimming, or None), keep, blocks (widths of the groups of features that are weighted alike).
+    """
     frame = frame_of(backbone, settings)
     return {
         "backbone": backbone.architecture.name,
-        "weights": backbone.weights,
+        "weights": backbone.weights.as_dict(),
         "fingerprint": backbone.fingerprint,
         "frame": [frame.height, frame.width],
         "fit": frame.fit,
@@ -57,50 +70,57 @@ def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]
     }
 
 
-def precision_of(backbone: Backbone, device: torch.device) -> torch.dtype:
-    """What this frozen network computes in: bfloat16 where both device and network are made for it."""
-    return fast_precision(device) if backbone.architecture.stands_bfloat16 else torch.float32
+class FeatureExtractor:
+    """Computes the features of batches of images.
 
-
-@torch.inference_mode()
-def extract(
-    backbone: Backbone,
-    batches: Iterator[Pixels],
-    device: torch.device,
-    keep: Keep = "pooled",
-    views: Sequence[View] = ("plain",),
-) -> Iterator[dict[View, Tensor]]:
-    """Features of batches of images.
-
-    Channels last, batch norms folded, and bfloat16 where device and network are made for it: together about twice as
-    fast on a CPU as the network as it was published, with a relative error of the features below 1 %.
+    The network runs channels last, with batch norms folded, and in bfloat16 where device and architecture support it:
+    together about twice as fast on a CPU as the published network, at a relative error of the features below 1 %.
 
     Args:
         backbone: The network.
-        batches: uint8 [n, height, width, 3] each, RGB.
         device: Where to compute.
-        keep: What of the feature map.
-        views: Of each image.
-
-    Returns:
-        By view, float32 a batch, on the device: [n, 2C], [n, 49C], or [n, 3C + 3C' + 3C''] for three scales.
+        keep: How feature maps are reduced; decides D below.
+        views: The views of each image to compute.
     """
-    keep_freed_memory()
-    precision = precision_of(backbone, device)
-    stages = backbone.ready(device, precision)
-    normalise = Normalise(backbone).to(device)
-    for batch in batches:
-        pixels = torch.from_numpy(batch).to(device, non_blocking=True).permute(0, 3, 1, 2)
-        images = normalise(pixels).to(precision)
-        yield {view: summarise(maps_of(stages, _seen(images, view)), keep) for view in views}
+
+    def __init__(
+        self, backbone: Backbone, device: torch.device, keep: Keep = "pooled", views: Sequence[View] = ("plain",)
+    ) -> None:
+        keep_freed_memory()
+        self.device, self.keep, self.views = device, keep, tuple(views)
+        self._precision = backbone.precision(device)
+        self._stages = backbone.ready(device, self._precision)
+        self._normalise = Normalise(backbone).to(device)
+
+    @torch.inference_mode()
+    def __call__(self, batch: Pixels) -> Tensor:
+        """Compute the features of a batch.
+
+        Args:
+            batch: uint8 [n, height, width, 3], RGB.
+
+        Returns:
+            float32 [views, n, D] on the device, where D is 2C for ``pooled``, 49C for ``map``, and 3C + 3C' + 3C'' for
+            ``scales``, with C the channels of the last feature map and C', C'' those of the stages before it.
+        """
+        pixels = torch.from_numpy(batch).to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        images = self._normalise(pixels).to(self._precision)
+        return torch.stack(
+            [summarise(feature_maps(self._stages, _as_view(images, view)), self.keep) for view in self.views]
+        )
 
 
-def _seen(images: Tensor, view: View) -> Tensor:
+def _as_view(images: Tensor, view: View) -> Tensor:
     return images.flip(3).contiguous(memory_format=torch.channels_last) if view == "mirrored" else images
 
 
-def maps_of(stages: Iterable[nn.Module], images: Tensor) -> list[Tensor]:
-    """The map that each stage ends with."""
+def feature_maps(stages: Iterable[nn.Module], images: Tensor) -> list[Tensor]:
+    """The feature map that each stage ends with.
+
+    Args:
+        stages: ``Backbone.ready``'s.
+        images: Normalised, [N, 3, height, width].
+    """
     maps = [images]
     for stage in stages:
         maps.append(stage(maps[-1]))
@@ -108,7 +128,16 @@ def maps_of(stages: Iterable[nn.Module], images: Tensor) -> list[Tensor]:
 
 
 def summarise(maps: Sequence[Tensor], keep: Keep) -> Tensor:
-    """What is kept of these maps, float32 [n, D]."""
+    """Reduce feature maps to one vector per image.
+
+    Args:
+        maps: Each stage's last feature map, [N, C, h, w].
+        keep: ``pooled``: average and maximum of the last map; ``scales``: average, maximum and standard deviation of
+            each of the last :data:`SCALES` maps, the smallest map last; ``map``: the last map, resized to 7x7.
+
+    Returns:
+        float32 [N, D].
+    """
     if keep == "scales":
         return torch.cat([pool_with_deviation(feature_map.float()) for feature_map in maps[-SCALES:]], dim=1)
     last = maps[-1].float()
@@ -116,7 +145,7 @@ def summarise(maps: Sequence[Tensor], keep: Keep) -> Tensor:
 
 
 class Normalise(nn.Module):
-    """uint8 images to the backbone's own mean and deviation, float32, memory format kept."""
+    """Normalises pixels (0 to 255) by the mean and standard deviation that the backbone's weights expect."""
 
     mean: Tensor
     deviation: Tensor
@@ -124,11 +153,11 @@ class Normalise(nn.Module):
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         shape = (1, 3, 1, 1)
-        self.register_buffer("mean", torch.tensor(backbone.architecture.mean).reshape(shape) * 255)
-        self.register_buffer("deviation", torch.tensor(backbone.architecture.deviation).reshape(shape) * 255)
+        self.register_buffer("mean", torch.tensor(backbone.input.mean).reshape(shape) * 255)
+        self.register_buffer("deviation", torch.tensor(backbone.input.deviation).reshape(shape) * 255)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images of any type [N, 3, height, width] to float32."""
+        """Images of any type [N, 3, height, width] to float32 in the same memory format."""
         return (images.float() - self.mean) / self.deviation
 
 
@@ -141,53 +170,52 @@ def update_store(
     batch_size: int = 32,
     settings: FeatureSettings | None = None,
 ) -> int:
-    """Compute the features of the images that the store does not know yet.
+    """Compute the features of the images that are not in the store yet.
 
     Args:
         store: The backbone's store.
         backbone: The network.
         images: sha256 to path.
         device: Where to compute.
-        batch_size: Images a forward pass.
+        batch_size: Images per forward pass.
         settings: Those that the store was opened with.
 
     Returns:
-        How many images were computed.
+        Number of images computed.
 
     Raises:
-        StoreError: the store is of other weights or settings, or cannot be written.
-        UnreadableImageError: an image no longer decodes; the parts written before it stay.
+        StoreError: the store belongs to other weights or settings, or cannot be written.
+        UnreadableImageError: an image does not decode; the parts written before it are kept.
     """
     settings = settings or FeatureSettings()
     store.check({key: value for key, value in describe(backbone, settings).items() if key != "weights"})
-    lacking = _lacking(store, images, settings.views)
-    new = sum(map(len, lacking.values()))
+    missing = _missing(store, images, settings.views)
+    new = sum(map(len, missing.values()))
     logger.info("%s: features of %d images known, %d new", backbone.architecture.name, len(images) - new, new)
     progress = Progress(logger, f"{backbone.architecture.name} features", of=new)
-    for views, hashes in lacking.items():
+    for views, hashes in missing.items():
+        extract = FeatureExtractor(backbone, device, settings.keep, views)
         for start in range(0, len(hashes), PART_SIZE):
             part = hashes[start : start + PART_SIZE]
-            batches = read_batches([images[sha256] for sha256 in part], batch_size, frame_of(backbone, settings))
-            features: dict[View, list[Tensor]] = {view: [] for view in views}
             began = time.monotonic()
-            for batch in extract(backbone, batches, device, settings.keep, views):
-                for view in views:
-                    features[view].append(batch[view].cpu())
-                progress.add(len(batch[views[0]]))
+            features = []
+            for batch in read_batches([images[sha256] for sha256 in part], batch_size, frame_of(backbone, settings)):
+                features.append(extract(batch).cpu())
+                progress.add(len(batch))
             seconds = (time.monotonic() - began) / len(views)
-            for view in views:
-                store.append(part, np.asarray(torch.cat(features[view])), view, seconds=seconds)
+            for view, of_view in zip(views, torch.cat(features, dim=1), strict=True):
+                store.append(part, np.asarray(of_view), view, seconds=seconds)
     return new
 
 
-def _lacking(
+def _missing(
     store: FeatureStore, images: Mapping[str, UPath], views: Sequence[View]
 ) -> dict[tuple[View, ...], list[str]]:
-    """The images without features, by the views that they lack, so that each is decoded once."""
+    """The images without features, grouped by the views they lack, so that each image is decoded once."""
     known = {view: set(store.index(view)["sha256"]) for view in views}
-    lacking: dict[tuple[View, ...], list[str]] = {}
+    missing: dict[tuple[View, ...], list[str]] = {}
     for sha256 in images:
-        of_this = tuple(view for view in views if sha256 not in known[view])
-        if of_this:
-            lacking.setdefault(of_this, []).append(sha256)
-    return lacking
+        of_image = tuple(view for view in views if sha256 not in known[view])
+        if of_image:
+            missing.setdefault(of_image, []).append(sha256)
+    return missing

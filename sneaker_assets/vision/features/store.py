@@ -1,8 +1,7 @@
-"""Features on disk: what is kept of each image, by whom it was made, and that a reader never sees half of it.
+"""On-disk store of image features, keyed by the sha256 of the image.
 
-Features belong to an image (its sha256), never to a listing. A store holds those of one backbone with one set of
-weights and one preprocessing: another of these is another store. It grows by whole parts, so a pass that is killed
-goes on where it was, and a re-crawl costs only its new images. How features are computed is ``features``' concern.
+A store holds the features of one backbone with one set of weights and one preprocessing. It grows by whole parts: an
+interrupted pass resumes after the last complete part, and a re-crawl computes only new images.
 """
 
 import dataclasses
@@ -23,88 +22,109 @@ from sneaker_assets.vision.settings import VIEWS, View
 from sneaker_assets.vision.types import Features
 
 CODE_VERSION = code_versions.FEATURES
-"""Raise it when the same image, weights and settings would give other features."""
+"""Version of the code that computes features; increment it when the same inputs give different features."""
 
 _INDEX = ["sha256", "part", "row", "seconds"]
 
 
 class StoreError(SneakerError, RuntimeError):
-    """The store does not hold what is asked of it; the message says what to do."""
+    """A store cannot be read or written, or lacks what was requested; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """One folder a view: parts of float32 [n, D] beside an index from sha256 to part and row.
+    """Features of images: one folder per view with parts float32 [n, D] and an index from sha256 to part and row.
 
-    ``manifest`` says what the features are of: backbone, weights, fingerprint, frame, fit, border, keep, blocks
-    and code_version.
+    Attributes:
+        folder: The store's folder.
+        manifest: What the features are of: backbone, weights, fingerprint, frame, fit, border, keep, blocks and
+            code_version.
+        requested: The views that :attr:`views` and :meth:`gather_views` consider.
     """
 
     folder: UPath
     manifest: Mapping[str, Any]
-    asked_for: tuple[View, ...] = VIEWS
+    requested: tuple[View, ...] = VIEWS
 
     @classmethod
     def create(
         cls, features_folder: UPath, manifest: Mapping[str, Any], views: tuple[View, ...] = VIEWS
     ) -> "FeatureStore":
-        """The store of exactly these features, made where it is new; of its views, these are looked at."""
+        """Open the store of the features that a manifest describes, and create it if it does not exist.
+
+        Args:
+            features_folder: The folder of all stores.
+            manifest: ``extractor.describe``'s; all but ``weights`` identifies the store.
+            views: The views that the store is opened for.
+
+        Raises:
+            LakeError: the folder cannot be written.
+        """
         manifest = {**manifest, "code_version": CODE_VERSION}
         identity = {key: value for key, value in manifest.items() if key != "weights"}
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
         folder = features_folder / manifest["backbone"] / key
         if not (folder / "manifest.json").exists():
             lake.write_json(folder / "manifest.json", manifest)
-        return dataclasses.replace(cls.open(folder), asked_for=views)
+        return dataclasses.replace(cls.open(folder), requested=views)
 
     @classmethod
     def open(cls, folder: UPath) -> "FeatureStore":
-        """The store in this folder.
+        """Open the store in ``folder``.
 
         Raises:
-            StoreError: there is none, or another version of the code made it.
+            StoreError: there is no store, or another version of the code wrote it.
         """
         try:
             manifest = lake.read_json(folder / "manifest.json")
         except FileNotFoundError as error:
-            raise StoreError(f"{folder} is no feature store: materialize image_features again") from error
+            raise StoreError(f"{folder} is not a feature store: materialize image_features again") from error
         store = cls(folder, manifest)
         store.check({"code_version": CODE_VERSION})
         return store
 
     def check(self, wanted: Mapping[str, Any]) -> None:
-        """Refuse features that were made otherwise.
+        """Check that the manifest has the expected values.
+
+        Args:
+            wanted: Expected values by key.
 
         Raises:
             StoreError: weights, preprocessing or code version differ; the message says which.
         """
-        others = {
-            key: (self.manifest.get(key), value) for key, value in wanted.items() if self.manifest.get(key) != value
-        }
-        if others:
-            said = "; ".join(f"{key} {found!r} instead of {asked!r}" for key, (found, asked) in others.items())
-            raise StoreError(f"the features in {self.folder} are other ones ({said}): materialize image_features again")
+        differences = [
+            f"{key} {self.manifest.get(key)!r} instead of {value!r}"
+            for key, value in wanted.items()
+            if self.manifest.get(key) != value
+        ]
+        if differences:
+            raise StoreError(
+                f"the features in {self.folder} are other ones ({'; '.join(differences)}): "
+                "materialize image_features again"
+            )
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views that have been computed, of those asked for."""
-        return tuple(view for view in self.asked_for if self._index_path(view).exists())
+        """The requested views that have been computed."""
+        return tuple(view for view in self.requested if self._index_path(view).exists())
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """Widths of the groups of features that lie side by side and are to count alike; none where all are one."""
+        """Widths of consecutive groups of features that are weighted alike; empty where they form a single group."""
         return tuple(self.manifest.get("blocks", ()))
 
     @property
     def images_per_second(self) -> float:
-        """Of the passes that made it, decoding and all views included; not a number where that was not kept."""
+        """Throughput of the passes that filled the store, with decoding and all views; NaN if not recorded."""
         seconds = sum(float(self.index(view)["seconds"].mean()) for view in self.views)
         return 1 / seconds if seconds else math.nan
 
     def index(self, view: View = "plain") -> pd.DataFrame:
-        """Columns ``sha256``, ``part``, ``row`` and ``seconds`` that it took; no rows where nothing was computed yet.
+        """Where each image's features are.
 
-        A store of an earlier version has no seconds.
+        Returns:
+            Columns ``sha256``, ``part``, ``row`` and ``seconds`` (computing time per image, NaN in stores of earlier
+            versions); no rows where nothing has been computed.
         """
         path = self._index_path(view)
         return (lake.read_table(path) if path.exists() else pd.DataFrame()).reindex(columns=_INDEX)
@@ -112,21 +132,21 @@ class FeatureStore:
     def append(
         self, hashes: Sequence[str], features: Features, view: View = "plain", *, seconds: float = math.nan
     ) -> None:
-        """Add a part; the index is written last, so a half-written part is never read.
+        """Add a part; the index is written last, so that an incomplete part is never read.
 
         Args:
-            hashes: The images, by sha256.
-            features: float32 [n, D] of them.
-            view: Which view they are of.
-            seconds: What computing them took, where it was measured.
+            hashes: The images' sha256.
+            features: float32 [n, D], one row per image.
+            view: The view that the features are of.
+            seconds: Computing time of the whole part; NaN if unknown.
 
         Raises:
-            StoreError: the disk is full or fails; what was kept before stays valid.
+            StoreError: the disk is full or fails; earlier parts stay valid.
         """
         index = self.index(view)
         part = int(index["part"].max()) + 1 if len(index) else 0
-        of_each = seconds / max(1, len(hashes))
-        rows = pd.DataFrame({"sha256": hashes, "part": part, "row": range(len(hashes)), "seconds": of_each})
+        per_image = seconds / max(1, len(hashes))
+        rows = pd.DataFrame({"sha256": hashes, "part": part, "row": range(len(hashes)), "seconds": per_image})
         try:
             with lake.new_file(self._part(view, part)) as file, file.open("wb") as opened:
                 np.save(opened, features)
@@ -138,10 +158,17 @@ class FeatureStore:
             ) from error
 
     def gather(self, hashes: Sequence[str], view: View = "plain") -> Features:
-        """The features of these images, float32 [n, D], in the order asked for.
+        """Read the features of images in one view.
+
+        Args:
+            hashes: The images' sha256; may repeat.
+            view: The view.
+
+        Returns:
+            float32 [n, D], in the order of ``hashes``.
 
         Raises:
-            StoreError: an image has none.
+            StoreError: an image has no features, or a part cannot be read.
         """
         index = self.index(view).set_index("sha256")
         missing = [sha256 for sha256 in hashes if sha256 not in index.index]
@@ -159,7 +186,18 @@ class FeatureStore:
         return gathered
 
     def gather_views(self, hashes: Sequence[str], views: Sequence[View] = ()) -> Features:
-        """The features of these images in these views, or else in all, float32 [views, n, D]."""
+        """Read the features of images in several views.
+
+        Args:
+            hashes: The images' sha256; may repeat.
+            views: The views; by default :attr:`views`.
+
+        Returns:
+            float32 [views, n, D], in the order of ``views`` and ``hashes``.
+
+        Raises:
+            StoreError: an image has no features in one of the views, or a part cannot be read.
+        """
         return np.stack([self.gather(hashes, view) for view in views or self.views or ("plain",)])
 
     def _index_path(self, view: View) -> UPath:

@@ -21,7 +21,7 @@ from upath import UPath
 
 from sneaker_assets import lake
 from sneaker_assets.progress import Progress
-from sneaker_assets.torch_utils.device import fast_precision, keep_freed_memory
+from sneaker_assets.torch_utils.device import keep_freed_memory
 from sneaker_assets.vision.backbones.backbone import Backbone
 from sneaker_assets.vision.backbones.blocks import SplitBackbone
 from sneaker_assets.vision.features.extractor import Normalise
@@ -36,12 +36,6 @@ _COPIES = 2**31
 """Offset of the cached copies' random seeds from those of the epochs."""
 
 Indices = NDArray[np.int64]
-
-
-def precision_of(device: torch.device, backbone: Backbone, settings: FinetuneSettings) -> torch.dtype:
-    """What the networks compute in: bfloat16 where it is asked for and both device and network are made for it."""
-    wanted = settings.bfloat16 and backbone.architecture.stands_bfloat16
-    return fast_precision(device) if wanted else torch.float32
 
 
 class Inputs(Protocol):
@@ -186,7 +180,7 @@ def prepare_inputs(
     """
     keep_freed_memory()
     image_index = np.array([decoded.index[sha256] for sha256 in hashes], dtype=np.int64)
-    precision = precision_of(device, backbone, settings)
+    precision = backbone.precision(device, allow_bfloat16=settings.bfloat16)
     lower = split.lower.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload]
     live = LiveInputs(decoded, image_index, lower, Normalise(backbone).to(device), settings, device, precision)
     if not settings.copies or not list(split.lower.children()):

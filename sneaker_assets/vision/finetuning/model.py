@@ -7,7 +7,7 @@ model takes a fine-tuned one.
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.torch_utils.distributed import Ranks
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
-from sneaker_assets.vision.backbones.blocks import split_at, trained_names, with_weights
+from sneaker_assets.vision.backbones.blocks import default_unfreeze_from, split_at, trained_names, with_weights
+from sneaker_assets.vision.backbones.weights_source import HEAD
 from sneaker_assets.vision.features.extractor import frame_of, open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
-from sneaker_assets.vision.finetuning.activation_cache import Inputs, precision_of, prepare_inputs
+from sneaker_assets.vision.finetuning.activation_cache import Inputs, prepare_inputs
 from sneaker_assets.vision.finetuning.decoded_cache import build_decoded_cache, open_decoded_cache
 from sneaker_assets.vision.finetuning.finetune import Finetuner, autocast, run_id, trainable_network
 from sneaker_assets.vision.finetuning.state import PriceNetwork
@@ -101,17 +102,17 @@ class FinetuneJob:
             WeightsError: the pretrained weights are not available.
             TrainingError: the backbone has no block of that name, or there are too few rows.
         """
-        device, settings, scratch = torch.device(self.device), self.settings, Path(self.scratch)
-        backbone, splits = self.open_backbone(), lake.read_table(UPath(self.splits))
+        device, scratch, backbone = torch.device(self.device), Path(self.scratch), self.open_backbone()
+        settings, splits = resolve_settings(self.settings, backbone), lake.read_table(UPath(self.splits))
         rows = split_rows(splits["price"].to_numpy(dtype=float), splits["split"].to_numpy(dtype=str))
         decoded = open_decoded_cache(scratch, splits["sha256"], frame_of(backbone, settings.features))
-        split = split_at(backbone, settings.unfreeze_from)
+        split = split_at(backbone, settings.unfreeze_from or "")
         inputs = prepare_inputs(
             decoded, splits["sha256"].tolist(), backbone, split, settings, folder=scratch, device=device
         )
         run = run_id(inputs, rows, settings, {"backbone": backbone.fingerprint})
         upper = split.upper.to(device)
-        precision = precision_of(device, backbone, settings)
+        precision = backbone.precision(device, allow_bfloat16=settings.bfloat16)
         initial = scratch / f"head-{run}.safetensors"
         if not initial.exists():
             features = _frozen_features(upper.eval(), inputs, len(splits), device, precision)
@@ -155,6 +156,13 @@ def head_config(settings: FinetuneSettings) -> HeadSettings:
     )
 
 
+def resolve_settings(settings: FinetuneSettings, backbone: Backbone) -> FinetuneSettings:
+    """The settings with the architecture's default block if they name none."""
+    if settings.unfreeze_from is not None:
+        return settings
+    return settings.with_changes(unfreeze_from=default_unfreeze_from(backbone))
+
+
 def finetune_price_model(
     models_folder: UPath,
     frozen: FeatureStore,
@@ -184,24 +192,25 @@ def finetune_price_model(
         UnreadableImageError: an image cannot be decoded.
         LakeError: a folder cannot be written.
     """
-    shaped = {name: value for name, value in job.settings.model_dump().items() if name != "micro_batch"}
+    backbone, device = job.open_backbone(), torch.device(job.device)
+    settings = resolve_settings(job.settings, backbone)
+    shaped = {name: value for name, value in settings.model_dump().items() if name != "micro_batch"}
     folder = models_folder / fingerprint(frozen, splits, {"finetune": shaped})
     if folder.exists():
         logger.info("model %s already exists", folder.name)
         return PriceModel.load(folder), False
-    backbone, device = job.open_backbone(), torch.device(job.device)
     frozen.check({"fingerprint": backbone.fingerprint})
-    build_decoded_cache(Path(job.scratch), images, frame_of(backbone, job.settings.features))
+    build_decoded_cache(Path(job.scratch), images, frame_of(backbone, settings.features))
     finetuner, run = job.create_finetuner()
     if launch is not None:
         launch(job)
     # Where other processes have trained the job, this resumes from their last checkpoint, with no epoch left.
     result = finetuner.run(UPath(job.checkpoints) / run, run)
-    tuned, weights = _finetuned_backbone(backbone, job.settings, result.network)
-    store = open_store(frozen.folder.parent.parent, tuned, job.settings.features)
-    update_store(store, tuned, images, device, settings=job.settings.features)
-    trained, config = result.head, head_config(job.settings)
-    if job.settings.mixed:
+    tuned, weights = _finetuned_backbone(backbone, settings, result.network)
+    store = open_store(frozen.folder.parent.parent, tuned, settings.features)
+    update_store(store, tuned, images, device, settings=settings.features)
+    trained, config = result.head, head_config(settings)
+    if settings.mixed:
         config = config.with_changes(kind="mixed")
         trained = _add_kernel_ridge(trained, store, splits, config)
     validation = splits[splits["split"] == "validation"]
@@ -228,7 +237,7 @@ def _finetuned_backbone(
     backbone: Backbone, settings: FinetuneSettings, network: PriceNetwork
 ) -> tuple[Backbone, dict[str, torch.Tensor]]:
     """Backbone with the fine-tuned weights, and these weights alone by their names in its state dict."""
-    names = trained_names(backbone, settings.unfreeze_from)
+    names = trained_names(backbone, settings.unfreeze_from or "")
     trained = {names[name]: tensor.detach().cpu().contiguous() for name, tensor in network.upper.state_dict().items()}
-    start = settings.unfreeze_from or "its head"
-    return with_weights(backbone, trained, f"{backbone.weights}, fine-tuned from {start} on"), trained
+    source = replace(backbone.weights, fine_tuned_from=settings.unfreeze_from or HEAD)
+    return with_weights(backbone, trained, source), trained

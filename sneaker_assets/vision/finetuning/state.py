@@ -5,7 +5,6 @@ are skipped with a warning, and the previous one is used.
 """
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -14,7 +13,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from upath import UPath
 
 from sneaker_assets.torch_utils import checkpoint
-from sneaker_assets.torch_utils.checkpoint import Checkpoint, CheckpointError
+from sneaker_assets.torch_utils.checkpoint import Checkpoint
+from sneaker_assets.torch_utils.optimizer import optimizer_tensors, restore_optimizer, with_prefix
 from sneaker_assets.vision.backbones.backbone import pool
 from sneaker_assets.vision.heads.networks import PriceHead
 from sneaker_assets.vision.settings import FinetuneSettings
@@ -113,8 +113,7 @@ class FinetuneState:
         tensors: dict[str, Tensor] = {f"best.{name}": tensor for name, tensor in self.best_tensors.items()}
         tensors |= {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         tensors |= {f"averaged.{name}": tensor for name, tensor in self.ema.state_dict().items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{name}": moment for name, moment in moments.items()}
+        tensors |= optimizer_tensors(self.optimizer, "adam")
         whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         known = {"run": run, "best": self.best}
         checkpoint.save(folder, Checkpoint(len(self.history), self.step, whole, self.history, known))
@@ -126,40 +125,14 @@ class FinetuneState:
             folder: Where checkpoints are kept.
             run: Identifier of the training.
         """
-        found = sorted(folder.glob("epoch-*"), key=lambda path: path.name, reverse=True) if folder.exists() else []
-        for path in found:
-            try:
-                self._restore(_of_this(path, run))
-            except CheckpointError as error:
-                logger.warning("%s; the checkpoint before it is used", error)
-            else:
-                logger.info("fine-tuning: resuming after epoch %d", len(self.history))
-                return
+        last = checkpoint.latest(folder, run)
+        if last is not None:
+            self._restore(last)
+            logger.info("fine-tuning: resuming after epoch %d", len(self.history))
 
     def _restore(self, last: Checkpoint) -> None:
-        self.network.load_state_dict(_under("network.", last.tensors))
-        self.ema.load_state_dict(_under("averaged.", last.tensors))
-        adam = _under("adam.", last.tensors)
-        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        moments = {
-            index: {
-                # In the weight's own memory layout: the same sums in another order are not the same bits.
-                name: moment if moment.ndim == 0 else torch.empty_like(weight, requires_grad=False).copy_(moment)
-                for name, moment in _under(f"{index}.", adam).items()
-            }
-            for index, weight in enumerate(weights)
-        }
-        self.optimizer.load_state_dict({"state": moments, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self.network.load_state_dict(with_prefix("network", last.tensors))
+        self.ema.load_state_dict(with_prefix("averaged", last.tensors))
+        restore_optimizer(self.optimizer, last.tensors, "adam")
         self.history, self.step, self.best = last.history, last.step, int(last.known["best"])
-        self.best_tensors = _under("best.", last.tensors)
-
-
-def _of_this(path: UPath, run: str) -> Checkpoint:
-    found = checkpoint.load(path)
-    if found.known.get("run") != run:
-        raise CheckpointError(f"{path} is of another network, other rows or other settings")
-    return found
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        self.best_tensors = with_prefix("best", last.tensors)

@@ -1,1 +1,1 @@
-"""From image files to pixels: decoding, photographs, cropping and augmentation."""
+"""Image files to pixels and back: decoding, user photos, cropping, augmentation, encoding."""

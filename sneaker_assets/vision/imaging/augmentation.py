@@ -1,7 +1,7 @@
-"""Pictures changed a little, as a shop's camera might have: mirrored, turned, in another light.
+"""Random augmentation of product pictures: mirroring, small rotations, colour jitter.
 
-What is drawn depends on the seed, the epoch and the picture's place among the rows alone: it is the same however the
-rows are spread over processes, and after a training went on from a checkpoint.
+The random numbers depend only on the seed, the epoch and the row of a picture, so that the result is the same for any
+number of processes and after resuming from a checkpoint.
 
 torchvision: https://docs.pytorch.org/vision/stable/transforms.html
 """
@@ -18,30 +18,36 @@ from sneaker_assets.vision.settings import FinetuneSettings
 WHITE = [255.0, 255.0, 255.0]
 
 Draws = NDArray[np.float64]
-"""float64 [N, 5] in [0, 1): what is done to each picture."""
+"""float64 [N, 5] in [0, 1): per picture mirroring, rotation, brightness, contrast and saturation."""
 
 
 def draw(settings: FinetuneSettings, epoch: int, n: int) -> Draws:
-    """What is done to each of ``n`` pictures in this epoch."""
+    """The random numbers of an epoch, float64 [n, 5] in [0, 1).
+
+    Args:
+        settings: For their seed.
+        epoch: The epoch.
+        n: Number of pictures.
+    """
     return np.random.default_rng((settings.seed, epoch)).random((n, 5))
 
 
 def augment(images: Tensor, draws: Draws, settings: FinetuneSettings) -> Tensor:
-    """Change each picture as was drawn for it.
+    """Apply the augmentation that was drawn for each picture.
 
     Args:
-        images: uint8 [n, 3, height, width].
-        draws: float64 [n, 5].
-        settings: How much.
+        images: uint8 [n, 3, height, width], RGB.
+        draws: float64 [n, 5] of :func:`draw`.
+        settings: Which augmentations to apply, and their strength.
 
     Returns:
-        uint8 [n, 3, height, width].
+        uint8 [n, 3, height, width]; corners that a rotation uncovers are white.
     """
     pairs = zip(images, draws, strict=True)
-    return torch.stack([_changed(image, drawn, settings) for image, drawn in pairs]) if len(images) else images
+    return torch.stack([_augmented(image, drawn, settings) for image, drawn in pairs]) if len(images) else images
 
 
-def _changed(image: Tensor, drawn: Draws, settings: FinetuneSettings) -> Tensor:
+def _augmented(image: Tensor, drawn: Draws, settings: FinetuneSettings) -> Tensor:
     if settings.flip and drawn[0] < 0.5:
         image = functional.horizontal_flip(image)
     if settings.rotation:

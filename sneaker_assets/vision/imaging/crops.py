@@ -1,24 +1,21 @@
-"""The white border of a product shot: where the shoe is, for whoever describes a picture and whoever learns from it.
-
-Pixels in, a box out; which files these pixels come from is the caller's concern.
-"""
+"""Finds and removes the white border of product shots."""
 
 import math
 
 from PIL import Image, ImageChops
 
 Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels, as Pillow counts them."""
+"""Left, top, right and bottom in pixels, as Pillow counts them: right and bottom are exclusive."""
 
 TOLERANCE = 24
-"""White are pixels whose channels all lie within this (of 255) of white."""
+"""A pixel counts as white if no channel differs from white by more than this, of 255."""
 
 MARGIN = 0.02
-"""What is left around the shoe, as a share of the longer side of its box."""
+"""Margin left around the content, as a fraction of the longer side of its box."""
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """The image in RGB, on white where it is transparent."""
+    """The image in RGB, composited on white where it is transparent."""
     if not image.has_transparency_data:
         return image.convert("RGB")
     white = Image.new("RGBA", image.size, "white")
@@ -26,11 +23,11 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def find_content_box(image: Image.Image, tolerance: int = TOLERANCE) -> Box:
-    """The smallest box that holds everything that is not white; the whole image where all of it is.
+    """Bounding box of the pixels that are not white; the whole image where all of them are.
 
     Args:
         image: RGB.
-        tolerance: How far from white border may be, of 255.
+        tolerance: Largest difference from white per channel, of 255, at which a pixel counts as white.
     """
     red, green, blue = image.split()
     darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
@@ -39,13 +36,13 @@ def find_content_box(image: Image.Image, tolerance: int = TOLERANCE) -> Box:
 
 
 def enlarge(box: Box, margin: float, found_in: tuple[int, int], full: tuple[int, int]) -> Box:
-    """A box with its margin, rounded outwards and cut at the image's edge.
+    """Scale a box to another size of the same image and add a margin, rounded outwards and clipped to the image.
 
     Args:
-        box: Found in an image of the size ``found_in``.
-        margin: As a share of the box's longer side.
+        box: Box in an image of size ``found_in``.
+        margin: Fraction of the box's longer side to add on each side.
         found_in: Width and height in pixels.
-        full: Width and height of the same image at the size in which the box is wanted.
+        full: Width and height in pixels of the image that the result refers to.
     """
     left, top, right, bottom = box
     extra = margin * max(right - left, bottom - top)
@@ -59,5 +56,11 @@ def enlarge(box: Box, margin: float, found_in: tuple[int, int], full: tuple[int,
 
 
 def trim(image: Image.Image, tolerance: int = TOLERANCE, margin: float = MARGIN) -> Image.Image:
-    """An RGB image without its white border."""
+    """Crop the white border of an RGB image.
+
+    Args:
+        image: RGB.
+        tolerance: As for :func:`find_content_box`.
+        margin: As for :func:`enlarge`.
+    """
     return image.crop(enlarge(find_content_box(image, tolerance), margin, image.size, image.size))

@@ -1,8 +1,7 @@
-"""A price model as one file that knows nothing of this project: from a picture's pixels to US dollars.
+"""Exports a price model to files that run without this project, as a ``torch.export`` program and as ONNX.
 
-The exported network takes uint8 pixels in the model's frame and does everything from there on: normalisation, backbone,
-head. It is written as a ``torch.export`` program and as ONNX (which wants the extra ``export``), and both are checked
-against the original on real pictures before anything is kept.
+The exported network takes uint8 pixels in the model's frame and includes normalisation, backbone and head. Both files
+are compared with the original on real pictures before they are kept. ONNX needs the extra ``export``.
 
 torch.export: https://docs.pytorch.org/docs/stable/export.html  ONNX: https://onnx.ai
 """
@@ -23,7 +22,7 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.vision.backbones.backbone import Backbone
-from sneaker_assets.vision.features.extractor import Normalise, maps_of, summarise
+from sneaker_assets.vision.features.extractor import Normalise, feature_maps, summarise
 from sneaker_assets.vision.heads.networks import EnsembleBody, KernelBody
 from sneaker_assets.vision.imaging.decoding import Frame, read_batches
 from sneaker_assets.vision.pricing.price_model import PriceModel
@@ -32,23 +31,28 @@ from sneaker_assets.vision.settings import Keep
 PROGRAM, ONNX = "program.pt2", "model.onnx"
 
 TOLERANCE = 1e-3
-"""Greatest relative difference of a price that is let pass."""
+"""Maximum relative price difference tolerated."""
 
 
 class ExportError(SneakerError, RuntimeError):
-    """The model cannot be exported, or what was exported prices otherwise; the message says what to do."""
+    """The model cannot be exported, or the export predicts other prices; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A folder with the exported files, and the greatest relative difference of each from the original."""
+    """The result of an export.
+
+    Attributes:
+        folder: The folder of the exported files.
+        differences: Maximum relative price difference from the original, by file name.
+    """
 
     folder: UPath
     differences: dict[str, float]
 
 
 class PixelPricer(nn.Module):
-    """Pixels uint8 [n, height, width, 3], RGB, to prices float32 [n], US dollars."""
+    """A price model as one network: pixels uint8 [n, height, width, 3] in RGB to prices float32 [n] in US dollars."""
 
     def __init__(self, model: PriceModel, backbone: Backbone) -> None:
         super().__init__()
@@ -64,15 +68,15 @@ class PixelPricer(nn.Module):
         self.keep: Keep = model.config["features"]["keep"]
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Price each picture."""
+        """Prices float32 [n], in US dollars, of pictures uint8 [n, height, width, 3]."""
         images = self.normalise(pixels.permute(0, 3, 1, 2))
         seen = [images.flip(3) if view == "mirrored" else images for view in self.views]
-        features = torch.stack([summarise(maps_of(self.stages, view), self.keep) for view in seen])
+        features = torch.stack([summarise(feature_maps(self.stages, view), self.keep) for view in seen])
         return self.head.to_dollars(self.head.predict_standardized_views(features))
 
 
 class _PlainKernel(nn.Module):
-    """A kernel whose distances are the same sums for any number of rows, as an exported network must have them."""
+    """An RBF kernel that computes distances in the same way for any batch size, which ``torch.export`` requires."""
 
     support: Tensor
     coefficients: Tensor
@@ -86,29 +90,34 @@ class _PlainKernel(nn.Module):
         self.register_buffer("squared", kernel.support.square().sum(1))
 
     def forward(self, standardised: Tensor) -> Tensor:
-        """As ``KernelBody``."""
+        """Standardised features [N, D] to the standardised target [N], as ``KernelBody`` does."""
         products = standardised @ self.support.T
         distances = standardised.square().sum(1, keepdim=True) + self.squared - 2 * products
         return (-self.gamma * distances.clamp(min=0) / self.support.shape[1]).exp() @ self.coefficients
 
 
 def export(folder: UPath, model: PriceModel, backbone: Backbone, images: Sequence[UPath]) -> Exported:
-    """Export a model and check it.
+    """Export a model and compare the exported files with the original.
 
     Args:
-        folder: Where the files go, all or none.
+        folder: Folder for the files; it is written completely or not at all.
         model: The model.
-        backbone: The one that it was trained on.
-        images: Real pictures to check it on.
+        backbone: The backbone that the model was trained on.
+        images: Pictures to compare predictions on.
+
+    Returns:
+        The folder, and the differences found.
 
     Raises:
-        ExportError: there is no picture, onnx is not installed, or what was exported prices otherwise.
+        ExportError: there are no pictures, onnx is not installed, or a file predicts other prices.
+        UnreadableImageError: an image does not decode.
+        LakeError: the folder cannot be written.
     """
     missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:
         raise ExportError(f"{', '.join(missing)} not installed: pip install 'sneaker-assets[export]'")
     if not images:
-        raise ExportError("an exported model is checked on real pictures, and there are none: crawl some first")
+        raise ExportError("an export is checked on real pictures, and there are none: crawl some first")
     height, width = model.config["features"]["frame"]
     frame = Frame(height, width, model.config["features"]["fit"])
     pixels = np.concatenate(list(read_batches(images, 32, frame)))
@@ -123,12 +132,14 @@ def export(folder: UPath, model: PriceModel, backbone: Backbone, images: Sequenc
         }
         wrong = {name: value for name, value in differences.items() if not value <= TOLERANCE}
         if wrong:
-            raise ExportError(f"what was exported of {model.folder} prices otherwise, by {wrong}: nothing was kept")
+            raise ExportError(
+                f"the export of {model.folder} predicts other prices (relative differences {wrong}): it was discarded"
+            )
     return Exported(folder, differences)
 
 
 def _write(network: nn.Module, pixels: NDArray[np.uint8], folder: Path) -> None:
-    # Two pictures, since a batch of one would be taken for a constant.
+    # A batch of one would be specialised to a constant.
     example = torch.from_numpy(np.resize(pixels, (2, *pixels.shape[1:])))
     shapes = ({0: torch.export.Dim("n", min=1)},)
     with torch.no_grad():

@@ -1,15 +1,16 @@
-"""The price model as it lies in the lake, and how it prices an image.
+"""Price models in the lake: training, saving, loading, and pricing from features or images.
 
 A model is a folder: ``model.safetensors`` (the head), ``config.json`` (backbone, weights, settings),
-``history.parquet`` (one row an epoch, or a point of the regularisation path), ``metrics.json`` (the row that was kept)
-and ``card.md``; one that was fine-tuned brings its part of the backbone along (``backbone.safetensors``). Its name is a
-hash of everything that shaped it, so the same inputs lead to the same folder and are not trained twice.
+``history.parquet`` (one row per epoch or point of the regularisation path), ``metrics.json`` (the selected row) and
+``card.md``; a fine-tuned model also has the trained part of its backbone (``backbone.safetensors``). The folder's name
+is a hash of everything the model depends on, so that the same inputs are not trained twice.
 """
 
 import hashlib
 import json
 import logging
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +20,19 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 from upath import UPath
 
 from sneaker_assets import code_versions, lake
+from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.backbones.blocks import with_weights
 from sneaker_assets.vision.backbones.weights import WeightsError
+from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.errors import TrainingError
-from sneaker_assets.vision.features.extractor import extract
+from sneaker_assets.vision.features.extractor import FeatureExtractor
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.conformal import Interval, conformal_interval
 from sneaker_assets.vision.heads.leave_group_out import leave_group_out_predictions
@@ -42,22 +46,58 @@ from sneaker_assets.vision.types import Features
 logger = logging.getLogger(__name__)
 
 CODE_VERSION = code_versions.PRICE_MODEL
+"""Version of the code that trains models; increment it when the same inputs give a different model."""
 
 BACKBONE_FILE = "backbone.safetensors"
-"""What of the backbone was trained with the head, in a model that was fine-tuned."""
+"""File of the backbone's tensors that were trained together with the head, in a fine-tuned model."""
+
+
+class ModelError(SneakerError, ValueError):
+    """The folder of a price model cannot be read; the message says what to do."""
+
+
+class MissingModelError(ModelError, FileNotFoundError):
+    """A folder does not exist or is not that of a price model; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class PriceModel:
-    """A trained head in the lake, with the settings that shaped it."""
+    """A trained head in the lake.
+
+    Attributes:
+        folder: The model's folder.
+        head: The head, in evaluation mode.
+        config: The content of ``config.json``: ``features`` (manifest and name of the feature store), ``views``,
+            ``n_features``, ``head`` (settings) and ``rows`` (number of rows per split).
+    """
 
     folder: UPath
     head: PriceHead
     config: dict[str, Any]
 
     @classmethod
-    def load(cls, folder: UPath) -> "PriceModel":
-        """Read a model folder."""
+    def load(cls, folder: UPath | str | os.PathLike[str]) -> "PriceModel":
+        """Read a model folder.
+
+        Raises:
+            MissingModelError: the folder does not exist, or a file in it is missing.
+            ModelError: a file in it is damaged.
+        """
+        folder = UPath(folder)
+        try:
+            return cls._read(folder)
+        except FileNotFoundError as error:
+            raise MissingModelError(
+                f"{folder} is not the folder of a price model: materialize price_model again"
+            ) from error
+        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            raise ModelError(
+                f"the model {folder} is damaged ({one_line(error, max_length=200)}): remove the folder and materialize "
+                "price_model again"
+            ) from error
+
+    @classmethod
+    def _read(cls, folder: UPath) -> "PriceModel":
         config = lake.read_json(folder / "config.json")
         state = load((folder / "model.safetensors").read_bytes())
         n_support = next((len(tensor) for name, tensor in state.items() if name.endswith(".support")), 0)
@@ -67,56 +107,57 @@ class PriceModel:
 
     @property
     def backbone(self) -> str:
-        """Name of the backbone whose features it takes."""
+        """Name of the backbone whose features the model takes."""
         return str(self.config["features"]["backbone"])
 
     @property
-    def weights(self) -> str:
-        """Where the backbone's weights come from, in plain words."""
-        return str(self.config["features"]["weights"])
+    def weights(self) -> WeightsSource:
+        """Where the backbone's weights come from."""
+        return WeightsSource.parse(self.config["features"]["weights"])
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views of an image that it averages over."""
+        """The views of an image that predictions are averaged over."""
         return tuple(self.config["views"])
 
     @property
     def frame(self) -> Frame:
-        """The frame that its backbone looks at."""
+        """The frame that images are fitted into."""
         height, width = self.config["features"]["frame"]
         return Frame(height, width, self.config["features"]["fit"])
 
     def history(self) -> pd.DataFrame:
-        """One row an epoch or point of the path, as :class:`training.TrainedHead` describes it."""
+        """One row per epoch or point of the regularisation path, with the columns of ``TrainedHead.history``."""
         return lake.read_table(self.folder / "history.parquet")
 
     def metrics(self) -> dict[str, float]:
-        """What was kept: ``best`` (row of the history), ``train_rmse`` and ``validation_rmse`` in US dollars, and more.
+        """Scores of the model.
 
-        ``interval_low`` and ``interval_high``: a price lies between the prediction times the one and times the other
-        in 90 % of cases.
-        ``training_seconds``: what fitting the head took, and of a model that was fine-tuned all its epochs.
-        ``images_per_second``: of the pass that computed its features, decoding and all views included; absent where
-        that was not measured. Both say how fast the machine was on which they were measured.
+        Returns:
+            ``best`` (row of the history that was selected); ``train_rmse`` and ``validation_rmse`` (US dollars);
+            ``interval_low`` and ``interval_high`` (multiples of the prediction between which 90 % of prices lie);
+            ``training_seconds`` (of the head, or of all epochs of fine-tuning); ``images_per_second`` (of the pass that
+            computed the features, with decoding and all views; absent where it was not measured); and the other columns
+            of the selected row.
         """
         return lake.read_json(self.folder / "metrics.json")
 
     @property
     def interval(self) -> Interval:
-        """In which prices lie in 90 % of cases."""
+        """Prediction interval that contains 90 % of prices."""
         metrics = self.metrics()
-        if "interval_factor" in metrics:  # a model of an earlier version, which may still be the champion
+        if "interval_factor" in metrics:  # a model of an earlier version
             return Interval(1 / metrics["interval_factor"], metrics["interval_factor"])
         return Interval(metrics["interval_low"], metrics["interval_high"])
 
     def price(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Features float32 [views, N, D] to prices float64 [N], US dollars."""
+        """Prices float64 [N], in US dollars, of features float32 [views, N, D]."""
         return price_rows(self.head, features)
 
 
 @torch.inference_mode()
 def price_rows(head: PriceHead, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Features float32 [views, N, D] to prices float64 [N], US dollars."""
+    """Prices float64 [N], in US dollars, that a head predicts from features float32 [views, N, D]."""
     standardized = head.predict_standardized_views(torch.from_numpy(features))
     prices: NDArray[np.float64] = head.to_dollars(standardized).double().numpy()
     return prices
@@ -125,26 +166,27 @@ def price_rows(head: PriceHead, features: NDArray[np.float32]) -> NDArray[np.flo
 def train_price_model(
     models_folder: UPath, store: FeatureStore, splits: pd.DataFrame, config: HeadSettings
 ) -> tuple[PriceModel, bool]:
-    """The model of these features, rows and settings, trained unless it is already there.
+    """Train a model on these features, rows and settings, or load it where it already exists.
 
     Args:
-        models_folder: Where the models of this backbone lie.
-        store: Features of all images of ``splits``.
+        models_folder: Folder of the backbone's models.
+        store: Features of every image in ``splits``.
         splits: ``tables.Splits``.
-        config: How to train.
+        config: The head and how to train it.
 
     Returns:
-        The model, and whether it was trained now.
+        The model, and whether it was trained by this call.
 
     Raises:
         StoreError: an image has no features.
-        TrainingError: the rows cannot be trained on, or the head is not made for these features.
+        TrainingError: there are too few rows, or the head does not take features of this kind.
+        LakeError: the folder cannot be written.
     """
     if config.kind == "article" and store.manifest.get("keep") != "map":
         raise TrainingError("the article's head takes whole feature maps: materialize image_features with keep: map")
     folder = models_folder / fingerprint(store, splits, config.model_dump())
     if folder.exists():
-        logger.info("model %s is already there", folder.name)
+        logger.info("model %s already exists", folder.name)
         return PriceModel.load(folder), False
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     features = store.gather_views(splits["sha256"].tolist())
@@ -157,26 +199,34 @@ def train_price_model(
 
 
 def _measure_interval(trained: TrainedHead, features: Features, splits: pd.DataFrame, config: HeadSettings) -> Interval:
-    """The interval that holds 90 % of prices, by rows that had no part in their predictions.
+    """Conformal interval with 90 % coverage, calibrated on rows that did not influence their own predictions.
 
-    Of a head in closed form these are the training rows, each priced without its twins. A network would have to be
-    trained again for that: of one they are the validation rows, which have chosen no more than its epoch.
+    For heads with a closed form these are the training rows, each predicted without its group of near duplicates. Doing
+    the same for a network would mean training it again, so it is calibrated on the validation rows, which influenced
+    nothing but the choice of the epoch.
     """
     prices, sides = splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str)
     if config.kind in CLOSED_FORMS:
         alpha, groups = trained.history["alpha"].iloc[trained.best], splits["twin_group"].to_numpy(dtype=str)
         x, rows = torch.from_numpy(features).mean(0), split_rows(prices, sides)
-        predicted = leave_group_out_predictions(trained.head, alpha, x, rows, groups)
-        return conformal_interval(prices[sides == "train"], predicted)
+        return conformal_interval(
+            prices[sides == "train"], leave_group_out_predictions(trained.head, alpha, x, rows, groups)
+        )
     held_out = sides == "validation"
     return conformal_interval(prices[held_out], price_rows(trained.head, features[:, held_out]))
 
 
 def fingerprint(store: FeatureStore, splits: pd.DataFrame, settings: Mapping[str, Any]) -> str:
-    """Twelve hex digits that name these features, rows and settings."""
+    """Name of the model of these features, rows and settings: twelve hexadecimal digits.
+
+    Args:
+        store: The features.
+        splits: ``tables.Splits``.
+        settings: JSON values.
+    """
     rows = splits.sort_values(["site", "product_id"], ignore_index=True)
-    shaped_by = [CODE_VERSION, store.folder.name, store.views, dict(settings)]
-    digest = hashlib.sha256(json.dumps(shaped_by).encode())
+    inputs = [CODE_VERSION, store.folder.name, store.views, dict(settings)]
+    digest = hashlib.sha256(json.dumps(inputs).encode())
     digest.update(pd.util.hash_pandas_object(rows[["sha256", "price", "split"]]).to_numpy().tobytes())
     return digest.hexdigest()[:12]
 
@@ -194,13 +244,16 @@ def save_price_model(
     """Write a model folder.
 
     Args:
-        folder: Where.
-        trained: The head and how it was trained.
+        folder: Where to write it.
+        trained: The head and its training.
         store: The features that it takes.
         splits: ``tables.Splits``.
         config: The head's settings.
-        interval: In which prices lie in 90 % of cases.
-        backbone: What of the backbone was trained with it, by the names of its state dict: ``backbone.safetensors``.
+        interval: Prediction interval that contains 90 % of prices.
+        backbone: Tensors of the backbone that were trained with the head, by their names in its state dict.
+
+    Raises:
+        LakeError: the folder cannot be written.
     """
     kept = {str(name): float(value) for name, value in trained.history.iloc[trained.best].items()} | trained.scores
     settings = {
@@ -234,18 +287,21 @@ def save_price_model(
 def _card(settings: dict[str, Any], metrics: dict[str, float]) -> str:
     features, head, rows = settings["features"], settings["head"], settings["rows"]
     height, width = features["frame"]
-    in_closed_form = head["kind"] in CLOSED_FORMS
-    measured_on = "training rows, each priced without its twins" if in_closed_form else "validation rows"
+    calibrated_on = (
+        "training rows, each predicted without its near duplicates"
+        if head["kind"] in CLOSED_FORMS
+        else "validation rows"
+    )
     return (
         f"# Price model on {features['backbone']}\n\n"
-        f"Weights of the backbone: {features['weights']}.\n\n"
-        f"Prices a shoe in US dollars from one product picture ({height}x{width} pixels, {features['fit']}; views: "
-        f"{', '.join(settings['views'])}). Head: {head['kind']}{_shares(metrics)}, target in {head['target']}. "
-        f"Rows: {rows}. "
-        f"Validation RMSE ${metrics['validation_rmse']:.0f}, training RMSE ${metrics['train_rmse']:.0f}.\n\n"
-        f"In 90 % of cases the price lies between {metrics['interval_low']:.2f} and {metrics['interval_high']:.2f} "
-        f"times the prediction, as measured on {measured_on}.\n\n"
-        "It has seen product shots on white and knows nothing of size, condition or demand.\n"
+        f"Weights of the backbone: {WeightsSource.parse(features['weights'])}.\n\n"
+        f"Predicts a shoe's resale price in US dollars from one product picture ({height}x{width} pixels, "
+        f"{features['fit']}; views: {', '.join(settings['views'])}). Head: {head['kind']}{_shares(metrics)}, target in "
+        f"{head['target']}. Rows: {rows}. Validation RMSE ${metrics['validation_rmse']:.0f}, training RMSE "
+        f"${metrics['train_rmse']:.0f}.\n\n"
+        f"90 % prediction interval: {metrics['interval_low']:.2f} to {metrics['interval_high']:.2f} times the "
+        f"prediction, calibrated on {calibrated_on}.\n\n"
+        "Trained on product shots on white; size, condition and demand are not inputs.\n"
     )
 
 
@@ -258,34 +314,39 @@ def _shares(metrics: dict[str, float]) -> str:
 def price_images(
     model: PriceModel, images: Sequence[UPath], weights_folder: Path | None, device: torch.device
 ) -> NDArray[np.float64]:
-    """Price images that need not be in any store.
+    """Price images of the lake without a feature store.
 
     Args:
         model: The model.
         images: Paths of images.
-        weights_folder: Where the backbone's weights may lie as a file.
+        weights_folder: Folder of weight files, for a model that was trained with one.
         device: Where to compute.
 
     Returns:
         float64 [N], US dollars.
 
     Raises:
-        WeightsError: the weights that the model was trained with cannot be had any more.
+        WeightsError: the weights that the model was trained with are not available.
         UnreadableImageError: an image does not decode.
     """
-    backbone = same_backbone(model, weights_folder)
-    batches = read_batches(images, 32, model.frame)
-    seen = list(extract(backbone, batches, device, model.config["features"]["keep"], model.views))
-    return model.price(np.stack([torch.cat([batch[view] for batch in seen]).cpu().numpy() for view in model.views]))
+    extract = FeatureExtractor(
+        load_backbone_of(model, weights_folder), device, model.config["features"]["keep"], model.views
+    )
+    batches = [extract(batch) for batch in read_batches(images, 32, model.frame)]
+    return model.price(torch.cat(batches, dim=1).cpu().numpy())
 
 
-def same_backbone(model: PriceModel, weights_folder: Path | None) -> Backbone:
-    """The backbone that the model was trained on.
+def load_backbone_of(model: PriceModel, weights_folder: Path | None) -> Backbone:
+    """Load the backbone that a model was trained on.
+
+    Args:
+        model: The model.
+        weights_folder: Folder of weight files, for a model that was trained with one.
 
     Raises:
-        WeightsError: its weights cannot be had any more.
+        WeightsError: its weights are not available.
     """
-    backbone = load_backbone(model.backbone, "none" if model.weights.startswith("random") else "auto", weights_folder)
+    backbone = load_backbone(model.backbone, model.weights.choice, weights_folder)
     trained = model.folder / BACKBONE_FILE
     if trained.exists():
         backbone = with_weights(backbone, load(trained.read_bytes()), model.weights)

@@ -1,10 +1,10 @@
-"""A price model at work: loaded once, it prices one picture after the other and says what it goes by.
+"""A price model ready for use: prices pictures and finds the known shoes most similar to them."""
 
-How pictures are read is ``images``' and ``photos``' concern, what is done with a price the caller's.
-"""
-
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,21 @@ from upath import UPath
 
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake, read_table
+from sneaker_assets.torch_utils.device import choose_device
 from sneaker_assets.vision.backbones.backbone import Backbone
-from sneaker_assets.vision.features.extractor import extract
+from sneaker_assets.vision.features.extractor import FeatureExtractor
 from sneaker_assets.vision.heads.conformal import MIN_PRICE
-from sneaker_assets.vision.imaging.decoding import Frame, Pixels
-from sneaker_assets.vision.pricing.price_model import PriceModel, same_backbone
-from sneaker_assets.vision.pricing.similarity_index import SimilarityIndex, load_similarity_index, similarity_vectors
+from sneaker_assets.vision.imaging.decoding import Frame, Pixels, UnreadableImageError
+from sneaker_assets.vision.imaging.photos import Picture, read_photo
+from sneaker_assets.vision.pricing.price_model import PriceModel, load_backbone_of
+from sneaker_assets.vision.pricing.similarity_index import (
+    SimilarityIndex,
+    load_similarity_index,
+    similarity_vectors,
+)
+
+BATCH = 32
+"""Pictures per forward pass."""
 
 
 class NoChampionError(SneakerError, LookupError):
@@ -28,11 +37,14 @@ class NoChampionError(SneakerError, LookupError):
 
 @dataclass(frozen=True)
 class PricedPicture:
-    """What a picture's shoe is expected to sell for, US dollars: in 90 % of cases between ``low`` and ``high``.
+    """Predicted resale price of the shoe in a picture, with a 90 % prediction interval.
 
-    A price is at least ``MIN_PRICE``: a model that was shown what it cannot know may say less than nothing.
-    ``similar`` holds the most similar shoes as :meth:`similarity_index.SimilarityIndex.nearest` returns them; it has no
-    rows where the model has no similarity index.
+    Attributes:
+        price: US dollars, at least 1.
+        low: Lower end of the interval, US dollars.
+        high: Upper end of the interval, US dollars.
+        similar: The most similar known shoes, as :meth:`SimilarityIndex.nearest` returns them; no rows where the model
+            has no similarity index.
     """
 
     price: float
@@ -42,76 +54,150 @@ class PricedPicture:
 
     @property
     def makes_sense(self) -> bool:
-        """Whether the model had a price to give."""
+        """Whether the model predicts a price above the floor; pictures unlike its training data may fall below it."""
         return self.price > MIN_PRICE
 
 
 @dataclass(frozen=True)
 class Pricer:
-    """A model with its backbone and the shoes that it knows."""
+    """A price model with its backbone and its similarity index.
+
+    Attributes:
+        model: The model.
+        backbone: The backbone that the model was trained on.
+        device: Where to compute.
+        index: The known shoes; None where no index has been built.
+    """
 
     model: PriceModel
     backbone: Backbone
     device: torch.device
-    known: SimilarityIndex | None
+    index: SimilarityIndex | None
 
     @classmethod
     def load(
         cls, folder: UPath, weights_folder: Path | None, device: torch.device, index_folder: UPath | None = None
     ) -> "Pricer":
-        """Load a model, its backbone and its similarity index.
+        """Load a model with its backbone and its similarity index.
 
         Args:
             folder: The model's folder.
-            weights_folder: Folder of weight files, or None.
-            device: What to compute on.
+            weights_folder: Folder of weight files, for a model that was trained with one.
+            device: Where to compute.
             index_folder: Folder of the similarity index, see :func:`champion_index`. An index that belongs to another
                 model is ignored.
 
         Raises:
             NoChampionError: there is no model in the folder.
-            WeightsError: the backbone weights that the model was trained with are not available.
+            WeightsError: the weights that the model was trained with are not available.
         """
         if not (folder / "config.json").exists():
-            raise NoChampionError(f"the model {folder} is no longer there: materialize price_model again")
+            raise NoChampionError(f"the model {folder} no longer exists: materialize price_model again")
         model = PriceModel.load(folder)
         index = load_similarity_index(index_folder) if index_folder is not None else None
         if index is not None and not index.fits(model):
             index = None
-        return cls(model, same_backbone(model, weights_folder), device, index)
+        return cls(model, load_backbone_of(model, weights_folder), device, index)
 
     @property
     def frame(self) -> Frame:
-        """What pictures are to be fitted into."""
+        """The frame that pictures are fitted into."""
         return self.model.frame
 
-    def price(self, pixels: Pixels) -> list[PricedPicture]:
-        """Price pictures in the model's frame, uint8 [n, height, width, 3], RGB."""
-        return next(self.price_all(iter([pixels])))
+    def price(self, picture: Picture) -> PricedPicture:
+        """Price one picture.
 
-    def price_all(self, batches: Iterator[Pixels]) -> Iterator[list[PricedPicture]]:
-        """The same batch by batch, as they come: the network is made ready once."""
-        kept, interval = self.model.config["features"]["keep"], self.model.interval
-        for by_view in extract(self.backbone, batches, self.device, kept, self.model.views):
-            features = np.stack([by_view[view].cpu().numpy() for view in self.model.views])
-            prices = np.maximum(self.model.price(features), MIN_PRICE)
-            low, high = interval.bounds(prices)
-            similar = (
-                self.known.nearest(similarity_vectors(self.model, features))
-                if self.known
-                else [pd.DataFrame()] * len(prices)
-            )
-            yield [
-                PricedPicture(*of_one)
-                for of_one in zip(prices.tolist(), low.tolist(), high.tolist(), similar, strict=True)
-            ]
+        Args:
+            picture: Path of an image file, its content, or pixels uint8 [height, width, 3] in RGB.
+
+        Returns:
+            Its price in US dollars, with interval and similar shoes.
+
+        Raises:
+            UnreadableImageError: the picture cannot be decoded, or is blank, too large or too small.
+        """
+        return self.price_many([picture])[0]
+
+    def price_many(self, pictures: Iterable[Picture]) -> list[PricedPicture]:
+        """Price several pictures.
+
+        Args:
+            pictures: Each as :meth:`price` takes it.
+
+        Returns:
+            One result per picture, in order.
+
+        Raises:
+            UnreadableImageError: a picture cannot be decoded, or is blank, too large or too small.
+        """
+        framed, priced = self._read(pictures), list[PricedPicture]()
+        while batch := list(islice(framed, BATCH)):
+            priced.extend(self.price_pixels(np.stack(batch)))
+        return priced
+
+    def price_pixels(self, pixels: Pixels) -> list[PricedPicture]:
+        """Price a batch of pictures that have been fitted into the model's frame.
+
+        Args:
+            pixels: uint8 [n, height, width, 3], RGB, of the size of :attr:`frame`.
+
+        Returns:
+            One result per picture, in order.
+        """
+        features = self._extract(pixels).cpu().numpy()
+        prices = np.maximum(self.model.price(features), MIN_PRICE)
+        low, high = self.model.interval.bounds(prices)
+        return [
+            PricedPicture(*fields)
+            for fields in zip(prices.tolist(), low.tolist(), high.tolist(), self._similar(features), strict=True)
+        ]
+
+    @cached_property
+    def _extract(self) -> FeatureExtractor:
+        return FeatureExtractor(self.backbone, self.device, self.model.config["features"]["keep"], self.model.views)
+
+    def _similar(self, features: np.ndarray) -> list[pd.DataFrame]:
+        if self.index is None:
+            return [pd.DataFrame()] * features.shape[1]
+        return self.index.nearest(similarity_vectors(self.model, features))
+
+    def _read(self, pictures: Iterable[Picture]) -> Iterator[Pixels]:
+        for number, picture in enumerate(pictures, start=1):
+            try:
+                yield read_photo(picture, self.frame)
+            except UnreadableImageError as error:
+                name = f"picture {number}" if isinstance(picture, bytes | np.ndarray) else str(picture)
+                raise UnreadableImageError(f"{name} {error}") from error
+
+
+def load_champion(
+    lake: Lake | str | os.PathLike[str], *, weights_folder: str | os.PathLike[str] | None = None, device: str = "auto"
+) -> Pricer:
+    """Load the champion of a lake's leaderboard.
+
+    Args:
+        lake: The lake, or its folder or fsspec address.
+        weights_folder: Folder of weight files, for a champion that was trained with one.
+        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+
+    Returns:
+        The champion, ready to price pictures.
+
+    Raises:
+        NoChampionError: the lake has no champion yet.
+        WeightsError: the weights that the champion was trained with are not available.
+        DeviceError: the device is unknown or not usable.
+    """
+    opened = lake if isinstance(lake, Lake) else Lake.at(lake)
+    folder = Path(weights_folder) if weights_folder is not None else None
+    return Pricer.load(champion_folder(opened), folder, choose_device(device), champion_index(opened))
 
 
 def champion_folder(lake: Lake) -> UPath:
     """The folder of the model that prices releases.
 
     Raises:
-        NoChampionError: none was chosen yet.
+        NoChampionError: no champion has been chosen yet.
     """
     path = lake.table("model_leaderboard")
     if not path.exists():
@@ -124,5 +210,5 @@ def champion_folder(lake: Lake) -> UPath:
 
 
 def champion_index(lake: Lake) -> UPath | None:
-    """The folder of the champion's similarity index, or None where none has been built."""
+    """Folder of the champion's similarity index, or None if none has been built."""
     return lake.referenced("similarity_index")

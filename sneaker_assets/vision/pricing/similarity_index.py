@@ -107,17 +107,18 @@ def build_similarity_index(
     Args:
         indexes: Folder to store the index in.
         model: The model whose features are compared.
-        store: Features of every image in ``listings``.
-        listings: ``tables.CleanListings``; the first listing of each ``twin_group`` represents the group.
+        store: Features of the images in ``listings``.
+        listings: ``tables.CleanListings``; those whose image has no features are left out. The first listing of each
+            ``twin_group`` represents the group.
 
     Returns:
         The index, with one row of ``shoes`` per group.
 
     Raises:
-        StoreError: an image has no features.
         LakeError: the folder cannot be written.
     """
-    shoes = listings.drop_duplicates("twin_group", ignore_index=True)[_COLUMNS]
+    known = listings[_with_features(listings["sha256"], store)]
+    shoes = known.drop_duplicates("twin_group", ignore_index=True)[_COLUMNS]
     folder = indexes / _fingerprint(model, store, shoes)
     stored = load_similarity_index(folder)
     if stored is not None:
@@ -151,6 +152,14 @@ def remove_other_indexes(indexes: UPath, keep: Collection[UPath]) -> None:
     names = {folder.name for folder in keep}
     for folder in [child for child in indexes.iterdir() if child.name not in names and not child.name.startswith(".")]:
         lake.remove_folder(folder)
+
+
+def _with_features(hashes: pd.Series, store: FeatureStore) -> "pd.Series[bool]":
+    """Which images have features in every view of the store."""
+    complete = hashes.notna()
+    for view in store.views:
+        complete &= hashes.isin(store.index(view)["sha256"])
+    return complete
 
 
 def _fingerprint(model: PriceModel, store: FeatureStore, shoes: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ from sneaker_assets_tests.champion import Champion
 def test_report_figure_skips_similar_shoes_without_an_image_and_shortens_titles(champion: Champion) -> None:
     pricer, fees = champion.pricer, Fees()
     pixels = np.stack([read_image(champion.lake.image(champion.listings["sha256"].iloc[0]), pricer.frame)])
-    (priced,) = pricer.price(pixels)
+    (priced,) = pricer.price_pixels(pixels)
     similar = priced.similar
     similar["title"] = "A very long name of a shoe that does not fit"
     similar.loc[similar.index[1], "sha256"] = "0" * 64

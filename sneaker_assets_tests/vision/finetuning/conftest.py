@@ -54,7 +54,7 @@ class Setup:
     folder: UPath
 
     def inputs(self, settings: FinetuneSettings) -> Inputs:
-        split = split_at(self.backbone, settings.unfreeze_from)
+        split = split_at(self.backbone, settings.unfreeze_from or "")
         return prepare_inputs(
             self.images.decoded,
             self.images.hashes,
@@ -66,7 +66,7 @@ class Setup:
         )
 
     def finetuner(self, settings: FinetuneSettings) -> Finetuner:
-        rows, upper = self.images.rows, split_at(self.backbone, settings.unfreeze_from).upper
+        rows, upper = self.images.rows, split_at(self.backbone, settings.unfreeze_from or "").upper
         inputs = self.inputs(settings)
         torch.manual_seed(0)
         head = build_head(HeadSettings(hidden=settings.hidden, dropout=settings.dropout), 2560)

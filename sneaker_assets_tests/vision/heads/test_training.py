@@ -9,7 +9,7 @@ from upath import UPath
 
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.errors import TrainingError
-from sneaker_assets.vision.features.extractor import extract
+from sneaker_assets.vision.features.extractor import FeatureExtractor
 from sneaker_assets.vision.heads import training
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.heads.training import train_head, train_network
@@ -36,7 +36,7 @@ class LiveFeatures:
 
     def take(self, rows: Tensor, views: Tensor) -> Tensor:
         del views
-        return next(extract(self.backbone, iter([self.pixels[rows.numpy()]]), CPU))["plain"].clone()
+        return FeatureExtractor(self.backbone, CPU)(self.pixels[rows.numpy()])[0].clone()
 
 
 def test_training_on_cached_and_live_features_is_bit_identical() -> None:

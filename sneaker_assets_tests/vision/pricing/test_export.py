@@ -40,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[PriceModel, Backb
     return model, backbone, list(images.values())
 
 
-def test_an_exported_model_prices_pixels_as_the_original_does(
+def test_an_exported_model_predicts_the_same_prices(
     trained: tuple[PriceModel, Backbone, list[UPath]], tmp_path: Path
 ) -> None:
     model, backbone, images = trained
@@ -58,16 +58,16 @@ def test_an_exported_model_prices_pixels_as_the_original_does(
         assert prices == pytest.approx(expected[: len(batch)], rel=0.02)
 
 
-def test_an_export_that_prices_otherwise_is_not_kept(
+def test_an_export_with_other_prices_is_discarded(
     trained: tuple[PriceModel, Backbone, list[UPath]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
-    with pytest.raises(ExportError, match=r"prices otherwise, by .*nothing was kept"):
+    with pytest.raises(ExportError, match=r"predicts other prices .*discarded"):
         export(UPath(tmp_path / "exported"), *trained[:2], trained[2][:2])
     assert not (tmp_path / "exported").exists()
 
 
-def test_without_a_picture_nothing_is_exported(
+def test_an_export_without_pictures_is_refused(
     trained: tuple[PriceModel, Backbone, list[UPath]], tmp_path: Path
 ) -> None:
     with pytest.raises(ExportError, match="checked on real pictures, and there are none"):

@@ -3,18 +3,25 @@ import pandas as pd
 import pytest
 import torch
 
-from sneaker_assets.lake import Lake
+from sneaker_assets.lake import Lake, read_json, write_json
 from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.tables import EvaluationMetrics
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.backbones.weights import WeightsError
+from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings, rmse_by_split
 from sneaker_assets.vision.evaluation.model_card import model_card
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.networks import build_head
-from sneaker_assets.vision.pricing.price_model import PriceModel, price_images, train_price_model
+from sneaker_assets.vision.pricing.price_model import (
+    MissingModelError,
+    ModelError,
+    PriceModel,
+    price_images,
+    train_price_model,
+)
 from sneaker_assets.vision.settings import HeadKind, HeadSettings, Target
 from sneaker_assets_tests.builders import listings, store_pictures
 
@@ -43,9 +50,7 @@ def trained_on(lake: Lake, backbone: Backbone) -> tuple[FeatureStore, pd.DataFra
     return store, assign_splits(table.assign(sha256=list(brightness), twin_group=list(brightness)))
 
 
-def test_a_model_learns_a_price_that_can_be_seen_and_is_kept(
-    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
-) -> None:
+def test_a_model_learns_a_visible_price_and_is_saved(lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]) -> None:
     store, splits = trained_on
     model, trained_now = train_price_model(lake.folder("models", "mobilenet_v2"), store, splits, CONFIG)
     assert trained_now
@@ -61,7 +66,7 @@ def test_a_model_learns_a_price_that_can_be_seen_and_is_kept(
 
 @pytest.mark.parametrize("kind", ["pooled", "ridge", "kernel_ridge", "mixed"])
 @pytest.mark.parametrize("target", ["dollars", "log"])
-def test_every_head_beats_the_baselines_that_do_not_look_and_is_the_same_when_loaded(
+def test_every_head_beats_the_baselines_and_is_loaded_as_it_was_saved(
     lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame], kind: HeadKind, target: Target
 ) -> None:
     store, splits = trained_on
@@ -80,9 +85,7 @@ def test_every_head_beats_the_baselines_that_do_not_look_and_is_the_same_when_lo
     assert "95 % intervals" in model_card("# card", table, 0)
 
 
-def test_the_same_inputs_are_not_trained_twice_and_others_are(
-    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
-) -> None:
+def test_only_new_inputs_are_trained(lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]) -> None:
     store, splits = trained_on
     folder = lake.folder("models", "twice")
     first, _ = train_price_model(folder, store, splits, CONFIG)
@@ -93,7 +96,7 @@ def test_the_same_inputs_are_not_trained_twice_and_others_are(
     assert trained_now
 
 
-def test_an_image_is_priced_as_it_was_when_its_features_were_kept(
+def test_an_image_has_the_price_of_its_stored_features(
     lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
 ) -> None:
     store, splits = trained_on
@@ -106,7 +109,7 @@ def test_an_image_is_priced_as_it_was_when_its_features_were_kept(
         price_images(model, [lake.image(hashes[0])], None, CPU)
 
 
-def test_the_articles_head_is_that_of_the_article_and_takes_whole_maps_alone(
+def test_the_articles_head_matches_the_article_and_requires_whole_maps(
     lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
 ) -> None:
     store, splits = trained_on
@@ -119,3 +122,32 @@ def test_the_articles_head_is_that_of_the_article_and_takes_whole_maps_alone(
     assert widths == [(4096, 25088), (4096, 4096), (1, 4096)]
     assert [layer.p for layer in head.body.modules() if isinstance(layer, torch.nn.Dropout)] == [0.5, 0.5]
     assert (article.epochs, article.batch_size, article.learning_rate) == (60, 64, 1e-3)
+
+
+@pytest.mark.parametrize("weights", ["random (seed 0): nothing was learned from photographs", {"kind": "random"}])
+def test_a_model_of_an_earlier_version_is_loaded_and_prices(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame], weights: str | dict[str, str]
+) -> None:
+    store, splits = trained_on
+    model, _ = train_price_model(lake.folder("models", "earlier"), store, splits, CONFIG)
+    config = read_json(model.folder / "config.json")
+    write_json(model.folder / "config.json", {**config, "features": {**config["features"], "weights": weights}})
+    earlier = PriceModel.load(model.folder)
+    assert earlier.weights == WeightsSource("random")
+    image = lake.image(splits["sha256"].iloc[0])
+    assert price_images(earlier, [image], None, CPU) == pytest.approx(price_images(model, [image], None, CPU))
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_damaged_or_missing_model_is_reported(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame], name: str
+) -> None:
+    store, splits = trained_on
+    model, _ = train_price_model(lake.folder("models", name), store, splits, CONFIG)
+    file = model.folder / name
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ModelError, match=r"is damaged .*: remove the folder and materialize price_model again"):
+        PriceModel.load(model.folder)
+    file.unlink()
+    with pytest.raises(MissingModelError, match="is not the folder of a price model"):
+        PriceModel.load(str(model.folder))

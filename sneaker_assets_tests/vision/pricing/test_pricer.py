@@ -1,22 +1,18 @@
-"""A price with what it goes by: its interval, the shoes it resembles, and what the model looked at."""
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from upath import UPath
+from PIL import Image
 
 from sneaker_assets.lake import Lake
-from sneaker_assets.vision.heads.networks import build_head
-from sneaker_assets.vision.imaging.decoding import Pixels, read_image
-from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
-from sneaker_assets.vision.pricing.pricer import NoChampionError, Pricer, champion_folder, champion_index
-from sneaker_assets.vision.pricing.similarity_index import (
-    build_similarity_index,
-    load_similarity_index,
-    remove_other_indexes,
-    similarity_vectors,
-)
-from sneaker_assets.vision.settings import HeadSettings, Keep
+from sneaker_assets.torch_utils.device import DeviceError
+from sneaker_assets.vision.imaging.decoding import Pixels, UnreadableImageError, read_image
+from sneaker_assets.vision.imaging.encoding import png_bytes
+from sneaker_assets.vision.pricing import pricer as pricing
+from sneaker_assets.vision.pricing.price_model import price_images
+from sneaker_assets.vision.pricing.pricer import NoChampionError, Pricer, champion_folder, load_champion
+from sneaker_assets_tests.builders import drawn_shoe
 from sneaker_assets_tests.champion import CPU, Champion
 
 
@@ -24,10 +20,10 @@ def pixels_of(champion: Champion, hashes: list[str]) -> Pixels:
     return np.stack([read_image(champion.lake.image(sha256), champion.model.frame) for sha256 in hashes])
 
 
-def test_a_picture_is_priced_with_its_interval_and_the_shoes_it_resembles(champion: Champion) -> None:
+def test_pictures_are_priced_with_interval_and_similar_shoes(champion: Champion) -> None:
     pricer = champion.pricer
     shoes = champion.listings.head(3)
-    priced = pricer.price(pixels_of(champion, shoes["sha256"].tolist()))
+    priced = pricer.price_pixels(pixels_of(champion, shoes["sha256"].tolist()))
     files = [champion.lake.image(sha256) for sha256 in shoes["sha256"]]
     assert [one.price for one in priced] == pytest.approx(price_images(champion.model, files, None, CPU), rel=1e-3)
     for one, sha256 in zip(priced, shoes["sha256"], strict=True):
@@ -39,79 +35,56 @@ def test_a_picture_is_priced_with_its_interval_and_the_shoes_it_resembles(champi
         assert len(one.similar) == 5
 
 
-def test_the_nearest_are_those_that_a_plain_product_finds(champion: Champion) -> None:
-    vectors = similarity_vectors(champion.model, champion.store.gather_views(champion.listings["sha256"].tolist()))
-    known = champion.pricer.known
-    assert known is not None
-    for row, found in enumerate(known.nearest(vectors[:10])):
-        expected = np.argsort(-(vectors @ vectors[row]))[:5]
-        assert found["sha256"].tolist() == champion.listings["sha256"].iloc[expected].tolist()
-        assert found["price"].tolist() == champion.listings["price"].iloc[expected].tolist()
-
-
-@pytest.mark.parametrize(("keep", "width"), [("pooled", 98), ("scales", 98), ("map", 2)])
-def test_places_of_a_whole_map_do_not_count_and_of_what_was_pooled_there_are_none(keep: Keep, width: int) -> None:
-    head = build_head(HeadSettings(kind="ridge"), 98)
-    model = PriceModel(UPath("nowhere"), head, {"features": {"keep": keep}})
-    vectors = similarity_vectors(model, np.random.default_rng(0).normal(size=(2, 3, 98)).astype(np.float32))
-    assert vectors.shape == (3, width)
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1)
-
-
-def test_twins_are_one_shoe_and_a_few_shoes_are_few(champion: Champion) -> None:
-    indexes = champion.lake.root / "near_duplicates"
-    few = champion.listings.head(4)
-    twins = few.assign(twin_group=["a", "a", "b", "c"], title=["first", "second", "third", "fourth"])
-    known = build_similarity_index(indexes, champion.model, champion.store, twins)
-    (found,) = known.nearest(
-        similarity_vectors(champion.model, champion.store.gather_views(few["sha256"].head(1).tolist()))
-    )
-    assert sorted(found["title"]) == ["first", "fourth", "third"]
-    built = (known.folder / "index.faiss").stat().st_mtime_ns
-    again = build_similarity_index(indexes, champion.model, champion.store, twins)
-    assert (again.folder / "index.faiss").stat().st_mtime_ns == built, "nothing has changed"
-
-
-def test_new_listings_join_the_known_shoes(champion: Champion) -> None:
-    indexes = champion.lake.root / "growing"
-    first = build_similarity_index(indexes, champion.model, champion.store, champion.listings.head(4))
-    grown = build_similarity_index(indexes, champion.model, champion.store, champion.listings.head(9))
-    assert first.folder != grown.folder
-    known = load_similarity_index(grown.folder)
-    assert known is not None
-    assert known.shoes["sha256"].tolist() == champion.listings["sha256"].head(9).tolist()
-    assert known.index.ntotal == 9
-
-
-def test_the_index_of_another_model_is_ignored(champion: Champion) -> None:
-    other, _ = champion.train(HeadSettings(kind="ridge", alpha=7.0))
-    pricer = Pricer.load(other.folder, None, CPU, champion_index(champion.lake))
-    assert pricer.known is None
-    assert pricer.price(pixels_of(champion, champion.listings["sha256"].head(1).tolist()))[0].similar.empty
-
-
-def test_superseded_indexes_are_removed(champion: Champion) -> None:
-    indexes = champion.lake.root / "superseded"
-    built = [build_similarity_index(indexes, champion.model, champion.store, champion.listings.head(n)) for n in (2, 3)]
-    remove_other_indexes(indexes, [built[1].folder])
-    assert load_similarity_index(built[0].folder) is None
-    assert load_similarity_index(built[1].folder) is not None
-
-
-def test_faiss_and_torch_live_in_one_process(champion: Champion) -> None:
-    """Both bring an OpenMP: they take turns here, on several threads, and neither crashes nor changes an answer."""
+def test_faiss_and_torch_share_a_process(champion: Champion) -> None:
+    """Each has its own OpenMP runtime: alternating between them on several threads must not crash or change results."""
     pricer, pixels = champion.pricer, pixels_of(champion, champion.listings["sha256"].head(1).tolist())
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        answers = {(one.price, tuple(one.similar["sha256"])) for _ in range(5) for one in pricer.price(pixels)}
+        answers = {(one.price, tuple(one.similar["sha256"])) for _ in range(5) for one in pricer.price_pixels(pixels)}
     finally:
         torch.set_num_threads(threads)
     assert len(answers) == 1
 
 
-def test_a_lake_without_a_champion_says_what_to_do(lake: Lake) -> None:
+def test_a_lake_without_a_champion_is_refused(lake: Lake) -> None:
     with pytest.raises(NoChampionError, match=r"no champion yet: run make demo, materialize model_leaderboard"):
         champion_folder(lake)
-    with pytest.raises(NoChampionError, match="is no longer there: materialize price_model again"):
+    with pytest.raises(NoChampionError, match="no longer exists: materialize price_model again"):
         Pricer.load(lake.root / "models" / "gone", None, CPU)
+
+
+def test_files_contents_and_arrays_of_a_picture_have_the_same_price(champion: Champion, tmp_path: Path) -> None:
+    pixels = np.asarray(drawn_shoe().convert("RGB"))
+    file = tmp_path / "shoe.png"
+    file.write_bytes(png_bytes(Image.fromarray(pixels)))
+    pricer = champion.pricer
+    prices = [priced.price for priced in pricer.price_many([file, str(file), file.read_bytes(), pixels])]
+    assert prices == pytest.approx([pricer.price(file).price] * 4, rel=1e-6)
+
+
+def test_many_pictures_are_priced_in_order_over_several_batches(
+    champion: Champion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pricing, "BATCH", 2)
+    shades = [np.full((24, 48, 3), shade, np.uint8) for shade in (40, 200, 80, 160, 120)]
+    prices = [priced.price for priced in champion.pricer.price_many(iter(shades))]
+    assert np.argsort(prices).tolist() == [0, 2, 4, 3, 1]
+    assert champion.pricer.price_many([]) == []
+
+
+def test_an_unreadable_picture_is_named(champion: Champion, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableImageError, match=r"nowhere\.jpg does not exist"):
+        champion.pricer.price(tmp_path / "nowhere.jpg")
+    with pytest.raises(UnreadableImageError, match="picture 2 is not a JPEG"):
+        champion.pricer.price_many([np.full((24, 48, 3), 90, np.uint8), b"text"])
+
+
+def test_a_champion_is_loaded_from_a_lake_or_its_path(champion: Champion) -> None:
+    opened = load_champion(champion.lake, device="cpu")
+    assert opened.model.folder == champion.model.folder
+    by_path = load_champion(str(champion.lake.root), device="cpu")
+    grey = np.full((24, 48, 3), 120, np.uint8)
+    assert opened.price(grey).price == by_path.price(grey).price
+    with pytest.raises(DeviceError, match="unknown device 'tpu'"):
+        load_champion(champion.lake, device="tpu")
