@@ -1,8 +1,9 @@
-"""The data set made of the published catalogue: how long it takes, how it grows, and what was wrong with it.
+"""Duration and scaling of building the data set from the published catalogue, and comparison with the article.
 
-The whole stage (rates, price history, image properties, listings, cleaning, statistics, splits, with their figures and
-checks) runs on 1,000, 4,000 and all rows, and again with nothing new. Then the statistics beside the article's, and the
-leaks of the author's split beside those of ours. Asked for: all rows in at most 60 s on two cores, and no leak of ours.
+The whole stage (exchange rates, price history, image properties, listings, cleaning, statistics, splits, with their
+figures and checks) runs on 1,000, on 4,000 and on all rows, and again without new data. The statistics are compared
+with the article's, and leakage in our splits with leakage in the author's. Claims: all rows in at most 60 s on two
+cores, and no leakage in our splits.
 
     python benchmarks/data_set.py --archive FOLDER
 """
@@ -28,7 +29,7 @@ ARTICLE_MAXIMUM, ARTICLE_FENCE, ARTICLE_REMOVED, ARTICLE_PAIRS = 38_538, 1_367, 
 
 
 def main() -> None:
-    """Build the data set at each size, then look into the largest."""
+    """Build the data set at each size, then analyse the largest."""
     archive = arguments(__doc__, archive=True).archive.resolve()
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -47,9 +48,9 @@ def main() -> None:
     conclude(
         "data_set",
         ours=ours,
-        theirs=theirs,
-        unit="test rows with a twin in train",
-        asked="the whole stage in at most 60 s on two cores, no twin of a test row in train",
+        baseline=theirs,
+        unit="test rows with a duplicate in train",
+        claim="the whole stage in at most 60 s on two cores, no duplicate of a test row in train",
         holds=bool(seconds <= 60 and ours == 0),
         seconds={row["rows"]: round(row["seconds"], 1) for row in rows},
         cpu_seconds={row["rows"]: round(row["CPU s"], 1) for row in rows},
@@ -57,7 +58,7 @@ def main() -> None:
 
 
 def build(archive: Path, folder: Path, size: int | None) -> tuple[Lake, dict[str, object]]:
-    """The lake made of the archive's first ``size`` rows in random order, and how long its data set took."""
+    """Build a lake from ``size`` random rows of the archive, or all; return it with the durations."""
     (folder / "home").mkdir(parents=True)
     (folder / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     (folder / "archive").mkdir()
@@ -83,18 +84,18 @@ def build(archive: Path, folder: Path, size: int | None) -> tuple[Lake, dict[str
         "crawl s": sum(crawl.seconds for crawl in crawls),
         "seconds": first.seconds,
         "CPU s": cpu,
-        "ms a row": 1e3 * first.seconds / len(listed),
-        "again, nothing new, s": again.seconds,
+        "ms/row": 1e3 * first.seconds / len(listed),
+        "no new data, s": again.seconds,
     }
 
 
 def images(outcome: Outcome) -> int:
-    """How many images the stage described."""
+    """Number of distinct images in the stage's result."""
     return int(outcome.metadata["image_properties"]["images"])
 
 
 def article(archive: Path, lake: Lake) -> None:
-    """The statistics beside the article's, with what the difference is made of."""
+    """Print the statistics beside the article's, with the reasons for the differences."""
     listed = pd.read_csv(archive / "listings.csv")
     files = {file.name for file in (archive / "images").iterdir()}
     names = set(listed["image_name"])
@@ -117,44 +118,44 @@ def article(archive: Path, lake: Lake) -> None:
                 "what": "upper fence, $",
                 "article": f"{ARTICLE_FENCE:,}",
                 "ours": f"{upper:,.2f}",
-                "why": f"typed in there, computed here (Q3 + 1.5 IQR); {between} prices lie between the two",
+                "why": f"hard-coded there, computed here (Q3 + 1.5 IQR); {between} prices lie between the two",
             },
             {
                 "what": "removed",
                 "article": f"{ARTICLE_REMOVED:,}",
                 "ours": f"{len(removed):,}",
-                "why": f"theirs counts the {without_image} rows without an image too: {len(removed)} + {without_image} "
-                f"= {len(removed) + without_image}",
+                "why": f"the article also counts the {without_image} rows without an image: "
+                f"{len(removed)} + {without_image} = {len(removed) + without_image}",
             },
             {
                 "what": "pairs",
                 "article": f"{ARTICLE_PAIRS:,}",
                 "ours": f"{len(listings):,}",
-                "why": f"theirs is {len(listed):,} rows and {without_row} images without a row: "
+                "why": f"the article counts {len(listed):,} rows and {without_row} images without a row: "
                 f"{len(listed) + without_row:,}; {without_image} of the rows have no image",
             },
-            {"what": "clean", "article": "12,319", "ours": f"{len(clean):,}", "why": "the author's two files together"},
+            {"what": "clean", "article": "12,319", "ours": f"{len(clean):,}", "why": "sum of the author's two files"},
             {
-                "what": "groups of one file at several prices",
+                "what": "image files with several prices",
                 "article": "",
                 "ours": str(prices_of["sha256"]),
-                "why": f"of one picture: {prices_of['twin_group']}; of them more than 10 % apart inside the fence: "
-                f"{len(conflicts)}, which take their median",
+                "why": f"groups of near duplicates: {prices_of['twin_group']}; {len(conflicts)} of them differ by more "
+                "than 10 % inside the fence and get their median",
             },
             {
-                "what": "largest twin groups",
+                "what": "largest groups of near duplicates",
                 "article": "",
                 "ours": ", ".join(map(str, listings["twin_group"].value_counts().head(3))),
-                "why": "listings; no chain of look-alikes",
+                "why": "listings; single linkage forms no chains",
             },
         ]
     )
 
 
 def leaks(archive: Path, lake: Lake) -> tuple[int, int]:
-    """How many test rows have a twin in train: in our splits, and in the author's."""
-    pictures = read_table(lake.table("image_properties"))
-    groups = dict(zip(pictures["sha256"], group_near_duplicates(pictures), strict=True))
+    """Number of test rows with a duplicate in train, in our splits and in the author's."""
+    properties = read_table(lake.table("image_properties"))
+    groups = dict(zip(properties["sha256"], group_near_duplicates(properties), strict=True))
     theirs = pd.concat(
         [pd.read_csv(archive / f"{side}_clean.csv").assign(split=side) for side in ("train", "test")]
     ).rename(columns={"sale_price": "price"})
@@ -163,14 +164,14 @@ def leaks(archive: Path, lake: Lake) -> tuple[int, int]:
     ]
     theirs["twin_group"] = theirs["sha256"].map(groups)
     reports = {"the author's": leak_report(theirs), "ours": leak_report(read_table(lake.table("splits")))}
-    table([{"split": name, **row} for name, report in reports.items() for row in named(report)])
+    table([{"split": name, **row} for name, report in reports.items() for row in renamed(report)])
     tests = [report[report["split"] == "test"] for report in reports.values()]
     theirs_leak, ours_leak = (int(test[["by_bytes", "by_picture"]].to_numpy().sum()) for test in tests)
     return ours_leak, theirs_leak
 
 
-def named(report: pd.DataFrame) -> list[dict[str, object]]:
-    """The rows of a leak report, its side under another name."""
+def renamed(report: pd.DataFrame) -> list[dict[str, object]]:
+    """Rows of a leak report with the column ``split`` renamed to ``side``."""
     return [{str(k): v for k, v in row.items()} for row in report.rename(columns={"split": "side"}).to_dict("records")]
 
 

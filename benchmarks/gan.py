@@ -1,15 +1,19 @@
-"""Our DCGAN training beside PyTorch's example loop, and the default recipe beside the article's.
+"""DCGAN training: throughput compared with PyTorch's tutorial, and sample quality of the default and article recipes.
 
-Without options: images a second of our training step (default recipe, bfloat16 and channels last where the processor
-has it) and of the loop of PyTorch's DCGAN tutorial (float32, batches from a DataLoader in memory), taking turns, at the
-same sizes. Asked for: at least 1.5 times as many on a CPU, 3 times on a GPU.
+By default: images per second of our training step (default recipe, with bfloat16 and channels last where supported) and
+of the training loop of PyTorch's DCGAN tutorial (float32, batches from an in-memory DataLoader), alternating, at the
+same sizes. Claim: at least 1.5 times as many on a CPU, 3 times on a GPU.
 
-With ``--quality``: KID of both recipes on the published pictures, each band, several seeds, at equal steps and equal
-images; runs go side by side in two processes of one thread. Asked for: on both bands at most half the article's.
+With ``--quality``: KID of both recipes on the published images, for each price band and several seeds, with the same
+steps and images; runs in parallel processes of one thread each. Claim: at most half the article's KID on both bands.
 
     python benchmarks/gan.py
     python benchmarks/gan.py --quality --archive FOLDER --weights FOLDER
 """
+
+import sneaker_assets  # noqa: F401 - sets the wait policy of OpenMP, so it has to precede torch
+
+# isort: split
 
 import argparse
 import hashlib
@@ -41,52 +45,54 @@ from sneaker_assets.gan.quality import Embed, embedding, kernel_distance
 from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.sampling import image_grid, load_generator, sample
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings, Recipe, from_recipe
-from sneaker_assets.gan.state import GanState, fast_in_bfloat16
+from sneaker_assets.gan.state import GanState
 from sneaker_assets.gan.training import train_gan, train_step
 from sneaker_assets.market.bands import price_bands
 from sneaker_assets.market.outliers import iqr_fence
-from sneaker_assets.torch_utils.device import choose_device
+from sneaker_assets.torch_utils.device import choose_device, supports_bfloat16
 from sneaker_assets.vision.backbones.backbone import load_backbone
 
 SIZE, LATENT = 64, 100
-FASTER_ON_CPU, FASTER_ON_GPU = 1.5, 3.0
-MOST_KID = 0.5
+MIN_RATIO_CPU, MIN_RATIO_GPU = 1.5, 3.0
+MAX_KID_RATIO = 0.5
 EPOCHS_ON_CPU = 20
-JUDGED = 1000
+N_SAMPLES = 1000
 
 
 def main() -> None:
-    """Measure the one or the other."""
+    """Measure throughput or quality."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quality", action="store_true", help="compare the recipes instead of the speed")
+    parser.add_argument("--quality", action="store_true", help="measure sample quality instead of throughput")
     parser.add_argument("--archive", type=Path, help="folder with listings.csv and images/")
     parser.add_argument("--weights", type=Path, help="folder of weight files, named after their backbone")
     parser.add_argument(
-        "--width", type=int, help="channels of the narrowest layers; default: 64, for quality on a CPU 16"
+        "--width", type=int, help="channels of the narrowest layers; default: 64, but 16 for quality on a CPU"
     )
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=3, help="of the speed")
-    parser.add_argument("--timed", type=int, default=6, help="steps timed in each repeat")
-    parser.add_argument("--steps", type=int, help="of each run of the quality; default: 220 epochs on a GPU, else 20")
-    parser.add_argument("--images", type=int, default=3000, help="of each band")
+    parser.add_argument("--repeats", type=int, default=3, help="rounds of the throughput measurement")
+    parser.add_argument("--timed", type=int, default=6, help="steps timed per round")
+    parser.add_argument("--steps", type=int, help="steps of each quality run; default: 220 epochs on a GPU, else 20")
+    parser.add_argument("--images", type=int, default=3000, help="images per band")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--scratch", type=Path, help="folder to keep the runs and their grids in; a killed one goes on")
+    parser.add_argument(
+        "--scratch", type=Path, help="folder for the runs and their sample grids; interrupted runs resume"
+    )
     options = parser.parse_args()
     if not options.quality:
         speed(options.width or 64, options.batch, options.repeats, options.timed)
     if not options.archive or not options.weights:
-        print("--quality needs --archive FOLDER and --weights FOLDER with a file for mobilenet_v2")
+        print("--quality needs --archive and --weights with a file for mobilenet_v2")
         sys.exit(2)
     with nullcontext(options.scratch) if options.scratch else tempfile.TemporaryDirectory() as scratch:
         quality(options, Path(scratch))
 
 
 def speed(width: int, batch: int, repeats: int, timed: int) -> None:
-    """Time both training steps on the same images."""
+    """Time both training steps on the same random images."""
     device = choose_device("auto")
     images = torch.randint(0, 256, (8 * batch, SIZE, SIZE, 3), dtype=torch.uint8)
-    sides = {"ours": ours(images, width, batch, device), "example": example(images, width, batch, device)}
+    sides = {"ours": ours(images, width, batch, device), "tutorial": tutorial(images, width, batch, device)}
     for step in sides.values():
         seconds_for(step, 2, device)
     best = dict.fromkeys(sides, 0.0)
@@ -94,17 +100,17 @@ def speed(width: int, batch: int, repeats: int, timed: int) -> None:
         for side, step in sides.items():
             best[side] = max(best[side], batch * timed / seconds_for(step, timed, device))
     table([{"side": side, "images/s": rate} for side, rate in best.items()])
-    asked = FASTER_ON_GPU if device.type == "cuda" else FASTER_ON_CPU
+    ratio = MIN_RATIO_GPU if device.type == "cuda" else MIN_RATIO_CPU
     print()
     conclude(
         "gan",
         ours=best["ours"],
-        theirs=best["example"],
-        unit="images/s trained on",
-        asked=f"at least {asked} times as many",
-        holds=best["ours"] >= asked * best["example"],
+        baseline=best["tutorial"],
+        unit="training images/s",
+        claim=f"at least {ratio} times as many",
+        holds=best["ours"] >= ratio * best["tutorial"],
         device=device.type,
-        bfloat16=fast_in_bfloat16(device),
+        bfloat16=supports_bfloat16(device),
         width=width,
         batch=batch,
         threads=torch.get_num_threads(),
@@ -112,17 +118,17 @@ def speed(width: int, batch: int, repeats: int, timed: int) -> None:
 
 
 def seconds_for(step: Callable[[], None], count: int, device: torch.device) -> float:
-    """Seconds that so many steps take, until the device is done."""
-    begun = time.perf_counter()
+    """Seconds for ``count`` steps, with the device synchronised at the end."""
+    start = time.perf_counter()
     for _ in range(count):
         step()
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 def ours(images: Tensor, width: int, batch: int, device: torch.device) -> Callable[[], None]:
-    """One step of ours on the next batch."""
+    """Our training step, on the next batch of the images at each call."""
     state = GanState(from_recipe("default", generator_width=width, discriminator_width=width), device)
     cache = images.to(device)
     batches = itertools.cycle(torch.randperm(len(images)).split(batch))
@@ -133,8 +139,8 @@ def ours(images: Tensor, width: int, batch: int, device: torch.device) -> Callab
     return step
 
 
-def example(images: Tensor, width: int, batch: int, device: torch.device) -> Callable[[], None]:
-    """One step of PyTorch's tutorial, written after it: https://docs.pytorch.org/tutorials/beginner/dcgan_faces_tutorial."""
+def tutorial(images: Tensor, width: int, batch: int, device: torch.device) -> Callable[[], None]:
+    """Training step of PyTorch's tutorial: https://docs.pytorch.org/tutorials/beginner/dcgan_faces_tutorial."""
     generator, discriminator = tutorial_networks(width)
     generator.to(device)
     discriminator.to(device)
@@ -161,7 +167,7 @@ def example(images: Tensor, width: int, batch: int, device: torch.device) -> Cal
         error = criterion(discriminator(fake).view(-1), label)
         error.backward()
         adam_g.step()
-        # The tutorial keeps its losses as numbers, at each step.
+        # The tutorial records its losses as Python numbers at each step.
         (error_real + error_fake).item()
         error.item()
 
@@ -169,7 +175,7 @@ def example(images: Tensor, width: int, batch: int, device: torch.device) -> Cal
 
 
 def tutorial_networks(width: int) -> tuple[nn.Module, nn.Module]:
-    """The tutorial's generator and discriminator."""
+    """Generator and discriminator of the tutorial."""
     up: list[nn.Module] = []
     for ins, outs in itertools.pairwise([LATENT, 8 * width, 4 * width, 2 * width, width]):
         place = (1, 0) if ins == LATENT else (2, 1)
@@ -184,7 +190,7 @@ def tutorial_networks(width: int) -> tuple[nn.Module, nn.Module]:
 
 @dataclass(frozen=True)
 class Run:
-    """One training to compare: its settings, its images, and where it goes on."""
+    """One training run of the comparison."""
 
     recipe: Recipe
     band: str
@@ -195,7 +201,7 @@ class Run:
 
 
 def quality(options: argparse.Namespace, scratch: Path) -> None:
-    """Train every recipe, band and seed, and compare; what already lies in ``scratch`` is not trained again."""
+    """Train all recipes, bands and seeds, and compare; finished runs in ``scratch`` are reused."""
     scratch.mkdir(parents=True, exist_ok=True)
     bands, on_gpu = save_bands(options.archive, options.images, scratch), choose_device("auto").type == "cuda"
     for file in bands.values():
@@ -209,11 +215,10 @@ def quality(options: argparse.Namespace, scratch: Path) -> None:
         for band, file in bands.items()
         for recipe in RECIPE_NAMES
     ]
-    # A thread each, and none that spins while it waits.
-    os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    os.environ["OMP_NUM_THREADS"] = "1"
     rows = []
     with ProcessPoolExecutor(options.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for row in pool.map(train_and_judge, runs):
+        for row in pool.map(train_and_evaluate, runs):
             print(row, flush=True)
             rows.append(row)
     print()
@@ -223,38 +228,38 @@ def quality(options: argparse.Namespace, scratch: Path) -> None:
     conclude(
         "gan_quality",
         ours=mean(kids["default"] for kids in by_band.values()),
-        theirs=mean(kids["article"] for kids in by_band.values()),
+        baseline=mean(kids["article"] for kids in by_band.values()),
         unit="KID, mean over seeds and bands",
-        asked=f"on each band at most {MOST_KID} of the article's",
-        holds=all(kids["default"] <= MOST_KID * kids["article"] for kids in by_band.values()),
+        claim=f"at most {MAX_KID_RATIO} times the article's on each band",
+        holds=all(kids["default"] <= MAX_KID_RATIO * kids["article"] for kids in by_band.values()),
         by_band=by_band,
         steps=rows[0]["steps"],
         width=width,
         batch=options.batch,
-        features="mobilenet_v2, weights of the given folder",
+        features="mobilenet_v2, weights from --weights",
     )
 
 
 def settings(recipe: Recipe, epochs: int, width: int, batch: int, seed: int) -> GanSettings:
-    """A recipe at the same length, widths and batch as the other."""
+    """Settings of a recipe with the length, widths and batch size common to all runs."""
     return from_recipe(
         recipe, epochs=epochs, batch_size=batch, generator_width=width, discriminator_width=width, seed=seed
     )
 
 
 def mean_kid(rows: Sequence[Mapping[str, Any]], band: str, recipe: Recipe) -> float:
-    """Over the seeds."""
+    """Mean KID over the seeds."""
     return float(mean(row["KID"] for row in rows if (row["band"], row["recipe"]) == (band, recipe)))
 
 
-def save_bands(archive: Path, most: int, folder: Path) -> dict[str, Path]:
-    """The distinct pictures of each band below the fence, equally many of each, decoded once into a file."""
+def save_bands(archive: Path, max_images: int, folder: Path) -> dict[str, Path]:
+    """Save the distinct images of each band below the outlier fence, the same number for each, as arrays."""
     rows = pd.read_csv(archive / "listings.csv").rename(columns={"sale_price": "price"})
     rows["path"] = [archive / "images" / name for name in rows["image_name"]]
     rows = rows[rows["path"].map(Path.exists) & (rows["price"] <= iqr_fence(rows["price"]).upper)]
     rows["sha256"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in rows["path"]]
     chosen = {band.name: band.select(rows).drop_duplicates("sha256") for band in price_bands((500.0,)).values()}
-    count = min(most, *map(len, chosen.values()))
+    count = min(max_images, *map(len, chosen.values()))
     files = {}
     for band, listed in chosen.items():
         images = load_square_images(listed.sort_values("sha256")["path"].head(count).tolist(), SIZE)
@@ -264,32 +269,32 @@ def save_bands(archive: Path, most: int, folder: Path) -> dict[str, Path]:
 
 
 def save_features(images: Path, weights: Path) -> None:
-    """What samples are compared with: features of some of a band's training images, computed once for all runs."""
+    """Save the features of a subset of a band's training images, with which the samples of all runs are compared."""
     band: UInt8Array = np.load(images)
-    order = np.random.default_rng(0).permutation(len(band))[:JUDGED]
-    np.save(features_of(images), judging(weights)(band[order]).numpy())
+    order = np.random.default_rng(0).permutation(len(band))[:N_SAMPLES]
+    np.save(features_of(images), feature_extractor(weights)(band[order]).numpy())
 
 
 def features_of(images: Path) -> Path:
-    """Where the features of a file of images lie."""
+    """Path of the features of a file of images."""
     return images.with_name(f"{images.stem}-features.npy")
 
 
-def judging(weights: Path) -> Embed:
-    """Images to the features that they are judged on."""
+def feature_extractor(weights: Path) -> Embed:
+    """Feature extractor for the KID."""
     return embedding(load_backbone("mobilenet_v2", "auto", weights), choose_device("auto"))
 
 
-def train_and_judge(run: Run) -> dict[str, Any]:
-    """Train one generator as the project does, and measure how far its samples are from the training images."""
+def train_and_evaluate(run: Run) -> dict[str, Any]:
+    """Train one generator and compute the KID between its samples and its training images."""
     torch.set_num_threads(1)
     images: UInt8Array = np.load(run.images)
     device = choose_device("auto")
     trained = train_gan(images, run.config, UPath(run.scratch / run_name(images, run.config)), device)
-    samples = sample(load_generator(trained.generator), JUDGED, seed=1, device=device)
+    samples = sample(load_generator(trained.generator), N_SAMPLES, seed=1, device=device)
     image_grid(samples[:64], columns=8).save(run.scratch / f"{run.band}-{run.recipe}-{run.config.seed}.png")
     real = torch.from_numpy(np.load(features_of(run.images)))
-    kid, deviation = kernel_distance(real, judging(run.weights)(samples))
+    kid, deviation = kernel_distance(real, feature_extractor(run.weights)(samples))
     return {
         "band": run.band,
         "recipe": run.recipe,

@@ -1,13 +1,17 @@
-"""The price of one shoe: the command from start to end, against torch and the same network alone.
+"""Duration of ``sneaker-price``, compared with a process that only runs the network.
 
-Ours: ``sneaker-price`` on one picture, and on a folder of a hundred, each a process of its own. The floor: a process
-that imports torch, builds the same network and sends as many blank pictures through it, one by one: it decodes
-nothing, prices nothing and knows no similar shoes. The lake is made here: drawn shoes, and VGG16 with random weights
-(or those of --weights) under a ridge. Of each side the first process, and the median of those that follow. Asked for:
-one picture in less than 5 seconds.
+``sneaker-price`` runs on one image and on a folder of a hundred, each in a new process. The lower bound is a process
+that imports torch, builds the same network and runs it on as many blank images, one by one; it does not decode images,
+predict prices or search for similar shoes. The lake contains drawn shoes and a ridge regression on VGG16 with random
+weights (or those of --weights). Reported are the first process and the median of the following ones. Claim: less than
+5 seconds for one image.
 
     python benchmarks/one_shoe.py [--backbone vgg16]
 """
+
+import sneaker_assets  # noqa: F401 - sets the wait policy of OpenMP, so it has to precede torch
+
+# isort: split
 
 import hashlib
 import os
@@ -35,14 +39,14 @@ from sneaker_assets.vision.pricing.price_model import train_price_model
 from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
 from sneaker_assets.vision.settings import HeadSettings
 
-MOST_SECONDS = 5.0
+MAX_SECONDS = 5.0
 KNOWN, FOLDER = 60, 100
 PROCESSES = 5
 FLOOR = """
 import sys
 from pathlib import Path
-import torch
 from sneaker_assets.vision.backbones.backbone import load_backbone
+import torch
 
 name, weights, pictures = sys.argv[1], Path(sys.argv[2]) if sys.argv[2] else None, int(sys.argv[3])
 backbone, cpu = load_backbone(name, "auto" if weights else "none", weights), torch.device("cpu")
@@ -56,7 +60,7 @@ with torch.inference_mode():
 
 
 def main() -> None:
-    """Make a lake, time both sides, and report."""
+    """Build a lake, time both commands and report."""
     options = command_line(__doc__)
     options.add_argument("--backbone", default="vgg16", help="default: %(default)s")
     given = options.parse_args()
@@ -66,23 +70,23 @@ def main() -> None:
         make_lake(lake, given.backbone, given.weights)
         draw_photos(photos)
         settings = {"SNEAKER_LAKE": str(lake.root), "SNEAKER_DEVICE": "cpu", "SNEAKER_WEIGHTS": weights}
-        environment = os.environ | settings | {"OMP_WAIT_POLICY": "passive"}
+        environment = os.environ | settings
         command = str(Path(sys.executable).with_name("sneaker-price"))
         floor = [sys.executable, "-c", FLOOR, given.backbone, weights]
         one = time_both([command, str(photos / "000.jpg")], [*floor, "1"], environment, PROCESSES)
         many = time_both([command, str(photos)], [*floor, str(FOLDER)], environment, 1)
-    sides = {"one picture, first": 0, "one picture, then": 1}
-    rows = [{"what": what, "ours, s": one[0][i], "floor, s": one[1][i]} for what, i in sides.items()]
-    rows.append({"what": f"a folder of {FOLDER}", "ours, s": many[0][1], "floor, s": many[1][1]})
-    table([row | {"ratio": row["ours, s"] / row["floor, s"]} for row in rows])
+    sides = {"one image, first process": 0, "one image, median of the following": 1}
+    rows = [{"what": what, "ours, s": one[0][i], "lower bound, s": one[1][i]} for what, i in sides.items()]
+    rows.append({"what": f"folder of {FOLDER} images", "ours, s": many[0][1], "lower bound, s": many[1][1]})
+    table([row | {"ratio": row["ours, s"] / row["lower bound, s"]} for row in rows])
     print()
     conclude(
         "one_shoe",
         ours=one[0][1],
-        theirs=one[1][1],
-        unit="seconds for one picture, the whole process",
-        asked=f"less than {MOST_SECONDS:g} seconds",
-        holds=one[0][1] < MOST_SECONDS,
+        baseline=one[1][1],
+        unit="seconds per process, one image",
+        claim=f"less than {MAX_SECONDS:g} seconds",
+        holds=one[0][1] < MAX_SECONDS,
         first=round(one[0][0], 2),
         folder=round(many[0][1], 2),
         backbone=given.backbone,
@@ -90,7 +94,7 @@ def main() -> None:
 
 
 def make_lake(lake: Lake, name: str, weights: Path | None) -> None:
-    """A lake whose champion is a ridge on this backbone's features of drawn shoes."""
+    """Build a lake whose champion is a ridge regression on a backbone's features of drawn shoes."""
     backbone = load_backbone(name, "auto" if weights else "none", weights)
     products = [product for product in generate_catalogue(4 * KNOWN) if product.price and not product.image_of][:KNOWN]
     rows = []
@@ -115,7 +119,7 @@ def make_lake(lake: Lake, name: str, weights: Path | None) -> None:
 
 
 def draw_photos(folder: Path) -> None:
-    """A folder of drawn shoes as a camera would size them."""
+    """Draw shoes at 1400x1000 pixels, the size of photos."""
     folder.mkdir()
     shoes = [product for product in generate_catalogue(2 * FOLDER, seed=7) if not product.image_of][:FOLDER]
     for number, product in enumerate(shoes):
@@ -126,17 +130,17 @@ def draw_photos(folder: Path) -> None:
 def time_both(
     ours: list[str], floor: list[str], environment: dict[str, str], repeats: int
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Seconds of the first process and the median of ``repeats`` later ones, by turns; of ours, and of the floor."""
+    """Seconds of the first process and the median of ``repeats`` more, for both commands, which alternate."""
     seconds = [(run(ours, environment), run(floor, environment)) for _ in range(1 + repeats)]
     first, later = seconds[0], [statistics.median(side) for side in zip(*seconds[1:], strict=True)]
     return (first[0], later[0]), (first[1], later[1])
 
 
 def run(command: list[str], environment: dict[str, str]) -> float:
-    """Seconds that it takes from start to end."""
-    began = time.monotonic()
+    """Duration of a command in seconds."""
+    start = time.monotonic()
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return time.monotonic() - began
+    return time.monotonic() - start
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The published catalogue as the graph makes it: clean, and split without twins."""
+"""The published catalogue, cleaned and split by near-duplicate group by the project's own graph."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from sneaker_assets.lake import read_table
 
 
 def published_splits(archive: Path, scratch: Path) -> tuple[pd.DataFrame, dict[str, UPath]]:
-    """``tables.Splits`` of the catalogue, and where each image lies, by its sha256.
+    """``tables.Splits`` of the catalogue, and the path of each image by its SHA-256.
 
     Args:
-        archive: The folder with the catalogue.
-        scratch: A folder for the lake, in which what is already there is not made again.
+        archive: Folder with ``listings.csv`` and ``images/``.
+        scratch: Folder for the lake; an existing lake is reused.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     lake = make_data_set(archive.resolve(), (scratch / "lake").resolve(), scratch.resolve())

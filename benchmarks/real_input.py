@@ -1,8 +1,8 @@
-"""The whole graph once on published data: what comes out, and how long each stage takes.
+"""The whole graph on published data: results, and duration of each stage.
 
-VGG16 with random weights, and mobilenet_v2 with the weights of --weights, each scored on twin-free test rows beside the
-mean of the training prices. Asked for: every row of the CSV read, memory below 4 GB, and the better of the two ahead of
-the mean.
+VGG16 with random weights and mobilenet_v2 with the weights of --weights are evaluated on test rows without duplicates
+in train, and compared with the mean of the training prices. Claims: all rows of the CSV are read, peak memory is below
+4 GB, and the better model is better than the mean.
 
     python benchmarks/real_input.py --archive FOLDER --weights FOLDER
 """
@@ -20,13 +20,13 @@ from report import arguments, conclude, table
 from sneaker_assets.cli.pipeline import Outcome, Stage, run_stage
 from sneaker_assets.lake import Lake, read_table
 
-MOST_GIGABYTES = 4.0
+MAX_GIGABYTES = 4.0
 BACKBONES = {"vgg16": "none", "mobilenet_v2": "auto"}
 GAN = {"epochs": 3, "generator_width": 16, "discriminator_width": 16}
 
 
 def main() -> None:
-    """Run every stage on the archive."""
+    """Prepare the environment and run all stages on the archive."""
     options = arguments(__doc__, archive=True)
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch, "home")
@@ -41,7 +41,7 @@ def main() -> None:
         if options.weights:
             os.environ["SNEAKER_WEIGHTS"] = str(options.weights)
         else:
-            sys.exit("--weights FOLDER with a file for mobilenet_v2 is needed")
+            sys.exit("--weights must name a folder with a file for mobilenet_v2")
         measure(Path(scratch, "lake"), options.archive)
 
 
@@ -65,18 +65,18 @@ def measure(lake_folder: Path, archive: Path) -> None:
     lake = Lake.at(lake_folder)
     listings, clean, splits = (read_table(lake.table(name)) for name in ("listings", "clean_listings", "splits"))
     rows = sum(len(read_table(lake.table("raw_scrapes", site))) for site in ("stockx", "farfetch"))
-    said = {name: entry for outcome in outcomes for name, entry in outcome.metadata.items()}["clean_listings"]
+    metadata = {name: entry for outcome in outcomes for name, entry in outcome.metadata.items()}["clean_listings"]
     print()
     table(
         [
             {"what": "rows read", "value": f"{rows:,}"},
             {"what": "rows without an image", "value": f"{rows - len(listings):,}"},
-            {"what": "upper fence", "value": f"${said['upper_fence']:,.2f}"},
-            {"what": "outliers removed", "value": f"{said['outliers_removed']:,}"},
+            {"what": "upper fence", "value": f"${metadata['upper_fence']:,.2f}"},
+            {"what": "outliers removed", "value": f"{metadata['outliers_removed']:,}"},
             {"what": "clean listings", "value": f"{len(clean):,}"},
-            {"what": "distinct images among them", "value": f"{clean['sha256'].nunique():,}"},
+            {"what": "distinct images of clean listings", "value": f"{clean['sha256'].nunique():,}"},
             {
-                "what": "listings whose image another one has too",
+                "what": "clean listings that share their image with another",
                 "value": f"{clean['sha256'].duplicated(keep=False).sum():,}",
             },
             {
@@ -100,10 +100,10 @@ def measure(lake_folder: Path, archive: Path) -> None:
     conclude(
         "real_input",
         ours=float(best),
-        theirs=float(mean),
+        baseline=float(mean),
         unit="test RMSE, US dollars",
-        asked=f"every row read, peak memory below {MOST_GIGABYTES:g} GB, better than the mean predictor",
-        holds=bool(rows == in_csv and gigabytes < MOST_GIGABYTES and best < mean),
+        claim=f"all rows read, peak memory below {MAX_GIGABYTES:g} GB, better than the mean",
+        holds=bool(rows == in_csv and gigabytes < MAX_GIGABYTES and best < mean),
         rows=rows,
         peak_gigabytes=round(gigabytes, 2),
         seconds={str(outcome.stage): round(outcome.seconds, 1) for outcome in outcomes},

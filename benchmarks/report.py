@@ -1,4 +1,4 @@
-"""The one form of every benchmark: both sides in one run, a small table, and one JSON object as the last line."""
+"""Shared parts of the benchmarks: command line, progress, table, and a JSON object as the last line of output."""
 
 import argparse
 import json
@@ -10,12 +10,12 @@ from typing import Any, NoReturn
 
 
 def arguments(description: str | None, *, archive: bool = False) -> argparse.Namespace:
-    """The command line that all benchmarks share; ``archive`` makes the published data required."""
+    """Parse the options that all benchmarks share; ``archive`` makes the published data required."""
     return command_line(description, archive=archive).parse_args()
 
 
 def command_line(description: str | None, *, archive: bool = False) -> argparse.ArgumentParser:
-    """The same, for a benchmark that adds an option of its own."""
+    """Parser of the shared options, to which a benchmark can add its own."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--archive", type=Path, required=archive, help="folder with listings.csv and images/")
     parser.add_argument("--weights", type=Path, help="folder of weight files, named after their backbone")
@@ -23,21 +23,21 @@ def command_line(description: str | None, *, archive: bool = False) -> argparse.
 
 
 def show_progress() -> None:
-    """Print what the package logs while it works."""
+    """Print the package's log messages."""
     logging.basicConfig(stream=sys.stdout, format="  %(message)s")
     logging.getLogger("sneaker_assets").setLevel(logging.INFO)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows of the same columns, aligned."""
+    """Print rows with the same columns as an aligned table."""
     columns = list(rows[0])
-    cells = [columns, *[[_shown(row[column]) for column in columns] for row in rows]]
+    cells = [columns, *[[_format(row[column]) for column in columns] for row in rows]]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     for line in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _shown(value: object) -> str:
+def _format(value: object) -> str:
     return (
         f"{value:,.3g}"
         if isinstance(value, float) and abs(value) < 10
@@ -45,8 +45,18 @@ def _shown(value: object) -> str:
     )
 
 
-def conclude(name: str, *, ours: float, theirs: float, unit: str, asked: str, holds: bool, **more: Any) -> NoReturn:
-    """Print the JSON object and leave with exit status 0 where what was asked for holds."""
-    result = {"name": name, "ours": ours, "theirs": theirs, "ratio": ours / theirs, "unit": unit, "asked": asked}
+def conclude(name: str, *, ours: float, baseline: float, unit: str, claim: str, holds: bool, **more: Any) -> NoReturn:
+    """Print the result as a JSON object and exit, with status 0 if the claim holds and 1 if not.
+
+    Args:
+        name: Name of the benchmark.
+        ours: The measured value.
+        baseline: The value with which it is compared.
+        unit: Unit of both.
+        claim: The claim, in words.
+        holds: Whether it holds.
+        **more: Further keys of the JSON object.
+    """
+    result = {"name": name, "ours": ours, "baseline": baseline, "ratio": ours / baseline, "unit": unit, "claim": claim}
     print(json.dumps(result | {"holds": holds} | more))
     sys.exit(0 if holds else 1)

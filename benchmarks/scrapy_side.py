@@ -1,8 +1,8 @@
-"""Scrapy's side of ``crawler.py``: the same shop, pages and pictures, each fetched and decoded.
+"""Crawl the shop of ``crawler.py`` with Scrapy, fetching and decoding every image.
 
-Either a bare spider decodes them and keeps nothing, or Scrapy's own ``ImagesPipeline`` does what its users have it do:
-decode in full, write as JPEG, store under a hash. Run by an interpreter that has Scrapy and Pillow; the last line is a
-JSON object with what was decoded and how long it took, from the crawl's start to its end.
+Either a bare spider decodes the images and discards them, or Scrapy's ``ImagesPipeline`` decodes them in full,
+re-encodes them as JPEG and stores them under a hash. The last line of output is a JSON object with the number of images
+and the duration of the crawl in seconds.
 
     python benchmarks/scrapy_side.py http://127.0.0.1:40123 --draft
     python benchmarks/scrapy_side.py http://127.0.0.1:40123 --store FOLDER
@@ -31,7 +31,7 @@ SETTINGS = {
 
 
 class ShopSpider(scrapy.Spider):
-    """Every listing page, and every picture once."""
+    """Fetches all listing pages and decodes every image once."""
 
     name = "shop"
 
@@ -41,19 +41,19 @@ class ShopSpider(scrapy.Spider):
         self.decoded, self.draft = decoded, draft
 
     def parse(self, response: Any) -> Iterator[Any]:
-        """Follow a listing page's pictures and further pages; each address is asked for once."""
+        """Follow the images and the next pages of a listing page; Scrapy filters duplicate requests."""
         page = response.json()
         for product in page["listings"]:
-            yield self.picture_of(product, response)
+            yield self.request_image(product, response)
         for url in page["next"]:
             yield response.follow(url)
 
-    def picture_of(self, product: dict[str, Any], response: Any) -> Any:
-        """What is to be done about a product's picture."""
-        return response.follow(product["image"], self.parse_picture)
+    def request_image(self, product: dict[str, Any], response: Any) -> Any:
+        """Request the image of a product."""
+        return response.follow(product["image"], self.parse_image)
 
-    def parse_picture(self, response: Any) -> None:
-        """Decode a picture from its first to its last byte."""
+    def parse_image(self, response: Any) -> None:
+        """Decode an image, reading all of its bytes."""
         with Image.open(io.BytesIO(response.body)) as image:
             width, height = image.size
             if self.draft:
@@ -63,39 +63,39 @@ class ShopSpider(scrapy.Spider):
 
 
 class StoringSpider(ShopSpider):
-    """The same, with pictures left to Scrapy's own pipeline."""
+    """Leaves the images to Scrapy's ``ImagesPipeline``."""
 
-    def picture_of(self, product: dict[str, Any], response: Any) -> Any:
-        """An item, of which the pipeline fetches and stores the picture."""
+    def request_image(self, product: dict[str, Any], response: Any) -> Any:
+        """Item whose image the pipeline fetches and stores."""
         return {"image_urls": [response.urljoin(product["image"])]}
 
     @classmethod
     def from_crawler(cls, crawler: Any, *args: Any, **kwargs: Any) -> "StoringSpider":
-        """Count what the pipeline is done with."""
+        """Count the items that have passed the pipeline."""
         spider: StoringSpider = super().from_crawler(crawler, *args, **kwargs)
         crawler.signals.connect(spider.stored, signal=scrapy.signals.item_scraped)
         return spider
 
     def stored(self, item: dict[str, Any]) -> None:
-        """Called for each item that has passed the pipeline."""
+        """Count the images of an item that has passed the pipeline."""
         self.decoded.update(image["url"] for image in item["images"])
 
 
 def main() -> None:
-    """Crawl the shop once."""
+    """Crawl the shop and print the result."""
     parser = argparse.ArgumentParser()
     parser.add_argument("base")
-    parser.add_argument("--draft", action="store_true", help="decode an eighth of the pixels, as our side does")
-    parser.add_argument("--store", help="folder to which Scrapy's own pipeline stores the pictures")
+    parser.add_argument("--draft", action="store_true", help="decode at an eighth of the size, like our crawler")
+    parser.add_argument("--store", help="folder for the ImagesPipeline; default: no pipeline")
     options = parser.parse_args()
     decoded: set[str] = set()
     pipeline = {"ITEM_PIPELINES": {"scrapy.pipelines.images.ImagesPipeline": 1}, "IMAGES_STORE": options.store}
     process = CrawlerProcess(SETTINGS | (pipeline if options.store else {}))
     spider = StoringSpider if options.store else ShopSpider
     process.crawl(spider, base=options.base, decoded=decoded, draft=options.draft)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     process.start()
-    print(json.dumps({"images": len(decoded), "seconds": time.perf_counter() - begun}))
+    print(json.dumps({"images": len(decoded), "seconds": time.perf_counter() - start}))
 
 
 if __name__ == "__main__":

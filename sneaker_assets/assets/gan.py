@@ -85,7 +85,7 @@ def gan_checkpoints(
     A band with too few images yields no output: the check fails, and downstream assets are skipped.
     """
     from sneaker_assets.gan.images import TooFewImagesError
-    from sneaker_assets.gan.quality import LEAST, Judge, embedding
+    from sneaker_assets.gan.quality import MIN_IMAGES, QualityMonitor, embedding
     from sneaker_assets.gan.run import run_name
     from sneaker_assets.gan.training import train_gan
 
@@ -94,13 +94,13 @@ def gan_checkpoints(
     folder = here.folder("gan", context.partition_key, run_name(images, settings))
     device, weights = compute.torch_device(), {}
     yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
-    judge = None
-    if config.kid_samples and len(images) >= LEAST:
+    monitor = None
+    if config.kid_samples and len(images) >= MIN_IMAGES:
         backbone = load_judging_backbone(config, compute, listing_source)
-        judge = Judge.of(images, embedding(backbone, device), config.kid_samples)
+        monitor = QualityMonitor.from_images(images, embedding(backbone, device), config.kid_samples)
         weights = {"weights": str(backbone.weights)}
     try:
-        run = train_gan(images, settings, folder, device, judge)
+        run = train_gan(images, settings, folder, device, monitor)
     except TooFewImagesError as error:
         context.log.warning("%s", error)
         return

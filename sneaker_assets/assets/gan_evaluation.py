@@ -199,7 +199,7 @@ def gan_colour_comparison(gan_evaluation: pd.DataFrame, lake: LakeResource) -> d
         table,
         metadata={
             "colours": preview(table, ["band", "population", "n", "brightness", "saturation", "saturation_error"]),
-            **show_figure(shown, "bands", figures.bands_beside_each_other(table, grids)),
+            **show_figure(shown, "bands", figures.compare_bands(table, grids)),
         },
     )
 

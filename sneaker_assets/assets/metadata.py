@@ -5,13 +5,16 @@ Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags
 
 import base64
 import hashlib
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
-from matplotlib.figure import Figure
 from upath import UPath
 
 from sneaker_assets import figures, lake, tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Metadata = dict[str, dg.MarkdownMetadataValue | dg.PathMetadataValue]
 
@@ -26,23 +29,21 @@ def column_schema(asset: str) -> dict[str, dg.TableSchema]:
     """
     columns = [
         dg.TableColumn(
-            name,
-            type=str(column.dtype),
+            column.name,
+            type=column.dtype,
             description=column.description,
             constraints=dg.TableColumnConstraints(
-                nullable=column.nullable,
-                unique=column.unique,
-                other=[str(check.error or check.name) for check in column.checks],
+                nullable=column.nullable, unique=column.unique, other=list(column.checks)
             ),
         )
-        for name, column in tables.SCHEMAS[asset].to_schema().columns.items()
+        for column in tables.columns_by_asset()[asset]
     ]
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
 def column_names(asset: str) -> list[str]:
     """Column names of the table of that name, in order."""
-    return list(tables.SCHEMAS[asset].to_schema().columns)
+    return [column.name for column in tables.columns_by_asset()[asset]]
 
 
 def code_version(asset: str, *versions: str) -> str:
@@ -52,9 +53,9 @@ def code_version(asset: str, *versions: str) -> str:
         asset: Name of the asset.
         versions: Constants of :mod:`sneaker_assets.code_versions`.
     """
-    if asset not in tables.SCHEMAS:
+    columns = {column.name: column.dtype for column in tables.columns_by_asset().get(asset, ())}
+    if not columns:
         return ".".join(versions)
-    columns = {name: str(column.dtype) for name, column in tables.SCHEMAS[asset].to_schema().columns.items()}
     return ".".join([*versions, hashlib.sha256(repr(columns).encode()).hexdigest()[:6]])
 
 
@@ -64,7 +65,7 @@ def preview(frame: pd.DataFrame, columns: list[str] | None = None, rows: int = 1
     return dg.MetadataValue.md(shown.to_markdown(index=False, floatfmt=",.2f"))
 
 
-def show_figure(folder: UPath, name: str, figure: Figure) -> Metadata:
+def show_figure(folder: UPath, name: str, figure: "Figure") -> Metadata:
     """Save a figure as ``<folder>/<name>.png``; the metadata contains its path and a thumbnail."""
     return show_png(folder / f"{name}.png", figures.to_png(figure))
 

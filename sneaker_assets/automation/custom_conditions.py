@@ -15,7 +15,6 @@ from upath import UPath
 from sneaker_assets.assets.partitions import site_partitions
 from sneaker_assets.automation.dagster_internals import (
     NOT_FINISHED_STATUSES,
-    InstigatorStatus,
     InstigatorType,
     get_latest_completed_cron_tick,
 )
@@ -109,9 +108,8 @@ def _being_crawled(instance: dg.DagsterInstance, site: str) -> bool:
 
 
 def _schedule_is_running(instance: dg.DagsterInstance, site: str) -> bool:
-    running = {InstigatorStatus.RUNNING}
-    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE, instigator_statuses=running)
-    return any(state.instigator_name == schedule_name(site) for state in states)
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    return any(state.is_running and state.instigator_name == schedule_name(site) for state in states)
 
 
 def _last(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str | None) -> dg.EventLogRecord | None:

@@ -11,13 +11,14 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from sneaker_assets import tables
 from sneaker_assets.crawl.images import ImageRecord, collect_images, store_image, stored_images
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.report import CrawlReport
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.lake import Lake
 from sneaker_assets.sites.money import amount
-from sneaker_assets.tables import LabelKind, Observations
+from sneaker_assets.tables import LabelKind
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class ArchiveSource:
         names = rows[self.image_column]
         stems = names.map(lambda name: PurePosixPath(name).stem)
         observed_at = datetime.fromtimestamp(csv.stat().st_mtime, tz=UTC)
-        return Observations.validate(
+        return tables.Observations.validate(
             observations([])
             .reindex(rows.index)
             .assign(

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sneaker_assets import tables
 from sneaker_assets.errors import one_line
 from sneaker_assets.lake import Lake, write_bytes
 from sneaker_assets.progress import Progress
-from sneaker_assets.tables import Images
 
 MAX_PIXELS = 24_000_000
 """Maximum number of pixels of an image that is decoded; 72 MB per thread at three bytes per pixel."""
@@ -126,9 +126,9 @@ def stored_images(table: pd.DataFrame | None, lake: Lake, site: str) -> dict[str
 
 def images_table(records: Iterable[ImageRecord]) -> pd.DataFrame:
     """Records as a table (``tables.Images``)."""
-    columns = list(Images.to_schema().columns)
+    columns = list(tables.Images.to_schema().columns)
     rows = [[getattr(record, name) for name in columns] for record in records]
-    return Images.validate(pd.DataFrame(rows, columns=columns))
+    return tables.Images.validate(pd.DataFrame(rows, columns=columns))
 
 
 def image_size(data: bytes) -> tuple[int, int]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from sneaker_assets import tables
 from sneaker_assets.sites.base import Details, Listing, Price
-from sneaker_assets.tables import Observations
 
 _PAGE_FORMAT_COLUMN = "generation"
 """Name of ``Listing.page_format`` in tables and stored crawl states."""
@@ -25,13 +25,13 @@ def observations(seen: Iterable[tuple[Listing, datetime]]) -> pd.DataFrame:
     Returns:
         ``tables.Observations``.
     """
-    columns = list(Observations.to_schema().columns)
+    columns = list(tables.Observations.to_schema().columns)
     rows = [
         _fields(listing) | _fields(price) | {"observed_at": observed_at}
         for listing, observed_at in seen
         for price in listing.prices or (NO_PRICE,)
     ]
-    return Observations.validate(pd.DataFrame(rows, columns=columns))
+    return tables.Observations.validate(pd.DataFrame(rows, columns=columns))
 
 
 def to_json(product: Listing | Details) -> str:

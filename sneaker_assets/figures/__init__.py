@@ -1,32 +1,16 @@
-"""Every figure, one function each: from a table to a Figure, in one style. Where it is kept is the caller's concern."""
+"""All figures: each function takes a table and returns a matplotlib ``Figure`` in a common style.
 
-from sneaker_assets.figures.attributes import residuals_by_attribute
-from sneaker_assets.figures.gan import bands_beside_each_other, gan_losses, kid_over_epochs, samples_and_nearest
-from sneaker_assets.figures.listings import (
-    image_sample,
-    leaks,
-    price_histograms,
-    prices_by_brand,
-    prices_by_first_seen,
-    prices_by_label,
-)
-from sneaker_assets.figures.price_model import (
-    explained_predictions,
-    leaderboard,
-    learning_curve,
-    learning_curves,
-    predicted_against_actual,
-    regularisation_path,
-    residuals_and_calibration,
-)
-from sneaker_assets.figures.releases import ShoeOnPaper, backtest, priced_shoes
-from sneaker_assets.figures.style import thumbnail, to_png
-from sneaker_assets.figures.tuning import tuning_progress
+The modules are imported at the first use of a function, since matplotlib would otherwise be loaded by every process
+that imports the asset definitions (PEP 562: https://peps.python.org/pep-0562/).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __all__ = [
-    "ShoeOnPaper",
+    "ShoePanel",
     "backtest",
-    "bands_beside_each_other",
+    "compare_bands",
     "explained_predictions",
     "gan_losses",
     "image_sample",
@@ -49,3 +33,41 @@ __all__ = [
     "to_png",
     "tuning_progress",
 ]
+
+if TYPE_CHECKING:
+    from sneaker_assets.figures.attributes import residuals_by_attribute
+    from sneaker_assets.figures.gan import compare_bands, gan_losses, kid_over_epochs, samples_and_nearest
+    from sneaker_assets.figures.listings import (
+        image_sample,
+        leaks,
+        price_histograms,
+        prices_by_brand,
+        prices_by_first_seen,
+        prices_by_label,
+    )
+    from sneaker_assets.figures.price_model import (
+        explained_predictions,
+        leaderboard,
+        learning_curve,
+        learning_curves,
+        predicted_against_actual,
+        regularisation_path,
+        residuals_and_calibration,
+    )
+    from sneaker_assets.figures.releases import ShoePanel, backtest, priced_shoes
+    from sneaker_assets.figures.style import thumbnail, to_png
+    from sneaker_assets.figures.tuning import tuning_progress
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import all figure modules at the first use of a public name, and return it.
+
+        Raises:
+            AttributeError: The name is not public.
+        """
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        for module in ("attributes", "gan", "listings", "price_model", "releases", "style", "tuning"):
+            members = vars(import_module(f"{__name__}.{module}"))
+            globals().update({public: members[public] for public in __all__ if public in members})
+        return globals()[name]

@@ -1,4 +1,4 @@
-"""What a price model leaves unexplained, by what can be said of the shoes."""
+"""Figures of residuals by attributes of the shoes."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -6,39 +6,43 @@ from matplotlib.figure import Figure
 
 from sneaker_assets.figures.style import BLUE, ORANGE, styled
 
-_SYMBOL = {"spearman": "rank correlation", "eta_squared": "share of variance"}
+_STATISTICS = {"spearman": "Spearman correlation", "eta_squared": "η²"}
+_COLUMNS = 3
 
 
 @styled
 def residuals_by_attribute(attributes: pd.DataFrame) -> Figure:
-    """Mean residual of each fifth or group, one panel an attribute.
+    """Bar chart of the mean residual per quintile or group, one panel per attribute.
 
     Args:
         attributes: ``tables.ResidualAttributes``.
     """
     names = list(attributes["attribute"].unique())
-    figure = Figure(figsize=(11, 3.2 * ((len(names) + 2) // 3)), layout="constrained")
-    panels: list[Axes] = list(figure.subplots((len(names) + 2) // 3, 3, squeeze=False).ravel())
+    n_rows = -(-len(names) // _COLUMNS)
+    figure = Figure(figsize=(11, 3.2 * n_rows), layout="constrained")
+    panels: list[Axes] = list(figure.subplots(n_rows, _COLUMNS, squeeze=False).ravel())
     for axes in panels[len(names) :]:
         axes.set_visible(False)
     for axes, name in zip(panels, names, strict=False):
         rows = attributes[attributes["attribute"] == name]
-        whole = rows[rows["member"] == "all"].iloc[0]
+        overall = rows[rows["member"] == "all"].iloc[0]
         means = rows[rows["measure"] == "mean_residual"]
-        if whole["measure"] == "eta_squared":
+        if overall["measure"] == "eta_squared":
             means = means.sort_values("value")
-        percent = 100 * means["value"]
-        axes.barh(range(len(means)), percent, color=BLUE, height=0.7)
+        axes.barh(range(len(means)), 100 * means["value"], color=BLUE, height=0.7)
         axes.axvline(0, color=ORANGE)
         axes.set(
-            title=f"{name.replace('_', ' ').capitalize()}\n{_SYMBOL[whole['measure']]} {whole['value']:.2f}\n"
-            f"p = {whole['p_value']:.1g}",
+            title=f"{name.replace('_', ' ').capitalize()}\n"
+            f"{_STATISTICS[overall['measure']]} = {overall['value']:.2f}\np = {overall['p_value']:.1g}",
             xlabel="Mean residual (% of the price)",
             yticks=range(len(means)),
-            yticklabels=[_said(str(member)) for member in means["member"]],
+            yticklabels=[_tick_label(str(member)) for member in means["member"]],
         )
     return figure
 
 
-def _said(member: str) -> str:
-    return {"fifth 1": "lowest fifth", "fifth 5": "highest fifth"}.get(member, member.removeprefix("fifth ")[:24])
+def _tick_label(member: str) -> str:
+    if not member.startswith("fifth "):
+        return member[:24]
+    quintile = member.removeprefix("fifth ")
+    return {"1": "1 (lowest)", "5": "5 (highest)"}.get(quintile, quintile)

@@ -1,4 +1,4 @@
-"""How a generator learned, and what it draws."""
+"""Figures of GAN training and of generated samples."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ Images = NDArray[np.uint8]
 
 @styled
 def gan_losses(history: pd.DataFrame) -> Figure:
-    """Losses of both networks over the epochs.
+    """Generator and discriminator loss by epoch.
 
     Args:
         history: Columns ``epoch``, ``generator_loss`` and ``discriminator_loss`` (nats).
@@ -24,19 +24,19 @@ def gan_losses(history: pd.DataFrame) -> Figure:
     axes: Axes = figure.subplots()
     axes.plot(history["epoch"], history["generator_loss"], color=BLUE, label="generator")
     axes.plot(history["epoch"], history["discriminator_loss"], color=GREY, label="discriminator")
-    axes.set(title="Losses", xlabel="Epoch", ylabel="Loss (nats)", ylim=(0, None))
+    axes.set(title="Training losses", xlabel="Epoch", ylabel="Loss (nats)", ylim=(0, None))
     axes.legend()
     return figure
 
 
 @styled
 def kid_over_epochs(history: pd.DataFrame, real: float | None, weights: str) -> Figure:
-    """How far the samples were from the training images while the generator learned.
+    """KID between samples and training images by epoch, with its standard deviation and the best epoch.
 
     Args:
-        history: Columns ``epoch``, ``kid`` and ``kid_deviation``, a row an interval.
-        real: The KID of held-out real images, where there were any.
-        weights: Where the weights behind it come from, in plain words.
+        history: Columns ``epoch``, ``kid`` and ``kid_deviation``, one row per checkpoint.
+        real: KID of held-out real images, None or NaN if there are none.
+        weights: Description of the feature extractor's weights; the part before a colon is shown.
     """
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes: Axes = figure.subplots()
@@ -44,10 +44,10 @@ def kid_over_epochs(history: pd.DataFrame, real: float | None, weights: str) -> 
     axes.plot(epochs, kid, color=BLUE, marker=".", label="samples")
     axes.fill_between(epochs, kid - deviation, kid + deviation, color=BLUE, alpha=0.2, linewidth=0)
     best = float(epochs.iloc[int(kid.to_numpy().argmin())])
-    axes.plot(best, kid.min(), "o", color=ORANGE, label=f"best, epoch {best:.0f}")
+    axes.plot(best, kid.min(), "o", color=ORANGE, label=f"best: epoch {best:.0f}")
     if real is not None and np.isfinite(real):
-        axes.axhline(real, color=GREY, linestyle="--", label="held-out real shoes")
-    axes.set(title="Distance of the samples from real shoes", xlabel="Epoch", ylabel="KID (no unit)")
+        axes.axhline(real, color=GREY, linestyle="--", label="held-out images")
+    axes.set(title="Kernel Inception Distance to the training images", xlabel="Epoch", ylabel="KID")
     axes.set_ylim(bottom=min(0.0, float((kid - deviation).min())))
     axes.legend(title=f"weights: {weights}")
     return figure
@@ -55,19 +55,19 @@ def kid_over_epochs(history: pd.DataFrame, real: float | None, weights: str) -> 
 
 @styled
 def samples_and_nearest(samples: Images, nearest: Images, title: str) -> Figure:
-    """Each sample above the training images that are nearest to it.
+    """Each sample above its nearest training images.
 
     Args:
-        samples: RGB [n, size, size, 3], the first of which are shown.
+        samples: RGB [n, size, size, 3]; the first ``shown`` are drawn.
         nearest: RGB [shown, count, size, size, 3], nearest first.
-        title: What is shown.
+        title: Title of the figure.
     """
     shown, count, size = nearest.shape[:3]
     rows = np.concatenate([samples[:shown, None], nearest], axis=1).swapaxes(0, 1)
     figure = Figure(figsize=(1.1 * shown + 1.2, 1.1 * (count + 1) + 0.4), layout="constrained")
     axes: Axes = figure.subplots()
-    _show(axes, _tiled(rows.reshape(-1, size, size, 3), shown))
-    names = ["generated", "nearest", "second", "third", *(f"{place}th" for place in range(4, count + 1))]
+    _show(axes, _tile(rows.reshape(-1, size, size, 3), shown))
+    names = ["sample", "nearest", "2nd", "3rd", *(f"{rank}th" for rank in range(4, count + 1))]
     axes.set_yticks([(row + 0.5) * size for row in range(count + 1)], names[: count + 1])
     axes.tick_params(length=0)
     axes.set_title(title)
@@ -75,8 +75,8 @@ def samples_and_nearest(samples: Images, nearest: Images, title: str) -> Figure:
 
 
 @styled
-def bands_beside_each_other(colours: pd.DataFrame, grids: Mapping[str, Images]) -> Figure:
-    """What each price band's generator draws, above how bright and how colourful its shoes are, real and generated.
+def compare_bands(colours: pd.DataFrame, grids: Mapping[str, Images]) -> Figure:
+    """Samples of each price band above the mean brightness and saturation of its real and generated shoes.
 
     Args:
         colours: ``tables.GanColourComparison``.
@@ -85,45 +85,45 @@ def bands_beside_each_other(colours: pd.DataFrame, grids: Mapping[str, Images]) 
     figure = Figure(figsize=(max(8.0, 3.9 * len(grids)), 6.4), layout="constrained")
     above, below = figure.subfigures(2, 1, squeeze=False).flat
     for axes, (band, images) in zip(above.subplots(1, len(grids), squeeze=False).flat, grids.items(), strict=True):
-        _show(axes, _tiled(images, columns=6))
-        axes.set_title(f"{band}: samples")
+        _show(axes, _tile(images, columns=6))
+        axes.set_title(f"Samples: {band}")
     brightness, saturation = below.subplots(1, 2)
-    _bars(brightness, colours, "brightness", list(grids))
-    _bars(saturation, colours, "saturation", list(grids))
+    _draw_bars(brightness, colours, "brightness", list(grids))
+    _draw_bars(saturation, colours, "saturation", list(grids))
     return figure
 
 
-def _bars(axes: Axes, colours: pd.DataFrame, measure: str, bands: list[str]) -> None:
-    """Two bars a band in its shoes' own mean colour, with 95 % intervals."""
+def _draw_bars(axes: Axes, colours: pd.DataFrame, measure: str, bands: list[str]) -> None:
+    """Draw two bars per band, filled with the mean colour of its shoes, with 95 % confidence intervals."""
     rows = colours.set_index(["band", "population"])
-    for place, population in ((-0.2, "training"), (0.2, "generated")):
+    for offset, population, label, hatch in ((-0.2, "training", "real", ""), (0.2, "generated", "generated", "//")):
         of_bands = rows.loc[[(band, population) for band in bands]]
         axes.bar(
-            np.arange(len(bands)) + place,
+            np.arange(len(bands)) + offset,
             of_bands[measure],
             width=0.36,
             yerr=1.96 * of_bands[f"{measure}_error"].fillna(0),
             color=(of_bands[["red", "green", "blue"]].fillna(255) / 255).to_numpy(),
             edgecolor="black",
-            hatch="//" if population == "generated" else "",
-            label="real" if population == "training" else "generated",
+            hatch=hatch,
+            label=label,
         )
     axes.set_xticks(range(len(bands)), bands)
-    axes.set(title=measure.capitalize(), xlabel="Price band", ylabel="Mean over the shoes (0 to 1)")
+    axes.set(title=f"{measure.capitalize()} with 95 % intervals", xlabel="Price band", ylabel="Mean (0 to 1)")
     axes.margins(y=0.25)
     axes.legend(ncols=2, loc="upper left")
 
 
-def _tiled(images: Images, columns: int) -> Images:
-    """Pictures [n, size, size, 3] as one, row by row; those that fill no row are left out."""
+def _tile(images: Images, columns: int) -> Images:
+    """Tile images [n, size, size, 3] row by row into one [rows * size, columns * size, 3]; drop an incomplete row."""
     rows, size = len(images) // columns, images.shape[1]
     kept = images[: rows * columns].reshape(rows, columns, size, size, 3)
     return kept.transpose(0, 2, 1, 3, 4).reshape(rows * size, columns * size, 3)
 
 
-def _show(axes: Axes, picture: Images) -> None:
-    height, width, _ = picture.shape
-    axes.imshow(picture, interpolation="lanczos", extent=(0, width, height, 0))
+def _show(axes: Axes, image: Images) -> None:
+    height, width, _ = image.shape
+    axes.imshow(image, interpolation="lanczos", extent=(0, width, height, 0))
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)

@@ -1,9 +1,8 @@
-"""What was scraped and what was kept of it: pictures, prices, fences, leaks."""
+"""Figures of the listings and the data set: images, prices, outlier fences, leakage."""
 
 import itertools
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,17 +10,17 @@ from matplotlib.figure import Figure
 from PIL import Image
 from upath import UPath
 
-from sneaker_assets.figures.style import BLUE, GREY, ORANGE, dollars, styled
+from sneaker_assets.figures.style import BLUE, GREY, ORANGE, THOUSANDS, dollars, label_log_prices, styled
 
 
 @styled
 def image_sample(listings: pd.DataFrame, images: Sequence[UPath], columns: int = 5) -> Figure:
-    """A sample of product images, each with its price and what that price means.
+    """Grid of product images, each with its price and label kind.
 
     Args:
-        listings: ``tables.Listings`` with prices, the sample alone.
-        images: The file of each of them.
-        columns: Images in a row.
+        listings: The sampled rows of ``tables.Listings``, all with a price.
+        images: The image file of each row.
+        columns: Images per row of the grid.
     """
     rows = max(1, -(-len(listings) // columns))
     figure = Figure(figsize=(2 * columns, 1.45 * rows + 0.4), layout="constrained")
@@ -33,13 +32,13 @@ def image_sample(listings: pd.DataFrame, images: Sequence[UPath], columns: int =
             image.draft("RGB", (200, 100))
             axes.imshow(image.convert("RGB"))
         axes.set_title(f"${shoe.price:,.0f}", loc="center", fontsize=9)
-        axes.text(0.5, -0.02, _words(shoe.label_kind), transform=axes.transAxes, ha="center", va="top", fontsize=7)
+        axes.text(0.5, -0.02, _label_name(shoe.label_kind), transform=axes.transAxes, ha="center", va="top", fontsize=7)
     return figure
 
 
 @styled
 def prices_by_first_seen(observations: pd.DataFrame) -> Figure:
-    """One point a product and kind of price: its latest amount against the day on which the product was first seen.
+    """Scatter plot of the latest price of each product and label kind against the day it was first seen.
 
     Args:
         observations: ``tables.Observations`` of one site.
@@ -50,20 +49,18 @@ def prices_by_first_seen(observations: pd.DataFrame) -> Figure:
     priced = observations.assign(first_seen=first_seen)[observations["amount"].notna() & observations["size"].isna()]
     latest = priced.sort_values("observed_at").drop_duplicates(["product_id", "label_kind"], keep="last")
     for kind, rows in latest.groupby("label_kind"):
-        axes.scatter(rows["first_seen"], rows["amount"], s=10, alpha=0.5, linewidths=0, label=_words(kind))
+        axes.scatter(rows["first_seen"], rows["amount"], s=10, alpha=0.5, linewidths=0, label=_label_name(kind))
     currencies = ", ".join(sorted(latest["currency"].dropna().unique())) or "unknown currency"
     axes.set(
         title=f"{observations['product_id'].nunique():,} products by the day they were first seen",
         xlabel="First seen (UTC)",
-        ylabel=f"Latest price ({currencies})",
+        ylabel=f"Latest price ({currencies}, log scale)",
     )
     if len(latest):
         margin = pd.Timedelta(days=4)
         axes.set_xlim(latest["first_seen"].min() - margin, latest["first_seen"].max() + margin)
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 3, 5, 7)))
-        axes.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+        label_log_prices(axes.yaxis)
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.autofmt_xdate()
     return figure
@@ -71,7 +68,7 @@ def prices_by_first_seen(observations: pd.DataFrame) -> Figure:
 
 @styled
 def price_histograms(listings: pd.DataFrame, clean_listings: pd.DataFrame, fences: pd.DataFrame) -> Figure:
-    """Raw prices on a linear and on a logarithmic axis with the fences drawn, and the clean ones.
+    """Histograms of the raw prices, on a linear and a log scale with the outlier fences, and of the clean prices.
 
     Args:
         listings: ``tables.Listings``.
@@ -79,107 +76,110 @@ def price_histograms(listings: pd.DataFrame, clean_listings: pd.DataFrame, fence
         fences: ``tables.PriceFences``.
     """
     figure = Figure(figsize=(13, 3.6), layout="constrained")
-    linear, logarithmic, inside = figure.subplots(1, 3)
+    linear, logarithmic, cleaned = figure.subplots(1, 3)
     raw, clean = listings["price"].dropna(), clean_listings["price"]
     raw = raw[np.isfinite(raw)]
     linear.hist(raw, bins=100, color=GREY)
-    linear.set(title=f"Raw: {len(raw):,} prices up to ${raw.max():,.0f}", yscale="log", xlabel=dollars())
-    linear.set_ylabel("Listings, logarithmic")
+    linear.set(title=f"Raw: {len(raw):,} prices, maximum ${raw.max():,.0f}", yscale="log", xlabel=dollars())
+    linear.set_ylabel("Listings (log scale)")
     logarithmic.hist(raw, bins=np.geomspace(raw.min() / 1.01, raw.max() * 1.01, 50), color=GREY)
-    logarithmic.set(
-        title="Raw, on a logarithmic axis", xscale="log", xlabel=dollars() + ", logarithmic", ylabel="Listings"
-    )
+    logarithmic.set(title="Raw, log scale", xscale="log", xlabel="Price (US dollars, log scale)", ylabel="Listings")
     for axes in (linear, logarithmic):
         _draw_fences(axes, fences)
-        axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    inside.hist(clean, bins=50, color=BLUE)
-    inside.axvline(clean.median(), color=ORANGE, label=f"median ${clean.median():,.0f}")
-    inside.set(title=f"Clean: {len(clean):,} prices", xlabel=dollars(), ylabel="Listings")
-    inside.legend()
+    cleaned.hist(clean, bins=50, color=BLUE)
+    cleaned.axvline(clean.median(), color=ORANGE, label=f"median ${clean.median():,.0f}")
+    cleaned.set(title=f"Clean: {len(clean):,} prices", xlabel=dollars(), ylabel="Listings")
+    cleaned.legend()
+    label_log_prices(logarithmic.xaxis)
+    for axis in (linear.xaxis, logarithmic.yaxis, cleaned.xaxis, cleaned.yaxis):
+        axis.set_major_formatter(THOUSANDS)
     return figure
 
 
 def _draw_fences(axes: Axes, fences: pd.DataFrame) -> None:
-    """Each upper fence as a line, dashed differently for each scope."""
+    """Draw each upper fence as a vertical line, with one line style per scope."""
     for scope, upper, line in zip(fences["scope"], fences["upper"], itertools.cycle(("--", ":", "-."))):
-        whose = "" if scope == "all" else f" of {scope}"
-        axes.axvline(upper, color=ORANGE, linestyle=line, label=f"fence{whose} ${upper:,.0f}")
+        name = "upper fence" if scope == "all" else f"upper fence, {scope}"
+        axes.axvline(upper, color=ORANGE, linestyle=line, label=f"{name} ${upper:,.0f}")
     axes.legend()
 
 
 @styled
 def prices_by_label(listings: pd.DataFrame) -> Figure:
-    """A box for each site and kind of label: quartiles, whiskers to 1.5 interquartile ranges, the rest as dots.
+    """Box plot of prices by site and label kind: quartiles, whiskers to 1.5 interquartile ranges, outliers as points.
 
     Args:
-        listings: ``tables.Listings``; those without a price are left out.
+        listings: ``tables.Listings``; rows without a price are ignored.
     """
     priced = listings[listings["price"].notna()]
     groups = {
-        f"{site}\n{_words(kind)}": prices
+        f"{site}\n{_label_name(kind)}": prices
         for (site, kind), prices in priced.groupby(["site", "label_kind"], observed=True)["price"]
     }
-    return _boxes(groups, "Prices by site and kind of label")
+    return _box_plot(groups, "Prices by site and label kind")
 
 
 @styled
-def prices_by_brand(listings: pd.DataFrame, most: int = 15) -> Figure:
-    """A box for each of the brands with the most listings, the dearest first.
+def prices_by_brand(listings: pd.DataFrame, max_brands: int = 15) -> Figure:
+    """Box plot of prices of the brands with the most listings, sorted by descending median price.
 
     Args:
-        listings: ``tables.CleanListings``; the listings of no known brand are one group.
-        most: Brands that are shown.
+        listings: ``tables.CleanListings``; listings without a brand form one group.
+        max_brands: Number of brands shown.
     """
-    brands = listings["brand"].astype(object).fillna("brand not known")
-    shown = brands.value_counts().head(most).index
+    brands = listings["brand"].astype(object).fillna("unknown brand")
+    shown = brands.value_counts().head(max_brands).index
     groups = {str(brand): prices for brand, prices in listings["price"].groupby(brands) if brand in shown}
-    dearest_first = sorted(groups.items(), key=lambda item: -float(item[1].median()))
-    return _boxes(dict(dearest_first), f"Clean prices by brand, {len(groups)} of {brands.nunique()} brands")
+    by_median = sorted(groups.items(), key=lambda item: -float(item[1].median()))
+    return _box_plot(dict(by_median), f"Clean prices by brand ({len(groups)} of {brands.nunique():,} brands)")
 
 
-def _boxes(groups: Mapping[str, pd.Series], title: str) -> Figure:
-    """One horizontal box a group on a logarithmic axis of prices."""
+def _box_plot(groups: Mapping[str, pd.Series], title: str) -> Figure:
+    """One horizontal box per group on a logarithmic price axis."""
     figure = Figure(figsize=(8, 1.3 + 0.42 * max(1, len(groups))), layout="constrained")
     axes: Axes = figure.subplots()
     axes.boxplot(
         list(groups.values()),
         orientation="horizontal",
-        tick_labels=[f"{name} ({len(prices):,})" for name, prices in groups.items()],
+        tick_labels=[f"{name} (n = {len(prices):,})" for name, prices in groups.items()],
         widths=0.6,
         patch_artist=True,
         boxprops={"facecolor": "#bee3f8", "edgecolor": BLUE},
         medianprops={"color": ORANGE, "linewidth": 2},
         flierprops={"marker": ".", "markersize": 3, "markeredgecolor": GREY},
     )
-    axes.set(title=title, xscale="log", xlabel=dollars() + ", logarithmic")
-    axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    axes.set(title=title, xscale="log", xlabel="Price (US dollars, log scale)")
+    label_log_prices(axes.xaxis)
     axes.invert_yaxis()
     return figure
 
 
-def _words(kind: object) -> str:
+def _label_name(kind: object) -> str:
     return str(kind).replace("_", " ")
 
 
 @styled
 def leaks(report: pd.DataFrame) -> Figure:
-    """How many rows of each held-out side show a picture that was trained on.
+    """Held-out listings whose image, or a near duplicate of it, is also in the training set.
 
     Args:
-        report: What ``market.leaks.leak_report`` gives.
+        report: As returned by ``market.leaks.leak_report``.
     """
     figure = Figure(figsize=(8, 1.6 + 0.6 * max(1, len(report))), layout="constrained")
     axes: Axes = figure.subplots()
     left = np.zeros(len(report))
-    parts = {"clean": ("picture not in train", BLUE), "by_bytes": ("same file in train", ORANGE)}
-    for column, (label, colour) in {**parts, "by_picture": ("same picture in train", GREY)}.items():
+    for column, label, colour in (
+        ("clean", "no duplicate in train", BLUE),
+        ("by_bytes", "same file in train", ORANGE),
+        ("by_picture", "near duplicate in train", GREY),
+    ):
         axes.barh(report["split"], report[column], left=left, color=colour, label=label)
         left += report[column].to_numpy()
-    leaking = report["rows"] - report["clean"]
-    for side, total, leak in zip(report["split"], report["rows"], leaking, strict=True):
-        axes.annotate(f"{leak:,} of {total:,} leak", (total, side), (4, 0), textcoords="offset points", va="center")
-    axes.set(title="Held-out rows whose picture was learned from", xlabel="Listings")
+    leaked = report["rows"] - report["clean"]
+    for split, total, count in zip(report["split"], report["rows"], leaked, strict=True):
+        axes.annotate(f"{count:,} of {total:,} leaked", (total, split), (4, 0), textcoords="offset points", va="center")
+    axes.set(title="Leakage: held-out listings with a duplicate in train", xlabel="Listings")
+    axes.xaxis.set_major_formatter(THOUSANDS)
     axes.set_xlim(0, max(1.0, 1.3 * float(report["rows"].max() if len(report) else 1)))
     axes.invert_yaxis()
     figure.legend(loc="outside lower center", ncols=3)

@@ -1,4 +1,4 @@
-"""How a price model learned and how far its prices can be trusted."""
+"""Figures of price models: learning curves, residuals, calibration, leaderboard, attributions."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sneaker_assets.figures.releases import Heat, Picture, draw_heat
-from sneaker_assets.figures.style import BLUE, GREY, ORANGE, dollars, styled
+from sneaker_assets.figures.style import BLUE, GREY, ORANGE, THOUSANDS, dollars, styled
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
 
 
 @styled
 def learning_curve(history: pd.DataFrame, best_epoch: int) -> Figure:
-    """Training and validation error over the epochs, the epoch that was kept marked.
+    """Training and validation RMSE by epoch, with the selected epoch marked.
 
     Args:
         history: Columns ``epoch``, ``train_mse`` and ``validation_mse`` (US dollars squared).
@@ -28,10 +28,10 @@ def learning_curve(history: pd.DataFrame, best_epoch: int) -> Figure:
 
 @styled
 def learning_curves(curves: Sequence[tuple[str, pd.DataFrame, int]]) -> Figure:
-    """The same for several trainings beside each other, each on a scale of its own.
+    """Learning curves of several models, one panel each with its own scale.
 
     Args:
-        curves: Title, history and epoch that was kept, as :func:`learning_curve` takes them.
+        curves: Title, history and best epoch of each, as in :func:`learning_curve`.
     """
     figure = Figure(figsize=(5 * len(curves), 3.6), layout="constrained")
     for axes, (title, history, best_epoch) in zip(
@@ -44,40 +44,40 @@ def learning_curves(curves: Sequence[tuple[str, pd.DataFrame, int]]) -> Figure:
 def _draw_curve(axes: Axes, title: str, history: pd.DataFrame, best_epoch: int) -> None:
     for name, column, colour in (("training", "train_mse", GREY), ("validation", "validation_mse", BLUE)):
         axes.plot(history["epoch"], np.sqrt(history[column]), marker=".", color=colour, label=name)
-    axes.axvline(best_epoch, color=ORANGE, linestyle="--", label=f"kept: epoch {best_epoch}")
-    axes.set(title=title, xlabel="Epoch", ylabel="RMSE (US dollars)", ylim=(0, None))
+    axes.axvline(best_epoch, color=ORANGE, linestyle="--", label=f"best: epoch {best_epoch}")
+    axes.set(title=title, xlabel="Epoch", ylabel=dollars("RMSE"), ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
 
 
 @styled
 def regularisation_path(history: pd.DataFrame, best: int) -> Figure:
-    """Training and validation error over the penalties, the one that was kept marked.
+    """Training and validation RMSE by regularisation strength, with the selected one marked.
 
     Args:
         history: Columns ``alpha``, ``train_mse`` and ``validation_mse`` (US dollars squared); ``gamma`` for a kernel.
-        best: The row that was kept.
+        best: Position of the selected row.
     """
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes: Axes = figure.subplots()
-    kept = history.iloc[best]
-    path = history[history["gamma"] == kept["gamma"]] if "gamma" in history else history
+    selected = history.iloc[best]
+    path = history[history["gamma"] == selected["gamma"]] if "gamma" in history else history
     axes.plot(path["alpha"], np.sqrt(path["train_mse"]), color=GREY, label="training")
     axes.plot(path["alpha"], np.sqrt(path["validation_mse"]), color=BLUE, label="validation")
-    axes.axvline(kept["alpha"], color=ORANGE, linestyle="--", label=f"kept: {kept['alpha']:.3g}")
-    title = f"Regularisation path at gamma {kept['gamma']:g}" if "gamma" in history else "Regularisation path"
-    axes.set(title=title, xlabel="Penalty alpha", ylabel="RMSE (US dollars)", xscale="log", ylim=(0, None))
+    axes.axvline(selected["alpha"], color=ORANGE, linestyle="--", label=f"best: {selected['alpha']:.3g}")
+    title = f"Regularisation path (gamma = {selected['gamma']:g})" if "gamma" in history else "Regularisation path"
+    axes.set(title=title, xlabel="Regularisation strength alpha", ylabel=dollars("RMSE"), xscale="log", ylim=(0, None))
     axes.legend()
     return figure
 
 
 @styled
 def predicted_against_actual(predictions: pd.DataFrame, title: str) -> Figure:
-    """One point a held-out listing; the diagonal is a perfect prediction.
+    """Scatter plot of predicted against actual prices of held-out listings, with the identity line.
 
     Args:
         predictions: Columns ``split``, ``price`` and ``predicted`` (US dollars).
-        title: What was scored.
+        title: Title of the figure.
     """
     figure = Figure(figsize=(5, 4.6), layout="constrained")
     axes: Axes = figure.subplots()
@@ -85,7 +85,7 @@ def predicted_against_actual(predictions: pd.DataFrame, title: str) -> Figure:
         rows = predictions[predictions["split"] == split]
         axes.scatter(rows["price"], rows["predicted"], s=10, alpha=0.5, color=colour, linewidths=0, label=split)
     limit = float(max(predictions["price"].max(), predictions["predicted"].max())) * 1.05
-    axes.plot([0, limit], [0, limit], color=ORANGE, linestyle="--", label="perfect")
+    axes.plot([0, limit], [0, limit], color=ORANGE, linestyle="--", label="perfect prediction")
     axes.set(
         title=title,
         xlabel=dollars("Actual price"),
@@ -93,36 +93,40 @@ def predicted_against_actual(predictions: pd.DataFrame, title: str) -> Figure:
         xlim=(0, limit),
         ylim=(0, limit),
     )
+    axes.xaxis.set_major_formatter(THOUSANDS)
+    axes.yaxis.set_major_formatter(THOUSANDS)
     axes.legend(loc="upper left")
     return figure
 
 
 @styled
 def residuals_and_calibration(predictions: pd.DataFrame) -> Figure:
-    """What is left of the price after the prediction, and the mean price of each tenth of the predictions.
+    """Residuals by predicted price, and the mean price per decile of the predictions.
 
     Args:
         predictions: Test rows; columns ``price`` and ``predicted`` (US dollars).
     """
     figure = Figure(figsize=(10, 3.6), layout="constrained")
-    residual_axes, calibration_axes = figure.subplots(1, 2)
+    residuals, calibration = figure.subplots(1, 2)
     predicted, price = predictions["predicted"], predictions["price"]
-    residual_axes.scatter(predicted, price - predicted, s=10, alpha=0.5, color=BLUE, linewidths=0)
-    residual_axes.axhline(0, color=ORANGE, linestyle="--")
-    residual_axes.set(title="Residuals", xlabel=dollars("Predicted price"), ylabel=dollars("Actual less predicted"))
-    tenth = predicted.rank(method="first", pct=True).mul(10).apply(np.ceil)
-    means = predictions[["predicted", "price"]].groupby(tenth).mean()
-    calibration_axes.plot(means["predicted"], means["price"], color=BLUE, marker="o", label="tenths")
+    residuals.scatter(predicted, price - predicted, s=10, alpha=0.5, color=BLUE, linewidths=0)
+    residuals.axhline(0, color=ORANGE, linestyle="--")
+    residuals.set(title="Residuals", xlabel=dollars("Predicted price"), ylabel=dollars("Actual minus predicted"))
+    decile = predicted.rank(method="first", pct=True).mul(10).apply(np.ceil)
+    means = predictions[["predicted", "price"]].groupby(decile).mean()
+    calibration.plot(means["predicted"], means["price"], color=BLUE, marker="o", label="deciles of the predictions")
     limits = [float(means.to_numpy().min()), float(means.to_numpy().max())]
-    calibration_axes.plot(limits, limits, color=ORANGE, linestyle="--", label="perfect")
-    calibration_axes.set(title="Calibration", xlabel=dollars("Mean prediction"), ylabel=dollars("Mean price"))
-    calibration_axes.legend()
+    calibration.plot(limits, limits, color=ORANGE, linestyle="--", label="perfect calibration")
+    calibration.set(title="Calibration", xlabel=dollars("Mean predicted price"), ylabel=dollars("Mean actual price"))
+    calibration.legend()
+    for axis in (residuals.xaxis, residuals.yaxis, calibration.xaxis, calibration.yaxis):
+        axis.set_major_formatter(THOUSANDS)
     return figure
 
 
 @styled
 def leaderboard(board: pd.DataFrame) -> Figure:
-    """Validation and test error of each model beside the mean's, that on test rows with its 95 % interval.
+    """Validation and test RMSE of each model, with bootstrap 95 % intervals, and the mean-price baseline.
 
     Args:
         board: ``tables.Leaderboard``.
@@ -132,15 +136,15 @@ def leaderboard(board: pd.DataFrame) -> Figure:
     rows = np.arange(len(board))
     axes.barh(rows - 0.2, board["validation_rmse"], 0.4, color=GREY, label="validation")
     test = board["test_rmse"]
-    # A bootstrap interval of few rows may lie beside the figure.
-    bounds = [(test - board["test_rmse_low"]).clip(lower=0), (board["test_rmse_high"] - test).clip(lower=0)]
-    axes.barh(rows + 0.2, test, 0.4, xerr=bounds, ecolor="black", capsize=3, color=BLUE, label="test")
-    axes.axvline(board["mean_test_rmse"].iloc[0], color=ORANGE, linestyle="--", label="test, mean of training prices")
+    # With few rows the estimate may lie outside its own bootstrap interval.
+    errors = [(test - board["test_rmse_low"]).clip(lower=0), (board["test_rmse_high"] - test).clip(lower=0)]
+    axes.barh(rows + 0.2, test, 0.4, xerr=errors, ecolor="black", capsize=3, color=BLUE, label="test")
+    axes.axvline(board["mean_test_rmse"].iloc[0], color=ORANGE, linestyle="--", label="test, mean-price baseline")
     standing = board["standing"].where(board["standing"] != "challenger", "")
-    further = board["weights"].map(lambda text: " fine-tuned" if WeightsSource.parse(text).fine_tuned_from else "")
-    named = zip(board["backbone"] + further, standing, strict=True)
-    names = [f"{backbone} {of_it}".strip() for backbone, of_it in named]
-    axes.set(title="Error by model", xlabel="RMSE (US dollars)", yticks=rows, yticklabels=names)
+    fine_tuned = board["weights"].map(lambda text: " fine-tuned" if WeightsSource.parse(text).fine_tuned_from else "")
+    labels = zip(board["backbone"] + fine_tuned, standing, strict=True)
+    names = [f"{backbone} {label}".strip() for backbone, label in labels]
+    axes.set(title="RMSE by model", xlabel=dollars("RMSE"), yticks=rows, yticklabels=names)
     axes.invert_yaxis()
     figure.legend(loc="outside lower center", ncols=3)
     return figure
@@ -148,22 +152,22 @@ def leaderboard(board: pd.DataFrame) -> Figure:
 
 @styled
 def explained_predictions(rows: Sequence[tuple[str, Sequence[tuple[Picture, Heat, str]]]]) -> Figure:
-    """What the model looked at, one row of pictures a kind of prediction.
+    """Attribution maps over their images, one row of images per kind of prediction.
 
     Args:
-        rows: The row's name, and its pictures: uint8 [height, width, 3], what each part of it adds to the price
-            (float32 [height, width], US dollars), and what is said below it.
+        rows: Title of the row, and for each image its pixels (RGB, uint8 [height, width, 3]), the contribution of
+            each pixel to the predicted price (float32 [height, width], US dollars) and a caption.
     """
     columns = max(1, *(len(pictures) for _, pictures in rows))
     height, width = rows[0][1][0][0].shape[:2]
     figure = Figure(figsize=(2.8 * columns, (2.8 * height / width + 0.7) * len(rows) + 0.4), layout="constrained")
-    figure.suptitle("What the model looked at: orange raises the price, blue lowers it", x=0.01, ha="left", fontsize=10)
+    figure.suptitle("Attribution: orange raises the price, blue lowers it", x=0.01, ha="left", fontsize=10)
     blocks = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
     for block, (name, pictures) in zip(blocks, rows, strict=True):
         block.suptitle(name, x=0.01, ha="left", fontsize=10, fontweight="bold")
         for axes in (grid := block.subplots(1, columns, squeeze=False)[0]):
             axes.set_axis_off()
-        for axes, (pixels, heat, words) in zip(grid, pictures, strict=False):
+        for axes, (pixels, heat, caption) in zip(grid, pictures, strict=False):
             draw_heat(axes, pixels, heat)
-            axes.set_title(words, loc="center", fontsize=8, fontweight="normal")
+            axes.set_title(caption, loc="center", fontsize=8, fontweight="normal")
     return figure

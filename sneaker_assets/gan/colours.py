@@ -1,7 +1,6 @@
-"""What colours shoes have, measured on real images and on samples alike, so that price bands can be compared.
+"""Colour statistics of shoes, computed alike on real images and on samples to compare price bands.
 
-The article said that cheap shoes are the more colourful ones. The background is left out, or the size of a shoe in its
-picture would be taken for its brightness.
+The background is excluded, since otherwise the size of a shoe in its image would count as brightness.
 """
 
 import numpy as np
@@ -9,29 +8,29 @@ import pandas as pd
 
 from sneaker_assets.gan.images import UInt8Array, background_colour
 
-NOT_BACKGROUND = 24
-"""How far some channel of a shoe's pixel is from the background's, of 255."""
+BACKGROUND_TOLERANCE = 24
+"""A pixel belongs to the shoe if some channel differs by more than this (of 255) from the background colour."""
 
 
 def shoe_colours(images: UInt8Array) -> pd.DataFrame:
-    """The mean colour of each shoe.
+    """Mean colour of each shoe without its background.
 
     Args:
         images: uint8 RGB [N, height, width, 3].
 
     Returns:
-        ``red``, ``green``, ``blue`` (0 to 255); ``brightness``, their mean, and ``saturation``, the greatest less the
-        smallest channel of a pixel, both 0 to 1: black and grey have none, however noisy. One row an image; those of
-        one colour all over have no row.
+        One row per image: ``red``, ``green``, ``blue`` (0 to 255); ``brightness``, their mean, and ``saturation``, the
+        mean chroma (maximum minus minimum channel of a pixel), both scaled to 0 to 1. Chroma is used because the HSV
+        saturation of dark pixels is mostly noise. Images of a single colour have no row.
     """
-    rows = [_colours_of(image) for image in images]
+    rows = [_mean_colour(image) for image in images]
     columns = ["red", "green", "blue", "brightness", "saturation"]
     return pd.DataFrame([row for row in rows if row is not None], columns=columns, dtype=float)
 
 
-def _colours_of(image: UInt8Array) -> list[float] | None:
-    away = np.abs(image.astype(np.int16) - background_colour(image)).max(axis=2)
-    shoe = image[away > NOT_BACKGROUND]
+def _mean_colour(image: UInt8Array) -> list[float] | None:
+    distance = np.abs(image.astype(np.int16) - background_colour(image)).max(axis=2)
+    shoe = image[distance > BACKGROUND_TOLERANCE]
     if not len(shoe):
         return None
     saturation = (shoe.max(axis=1) - shoe.min(axis=1)).mean() / 255
@@ -39,7 +38,15 @@ def _colours_of(image: UInt8Array) -> list[float] | None:
 
 
 def mean_colours(images: UInt8Array) -> dict[str, float]:
-    """The means of ``shoe_colours``, with the standard errors of brightness and saturation; NaN without a shoe."""
+    """Mean of each column of :func:`shoe_colours`, with the standard errors of brightness and saturation.
+
+    Args:
+        images: uint8 RGB [N, height, width, 3].
+
+    Returns:
+        ``red``, ``green``, ``blue``, ``brightness``, ``saturation``, ``brightness_error`` and ``saturation_error``;
+        NaN if no image shows a shoe.
+    """
     colours = shoe_colours(images)
     errors = colours[["brightness", "saturation"]].sem().add_suffix("_error")
     return {str(name): float(value) for name, value in pd.concat([colours.mean(), errors]).items()}

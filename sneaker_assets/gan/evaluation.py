@@ -1,7 +1,8 @@
-"""What a finished generator is worth: beside the images it learned from, and beside real ones it never saw.
+"""Evaluation of a trained generator against its training images and against held-out real images.
 
-The same figures are computed of samples and of held-out images, which say how good is as good as real. Nearness to the
-training images tells whether it copies: a generator that has learned shoes keeps the distance that other shoes keep.
+The same metrics are computed for samples and for held-out images, so that the latter show what real images score. The
+distance to the nearest training image shows whether the generator memorises: samples of one that generalises are no
+closer to the training images than other real shoes are.
 """
 
 from dataclasses import asdict, dataclass
@@ -11,27 +12,28 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sneaker_assets.gan import precision_recall as manifold
 from sneaker_assets.gan.colours import mean_colours
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.networks import Generator
-from sneaker_assets.gan.quality import LEAST, Embed, compare
+from sneaker_assets.gan.precision_recall import nearest_neighbours
+from sneaker_assets.gan.quality import MIN_IMAGES, Embed, compare
 from sneaker_assets.gan.sampling import sample
 
-CLOSE = 0.05
-"""An image is close to the training images if it is closer than this share of the held-out ones."""
+CLOSE_QUANTILE = 0.05
+"""An image is close to the training images if it is closer than this quantile of the held-out images."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found.
+    """Result of :func:`evaluate`.
 
     Attributes:
-        table: a row each for the generated, the held-out and the training images; the first two with the fields of
-            ``quality.Quality`` and ``close``, the share of images that are close to a training image.
-        samples: the samples that were judged, uint8 [n, size, size, 3].
-        nearest: the training images nearest to each of the first samples, uint8 [shown, count, size, size, 3].
-        distances: how far they are, in features, float [shown, count].
+        table: One row each for the generated, the held-out and the training images: ``population``, ``n``, the columns
+            of ``colours.mean_colours`` and, except for the training images, the fields of ``quality.Quality`` and
+            ``close``, the share of images that are close to a training image.
+        samples: The evaluated samples, uint8 RGB [n, size, size, 3].
+        nearest: Nearest training images of the first samples, nearest first, uint8 RGB [shown, 3, size, size, 3].
+        distances: Euclidean distances to them in feature space, float32 [shown, 3].
     """
 
     table: pd.DataFrame
@@ -51,45 +53,45 @@ def evaluate(
     seed: int = 1,
     device: torch.device,
 ) -> Evaluation:
-    """Judge a generator.
+    """Compare samples of a generator, and held-out images, with the training images.
 
     Args:
-        generator: ready to draw.
-        training: the images it was trained on, uint8 [N, size, size, 3].
-        held_out: real images of the same kind that it was not, uint8 [M, size, size, 3].
-        embed: what turns images into features.
-        n: how many samples to judge; not more than there are training images.
-        shown: for how many samples the nearest training images are handed back.
-        seed: of the noise.
-        device: where to draw.
+        generator: The trained generator.
+        training: The images it was trained on, uint8 RGB [N, size, size, 3].
+        held_out: Real images of the same price band that it was not trained on, uint8 RGB [M, size, size, 3].
+        embed: The feature extractor.
+        n: Number of samples, at most the number of training images.
+        shown: Number of samples whose nearest training images are returned.
+        seed: Seed of the noise.
+        device: Where to generate.
 
     Raises:
-        TooFewImagesError: fewer than eight training images.
+        TooFewImagesError: There are fewer than eight training images.
     """
-    samples = sample(generator, min(n, max(len(training), LEAST)), seed, device)
+    samples = sample(generator, min(n, max(len(training), MIN_IMAGES)), seed, device)
     features = {"generated": embed(samples), "training": embed(training)}
-    if len(held_out) >= LEAST:
+    if len(held_out) >= MIN_IMAGES:
         features["held_out"] = embed(held_out)
-    real = _part(features["training"], n)
+    real = _subset(features["training"], n)
     rows = []
     for population, images in {"generated": samples, "held_out": held_out, "training": training}.items():
         row = {"population": population, "n": len(images), **mean_colours(images)}
         if population in features and population != "training":
             row |= asdict(compare(real, features[population], features["training"]))
-            row["close"] = _close(features, population)
+            row["close"] = _share_close(features, population)
         rows.append(row)
-    distances, places = manifold.nearest(features["generated"][:shown], features["training"], count=3)
-    return Evaluation(pd.DataFrame(rows), samples, training[places.numpy()], distances.numpy())
+    distances, indices = nearest_neighbours(features["generated"][:shown], features["training"], count=3)
+    return Evaluation(pd.DataFrame(rows), samples, training[indices.numpy()], distances.numpy())
 
 
-def _part(features: Tensor, n: int) -> Tensor:
+def _subset(features: Tensor, n: int) -> Tensor:
     return features[torch.randperm(len(features), generator=torch.Generator().manual_seed(0))[:n]]
 
 
-def _close(features: dict[str, Tensor], population: str) -> float:
-    """The share of a population that is close to a training image; NaN without held-out images to measure it by."""
+def _share_close(features: dict[str, Tensor], population: str) -> float:
+    """Share of a population that is close to a training image; NaN without held-out images to set the threshold."""
     if "held_out" not in features:
         return float("nan")
-    usual, _ = manifold.nearest(features["held_out"], features["training"])
-    found, _ = manifold.nearest(features[population], features["training"])
-    return float((found < usual.quantile(CLOSE)).float().mean())
+    reference, _ = nearest_neighbours(features["held_out"], features["training"])
+    distances, _ = nearest_neighbours(features[population], features["training"])
+    return float((distances < reference.quantile(CLOSE_QUANTILE)).float().mean())

@@ -1,7 +1,7 @@
-"""Pictures to arrays and back: square, small, all in one array.
+"""Conversion of image files to arrays of small square images, and of arrays to network inputs and back.
 
-A shoe keeps its shape: its picture is padded to a square on its own background colour, never squashed. What the
-networks do with the pixels, and random changes while training (``augment``), live elsewhere.
+Images are padded to a square with their own background colour, so that shoes keep their proportions. Random
+augmentation during training is in ``augment``.
 """
 
 import io
@@ -21,22 +21,26 @@ from sneaker_assets.errors import SneakerError
 from sneaker_assets.vision.imaging.crops import on_white
 
 UInt8Array = npt.NDArray[np.uint8]
-Picture = str | os.PathLike[str] | UPath
-"""Where a picture lies, on this machine or in a bucket."""
+ImagePath = str | os.PathLike[str] | UPath
+"""Path of an image file, local or in a bucket."""
 
 
 class TooFewImagesError(SneakerError, ValueError):
-    """There are not enough images to learn from or to compare; the message says how many there are and it takes."""
+    """There are too few images to train on or to compare; the message says how many are needed."""
 
 
-def load_square_images(paths: Sequence[Picture], size: int) -> UInt8Array:
-    """Decode pictures, each padded to a square and scaled to ``size`` pixels a side.
+def load_square_images(paths: Sequence[ImagePath], size: int) -> UInt8Array:
+    """Decode images, pad each to a square and scale it to ``size`` pixels a side.
+
+    Args:
+        paths: The image files.
+        size: Height and width of the result in pixels.
 
     Returns:
         uint8 RGB [N, size, size, 3], in the order of the paths.
 
     Raises:
-        ValueError: a picture is missing or does not decode; the message names its path.
+        ValueError: An image is missing or cannot be decoded; the message names its path.
     """
     images = np.empty((len(paths), size, size, 3), dtype=np.uint8)
     with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
@@ -45,47 +49,58 @@ def load_square_images(paths: Sequence[Picture], size: int) -> UInt8Array:
     return images
 
 
-def square(picture: Image.Image, size: int) -> UInt8Array:
-    """Fit a picture into a square of ``size`` pixels, centred on its own background colour: uint8 [size, size, 3]."""
-    picture = on_white(picture)
-    background = background_colour(np.asarray(picture))
-    return np.asarray(ImageOps.pad(picture, (size, size), Image.Resampling.BICUBIC, color=background))
+def pad_to_square(image: Image.Image, size: int) -> UInt8Array:
+    """Scale an image to fit a square, centred and padded with its own background colour.
+
+    Args:
+        image: An image of any mode; transparent pixels become white.
+        size: Height and width of the result in pixels.
+
+    Returns:
+        uint8 RGB [size, size, 3].
+    """
+    image = on_white(image)
+    background = background_colour(np.asarray(image))
+    return np.asarray(ImageOps.pad(image, (size, size), Image.Resampling.BICUBIC, color=background))
 
 
 def background_colour(image: UInt8Array) -> tuple[int, int, int]:
-    """The commonest colour of an image's rim, to a thirty-second of the range.
+    """Most frequent colour along the border of an image, found in bins of 8 levels per channel.
 
-    The median would not do: where a shoe fills its picture, toe, heel and shadow make up half of the rim.
+    The median would fail where a shoe fills its image: toe, heel and shadow then cover half of the border.
 
     Args:
         image: uint8 RGB [height, width, 3].
+
+    Returns:
+        Red, green and blue, 0 to 255.
     """
-    rim = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    red, green, blue = (rim >> 3).astype(np.int64).T
-    kinds = (red << 10) | (green << 5) | blue
-    commonest = rim[kinds == np.bincount(kinds).argmax()]
-    red, green, blue = np.median(commonest, axis=0).round().astype(int).tolist()
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    red, green, blue = (border >> 3).astype(np.int64).T
+    bins = (red << 10) | (green << 5) | blue
+    mode = border[bins == np.bincount(bins).argmax()]
+    red, green, blue = np.median(mode, axis=0).round().astype(int).tolist()
     return red, green, blue
 
 
 def to_network(images: Tensor) -> Tensor:
-    """Pixels as the networks take them: uint8 [N, H, W, 3] to float32 [N, 3, H, W] in [-1, 1], channels last."""
+    """Network input from pixels: uint8 [N, H, W, 3] to float32 [N, 3, H, W] in [-1, 1], channels last in memory."""
     return images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
 
 
 def from_network(images: Tensor) -> UInt8Array:
-    """Pixels as everyone else takes them: float [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3]."""
+    """Pixels from network output: float [N, 3, H, W] in [-1, 1] to a uint8 array [N, H, W, 3]."""
     pixels = images.float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
     array: UInt8Array = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return array
 
 
-def _load(path: Picture, size: int) -> UInt8Array:
+def _load(path: ImagePath, size: int) -> UInt8Array:
     try:
-        with Image.open(io.BytesIO(UPath(path).read_bytes())) as picture:
-            # A JPEG decodes at a half, a quarter or an eighth for little; antialiasing wants twice the size.
-            scale = 2 * size / max(picture.size)
-            picture.draft("RGB", (math.ceil(scale * picture.width), math.ceil(scale * picture.height)))
-            return square(picture, size)
+        with Image.open(io.BytesIO(UPath(path).read_bytes())) as image:
+            # libjpeg decodes cheaply at 1/2, 1/4 or 1/8; twice the target size leaves room for antialiasing.
+            scale = 2 * size / max(image.size)
+            image.draft("RGB", (math.ceil(scale * image.width), math.ceil(scale * image.height)))
+            return pad_to_square(image, size)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is no picture that decodes ({error})") from error
+        raise ValueError(f"{path} cannot be decoded as an image ({error})") from error

@@ -1,6 +1,4 @@
-"""The two networks of a DCGAN, readable from top to bottom.
-
-Only their architecture and initialisation live here; what they are trained on and how is ``training``'s concern.
+"""Generator and discriminator of a DCGAN, and their initialisation.
 
 Radford, Metz, Chintala: Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
 Networks (2015), https://arxiv.org/abs/1511.06434
@@ -12,20 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-SMALLEST = 4
-"""Pixels a side where the generator starts and the discriminator ends."""
+MIN_SIDE = 4
+"""Height and width in pixels of the generator's first feature map and of the discriminator's last."""
 
 
 class Generator(nn.Module):
-    """Noise in, images out: each block doubles the side and halves the channels.
+    """Maps noise to images; each block doubles the resolution and halves the channels.
 
     Args:
-        latent: length of a noise vector.
-        width: channels of the last hidden block; those before have 2, 4, 8 … times as many.
-        size: side of the image in pixels, a power of two from 8.
+        latent: Length of a noise vector.
+        width: Channels of the last hidden block; earlier blocks have 2, 4, 8, ... times as many.
+        size: Height and width of the images in pixels, a power of two from 8.
 
     Raises:
-        ValueError: ``size`` is no power of two from 8.
+        ValueError: ``size`` is not a power of two from 8.
     """
 
     def __init__(self, latent: int = 100, width: int = 64, size: int = 64) -> None:
@@ -46,16 +44,16 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images in, one logit each out, positive for real: each block halves the side and doubles the channels.
+    """Maps each image to one logit, positive for real; each block halves the resolution and doubles the channels.
 
-    The first block has no batch norm, so that it sees the images' true range.
+    The first block has no batch norm, so that it sees the original range of the images.
 
     Args:
-        width: channels of the first block.
-        size: side of the image in pixels, a power of two from 8.
+        width: Channels of the first block.
+        size: Height and width of the images in pixels, a power of two from 8.
 
     Raises:
-        ValueError: ``size`` is no power of two from 8.
+        ValueError: ``size`` is not a power of two from 8.
     """
 
     def __init__(self, width: int = 64, size: int = 64) -> None:
@@ -65,7 +63,7 @@ class Discriminator(nn.Module):
             nn.Conv2d(3, widths[0], kernel_size=4, stride=2, padding=1, bias=False),
             nn.LeakyReLU(0.2, inplace=True),
             *(down_block(narrow, wide) for narrow, wide in pairwise(widths)),
-            nn.Conv2d(widths[-1], 1, kernel_size=SMALLEST, bias=False),
+            nn.Conv2d(widths[-1], 1, kernel_size=MIN_SIDE, bias=False),
         )
 
     def forward(self, images: Tensor) -> Tensor:
@@ -75,10 +73,18 @@ class Discriminator(nn.Module):
 
 
 def channels(width: int, size: int) -> list[int]:
-    """Channels from the block at ``size / 2`` down to the one at 4 pixels: doubled with each halving of the side."""
-    halvings = (size // SMALLEST).bit_length() - 1
-    if halvings < 1 or size != SMALLEST << halvings:
-        raise ValueError(f"images of {size} pixels: a DCGAN's size is a power of two from 8, such as 64 or 128")
+    """Channels of the blocks from ``size / 2`` pixels a side down to 4, doubling with each halving of the side.
+
+    Args:
+        width: Channels at ``size / 2`` pixels.
+        size: Height and width of the images in pixels.
+
+    Raises:
+        ValueError: ``size`` is not a power of two from 8.
+    """
+    halvings = (size // MIN_SIDE).bit_length() - 1
+    if halvings < 1 or size != MIN_SIDE << halvings:
+        raise ValueError(f"an image size of {size} pixels does not fit a DCGAN: use a power of two from 8, such as 64")
     return [width << block for block in range(halvings)]
 
 
@@ -100,10 +106,14 @@ def down_block(narrow: int, wide: int) -> nn.Module:
     )
 
 
-def bound(network: nn.Module, seed: int) -> None:
-    """Keep each convolution's largest singular value at 1, so that the discriminator cannot run away.
+def apply_spectral_norm(network: nn.Module, seed: int) -> None:
+    """Normalise every convolution of a network, in place, to a spectral norm of 1.
 
     Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for GANs (2018), https://arxiv.org/abs/1802.05957
+
+    Args:
+        network: The discriminator.
+        seed: Seed of the power iteration's first vectors; the global random state is not changed.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -113,7 +123,10 @@ def bound(network: nn.Module, seed: int) -> None:
 
 
 def initialise(network: nn.Module, rng: torch.Generator) -> None:
-    """Draw the weights as the paper does: normal with deviation 0.02, around 0, or around 1 for batch norm's scale."""
+    """Initialise the weights in place as in the paper.
+
+    Convolutions are drawn from N(0, 0.02), the scales of batch norm from N(1, 0.02); its offsets are zero.
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0.0, 0.02, generator=rng)

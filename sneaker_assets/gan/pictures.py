@@ -1,7 +1,4 @@
-"""Pictures of what a generator does: a walk through its noise, its learning as an animation.
-
-What goes into a grid, ``sampling`` draws; figures with axes live in ``figures``.
-"""
+"""Visualisations of a generator: latent interpolations, and an animation of its training."""
 
 import io
 from collections.abc import Sequence
@@ -12,57 +9,80 @@ from torch import Tensor
 
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.networks import Generator
-from sneaker_assets.gan.sampling import draw
+from sneaker_assets.gan.sampling import generate
 
-MOST_BYTES = 3_000_000
+MAX_BYTES = 3_000_000
 LAST_FRAME = 2_000
-"""Milliseconds for which the animation shows where the training ended."""
+"""Milliseconds for which an animation shows its last frame."""
 
 
 def interpolation(
     generator: Generator, device: torch.device, seed: int, rows: int = 4, columns: int = 10
 ) -> UInt8Array:
-    """Walks from one noise vector to another, a row each: uint8 [rows * columns, size, size, 3].
+    """Images along paths between pairs of random noise vectors.
 
-    A generator that has learned by heart jumps on the way; one that has learned shoes passes through shoes.
+    Abrupt changes along a path suggest memorised images; gradual ones suggest that the generator interpolates.
+
+    Args:
+        generator: The trained generator; moved to ``device``.
+        device: Where to generate.
+        seed: Seed of the noise vectors.
+        rows: Number of paths.
+        columns: Images per path, both ends included.
+
+    Returns:
+        uint8 RGB [rows * columns, size, size, 3], path by path.
     """
     rng = torch.Generator().manual_seed(seed)
     starts, ends = torch.randn(2, rows, generator.latent, generator=rng)
-    walks = [between(start, end, columns) for start, end in zip(starts, ends, strict=True)]
-    return draw(generator.to(device), torch.cat(walks).to(device))
+    paths = [slerp(start, end, columns) for start, end in zip(starts, ends, strict=True)]
+    return generate(generator.to(device), torch.cat(paths).to(device))
 
 
-def between(start: Tensor, end: Tensor, count: int) -> Tensor:
-    """Points from one noise vector [D] to another along a great circle, where noise lies: [count, D].
+def slerp(start: Tensor, end: Tensor, count: int) -> Tensor:
+    """Spherical linear interpolation between two vectors, which keeps the norm typical of Gaussian noise.
 
     White: Sampling Generative Networks (2016), https://arxiv.org/abs/1609.04468
+
+    Args:
+        start: [D].
+        end: [D].
+        count: Number of points, both ends included.
+
+    Returns:
+        [count, D].
     """
     angle = torch.acos(torch.cosine_similarity(start, end, dim=0).clamp(-1, 1))
-    share = torch.linspace(0, 1, count)[:, None]
-    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)
+    fraction = torch.linspace(0, 1, count)[:, None]
+    return (torch.sin((1 - fraction) * angle) * start + torch.sin(fraction * angle) * end) / torch.sin(angle)
 
 
-def animation(frames: Sequence[Image.Image], milliseconds: int = 200, max_bytes: int = MOST_BYTES) -> bytes:
-    """Pictures of one size as an animated WebP of at most ``max_bytes``, coarser where it has to be.
+def animation(frames: Sequence[Image.Image], milliseconds: int = 200, max_bytes: int = MAX_BYTES) -> bytes:
+    """Animated WebP of at most ``max_bytes``; resolution and quality are reduced where necessary.
+
+    Args:
+        frames: Images of one size.
+        milliseconds: Duration of each frame but the last, which stays for two seconds.
+        max_bytes: Size limit.
 
     Raises:
-        ValueError: there is no picture, or even the coarsest animation is larger.
+        ValueError: There are no frames, or they do not fit even at the lowest quality.
     """
     if not frames:
-        raise ValueError("an animation needs a picture")
-    for shrunk in (1, 2, 4):
-        small = [frame.convert("RGB").reduce(shrunk) for frame in frames]
+        raise ValueError("an animation needs at least one image")
+    for factor in (1, 2, 4):
+        reduced = [frame.convert("RGB").reduce(factor) for frame in frames]
         for quality in (85, 60, 30):
             file = io.BytesIO()
-            small[0].save(
+            reduced[0].save(
                 file,
                 format="WEBP",
                 save_all=True,
-                append_images=small[1:],
-                duration=[milliseconds] * (len(small) - 1) + [LAST_FRAME],
+                append_images=reduced[1:],
+                duration=[milliseconds] * (len(reduced) - 1) + [LAST_FRAME],
                 loop=0,
                 quality=quality,
             )
             if file.tell() <= max_bytes:
                 return file.getvalue()
-    raise ValueError(f"{len(frames)} pictures do not fit into an animation of {max_bytes:,} bytes: show fewer")
+    raise ValueError(f"{len(frames)} images do not fit into an animation of {max_bytes:,} bytes: use fewer")

@@ -1,60 +1,59 @@
-"""Where samples lie among real images: inside their manifold, close to one of them, close to each other.
+"""Precision and recall of samples, and nearest neighbours, in any feature space.
 
-All on features, whichever they are; what they are made with is ``quality``'s concern. Own code, since no kept library
-takes precomputed features for it.
+Implemented here because torchmetrics has no precision and recall for precomputed features.
 """
 
 import torch
 from torch import Tensor
 
-NEIGHBOURS = 3
-"""The k of the k-th neighbour that bounds a point's share of the manifold, as in the paper."""
+K = 3
+"""Each point's hypersphere reaches to its K-th nearest neighbour, as in the paper."""
 
 
-def precision_and_recall(real: Tensor, generated: Tensor, k: int = NEIGHBOURS) -> tuple[float, float]:
-    """How many samples look real, and how much of what is real is drawn.
+def precision_and_recall(real: Tensor, generated: Tensor, k: int = K) -> tuple[float, float]:
+    """Fidelity and coverage of samples, measured by estimates of both manifolds.
 
-    A point is inside a set's manifold if it is no further from one of the set's points than that point's ``k``-th
-    neighbour in the set.
+    The manifold of a set is approximated by one hypersphere around each of its points, which reaches to the point's
+    ``k``-th nearest neighbour in the set.
 
-    Kynkäänniemi and others: Improved Precision and Recall Metric for Assessing Generative Models (2019),
-    https://arxiv.org/abs/1904.06991
+    Kynkäänniemi, Karras, Laine, Lehtinen, Aila: Improved Precision and Recall Metric for Assessing Generative Models
+    (2019), https://arxiv.org/abs/1904.06991
 
     Args:
-        real: features [N, D] of real images, N above ``k``.
-        generated: features [M, D] of samples, M above ``k``.
-        k: which neighbour.
+        real: Features [N, D] of real images, N > ``k``.
+        generated: Features [M, D] of samples, M > ``k``.
+        k: Which neighbour sets the radius.
 
     Returns:
-        Precision, the share of samples inside the real manifold, and recall, the share of real images inside the
-        samples' manifold.
+        Precision, the share of samples inside the manifold of the real images, and recall, the share of real images
+        inside the manifold of the samples.
     """
-    apart = torch.cdist(generated, real)
-    precision = (apart <= _radii(real, k)).any(dim=1).float().mean()
-    recall = (_radii(generated, k) >= apart.T).any(dim=1).float().mean()
+    distances = torch.cdist(generated, real)
+    precision = (distances <= _radii(real, k)).any(dim=1).float().mean()
+    recall = (_radii(generated, k) >= distances.T).any(dim=1).float().mean()
     return float(precision), float(recall)
 
 
-def nearest(points: Tensor, known: Tensor, count: int = 1) -> tuple[Tensor, Tensor]:
-    """The known points nearest to each point, nearest first.
+def nearest_neighbours(queries: Tensor, points: Tensor, count: int = 1) -> tuple[Tensor, Tensor]:
+    """Nearest points to each query by Euclidean distance, nearest first.
 
     Args:
-        points: [N, D].
-        known: [M, D].
-        count: how many, at most M.
+        queries: [N, D].
+        points: [M, D].
+        count: Neighbours per query, at most M.
 
     Returns:
-        Distances, float32 [N, count], and rows of ``known``, int64 [N, count].
+        Distances, float32 [N, count], and indices into ``points``, int64 [N, count].
     """
-    found = torch.cdist(points, known).topk(count, dim=1, largest=False)
-    return found.values, found.indices
+    nearest = torch.cdist(queries, points).topk(count, dim=1, largest=False)
+    return nearest.values, nearest.indices
 
 
-def spread(points: Tensor) -> float:
-    """The median distance from a point of [N, D] to the nearest other one: near 0 where all are the same few."""
+def median_neighbour_distance(points: Tensor) -> float:
+    """Median distance from each point of [N, D] to its nearest other point; near 0 under mode collapse."""
     return float(_radii(points, 1).median())
 
 
 def _radii(points: Tensor, k: int) -> Tensor:
-    """The distance from each point to its ``k``-th neighbour; the nearest of all is the point itself."""
+    """Distance from each point to its ``k``-th nearest neighbour, not counting itself."""
     return torch.cdist(points, points).kthvalue(k + 1, dim=1).values

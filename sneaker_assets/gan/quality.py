@@ -1,10 +1,11 @@
-"""How good samples are, on the features of one of the project's own frozen backbones: no download of an Inception.
+"""Sample quality: KID, FID, precision, recall and diversity on features of one of the project's frozen backbones.
 
-A figure is only worth what the backbone's weights are: whoever shows one says which they were. Distances inside the
-feature space are ``manifold``'s concern.
+The backbone replaces the Inception network of the papers, so values are comparable only for the same backbone and
+weights.
 
 KID: Bińkowski, Sutherland, Arbel, Gretton: Demystifying MMD GANs (2018), https://arxiv.org/abs/1801.01401
-FID: Heusel and others: GANs Trained by a Two Time-Scale Update Rule (2017), https://arxiv.org/abs/1706.08500
+FID: Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter: GANs Trained by a Two Time-Scale Update Rule (2017),
+https://arxiv.org/abs/1706.08500
 """
 
 import math
@@ -18,38 +19,38 @@ from torch.nn import functional
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from sneaker_assets.gan import precision_recall as manifold
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array
+from sneaker_assets.gan.precision_recall import median_neighbour_distance, nearest_neighbours, precision_and_recall
 from sneaker_assets.vision.backbones.backbone import Backbone
 from sneaker_assets.vision.features.extractor import FeatureExtractor
 
 SIDE = 128
-"""Pixels a side at which the backbone sees real images and samples alike."""
+"""Height and width in pixels to which real images and samples are resized for the backbone."""
 
-LEAST = 8
-"""Images below which nothing can be said of a distribution."""
+MIN_IMAGES = 8
+"""Number of images below which a distribution cannot be compared."""
 
-SUBSETS, SUBSET = 20, 500
-"""KID is the mean over so many subsets of at most so many images; its deviation is theirs."""
+SUBSETS, SUBSET_SIZE = 20, 500
+"""KID is the mean over this many random subsets of at most this many images."""
 
 BATCH = 32
 
 Embed = Callable[[UInt8Array], Tensor]
-"""Images uint8 [N, size, size, 3] to features float32 [N, D], on the CPU."""
+"""Feature extractor: images, uint8 RGB [N, size, size, 3], to features, float32 [N, D], on the CPU."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How a set of images compares to the training images.
+    """Comparison of a set of images with the training images.
 
     Attributes:
-        kid: kernel distance, unbiased, so it may fall below 0; 0 for the same distribution.
-        kid_deviation: its standard deviation over subsets.
-        fid: Fréchet distance; NaN where there are not more images than features, since it would mean little.
-        precision: share of the images that look like training images.
-        recall: share of the training images that the images can look like.
-        diversity: how far apart the images are, as a share of how far apart the training images are.
-        nearest_train: median distance to the nearest training image.
+        kid: Kernel Inception Distance, 0 for equal distributions; unbiased, so estimates may be negative.
+        kid_deviation: Its standard deviation over the subsets.
+        fid: Fréchet Inception Distance; NaN unless there are more images than features, when it is unreliable.
+        precision: Share of the images inside the manifold of the training images.
+        recall: Share of the training images inside the manifold of the images.
+        diversity: Median distance between nearest neighbours, relative to that of the training images.
+        nearest_train: Median distance to the nearest training image.
     """
 
     kid: float
@@ -62,41 +63,55 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Compares samples with a part of the training images, again and again while a generator learns.
+class QualityMonitor:
+    """Measures sample quality during training, always against the same subset of the training images.
 
     Attributes:
-        embed: what turns images into features.
-        real: features [N, D] of training images.
+        embed: The feature extractor.
+        real: Features [N, D] of the subset.
     """
 
     embed: Embed
     real: Tensor
 
     @classmethod
-    def of(cls, images: UInt8Array, embed: Embed, most: int = 1000) -> "Judge":
-        """A judge by at most ``most`` of these training images uint8 [N, size, size, 3], the same ones each time.
+    def from_images(cls, images: UInt8Array, embed: Embed, max_images: int = 1000) -> "QualityMonitor":
+        """Monitor that compares with at most ``max_images`` of the training images.
+
+        Args:
+            images: The training images, uint8 RGB [N, size, size, 3].
+            embed: The feature extractor.
+            max_images: Size of the subset, which is the same for the same N.
 
         Raises:
-            TooFewImagesError: there are fewer than eight.
+            TooFewImagesError: There are fewer than eight images.
         """
-        if len(images) < LEAST:
-            raise TooFewImagesError(f"{len(images)} images are too few to judge samples by: it takes {LEAST}")
+        if len(images) < MIN_IMAGES:
+            raise TooFewImagesError(
+                f"{len(images)} images are too few to measure sample quality against: at least {MIN_IMAGES} are needed"
+            )
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-        return cls(embed, embed(images[order[:most].sort().values.numpy()]))
+        return cls(embed, embed(images[order[:max_images].sort().values.numpy()]))
 
     def __call__(self, samples: UInt8Array) -> dict[str, float]:
-        """The quality of samples by name, as far as it can be told."""
+        """Quality of samples.
+
+        Args:
+            samples: uint8 RGB [M, size, size, 3].
+
+        Returns:
+            The finite fields of :class:`Quality` by name.
+        """
         quality = asdict(compare(self.real, self.embed(samples)))
         return {name: value for name, value in quality.items() if math.isfinite(value)}
 
 
 def embedding(backbone: Backbone, device: torch.device) -> Embed:
-    """What turns images into the backbone's average-pooled features, as FID and KID have them of Inception."""
+    """Feature extractor that returns the backbone's average-pooled last feature map, as FID and KID use Inception's."""
     extract = FeatureExtractor(backbone, device)
 
     def embed(images: UInt8Array) -> Tensor:
-        batches = (_enlarged(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
+        batches = (_resize(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
         features = [extract(batch)[0].cpu() for batch in batches]
         averages, _maxima = torch.cat(features).chunk(2, dim=1)
         return averages
@@ -104,7 +119,7 @@ def embedding(backbone: Backbone, device: torch.device) -> Embed:
     return embed
 
 
-def _enlarged(images: UInt8Array) -> UInt8Array:
+def _resize(images: UInt8Array) -> UInt8Array:
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
     if pixels.shape[-1] != SIDE:
         pixels = functional.interpolate(pixels, (SIDE, SIDE), mode="bicubic", antialias=True)
@@ -116,44 +131,45 @@ def compare(real: Tensor, images: Tensor, training: Tensor | None = None) -> Qua
     """Compare images with training images.
 
     Args:
-        real: features [N, D] of training images.
-        images: features [M, D] of the images to judge.
-        training: features of all training images, where ``real`` is a part of them.
+        real: Features [N, D] of training images.
+        images: Features [M, D] of the images to evaluate.
+        training: Features of all training images if ``real`` is a subset; used for the nearest training image.
 
     Raises:
-        TooFewImagesError: fewer than eight of either.
+        TooFewImagesError: There are fewer than eight of either.
     """
     kid, deviation = kernel_distance(real, images)
-    precision, recall = manifold.precision_and_recall(real, images)
+    precision, recall = precision_and_recall(real, images)
     size = min(len(real), len(images))
-    distances, _ = manifold.nearest(images, real if training is None else training)
+    distances, _ = nearest_neighbours(images, real if training is None else training)
+    diversity = median_neighbour_distance(images[:size]) / max(median_neighbour_distance(real[:size]), 1e-12)
     return Quality(
         kid=kid,
         kid_deviation=deviation,
         fid=frechet_distance(real, images),
         precision=precision,
         recall=recall,
-        diversity=manifold.spread(images[:size]) / max(manifold.spread(real[:size]), 1e-12),
+        diversity=diversity,
         nearest_train=float(distances.median()),
     )
 
 
 def kernel_distance(real: Tensor, images: Tensor) -> tuple[float, float]:
-    """KID and its standard deviation over subsets, the same for the same features.
+    """KID and its standard deviation over subsets; deterministic, and the global random state is not changed.
 
     Args:
-        real: features [N, D].
-        images: features [M, D].
+        real: Features [N, D].
+        images: Features [M, D].
 
     Raises:
-        TooFewImagesError: fewer than eight of either.
+        TooFewImagesError: There are fewer than eight of either.
     """
-    fewest = min(len(real), len(images))
-    if fewest < LEAST:
-        raise TooFewImagesError(f"{fewest} images are too few to compare: it takes at least {LEAST}")
+    count = min(len(real), len(images))
+    if count < MIN_IMAGES:
+        raise TooFewImagesError(f"{count} images are too few to compare: at least {MIN_IMAGES} are needed")
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save all extracted features")
-        metric = KernelInceptionDistance(nn.Identity(), subsets=SUBSETS, subset_size=min(SUBSET, fewest // 2))
+        metric = KernelInceptionDistance(nn.Identity(), subsets=SUBSETS, subset_size=min(SUBSET_SIZE, count // 2))
         metric.update(real, real=True)
         metric.update(images, real=False)
         torch.manual_seed(0)
@@ -162,7 +178,7 @@ def kernel_distance(real: Tensor, images: Tensor) -> tuple[float, float]:
 
 
 def frechet_distance(real: Tensor, images: Tensor) -> float:
-    """FID of features [N, D] and [M, D]; NaN where there are not more images than features."""
+    """FID of features [N, D] and [M, D]; NaN unless N and M exceed D, below which the covariances are singular."""
     features = real.shape[1]
     if min(len(real), len(images)) <= features:
         return math.nan

@@ -1,8 +1,7 @@
-"""A run's folder: what a training leaves there, the best of it, and its name.
+"""Folder of a training run: its checkpoints, its best generator and its name.
 
-``checkpoints/`` is what the training goes on from; ``generator/`` what others draw with: ``model.safetensors`` (the
-averaged generator), ``config.json``, ``history.parquet`` and ``samples/epoch-0012.png``, grids from fixed noise. What
-is in a checkpoint is ``state``'s concern.
+Training resumes from ``checkpoints/``. ``generator/`` is the result: ``model.safetensors`` (the EMA generator),
+``config.json``, ``history.parquet`` and ``samples/epoch-0012.png``, grids of samples from fixed noise.
 """
 
 import hashlib
@@ -28,7 +27,7 @@ from sneaker_assets.torch_utils.checkpoint import Checkpoint, CheckpointError
 from sneaker_assets.vision.imaging.encoding import png_bytes
 
 if TYPE_CHECKING:
-    from sneaker_assets.gan.quality import Judge
+    from sneaker_assets.gan.quality import QualityMonitor
 
 logger = logging.getLogger(__name__)
 
@@ -36,24 +35,24 @@ _NAMED_BY = (
     "batch_size", "size", "latent", "generator_width", "discriminator_width", "generator_lr", "discriminator_lr",
     "betas", "ema_decay", "augment", "spectral_norm", "seed",
 )  # fmt: skip
-"""Settings that are part of a run's name, in the order in which they are hashed."""
+"""Settings that determine the name of a run, in the order in which they are hashed."""
 
-SEED_OF_JUDGED = 1
-"""Of the noise whose pictures are judged; the fixed noise of the grids is the training's own."""
+MONITOR_SEED = 1
+"""Seed of the samples whose quality is measured during training."""
 
 
 @dataclass(frozen=True)
 class GanRun:
-    """What a training left behind.
+    """Result of a training run.
 
     Attributes:
-        generator: the folder for ``sampling.load_generator``.
-        samples: the newest grid of samples (PNG).
-        history: one row an epoch: epoch, step, generator_loss, discriminator_loss, seconds; where samples were judged,
-            ``kid`` and the other fields of ``quality.Quality``.
-        epochs: epochs trained in total.
-        epoch: the one that the generator is of: the best by KID, or the last where none was judged.
-        trained: epochs trained by this call; 0 where all were there already.
+        generator: Folder for ``sampling.load_generator``.
+        samples: Newest grid of samples (PNG).
+        history: One row per epoch: ``epoch``, ``step``, ``generator_loss`` and ``discriminator_loss`` (nats),
+            ``seconds``; for epochs with a quality measurement also the finite fields of ``quality.Quality``.
+        epochs: Epochs trained in total.
+        epoch: Epoch of the generator: the one with the lowest KID, or the last without quality measurements.
+        trained: Epochs trained by this call; 0 if the run was already complete.
     """
 
     generator: UPath
@@ -65,47 +64,62 @@ class GanRun:
 
 
 def run_name(images: UInt8Array, config: GanSettings) -> str:
-    """Sixteen hex digits that name a run: the same images and settings, however long it has been trained."""
+    """Name of a run, 16 hex digits: a hash of its images and settings other than length and checkpoint interval."""
     settings = {name: getattr(config, name) for name in _NAMED_BY}
     digest = hashlib.sha256(json.dumps([images.shape, settings]).encode())
     digest.update(images.tobytes())
     return digest.hexdigest()[:16]
 
 
-def keep(state: GanState, known: dict[str, Any], folder: UPath, judge: "Judge | None") -> None:
-    """A grid of samples, then the checkpoint: whoever finds the checkpoint finds its grid.
+def save_checkpoint(state: GanState, known: dict[str, Any], folder: UPath, monitor: "QualityMonitor | None") -> None:
+    """Write a grid of samples and then the checkpoint, so that every checkpoint has its grid.
+
+    Args:
+        state: The training; with a monitor, the quality is added to the last row of its history.
+        known: Settings and name of the run, stored with the checkpoint.
+        folder: Folder of the run.
+        monitor: Measures the quality of samples; None to skip it.
 
     Raises:
-        LakeError: they cannot be written; the checkpoints before stay.
+        LakeError: They cannot be written; earlier checkpoints are kept.
     """
     grid = png_bytes(image_grid(state.samples(), columns=8))
-    if judge is not None:
-        quality = judge(sample(state.averaged, len(judge.real), SEED_OF_JUDGED, state.device))
+    if monitor is not None:
+        quality = monitor(sample(state.ema_generator, len(monitor.real), MONITOR_SEED, state.device))
         state.history[-1] |= quality
-        logger.info("epoch %d: KID %.4f, its deviation %.4f", state.epoch, quality["kid"], quality["kid_deviation"])
-    kept = Checkpoint(state.epoch, state.step, state.tensors(), state.history, known)
-    with _or_no_room(folder):
-        write_bytes(grid_of(folder / "generator", state.epoch), grid)
-        checkpoint.save(folder / "checkpoints", kept, best=best_epoch(state.history))
+        logger.info("epoch %d: KID %.4f (deviation %.4f)", state.epoch, quality["kid"], quality["kid_deviation"])
+    content = Checkpoint(state.epoch, state.step, state.tensors(), state.history, known)
+    with _as_lake_error(folder):
+        write_bytes(grid_path(folder / "generator", state.epoch), grid)
+        checkpoint.save(folder / "checkpoints", content, best=best_epoch(state.history))
 
 
 def best_epoch(history: Sequence[Mapping[str, float]]) -> int | None:
-    """The epoch whose samples had the lowest KID, or None where none was judged."""
-    judged = [row for row in history if "kid" in row]
-    return int(min(judged, key=lambda row: row["kid"])["epoch"]) if judged else None
+    """Epoch with the lowest KID, or None if it was never measured."""
+    measured = [row for row in history if "kid" in row]
+    return int(min(measured, key=lambda row: row["kid"])["epoch"]) if measured else None
 
 
 def is_published(generator: UPath, epoch: int) -> bool:
-    """Whether the generator is that of a training of so many epochs."""
+    """Whether ``generator`` holds the result of a training of ``epoch`` epochs."""
     config = generator / "config.json"
     return config.exists() and read_json(config)["trained"] == epoch
 
 
 def publish(state: GanState, known: dict[str, Any], folder: UPath) -> None:
-    """The finished generator; its ``config.json`` comes last and tells that the rest is there."""
+    """Write the generator of the best epoch; ``config.json`` is written last and marks it as complete.
+
+    Args:
+        state: The finished training.
+        known: Settings and name of the run.
+        folder: Folder of the run.
+
+    Raises:
+        LakeError: The generator cannot be written; the checkpoints are kept.
+    """
     epoch, weights = _best_weights(state, folder / "checkpoints")
     generator = folder / "generator"
-    with _or_no_room(folder):
+    with _as_lake_error(folder):
         write_bytes(generator / "model.safetensors", tensors_to_bytes(weights))
         write_table(generator / "history.parquet", pd.DataFrame(state.history))
         config = {**known["config"], "run": known["run"], "trained": state.epoch, "epoch": epoch}
@@ -113,30 +127,34 @@ def publish(state: GanState, known: dict[str, Any], folder: UPath) -> None:
 
 
 def _best_weights(state: GanState, checkpoints: UPath) -> tuple[int, dict[str, Tensor]]:
-    """The epoch to draw with, and its averaged generator's weights, on the CPU."""
+    """Best epoch and the weights of its EMA generator, on the CPU; the last epoch if that checkpoint is damaged."""
     best = best_epoch(state.history)
     if best not in (None, state.epoch):
         try:
-            return best, state.averaged_of(checkpoint.load(checkpoint.path_of(checkpoints, best)).tensors)
+            return best, state.ema_weights(checkpoint.load(checkpoint.path_of(checkpoints, best)).tensors)
         except CheckpointError as error:
-            logger.warning("%s; the generator is that of the last epoch", error)
-    return state.epoch, state.averaged_of(state.tensors())
+            logger.warning("%s; using the generator of the last epoch", error)
+    return state.epoch, state.ema_weights(state.tensors())
 
 
-def grid_of(generator: UPath, epoch: int) -> UPath:
-    """Where the grid of an epoch's samples lies."""
+def grid_path(generator: UPath, epoch: int) -> UPath:
+    """Path of the grid of samples of an epoch."""
     return generator / "samples" / f"epoch-{epoch:04d}.png"
 
 
 @contextmanager
-def _or_no_room(folder: UPath) -> Iterator[None]:
-    """Say what to do where the disk is full."""
+def _as_lake_error(folder: UPath) -> Iterator[None]:
+    """Convert an ``OSError``, such as a full disk, to a ``LakeError`` that says what to do.
+
+    Raises:
+        LakeError: The block raised an ``OSError``.
+    """
     try:
         yield
     except LakeError:
         raise
     except OSError as error:
         raise LakeError(
-            f"what was trained cannot be written to {folder} ({error.strerror or error}); the checkpoints before stay: "
-            "make room and train again, which goes on from them"
+            f"the training cannot be written to {folder} ({error.strerror or error}); earlier checkpoints are kept: "
+            "free disk space and train again to resume"
         ) from error

@@ -1,7 +1,4 @@
-"""A trained generator at work: loading it, drawing from it, laying pictures out in a grid.
-
-It needs a generator's folder alone, no training state and no images.
-"""
+"""Sampling from a trained generator; needs the generator's folder only, not its checkpoints or training images."""
 
 import math
 
@@ -20,7 +17,7 @@ from sneaker_assets.lake import read_json
 
 BATCH = 64
 GUTTER = 2
-"""White pixels between the pictures of a grid."""
+"""White pixels between the images of a grid."""
 
 
 class GeneratorError(SneakerError, ValueError):
@@ -28,10 +25,13 @@ class GeneratorError(SneakerError, ValueError):
 
 
 def load_generator(folder: UPath) -> Generator:
-    """The generator that a training left in ``folder`` (``config.json``, ``model.safetensors``), ready to draw.
+    """Load a trained generator in evaluation mode, on the CPU.
+
+    Args:
+        folder: A folder with ``config.json`` and ``model.safetensors``, as written by ``run.publish``.
 
     Raises:
-        GeneratorError: there is no finished generator in ``folder``, or its files are damaged.
+        GeneratorError: There is no finished generator in ``folder``, or its files are damaged.
     """
     try:
         config = read_json(folder / "config.json")
@@ -41,33 +41,48 @@ def load_generator(folder: UPath) -> Generator:
     except FileNotFoundError as error:
         raise GeneratorError(f"no trained generator in {folder}: train one first") from error
     except (KeyError, RuntimeError, SafetensorError, ValueError) as error:
-        why = " ".join(str(error).split())[:200]
-        raise GeneratorError(f"the generator in {folder} is damaged ({why}): delete it and train again") from error
+        reason = " ".join(str(error).split())[:200]
+        raise GeneratorError(f"the generator in {folder} is damaged ({reason}): delete it and train again") from error
     return generator.eval()
 
 
 def sample(generator: Generator, n: int, seed: int, device: torch.device) -> UInt8Array:
-    """Draw ``n`` pictures, the same ones for the same seed: uint8 [n, size, size, 3].
+    """Generate images from random noise; the same seed gives the same images.
 
-    The generator is moved to ``device`` and left in evaluation mode.
+    Args:
+        generator: Moved to ``device`` and left in evaluation mode.
+        n: Number of images.
+        seed: Seed of the noise.
+        device: Where to generate.
+
+    Returns:
+        uint8 RGB [n, size, size, 3].
     """
     noise = torch.randn(n, generator.latent, generator=torch.Generator().manual_seed(seed))
-    return draw(generator.to(device), noise.to(device))
+    return generate(generator.to(device), noise.to(device))
 
 
 @torch.no_grad()
-def draw(generator: Generator, noise: Tensor) -> UInt8Array:
-    """The pictures of given noise [N, latent], on the generator's own device: uint8 [N, size, size, 3]."""
+def generate(generator: Generator, noise: Tensor) -> UInt8Array:
+    """Generate images from given noise.
+
+    Args:
+        generator: Left in evaluation mode.
+        noise: [N, latent], on the generator's device.
+
+    Returns:
+        uint8 RGB [N, size, size, 3].
+    """
     generator.eval()
     return np.concatenate([from_network(generator(batch)) for batch in torch.split(noise, BATCH)])
 
 
 def image_grid(images: UInt8Array, columns: int) -> Image.Image:
-    """Pictures side by side on white, row by row.
+    """Grid of images on white, filled row by row.
 
     Args:
         images: uint8 RGB [N, height, width, 3].
-        columns: pictures a row.
+        columns: Images per row.
     """
     count, height, width, _ = images.shape
     rows = math.ceil(count / columns)

@@ -1,8 +1,7 @@
-"""Everything a GAN's training carries from one step to the next.
+"""State of a GAN's training: networks, optimizers and random state.
 
-The state can be taken apart into named tensors and put together again bit for bit, which is what lets a killed run go
-on as if nothing had happened. How those tensors lie on disk is ``checkpoint``'s concern, the step itself
-``training``'s.
+The state converts to named tensors and back without loss, so that a resumed run is bit-identical to an uninterrupted
+one.
 """
 
 import copy
@@ -14,28 +13,41 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from sneaker_assets.gan.images import UInt8Array
-from sneaker_assets.gan.networks import Discriminator, Generator, bound, initialise
-from sneaker_assets.gan.sampling import draw
+from sneaker_assets.gan.networks import Discriminator, Generator, apply_spectral_norm, initialise
+from sneaker_assets.gan.sampling import generate
 from sneaker_assets.gan.settings import GanSettings
 from sneaker_assets.torch_utils.device import supports_bfloat16
 from sneaker_assets.torch_utils.optimizer import optimizer_tensors, restore_optimizer, with_prefix
 
 FIXED_SAMPLES = 64
-"""Pictures drawn from the same noise after every interval."""
+"""Images generated from the same noise at every checkpoint."""
 
 STATISTICS_BATCHES = 16
-"""Batches of 64 from which the averaged generator's batch-norm statistics are computed anew."""
+"""Batches of 64 from which the EMA generator's batch-norm statistics are recomputed."""
+
+EMA_PREFIX = "averaged"
+"""Prefix of the EMA generator's tensors in a checkpoint, kept so that existing checkpoints can be loaded."""
 
 
 class GanState:
-    """Networks, optimizers and randomness of one training.
+    """Networks, optimizers and random state of one training.
 
-    All randomness comes from one generator of the CPU, so that a run can go on on another device, and nobody else's
-    random numbers move ours.
+    All random numbers come from one generator on the CPU, so that a run can resume on another device and does not
+    depend on the global random state.
 
     Args:
-        config: the settings; the networks are drawn from its seed.
-        device: where the networks live.
+        config: The settings; the networks are initialised from its seed.
+        device: Device of the networks.
+
+    Attributes:
+        epoch: Epochs completed.
+        step: Training steps completed.
+        losses: Generator and discriminator loss of the last step, float32 [2].
+        history: One row per epoch, as in :class:`~sneaker_assets.gan.run.GanRun`.
+        generator: The generator being trained.
+        ema_generator: Generator whose weights are an exponential moving average (EMA) of those of ``generator``.
+        discriminator: The discriminator.
+        fixed_noise: Noise [64, latent] of the sample grids.
     """
 
     def __init__(self, config: GanSettings, device: torch.device) -> None:
@@ -51,47 +63,46 @@ class GanState:
         for network in (self.generator, self.discriminator):
             initialise(network, self.rng)
         if config.spectral_norm:
-            bound(self.discriminator, config.seed)
+            apply_spectral_norm(self.discriminator, config.seed)
         for network in (self.generator, self.discriminator):
             network.to(device).to(memory_format=torch.channels_last)
-        self.averaged = copy.deepcopy(self.generator).requires_grad_(False)
+        self.ema_generator = copy.deepcopy(self.generator).requires_grad_(False)
         self.fixed_noise = torch.randn(FIXED_SAMPLES, config.latent, generator=self.rng)
         self.generator_adam = _adam(self.generator, config.generator_lr, config.betas)
         self.discriminator_adam = _adam(self.discriminator, config.discriminator_lr, config.betas)
 
     def noise(self, count: int) -> Tensor:
-        """The next noise [count, latent], on the device."""
+        """New noise [count, latent], on the device."""
         return torch.randn(count, self.config.latent, generator=self.rng).to(self.device)
 
     def autocast(self) -> AbstractContextManager[None]:
-        """A context with convolutions in bfloat16 where the device is faster at it."""
+        """Context manager that runs convolutions in bfloat16 on devices with hardware support for it."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=supports_bfloat16(self.device))
 
     @torch.no_grad()
-    def follow(self) -> None:
-        """Move the averaged generator towards the present one, faster in the first steps, and count the step."""
+    def update_ema(self) -> None:
+        """Update the EMA generator; the decay is smaller during the first steps, which start from random weights."""
         decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
-        for averaged, present in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
-            averaged.lerp_(present, 1 - decay)
-        self.step += 1
+        for average, weight in zip(self.ema_generator.parameters(), self.generator.parameters(), strict=True):
+            average.lerp_(weight, 1 - decay)
 
     def samples(self) -> UInt8Array:
-        """What the averaged generator makes of the fixed noise: uint8 [64, size, size, 3].
+        """Images of the EMA generator from the fixed noise: uint8 RGB [64, size, size, 3].
 
-        Averaged weights make the batch-norm statistics of the present ones wrong: they are computed anew first.
+        Recomputes the generator's batch-norm statistics first, which depend on its weights.
         """
         rng = torch.Generator().manual_seed(self.config.seed)
         noise = torch.randn(STATISTICS_BATCHES, 64, self.config.latent, generator=rng)
-        update_bn(noise, self.averaged, device=self.device)
-        return draw(self.averaged, self.fixed_noise.to(self.device))
+        update_bn(noise, self.ema_generator, device=self.device)
+        return generate(self.ema_generator, self.fixed_noise.to(self.device))
 
     def is_finite(self) -> bool:
-        """Whether every weight is a number."""
+        """Whether all weights of both networks are finite."""
         weights = [*self.generator.parameters(), *self.discriminator.parameters()]
         return bool(torch.stack([weight.isfinite().all() for weight in weights]).all())
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that training changes, by name; contiguous, on the CPU."""
+        """Everything that training changes, by name: contiguous tensors on the CPU."""
         named = {"rng": self.rng.get_state(), "fixed_noise": self.fixed_noise}
         for name, network in self._networks().items():
             named |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
@@ -100,15 +111,15 @@ class GanState:
         return {name: value.detach().cpu().contiguous() for name, value in named.items()}
 
     @staticmethod
-    def averaged_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The averaged generator's own weights among what ``tensors`` returned."""
-        return with_prefix("averaged", tensors)
+    def ema_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The EMA generator's ``state_dict`` within the result of :meth:`tensors`."""
+        return with_prefix(EMA_PREFIX, tensors)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over what ``tensors`` returned.
+        """Load the result of :meth:`tensors`.
 
         Raises:
-            ValueError: the tensors are those of other networks.
+            ValueError: The tensors belong to networks of another shape.
         """
         try:
             for name, network in self._networks().items():
@@ -118,10 +129,10 @@ class GanState:
             self.rng.set_state(tensors["rng"])
             self.fixed_noise = tensors["fixed_noise"]
         except (KeyError, RuntimeError) as error:
-            raise ValueError(f"these are the weights of other networks ({error})") from error
+            raise ValueError(f"the weights belong to networks of another shape ({error})") from error
 
     def _networks(self) -> dict[str, nn.Module]:
-        return {"generator": self.generator, "averaged": self.averaged, "discriminator": self.discriminator}
+        return {"generator": self.generator, EMA_PREFIX: self.ema_generator, "discriminator": self.discriminator}
 
     def _optimizers(self) -> dict[str, torch.optim.Adam]:
         return {"generator_adam": self.generator_adam, "discriminator_adam": self.discriminator_adam}

@@ -1,8 +1,10 @@
-"""Training a DCGAN: a plain loop that reads like the paper, and that can be killed at any moment.
+"""Resumable training loop of a DCGAN.
 
-Goodfellow and others' non-saturating loss (2014, https://arxiv.org/abs/1406.2661) on the networks of ``networks``, with
-an average of the generator's weights over time and differentiable augmentation. What is carried from step to step
-lives in ``state``, how it is kept in ``checkpoint``, what a run leaves behind in ``run``; ``quality`` judges samples.
+The loss is the non-saturating one, with differentiable augmentation and an exponential moving average (EMA) of the
+generator's weights.
+
+Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio: Generative Adversarial Networks (2014),
+https://arxiv.org/abs/1406.2661
 """
 
 import logging
@@ -20,7 +22,7 @@ from upath import UPath
 
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.gan import run
-from sneaker_assets.gan.augment import shifted
+from sneaker_assets.gan.augment import random_shift
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array, to_network
 from sneaker_assets.gan.run import GanRun, run_name
 from sneaker_assets.gan.settings import GanSettings
@@ -31,40 +33,53 @@ from sneaker_assets.torch_utils import checkpoint
 from sneaker_assets.torch_utils.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from sneaker_assets.gan.quality import Judge
+    from sneaker_assets.gan.quality import QualityMonitor
 
 logger = logging.getLogger(__name__)
 
 NARROW = 32
-"""Channels up to which a network's step is too short to share among threads."""
+"""Number of channels up to which training is faster with a single thread."""
 
 
-class GanDiverged(SneakerError, RuntimeError):  # noqa: N818 - an outcome of training, as StopIteration is one of iterating
-    """A loss or a weight is no longer a number; the last good checkpoint is kept."""
+class GanDivergedError(SneakerError, RuntimeError):
+    """A loss or a weight became NaN or infinite; the last good checkpoint is kept.
+
+    Args:
+        epoch: The epoch in which it happened.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(
+            f"training diverged in epoch {epoch} (losses or weights are NaN or infinite); "
+            "the last good checkpoint is kept: train again with lower learning rates or another seed"
+        )
 
 
 def train_gan(
-    images: UInt8Array, config: GanSettings, folder: UPath, device: torch.device, judge: "Judge | None" = None
+    images: UInt8Array,
+    config: GanSettings,
+    folder: UPath,
+    device: torch.device,
+    monitor: "QualityMonitor | None" = None,
 ) -> GanRun:
-    """Train a generator until it has seen the images ``config.epochs`` times, going on from where ``folder`` is.
+    """Train a generator for a total of ``config.epochs`` epochs, resuming from the checkpoints in ``folder``.
 
-    ``folder`` is one run: ``checkpoints/`` to go on from, and ``generator/`` with ``model.safetensors`` (the averaged
-    generator, of the best epoch where samples are judged), ``config.json``, ``history.parquet`` and
-    ``samples/epoch-0012.png``, grids from fixed noise. Other images or other settings are another run and want another
-    folder, which ``run_name`` can name.
+    The layout of ``folder`` is described in :mod:`~sneaker_assets.gan.run`. Other images or settings are another run
+    and need another folder, which ``run_name`` can name.
 
     Args:
         images: uint8 RGB [N, size, size, 3].
-        config: the settings.
-        folder: where this run lies.
-        device: where to train.
-        judge: says at each checkpoint how good the samples are; training itself is the same with and without.
+        config: The settings.
+        folder: Folder of the run.
+        device: Where to train.
+        monitor: Measures sample quality at each checkpoint, by which the best epoch is chosen; does not affect the
+            training.
 
     Raises:
-        TooFewImagesError: fewer than two images.
-        ValueError: images of another shape, or a folder with the run of other networks.
-        GanDiverged: a loss became NaN or infinite.
-        LakeError: the folder cannot be written, or the disk is full; the checkpoints before stay.
+        TooFewImagesError: There are fewer than two images.
+        ValueError: The images have another size than the settings, or the folder holds a run of other networks.
+        GanDivergedError: A loss or weight became NaN or infinite.
+        LakeError: The folder cannot be written, or the disk is full; earlier checkpoints are kept.
     """
     _check(images, config)
     state, known = GanState(config, device), {"config": config.model_dump(), "run": run_name(images, config)}
@@ -73,13 +88,13 @@ def train_gan(
         _resume(state, last, known, folder)
     start, generator = state.epoch, folder / "generator"
     if start < config.epochs:
-        with _threads_for(config), _fast_floats(device):
-            _train(state, torch.tensor(images, device=device), known, folder, judge)
+        with _threads_for(config), _tf32(device):
+            _train(state, torch.tensor(images, device=device), known, folder, monitor)
     if not run.is_published(generator, state.epoch):
         run.publish(state, known, folder)
     return GanRun(
         generator,
-        samples=run.grid_of(generator, state.epoch),
+        samples=run.grid_path(generator, state.epoch),
         history=pd.DataFrame(state.history),
         epochs=state.epoch,
         epoch=int(read_json(generator / "config.json")["epoch"]),
@@ -88,38 +103,39 @@ def train_gan(
 
 
 def train_step(state: GanState, real: Tensor) -> Tensor:
-    """One step of both networks: the discriminator on real and generated images, then the generator against it.
+    """One optimizer step of the discriminator on real and generated images, then one of the generator.
 
     Args:
-        state: the training, changed in place.
-        real: images [N, 3, size, size] in [-1, 1].
+        state: The training; updated in place.
+        real: Images [N, 3, size, size] in [-1, 1], on the device.
 
     Returns:
-        The generator's and the discriminator's loss, float32 [2], on the device.
+        Loss of the generator and of the discriminator, float32 [2], on the device.
     """
     generator, discriminator = state.generator.train(), state.discriminator
 
     with state.autocast():
         fake = generator(state.noise(len(real)))
-        on_real, on_fake = discriminator(_seen(state, real)), discriminator(_seen(state, fake.detach()))
+        on_real, on_fake = discriminator(_augment(state, real)), discriminator(_augment(state, fake.detach()))
         discriminator_loss = softplus(-on_real).mean() + softplus(on_fake).mean()
-    _descend(state.discriminator_adam, discriminator_loss)
+    _optimize(state.discriminator_adam, discriminator_loss)
 
     discriminator.requires_grad_(False)
     with state.autocast():
-        generator_loss = softplus(-discriminator(_seen(state, fake))).mean()
-    _descend(state.generator_adam, generator_loss)
+        generator_loss = softplus(-discriminator(_augment(state, fake))).mean()
+    _optimize(state.generator_adam, generator_loss)
     discriminator.requires_grad_(True)
 
-    state.follow()
+    state.update_ema()
+    state.step += 1
     return torch.stack([generator_loss.detach(), discriminator_loss.detach()])
 
 
-def _seen(state: GanState, images: Tensor) -> Tensor:
-    return shifted(images.float(), state.rng) if state.config.augment else images
+def _augment(state: GanState, images: Tensor) -> Tensor:
+    return random_shift(images.float(), state.rng) if state.config.augment else images
 
 
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def _optimize(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
@@ -127,9 +143,10 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
 
 @contextmanager
 def _threads_for(config: GanSettings) -> Iterator[None]:
-    """One thread for narrow networks: two wait for each other at every layer, ruinously so on a busy machine.
+    """Use a single thread for narrow networks, whose layers are too small for the cost of synchronising threads.
 
-    Measured on two busy cores at widths 24 and 16, batch 16: 73 to 203 ms a step with one, 270 to 2,200 ms with two.
+    On two busy cores, at widths 24 and 16 and batch 16, a step took 73 to 203 ms with one thread and 270 to 2,200 ms
+    with two.
     """
     before = torch.get_num_threads()
     narrow = max(config.generator_width, config.discriminator_width) <= NARROW
@@ -141,8 +158,8 @@ def _threads_for(config: GanSettings) -> Iterator[None]:
 
 
 @contextmanager
-def _fast_floats(device: torch.device) -> Iterator[None]:
-    """TensorFloat-32 for what is left in float32 on a GPU."""
+def _tf32(device: torch.device) -> Iterator[None]:
+    """Allow TensorFloat-32 for the float32 operations on a GPU."""
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
@@ -157,11 +174,11 @@ def _fast_floats(device: torch.device) -> Iterator[None]:
 def _check(images: UInt8Array, config: GanSettings) -> None:
     count, shape = len(images), (config.size, config.size, 3)
     if images.shape[1:] != shape:
-        raise ValueError(f"images of shape {images.shape[1:]}, but the settings ask for {shape}")
+        raise ValueError(f"the images have shape {images.shape[1:]}, but the settings require {shape}")
     if count < 2:
         raise TooFewImagesError(
-            f"this price band has {count} image{'s' * (count != 1)}, and a GAN needs at least 2 (hundreds to be any "
-            "good): crawl more listings, or move the edge between the bands"
+            f"this price band has {count} image{'s' * (count != 1)}, but training a GAN takes at least 2, and hundreds "
+            "for good samples: crawl more listings, or change the boundaries of the bands"
         )
 
 
@@ -170,24 +187,28 @@ def _resume(state: GanState, last: Checkpoint, known: dict[str, Any], folder: UP
         state.restore(last.tensors)
     except ValueError as error:
         raise ValueError(
-            f"{folder} holds a run of other networks ({last.known['config']}): "
-            "train in another folder, delete this one, or go back to its settings"
+            f"{folder} holds a run of networks of another shape ({last.known['config']}): "
+            "train in another folder, delete this one, or restore its settings"
         ) from error
     state.epoch, state.step, state.history = last.epoch, last.step, last.history
-    logger.info("goes on from epoch %d in %s", state.epoch, folder)
+    logger.info("resuming from epoch %d in %s", state.epoch, folder)
     if last.known["run"] != known["run"]:
-        logger.warning("%s was trained on other images or with other settings until now", folder)
+        logger.warning("the run in %s was started on other images or with other settings", folder)
 
 
-def _train(state: GanState, images: Tensor, known: dict[str, Any], folder: UPath, judge: "Judge | None") -> None:
+def _train(
+    state: GanState, images: Tensor, known: dict[str, Any], folder: UPath, monitor: "QualityMonitor | None"
+) -> None:
     config = state.config
     size = min(config.batch_size, len(images))
     if size < config.batch_size:
-        logger.warning("%d images are fewer than a batch of %d: every step takes them all", size, config.batch_size)
-    to_see = (config.epochs - state.epoch) * (len(images) // size) * size
+        logger.warning(
+            "%d images are fewer than the batch size of %d: every batch contains all of them", size, config.batch_size
+        )
+    total = (config.epochs - state.epoch) * (len(images) // size) * size
     started, first = time.monotonic(), state.step
 
-    def words() -> str:
+    def describe() -> str:
         generator_loss, discriminator_loss = state.losses.tolist()
         speed = (state.step - first) * size / (time.monotonic() - started)
         return (
@@ -195,18 +216,22 @@ def _train(state: GanState, images: Tensor, known: dict[str, Any], folder: UPath
             f"discriminator loss {discriminator_loss:.3f}, {speed:.0f} images/s"
         )
 
-    progress = Progress(logger, "images seen", of=to_see, more=words)
+    progress = Progress(logger, "training images", of=total, more=describe)
     while state.epoch < config.epochs:
         _train_epoch(state, images, size, progress)
         if state.epoch % config.checkpoint_every == 0 or state.epoch == config.epochs:
             if not state.is_finite():
-                raise _diverged(state)
-            run.keep(state, known, folder, judge)
+                raise GanDivergedError(state.epoch)
+            run.save_checkpoint(state, known, folder, monitor)
     progress.finish()
 
 
 def _train_epoch(state: GanState, images: Tensor, size: int, progress: Progress) -> None:
-    """Every image once, in a new order, but for those left when the last batch is not full."""
+    """Train on every image once, in random order; an incomplete last batch is dropped.
+
+    Raises:
+        GanDivergedError: The mean loss is NaN or infinite.
+    """
     started = time.monotonic()
     order = torch.randperm(len(images), generator=state.rng).to(images.device)
     total = torch.zeros(2, device=images.device)
@@ -218,7 +243,7 @@ def _train_epoch(state: GanState, images: Tensor, size: int, progress: Progress)
     generator_loss, discriminator_loss = (total / len(batches)).tolist()
     state.epoch += 1
     if not math.isfinite(generator_loss + discriminator_loss):
-        raise _diverged(state)
+        raise GanDivergedError(state.epoch)
     state.history.append(
         {
             "epoch": state.epoch,
@@ -227,11 +252,4 @@ def _train_epoch(state: GanState, images: Tensor, size: int, progress: Progress)
             "discriminator_loss": discriminator_loss,
             "seconds": time.monotonic() - started,
         }
-    )
-
-
-def _diverged(state: GanState) -> GanDiverged:
-    return GanDiverged(
-        f"training diverged in epoch {state.epoch}: the losses are no longer numbers. "
-        "The last good checkpoint is kept; train in another folder with lower learning rates or another seed"
     )

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from sneaker_assets import tables
 from sneaker_assets.market.bands import band_of
 from sneaker_assets.market.drift import distribution_distance
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT
-from sneaker_assets.tables import Backtest
 
 _HORIZONS = {"up to 7 days": 7, "8 to 14 days": 14, "15 to 21 days": 21, "22 to 30 days": 30, "later": np.inf}
 _RESALE = [kind for kind in LABEL_ORDER if kind != "retail"]
@@ -54,7 +54,7 @@ def add_coverage(paired: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFr
     """
     inside = (paired["price"] >= paired["price_low"]) & (paired["price"] <= paired["price_high"])
     days = (paired["observed_at"] - paired["predicted_at"]).dt.total_seconds() / 86_400
-    kept = [*Backtest.to_schema().columns, *columns]
+    kept = [*tables.Backtest.to_schema().columns, *columns]
     return paired.assign(horizon=days, covered=inside)[kept].reset_index(drop=True)
 
 

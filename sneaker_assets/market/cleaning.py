@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 from pydantic import Field
 
+from sneaker_assets import tables
 from sneaker_assets.market.label_conflicts import Resolution, find_label_conflicts, resolve_prices
 from sneaker_assets.market.outliers import FenceSettings, price_fences
-from sneaker_assets.tables import CleanListings, RemovedListings
 
 
 class CleaningSettings(FenceSettings):
@@ -31,7 +31,7 @@ class Cleaned:
         listings: ``tables.CleanListings``; with ``removed`` it has every listing exactly once.
         removed: ``tables.RemovedListings``.
         fences: ``tables.PriceFences``.
-        conflicts: ``tables.TwinConflicts``.
+        conflicts: ``tables.LabelConflicts``.
     """
 
     listings: pd.DataFrame
@@ -73,12 +73,12 @@ def clean(listings: pd.DataFrame, settings: CleaningSettings | None = None) -> C
     kept, resolved = inside[resolved.notna()], resolved[resolved.notna()]
     removed = listings.assign(reason=reason, limit=lower.where(below, upper.where(above)))[reason.notna()]
     return Cleaned(
-        listings=_select_columns(kept.assign(listed_price=kept["price"], price=resolved), CleanListings),
-        removed=_select_columns(removed, RemovedListings),
+        listings=_select_columns(kept.assign(listed_price=kept["price"], price=resolved), tables.CleanListings),
+        removed=_select_columns(removed, tables.RemovedListings),
         fences=fences,
         conflicts=conflicts,
     )
 
 
-def _select_columns(table: pd.DataFrame, schema: type[CleanListings | RemovedListings]) -> pd.DataFrame:
+def _select_columns(table: pd.DataFrame, schema: "type[tables.CleanListings | tables.RemovedListings]") -> pd.DataFrame:
     return table[list(schema.to_schema().columns)].reset_index(drop=True)

@@ -13,8 +13,8 @@ from importlib import resources
 
 import pandas as pd
 
+from sneaker_assets import tables
 from sneaker_assets.errors import SneakerError
-from sneaker_assets.tables import FxRates
 
 ECB_HISTORY = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist.zip"
 DOLLAR, EURO = "USD", "EUR"
@@ -76,7 +76,7 @@ def read_rates(text: str) -> pd.DataFrame:
         raise RatesError(f"this is not a CSV of reference rates with the columns Date and {DOLLAR}: {error}") from error
     long = rates.rename_axis("date").reset_index().melt("date", var_name="currency", value_name="usd")
     known = long[long["usd"].notna()].sort_values(["currency", "date"], ignore_index=True)
-    return known[list(FxRates.to_schema().columns)]
+    return known[list(tables.FxRates.to_schema().columns)]
 
 
 def rates_at(currencies: pd.Series, moments: pd.Series, rates: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from sneaker_assets.tables import TwinConflicts
+from sneaker_assets import tables
 
 Resolution = Literal["median", "drop"]
 
@@ -23,12 +23,12 @@ def find_label_conflicts(
         resolution: How the conflicts are resolved: ``median`` assigns the median price, ``drop`` removes the group.
 
     Returns:
-        ``tables.TwinConflicts``, sorted by decreasing spread.
+        ``tables.LabelConflicts``, sorted by decreasing spread.
     """
     prices = listings[listings["price"].notna()].groupby("twin_group", as_index=False)["price"]
     groups = prices.agg(n="size", lowest="min", median="median", highest="max")
     groups = groups.assign(spread=groups["highest"] / groups["lowest"] - 1, resolution=resolution)
-    conflicts: pd.DataFrame = groups.loc[groups["spread"] > tolerance, list(TwinConflicts.to_schema().columns)]
+    conflicts: pd.DataFrame = groups.loc[groups["spread"] > tolerance, list(tables.LabelConflicts.to_schema().columns)]
     return conflicts.sort_values(["spread", "twin_group"], ascending=[False, True], ignore_index=True)
 
 
@@ -37,7 +37,7 @@ def resolve_prices(listings: pd.DataFrame, conflicts: pd.DataFrame) -> pd.Series
 
     Args:
         listings: ``tables.Listings`` with prices.
-        conflicts: ``tables.TwinConflicts`` of them.
+        conflicts: ``tables.LabelConflicts`` of them.
 
     Returns:
         US dollars, with the index of ``listings``: the median of the group or, if the group is dropped, missing; the

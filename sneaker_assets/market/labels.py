@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from sneaker_assets.tables import LABEL_KINDS, LabelKind, Listings
+from sneaker_assets import tables
+from sneaker_assets.tables import LABEL_KINDS, LabelKind
 
 LABEL_ORDER: tuple[LabelKind, ...] = ("average_sale", "last_sale", "lowest_ask", "list", "sale", "unknown", "retail")
 """Kinds of price in order of preference: prices paid before prices asked, retail prices last."""
@@ -49,7 +50,7 @@ def label_listings(
         .merge(pictures[_PICTURE], on="sha256", how="inner", validate="many_to_one")
     )
     listings["observed_at"] = listings["observed_at"].fillna(listings["observed_at_product"])
-    columns = list(Listings.to_schema().columns)
+    columns = list(tables.Listings.to_schema().columns)
     return listings.sort_values(PRODUCT, ignore_index=True)[columns]
 
 

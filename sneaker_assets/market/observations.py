@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from sneaker_assets import tables
 from sneaker_assets.market.currency import rates_at
-from sneaker_assets.tables import DEAREST, PriceObservations
+from sneaker_assets.tables import MAX_PRICE
 
 _OBSERVED = ["site", "product_id", "observed_at", "label_kind", "size", "amount", "currency"]
 
@@ -47,7 +48,7 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
     history = history.join(rates_at(history["currency"], history["observed_at"], rates))
     price = history["amount"] * history["fx_rate"]
     problem = _problems(history, price, set(rates["currency"]))
-    columns = list(PriceObservations.to_schema().columns)
+    columns = list(tables.PriceObservations.to_schema().columns)
     return history.assign(price=price.where(problem.isna()), problem=problem)[columns]
 
 
@@ -63,7 +64,7 @@ def _problems(history: pd.DataFrame, price: pd.Series, currencies: set[str]) -> 
             "there is no rate of " + currency.astype(object).fillna("").astype(str),
         ),
         (history["fx_rate"].isna(), "there is no rate as old as the price"),
-        (price > DEAREST, f"more than {DEAREST:,.0f} US dollars is no price of a shoe"),
+        (price > MAX_PRICE, f"more than {MAX_PRICE:,.0f} US dollars is no price of a shoe"),
     ]
     problem = pd.Series(None, index=history.index, dtype=object)
     for holds, reason in reversed(reasons):

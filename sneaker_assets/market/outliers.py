@@ -7,8 +7,8 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
+from sneaker_assets import tables
 from sneaker_assets.settings_model import SettingsModel
-from sneaker_assets.tables import PriceFences
 
 FenceMethod = Literal["iqr", "modified_z", "fixed_cap"]
 
@@ -103,4 +103,4 @@ def price_fences(listings: pd.DataFrame, settings: FenceSettings) -> pd.DataFram
                 "above": int((prices > fence.upper).sum()),
             }
         )
-    return pd.DataFrame(rows, columns=list(PriceFences.to_schema().columns))
+    return pd.DataFrame(rows, columns=list(tables.PriceFences.to_schema().columns))

@@ -4,9 +4,9 @@ import hashlib
 
 import pandas as pd
 
+from sneaker_assets import tables
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.market.currency import DOLLAR, rates_at
-from sneaker_assets.tables import Releases
 
 _SEPARATOR = "--"
 _ANNOUNCED_PRICES = ("retail", "list")
@@ -105,4 +105,4 @@ def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame, ra
     converted = rates_at(rows["currency"].fillna(DOLLAR), rows["observed_at"], rates)
     rows = rows.join(converted.where(rows["retail_price"].notna()))
     rows = rows.assign(retail_amount=rows["retail_price"], retail_price=rows["retail_price"] * rows["fx_rate"])
-    return rows[list(Releases.to_schema().columns)]
+    return rows[list(tables.Releases.to_schema().columns)]

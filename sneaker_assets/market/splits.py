@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
+from sneaker_assets import tables
 from sneaker_assets.market.bands import band_of
 from sneaker_assets.settings_model import SettingsModel
-from sneaker_assets.tables import SPLITS, Splits
+from sneaker_assets.tables import SPLITS
 
 
 class SplitSettings(SettingsModel):
@@ -85,7 +86,7 @@ def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None)
         band = groups["price"].map(band_of)
         position = (position.groupby(band).rank() - 0.5) / position.groupby(band).transform("size")
     sides = _sides(groups, position, settings)
-    columns = list(Splits.to_schema().columns)
+    columns = list(tables.Splits.to_schema().columns)
     return listings.assign(split=listings["twin_group"].map(sides).astype(object))[columns]
 
 

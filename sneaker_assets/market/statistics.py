@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sneaker_assets.tables import PriceStatistics
+from sneaker_assets import tables
 
 
 def summarise_prices(listings: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def summarise_prices(listings: pd.DataFrame, clean_listings: pd.DataFrame) -> pd
         priced = table[table["price"].notna()]
         rows.append(_summary(population, "all", priced["price"]))
         rows.extend(_summary(population, str(site), prices) for site, prices in priced.groupby("site")["price"])
-    return pd.DataFrame(rows, columns=list(PriceStatistics.to_schema().columns))
+    return pd.DataFrame(rows, columns=list(tables.PriceStatistics.to_schema().columns))
 
 
 def _summary(population: str, site: str, prices: pd.Series) -> dict[str, object]:

@@ -13,12 +13,12 @@ import pandas as pd
 from pydantic import Field
 from upath import UPath
 
+from sneaker_assets import tables
 from sneaker_assets.code_versions import IMAGE_PROPERTIES
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
 from sneaker_assets.near_duplicates.perceptual_hash import N_FREQUENCIES, SIDE, perceptual_hash
 from sneaker_assets.settings_model import SettingsModel
-from sneaker_assets.tables import ImageProperties
 from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE, enlarge, find_content_box, on_white
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def describe_images(
         StoredImageError: An image is missing or cannot be decoded.
     """
     settings = settings or ImagePropertySettings()
-    columns = list(ImageProperties.to_schema().columns)
+    columns = list(tables.ImageProperties.to_schema().columns)
     known = pd.DataFrame(columns=columns) if known is None else known
     kept = reusable_rows(known, settings)
     stale = known.drop(index=kept.index)
@@ -111,7 +111,7 @@ def reusable_rows(known: pd.DataFrame, settings: ImagePropertySettings) -> pd.Da
     Returns:
         Rows with the same recipe; none if the table lacks a column.
     """
-    columns = list(ImageProperties.to_schema().columns)
+    columns = list(tables.ImageProperties.to_schema().columns)
     if not set(columns) <= set(known.columns):
         return known.iloc[:0].reindex(columns=columns)
     return known.loc[known["recipe"] == settings.recipe, columns]
@@ -119,7 +119,7 @@ def reusable_rows(known: pd.DataFrame, settings: ImagePropertySettings) -> pd.Da
 
 def _columns_digest() -> str:
     """Hash of the names and types of the columns, six hexadecimal digits."""
-    columns = {name: str(column.dtype) for name, column in ImageProperties.to_schema().columns.items()}
+    columns = {name: str(column.dtype) for name, column in tables.ImageProperties.to_schema().columns.items()}
     return hashlib.sha256(repr(columns).encode()).hexdigest()[:6]
 
 

@@ -10,7 +10,6 @@ from typing import get_args
 
 import dagster as dg
 import pandas as pd
-import pandera.errors
 from upath import UPath
 
 from sneaker_assets import lake, tables
@@ -76,10 +75,12 @@ def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         dagster.Failure: it breaks the schema; names column, rule and the first values that break it.
     """
+    from pandera.errors import SchemaErrors
+
     schema = tables.SCHEMAS[name]
     try:
         table: pd.DataFrame = schema.validate(frame.reset_index(drop=True), lazy=True)
-    except pandera.errors.SchemaErrors as error:
+    except SchemaErrors as error:
         cases = error.failure_cases.head(_EXAMPLES)[["column", "check", "failure_case"]]
         raise dg.Failure(
             f"{name} breaks its schema and was not written: {cases.to_dict('records')}", allow_retries=False

@@ -1,80 +1,34 @@
-"""The schema of every table in the lake, one pandera model each.
+"""Schemas of all tables in the lake, one pandera model each.
 
-Validation before a write, the column schema that Dagster shows and the README's data dictionary all come from here.
-How a table is stored is ``lake``'s concern; how its rows come about is the domain's.
+Tables are validated against them before they are written; the data dictionary (``TABLES.md``) and the column schemas in
+Dagster's UI are generated from them. The schemas are imported at their first use, since pandera takes a quarter as long
+to import as Dagster and only steps that validate a table need it (PEP 562: https://peps.python.org/pep-0562/). Modules
+that are imported with the asset definitions therefore write ``tables.Listings`` where they use a schema, instead of
+importing the class.
 
 pandera: https://pandera.readthedocs.io/en/stable/dataframe_models.html
 """
 
-from sneaker_assets.tables.base import (
-    DEAREST,
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from sneaker_assets.tables.columns import Column, columns_by_asset
+from sneaker_assets.tables.values import (
     FENCE_METHODS,
     LABEL_KINDS,
+    MAX_PRICE,
+    PREDICTORS,
     REMOVAL_REASONS,
     RESOLUTIONS,
     SPLITS,
-    LabelKind,
-    Table,
-    Timestamp,
-)
-from sneaker_assets.tables.data_set import (
-    CleanListings,
-    Listings,
-    PriceFences,
-    PriceStatistics,
-    RemovedListings,
-    Splits,
-    TrainedRows,
-    TwinConflicts,
-)
-from sneaker_assets.tables.generators import GanColourComparison, GanEvaluation
-from sneaker_assets.tables.models import (
-    PREDICTORS,
     STANDINGS,
-    EvaluationMetrics,
-    Leaderboard,
-    LeakReport,
-    OutlierAblation,
-    ResidualAttributes,
-    TunedHyperparameters,
+    LabelKind,
 )
-from sneaker_assets.tables.releases import Backtest, ReleasePredictions, ReleaseReplay, Releases
-from sneaker_assets.tables.scrapes import FxRates, ImageProperties, Images, Observations, PriceObservations
-
-SCHEMAS: dict[str, type[Table]] = {
-    "raw_scrapes": Observations,
-    "scraped_images": Images,
-    "fx_rates": FxRates,
-    "price_observations": PriceObservations,
-    "image_properties": ImageProperties,
-    "listings": Listings,
-    "clean_listings": CleanListings,
-    "removed_listings": RemovedListings,
-    "price_fences": PriceFences,
-    "twin_conflicts": TwinConflicts,
-    "splits": Splits,
-    "trained_rows": TrainedRows,
-    "price_statistics": PriceStatistics,
-    "tuned_hyperparameters": TunedHyperparameters,
-    "evaluation_metrics": EvaluationMetrics,
-    "residual_attributes": ResidualAttributes,
-    "finetuned_evaluation": EvaluationMetrics,
-    "leak_report": LeakReport,
-    "outlier_ablation": OutlierAblation,
-    "model_leaderboard": Leaderboard,
-    "gan_evaluation": GanEvaluation,
-    "gan_colour_comparison": GanColourComparison,
-    "releases": Releases,
-    "release_predictions": ReleasePredictions,
-    "prediction_backtest": Backtest,
-    "release_replay": ReleaseReplay,
-}
-"""Asset name to the schema of the table it writes."""
 
 __all__ = [
-    "DEAREST",
     "FENCE_METHODS",
     "LABEL_KINDS",
+    "MAX_PRICE",
     "PREDICTORS",
     "REMOVAL_REASONS",
     "RESOLUTIONS",
@@ -83,12 +37,14 @@ __all__ = [
     "STANDINGS",
     "Backtest",
     "CleanListings",
+    "Column",
     "EvaluationMetrics",
     "FxRates",
     "GanColourComparison",
     "GanEvaluation",
     "ImageProperties",
     "Images",
+    "LabelConflicts",
     "LabelKind",
     "Leaderboard",
     "LeakReport",
@@ -108,5 +64,48 @@ __all__ = [
     "Timestamp",
     "TrainedRows",
     "TunedHyperparameters",
-    "TwinConflicts",
+    "columns_by_asset",
 ]
+
+if TYPE_CHECKING:
+    from sneaker_assets.tables.schemas import (
+        SCHEMAS,
+        Backtest,
+        CleanListings,
+        EvaluationMetrics,
+        FxRates,
+        GanColourComparison,
+        GanEvaluation,
+        ImageProperties,
+        Images,
+        LabelConflicts,
+        Leaderboard,
+        LeakReport,
+        Listings,
+        Observations,
+        OutlierAblation,
+        PriceFences,
+        PriceObservations,
+        PriceStatistics,
+        ReleasePredictions,
+        ReleaseReplay,
+        Releases,
+        RemovedListings,
+        ResidualAttributes,
+        Splits,
+        Table,
+        Timestamp,
+        TrainedRows,
+        TunedHyperparameters,
+    )
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import the schemas at the first use of one of them.
+
+        Raises:
+            AttributeError: The name is not public.
+        """
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.schemas"), name)

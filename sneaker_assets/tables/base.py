@@ -1,30 +1,18 @@
-"""What all tables share: their settings, and the values that several of them name."""
+"""Base class of all tables."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 import pandas as pd
 import pandera.pandas as pa
-
-LabelKind = Literal["average_sale", "last_sale", "lowest_ask", "highest_bid", "list", "sale", "retail", "unknown"]
-"""What a price means; ``list`` is the shop's own price, ``sale`` its reduced one, ``unknown`` was never said."""
-
-LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
-SPLITS = ("train", "validation", "test")
-FENCE_METHODS = ("iqr", "modified_z", "fixed_cap")
-RESOLUTIONS = ("median", "drop")
-REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree")
-
-DEAREST = 10_000_000.0
-"""US dollars; no shoe was ever sold for as much, so a price beyond it was misread."""
 
 Timestamp = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 
 
 class Table(pa.DataFrameModel):
-    """What all tables share: no unknown column, columns in order, values converted to their dtype."""
+    """Base class of all tables: no unknown columns, fixed column order, values coerced to their dtype."""
 
     class Config:
-        """pandera's settings for every table."""
+        """Settings of pandera that apply to every table."""
 
         strict = True
         ordered = True

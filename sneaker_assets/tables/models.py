@@ -1,28 +1,25 @@
-"""How the price models were made and how good they are."""
+"""Price models: evaluation, leaderboard, hyperparameter search and studies."""
 
 import pandera.pandas as pa
 
 from sneaker_assets.tables.base import Table, Timestamp
-
-PREDICTORS = ("model", "mean", "median", "site_median", "nearest_neighbour")
-
-STANDINGS = ("champion", "challenger", "former", "set aside")
+from sneaker_assets.tables.values import PREDICTORS, STANDINGS
 
 
 class EvaluationMetrics(Table):
-    """How far a predictor's prices are from the true ones; `_low` and `_high` bound a bootstrap 95 % interval."""
+    """Error metrics of the model and of the baselines; `_low` and `_high` are the ends of bootstrap 95 % intervals."""
 
     backbone: str = pa.Field(description="Backbone, the partition key.")
-    weights: str = pa.Field(description="Where the backbone's weights come from, in plain words.")
-    model: str = pa.Field(description="The model's folder, relative to the lake.")
-    predictor: str = pa.Field(isin=PREDICTORS, description="The model, or a baseline of the training prices.")
-    split: str = pa.Field(isin=("validation", "test"), description="Rows it was scored on.")
+    weights: str = pa.Field(description="Source of the backbone's weights.")
+    model: str = pa.Field(description="Folder of the model, relative to the lake.")
+    predictor: str = pa.Field(isin=PREDICTORS, description="The model, or a baseline fitted to the training set.")
+    split: str = pa.Field(isin=("validation", "test"), description="Split on which it was evaluated.")
     group: str = pa.Field(
         isin=("all", "site", "price", "price_band", "label_kind"),
-        description="What the rows are grouped by; price: below the median of the training prices, or from it on.",
+        description="Grouping of the rows; price: below the median of the training prices, or not.",
     )
-    member: str = pa.Field(description="Which of these groups.")
-    n: int = pa.Field(ge=1, description="Rows.")
+    member: str = pa.Field(description="The group within the grouping.")
+    n: int = pa.Field(ge=1, description="Number of rows.")
     mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")
     mse_low: float = pa.Field(ge=0, description="US dollars squared.")
     mse_high: float = pa.Field(ge=0, description="US dollars squared.")
@@ -38,106 +35,121 @@ class EvaluationMetrics(Table):
     median_ape: float = pa.Field(ge=0, description="Median absolute percentage error, %.")
     median_ape_low: float = pa.Field(ge=0, description="%.")
     median_ape_high: float = pa.Field(ge=0, description="%.")
-    r2: float = pa.Field(nullable=True, description="Coefficient of determination; missing where prices are constant.")
-    r2_low: float = pa.Field(nullable=True, description="Missing where prices are constant.")
-    r2_high: float = pa.Field(nullable=True, description="Missing where prices are constant.")
-    coverage: float = pa.Field(nullable=True, ge=0, le=1, description="Share inside the model's 90 % intervals.")
+    r2: float = pa.Field(nullable=True, description="Coefficient of determination; missing if prices are constant.")
+    r2_low: float = pa.Field(nullable=True, description="Missing if prices are constant.")
+    r2_high: float = pa.Field(nullable=True, description="Missing if prices are constant.")
+    coverage: float = pa.Field(
+        nullable=True, ge=0, le=1, description="Share of prices inside the model's 90 % intervals."
+    )
 
 
 class Leaderboard(Table):
-    """One row a model: those evaluated and the champion, scored on the same rows, then those that were champion."""
+    """One row per model: champion and challengers, evaluated on the same rows, then former champions."""
 
-    rank: int = pa.Field(ge=1, description="Place by validation error; former champions come last.")
+    rank: int = pa.Field(ge=1, description="Rank by validation RMSE; former champions come last.")
     backbone: str = pa.Field(description="Backbone.")
-    weights: str = pa.Field(description="Where the backbone's weights come from, in plain words.")
-    model: str = pa.Field(unique=True, description="The model's folder, relative to the lake.")
+    weights: str = pa.Field(description="Source of the backbone's weights.")
+    model: str = pa.Field(unique=True, description="Folder of the model, relative to the lake.")
     champion: bool = pa.Field(description="Whether this model prices the releases.")
     standing: str = pa.Field(
-        isin=STANDINGS, description="former: a better one replaced it; set aside: replaced by hand, stays so."
+        isin=STANDINGS,
+        description="former: replaced by a better model; set aside: replaced manually, never reinstated automatically.",
     )
-    since: Timestamp = pa.Field(description="Since when it has that standing.")
-    rows: int = pa.Field(ge=1, description="Validation rows that all were compared on when it was scored last.")
-    validation_rmse: float = pa.Field(ge=0, description="What the champion is chosen by, US dollars.")
-    test_rmse: float = pa.Field(nullable=True, ge=0, description="US dollars; missing without test rows.")
-    test_rmse_low: float = pa.Field(nullable=True, ge=0, description="Of its bootstrap 95 % interval, US dollars.")
-    test_rmse_high: float = pa.Field(nullable=True, ge=0, description="Of its bootstrap 95 % interval, US dollars.")
-    test_mae: float = pa.Field(nullable=True, ge=0, description="US dollars.")
-    test_mape: float = pa.Field(nullable=True, ge=0, description="%.")
-    test_r2: float = pa.Field(nullable=True, description="Coefficient of determination.")
+    since: Timestamp = pa.Field(description="Time since which the model has this standing.")
+    rows: int = pa.Field(ge=1, description="Number of validation rows common to all models at its last evaluation.")
+    validation_rmse: float = pa.Field(ge=0, description="Validation RMSE, which selects the champion, US dollars.")
+    test_rmse: float = pa.Field(nullable=True, ge=0, description="Test RMSE, US dollars; missing without test rows.")
+    test_rmse_low: float = pa.Field(
+        nullable=True, ge=0, description="Lower end of its bootstrap 95 % interval, US dollars."
+    )
+    test_rmse_high: float = pa.Field(
+        nullable=True, ge=0, description="Upper end of its bootstrap 95 % interval, US dollars."
+    )
+    test_mae: float = pa.Field(nullable=True, ge=0, description="Mean absolute error on test rows, US dollars.")
+    test_mape: float = pa.Field(nullable=True, ge=0, description="Mean absolute percentage error on test rows, %.")
+    test_r2: float = pa.Field(nullable=True, description="Coefficient of determination on test rows.")
     mean_test_rmse: float = pa.Field(
         nullable=True, ge=0, description="Test RMSE of the mean of the training prices, US dollars."
     )
-    parameters: float = pa.Field(nullable=True, gt=0, description="Numbers in backbone and head.")
+    parameters: float = pa.Field(nullable=True, gt=0, description="Number of parameters of backbone and head.")
     training_seconds: float = pa.Field(
         nullable=True,
         ge=0,
-        description="What fitting the head took, or all epochs of a fine-tuning; missing where that was not kept.",
+        description="Duration of fitting the head, or of all fine-tuning epochs, seconds; missing if not recorded.",
     )
     images_per_second: float = pa.Field(
         nullable=True,
         gt=0,
-        description="Of the pass that made its features, from the file on and in all its views; missing likewise.",
+        description="Throughput of the feature extraction, decoding and all views included; missing if not recorded.",
     )
 
 
 class TunedHyperparameters(Table):
-    """One row a trial of the search for a head's settings; a setting that its kind has not is missing."""
+    """One row per trial of the hyperparameter search; settings that do not apply to a kind of head are missing."""
 
     backbone: str = pa.Field(description="Backbone, the partition key.")
-    kind: str = pa.Field(isin=("pooled", "kernel_ridge"), description="What was fitted.")
-    trial: int = pa.Field(ge=0, description="Its number in its kind's study; 0 has the default settings.")
+    kind: str = pa.Field(isin=("pooled", "kernel_ridge"), description="Kind of head.")
+    trial: int = pa.Field(ge=0, description="Number of the trial within its study; trial 0 has the default settings.")
     state: str = pa.Field(
-        isin=("complete", "pruned", "fail"), description="pruned: given up early; fail: killed, or no number."
+        isin=("complete", "pruned", "fail"),
+        description="pruned: stopped early; fail: interrupted, or the error was not finite.",
     )
-    target: str = pa.Field(nullable=True, isin=("dollars", "log"), description="What the head is fitted to.")
-    learning_rate: float = pa.Field(nullable=True, gt=0, description="Adam's first learning rate.")
+    target: str = pa.Field(nullable=True, isin=("dollars", "log"), description="Scale of the regression target.")
+    learning_rate: float = pa.Field(nullable=True, gt=0, description="Initial learning rate of Adam.")
     hidden: float = pa.Field(nullable=True, gt=0, description="Width of the hidden layer.")
-    dropout: float = pa.Field(nullable=True, ge=0, lt=1, description="Share of hidden units dropped.")
+    dropout: float = pa.Field(nullable=True, ge=0, lt=1, description="Dropout rate of the hidden layer.")
     weight_decay: float = pa.Field(nullable=True, ge=0, description="Decoupled weight decay.")
-    batch_size: float = pa.Field(nullable=True, gt=0, description="Rows a step.")
-    gamma: float = pa.Field(nullable=True, gt=0, description="Width of a kernel's bells.")
-    alpha: float = pa.Field(nullable=True, gt=0, description="A kernel's penalty.")
-    epochs: int = pa.Field(ge=0, description="Epochs it was trained for; 0 for a closed form.")
-    validation_rmse: float = pa.Field(nullable=True, ge=0, description="Best epoch's, US dollars.")
-    seconds: float = pa.Field(ge=0, description="What it took.")
-    chosen: bool = pa.Field(description="Whether its validation error is the least of all kinds.")
+    batch_size: float = pa.Field(nullable=True, gt=0, description="Rows per step.")
+    gamma: float = pa.Field(nullable=True, gt=0, description="RBF kernel coefficient gamma.")
+    alpha: float = pa.Field(nullable=True, gt=0, description="Regularisation strength of kernel ridge regression.")
+    epochs: int = pa.Field(ge=0, description="Number of epochs; 0 for a closed-form solution.")
+    validation_rmse: float = pa.Field(nullable=True, ge=0, description="Validation RMSE of the best epoch, US dollars.")
+    seconds: float = pa.Field(ge=0, description="Duration of the trial, seconds.")
+    chosen: bool = pa.Field(description="Whether its validation RMSE is the lowest of all trials.")
 
 
 class ResidualAttributes(Table):
-    """How what a model leaves unexplained on test rows goes with attributes of the shoe; residuals are logarithms."""
+    """Association between the log residuals of the test rows and attributes of the shoes."""
 
     backbone: str = pa.Field(description="Backbone, the partition key.")
-    attribute: str = pa.Field(description="brightness, saturation, warmth, height (over width), brand, ...")
-    member: str = pa.Field(description="A group, a fifth of the rows by the attribute, or `all`.")
+    attribute: str = pa.Field(description="brightness, saturation, warmth, height (relative to width), brand, ...")
+    member: str = pa.Field(description="A group, a quintile of the attribute (`fifth 1` is the lowest), or `all`.")
     measure: str = pa.Field(
         isin=("spearman", "eta_squared", "mean_residual"),
-        description="Rank correlation; share of variance between groups; mean of log price less log prediction.",
+        description="Rank correlation; share of variance between groups; mean of log price minus log prediction.",
     )
-    n: int = pa.Field(ge=1, description="Test rows.")
-    value: float = pa.Field(description="The measure.")
-    p_value: float = pa.Field(nullable=True, ge=0, le=1, description="Of the correlation, or of a one-way ANOVA.")
+    n: int = pa.Field(ge=1, description="Number of test rows.")
+    value: float = pa.Field(description="Value of the measure.")
+    p_value: float = pa.Field(
+        nullable=True, ge=0, le=1, description="p-value of the correlation, or of a one-way ANOVA."
+    )
 
 
 class LeakReport(Table):
-    """What a split by listing, as the article's was, would have scored beside the one by twin group."""
+    """Effect of leakage: a split by listing, as in the article, compared with a split by near-duplicate group."""
 
     backbone: str = pa.Field(description="Backbone, the partition key.")
-    split: str = pa.Field(isin=("by twin group", "by listing"), description="How train and test were divided.")
-    scored_on: str = pa.Field(isin=("all", "without twins"), description="All test rows, or those without a twin.")
-    predictor: str = pa.Field(isin=("ridge", "twin's price, else ridge"), description="What was scored.")
-    n: int = pa.Field(ge=1, description="Test rows scored.")
-    with_twin: int = pa.Field(ge=0, description="How many of them have a twin in train.")
+    split: str = pa.Field(isin=("by twin group", "by listing"), description="Unit that was split into train and test.")
+    scored_on: str = pa.Field(
+        isin=("all", "without twins"), description="All test rows, or those without a near duplicate in train."
+    )
+    predictor: str = pa.Field(
+        isin=("ridge", "twin's price, else ridge"),
+        description="Ridge regression, or the price of a near duplicate in train where there is one.",
+    )
+    n: int = pa.Field(ge=1, description="Number of test rows scored.")
+    with_twin: int = pa.Field(ge=0, description="Number of these rows with a near duplicate in train.")
     mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")
     r2: float = pa.Field(nullable=True, description="Coefficient of determination.")
 
 
 class OutlierAblation(Table):
-    """Two models, trained with and without the outliers, each scored on both test populations."""
+    """Models trained with and without outliers, each evaluated on test rows with and without outliers."""
 
     backbone: str = pa.Field(description="Backbone, the partition key.")
-    trained_on: str = pa.Field(isin=("all", "clean"), description="With the outliers, or without.")
-    scored_on: str = pa.Field(isin=("all", "clean"), description="Test rows with the outliers, or without.")
-    n: int = pa.Field(ge=1, description="Test rows.")
+    trained_on: str = pa.Field(isin=("all", "clean"), description="all: with outliers; clean: without.")
+    scored_on: str = pa.Field(isin=("all", "clean"), description="all: test rows with outliers; clean: without.")
+    n: int = pa.Field(ge=1, description="Number of test rows.")
     mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")
     rmse: float = pa.Field(ge=0, description="Root mean squared error, US dollars.")
     mae: float = pa.Field(ge=0, description="Mean absolute error, US dollars.")

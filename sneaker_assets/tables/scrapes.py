@@ -1,84 +1,95 @@
-"""What the crawl and the rates give."""
+"""Crawled observations and images, exchange rates, and image properties."""
 
 import pandera.pandas as pa
 
-from sneaker_assets.tables.base import DEAREST, LABEL_KINDS, Table, Timestamp
+from sneaker_assets.tables.base import Table, Timestamp
+from sneaker_assets.tables.values import LABEL_KINDS, MAX_PRICE
 
 
 class Observations(Table):
-    """One price of one product at one site, as seen at one moment; append-only, so that prices have a history."""
+    """One price of a product at a site, as observed at one time; append-only, so that prices have a history."""
 
     site: str = pa.Field(description="Source site, the partition key.")
-    product_id: str = pa.Field(description="The site's own identifier of the product.")
-    url: str = pa.Field(description="Page the product was found on.")
+    product_id: str = pa.Field(description="Product identifier of the site.")
+    url: str = pa.Field(description="Page on which the product was found.")
     title: str = pa.Field(description="Product title as listed.")
     brand: str = pa.Field(nullable=True, description="Brand as listed.")
     style_code: str = pa.Field(nullable=True, description="Manufacturer's style code.")
     colourway: str = pa.Field(nullable=True, description="Colourway as listed.")
-    image_url: str = pa.Field(description="Address of the main product image.")
+    image_url: str = pa.Field(description="URL of the main product image.")
     retail_price: float = pa.Field(nullable=True, gt=0, description="Retail price at release, in `currency`.")
     release_date: Timestamp = pa.Field(nullable=True, description="Release date (UTC midnight).")
-    amount: float = pa.Field(nullable=True, gt=0, description="Observed price in `currency`; missing, never 0.")
+    amount: float = pa.Field(
+        nullable=True, gt=0, description="Observed price in `currency`; missing if unknown, never 0."
+    )
     currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217 currency of the amounts.")
-    label_kind: str = pa.Field(isin=LABEL_KINDS, description="What the amount means.")
-    size: str = pa.Field(nullable=True, description="Shoe size the amount is for; missing where it is for the product.")
-    observed_at: Timestamp = pa.Field(description="When the page was read.")
-    raw_text: str = pa.Field(nullable=True, description="The amount as the page wrote it.")
-    generation: str = pa.Field(description="Which generation of the site's page the adapter read.")
+    label_kind: str = pa.Field(isin=LABEL_KINDS, description="Meaning of the amount.")
+    size: str = pa.Field(
+        nullable=True, description="Shoe size to which the amount applies; missing if it applies to all sizes."
+    )
+    observed_at: Timestamp = pa.Field(description="Time at which the page was read.")
+    raw_text: str = pa.Field(nullable=True, description="The amount as written on the page.")
+    generation: str = pa.Field(description="Page format that was parsed.")
 
 
 class Images(Table):
-    """One product image address and what became of it."""
+    """One row per image URL, with the result of its download."""
 
     site: str = pa.Field(description="Source site, the partition key.")
-    image_url: str = pa.Field(unique=True, description="Address of the image.")
-    sha256: str = pa.Field(nullable=True, str_length=64, description="sha256 of the bytes; missing without an image.")
+    image_url: str = pa.Field(unique=True, description="URL of the image.")
+    sha256: str = pa.Field(
+        nullable=True, str_length=64, description="SHA-256 of the image file; missing if there is none."
+    )
     n_bytes: int = pa.Field(ge=0, description="Size of the file in bytes.")
-    width: int = pa.Field(ge=0, description="Width in pixels, 0 where it does not decode.")
-    height: int = pa.Field(ge=0, description="Height in pixels, 0 where it does not decode.")
-    problem: str = pa.Field(nullable=True, description="Why there is no usable image, in one line.")
+    width: int = pa.Field(ge=0, description="Width in pixels; 0 if it cannot be decoded.")
+    height: int = pa.Field(ge=0, description="Height in pixels; 0 if it cannot be decoded.")
+    problem: str = pa.Field(nullable=True, description="Reason why there is no usable image, in one line.")
 
 
 class FxRates(Table):
-    """What one unit of a currency was worth in US dollars, one row a currency and day of publication."""
+    """Exchange rates to US dollars, one row per currency and day of publication."""
 
     currency: str = pa.Field(str_length=3, description="ISO 4217 currency.")
     date: Timestamp = pa.Field(description="Day of publication (UTC midnight).")
-    usd: float = pa.Field(gt=0, lt=100, description="US dollars for one unit.")
+    usd: float = pa.Field(gt=0, lt=100, description="US dollars per unit of the currency.")
 
     class Config:
-        """A currency has one rate a day."""
+        """Each currency has one rate per day."""
 
         unique = ("currency", "date")
 
 
 class PriceObservations(Table):
-    """The price history in US dollars: each amount that was seen, with the rate it was converted at."""
+    """Price history in US dollars: every observed amount with the exchange rate used for its conversion."""
 
     site: str = pa.Field(description="Source site.")
-    product_id: str = pa.Field(description="The site's own identifier of the product.")
-    observed_at: Timestamp = pa.Field(description="When the page was read.")
-    label_kind: str = pa.Field(isin=LABEL_KINDS, description="What the amount means.")
-    size: str = pa.Field(nullable=True, description="Shoe size the amount is for; missing where it is for the product.")
-    amount: float = pa.Field(nullable=True, description="Observed price in `currency`; missing, never 0.")
+    product_id: str = pa.Field(description="Product identifier of the site.")
+    observed_at: Timestamp = pa.Field(description="Time at which the page was read.")
+    label_kind: str = pa.Field(isin=LABEL_KINDS, description="Meaning of the amount.")
+    size: str = pa.Field(
+        nullable=True, description="Shoe size to which the amount applies; missing if it applies to all sizes."
+    )
+    amount: float = pa.Field(nullable=True, description="Observed price in `currency`; missing if unknown, never 0.")
     currency: str = pa.Field(nullable=True, description="ISO 4217 currency of the amount.")
-    fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars for one unit of the currency.")
-    fx_date: Timestamp = pa.Field(nullable=True, description="The day that rate was published.")
-    price: float = pa.Field(nullable=True, gt=0, le=DEAREST, description="The amount in US dollars, where it has one.")
-    problem: str = pa.Field(nullable=True, description="Why the amount has no price in US dollars, in one line.")
+    fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars per unit of the currency.")
+    fx_date: Timestamp = pa.Field(nullable=True, description="Day on which the rate was published.")
+    price: float = pa.Field(
+        nullable=True, gt=0, le=MAX_PRICE, description="The amount in US dollars; missing if it cannot be converted."
+    )
+    problem: str = pa.Field(nullable=True, description="Reason why there is no price in US dollars, in one line.")
 
 
 class ImageProperties(Table):
-    """What a picture is, whichever listings show it: computed once for each sha256 and kept for good."""
+    """Properties of each distinct image, computed once per SHA-256 and reused."""
 
-    sha256: str = pa.Field(unique=True, str_length=64, description="The image: sha256 of its bytes.")
-    first_seen: Timestamp = pa.Field(description="When a listing was first seen to show it.")
-    left: int = pa.Field(ge=0, description="Left edge of what is not white border, pixels.")
-    top: int = pa.Field(ge=0, description="Its top edge, pixels.")
-    right: int = pa.Field(gt=0, description="Its right edge, pixels, not included.")
-    bottom: int = pa.Field(gt=0, description="Its bottom edge, pixels, not included.")
-    red: float = pa.Field(ge=0, le=255, description="Mean red inside that box, 0 to 255.")
-    green: float = pa.Field(ge=0, le=255, description="Mean green inside that box, 0 to 255.")
-    blue: float = pa.Field(ge=0, le=255, description="Mean blue inside that box, 0 to 255.")
-    picture_hash: str = pa.Field(nullable=True, str_length=64, description="Perceptual hash, 256 bits in hex.")
-    recipe: str = pa.Field(description="The settings it was computed with.")
+    sha256: str = pa.Field(unique=True, str_length=64, description="SHA-256 of the image file.")
+    first_seen: Timestamp = pa.Field(description="Time at which the image was first seen in a listing.")
+    left: int = pa.Field(ge=0, description="Left edge of the content inside the white border, pixels.")
+    top: int = pa.Field(ge=0, description="Top edge of the content, pixels.")
+    right: int = pa.Field(gt=0, description="Right edge of the content, pixels, exclusive.")
+    bottom: int = pa.Field(gt=0, description="Bottom edge of the content, pixels, exclusive.")
+    red: float = pa.Field(ge=0, le=255, description="Mean red of the content, 0 to 255.")
+    green: float = pa.Field(ge=0, le=255, description="Mean green of the content, 0 to 255.")
+    blue: float = pa.Field(ge=0, le=255, description="Mean blue of the content, 0 to 255.")
+    picture_hash: str = pa.Field(nullable=True, str_length=64, description="Perceptual hash, 256 bits in hexadecimal.")
+    recipe: str = pa.Field(description="Settings with which the properties were computed.")

@@ -70,7 +70,7 @@ def test_band_smaller_than_a_batch_is_trained_but_not_evaluated(project: Project
     assert set(found) == {"no_mode_collapse", "no_copies", "no_divergence"}
     for passed, said in found.values():
         assert not passed
-        assert said == {"skipped": "3 images are too few to compare: it takes at least 8"}
+        assert said == {"skipped": "3 images are too few to compare: at least 8 are needed"}
     assert not project.lake.table("gan_evaluation", "cheap").exists()
 
 

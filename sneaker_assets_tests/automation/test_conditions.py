@@ -14,12 +14,12 @@ from dagster._core.remote_origin import (
     RemoteInstigatorOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.scheduler.instigation import InstigatorState, ScheduleInstigatorData
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from sneaker_assets.assets import groups
-from sneaker_assets.automation.dagster_internals import InstigatorStatus, InstigatorType
+from sneaker_assets.automation.dagster_internals import InstigatorType
 from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
 from sneaker_assets.definitions import build_definitions, defs
 from sneaker_assets.lake import Lake, write_table

@@ -1,4 +1,4 @@
-"""A few dozen drawn shoes and settings small enough to train in a second."""
+"""Drawn shoes, and settings small enough to train in a second."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ SMALL = GanSettings(epochs=4, batch_size=8, generator_width=8, discriminator_wid
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Tiny networks gain nothing from more, and the order of sums stays the same everywhere."""
+    """Run torch on one thread: small networks are faster, and the order of floating-point sums is deterministic."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -24,7 +24,7 @@ def one_thread() -> Iterator[None]:
 
 
 def draw_images(count: int = 24, size: int = 64) -> UInt8Array:
-    """Ellipses of shoe-like proportions on white, each in its own colour: uint8 [count, size, size, 3]."""
+    """Ellipses with the proportions of a shoe on white, in random colours: uint8 [count, size, size, 3]."""
     rng = np.random.default_rng(0)
     images = []
     for _ in range(count):

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with a generator of cheap shoes."""
     lake = Lake.at(tmp_path_factory.mktemp("lake"))
-    train_gan(draw_images(8), replace(SMALL, epochs=1), lake.folder("gan", "cheap", "abc"), CPU)
+    train_gan(draw_images(8), SMALL.with_changes(epochs=1), lake.folder("gan", "cheap", "abc"), CPU)
     write_json(lake.table("gan_checkpoints", "cheap").with_suffix(".json"), {"folder": "gan/cheap/abc"})
     return lake
 

@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw
 from sneaker_assets.gan.images import background_colour, from_network, load_square_images, to_network
 
 
-def picture_of_a_box(background: tuple[int, int, int], size: tuple[int, int] = (400, 200)) -> Image.Image:
-    """A red box of 200 by 100 pixels in the middle of its background."""
+def box_on(background: tuple[int, int, int], size: tuple[int, int] = (400, 200)) -> Image.Image:
+    """A red box of 200 by 100 pixels, centred on a plain background."""
     picture = Image.new("RGB", size, background)
     left, top = (size[0] - 200) // 2, (size[1] - 100) // 2
     ImageDraw.Draw(picture).rectangle((left, top, left + 199, top + 99), fill=(200, 30, 30))
@@ -17,20 +17,20 @@ def picture_of_a_box(background: tuple[int, int, int], size: tuple[int, int] = (
 
 
 @pytest.mark.parametrize("background", [(255, 255, 255), (236, 240, 231), (20, 20, 24)])
-def test_a_picture_is_padded_on_its_own_background_and_keeps_its_shape(
+def test_images_are_padded_with_their_background_and_keep_their_aspect_ratio(
     tmp_path: Path, background: tuple[int, int, int]
 ) -> None:
-    picture_of_a_box(background).save(tmp_path / "box.jpg", quality=95)
+    box_on(background).save(tmp_path / "box.jpg", quality=95)
     image = load_square_images([tmp_path / "box.jpg"], size=64)[0]
-    rim = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).astype(int)
-    assert np.abs(rim - background).max() <= 3
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).astype(int)
+    assert np.abs(border - background).max() <= 3
     box = np.argwhere(np.abs(image.astype(int) - [200, 30, 30]).sum(axis=2) < 60)
     height, width = box.max(axis=0) - box.min(axis=0) + 1
     assert (height, width) == (pytest.approx(16, abs=2), pytest.approx(32, abs=2))
     assert box.mean(axis=0) == pytest.approx([31.5, 31.5], abs=1)
 
 
-def test_a_shoe_that_fills_its_picture_does_not_colour_the_padding() -> None:
+def test_background_colour_ignores_a_shoe_that_covers_half_of_the_border() -> None:
     image = np.full((100, 200, 3), 255, np.uint8)
     image[30:] = (90, 60, 40)
     assert background_colour(image[:, :, :]) == (90, 60, 40)
@@ -38,7 +38,7 @@ def test_a_shoe_that_fills_its_picture_does_not_colour_the_padding() -> None:
     assert background_colour(image) == (255, 255, 255)
 
 
-def test_order_stays_and_small_pictures_grow(tmp_path: Path) -> None:
+def test_images_are_returned_in_order_and_small_ones_are_enlarged(tmp_path: Path) -> None:
     shades = [10, 250, 130, 60]
     for index, shade in enumerate(shades):
         Image.new("RGB", (16, 9 + index), (shade,) * 3).save(tmp_path / f"{index}.png")
@@ -48,24 +48,24 @@ def test_order_stays_and_small_pictures_grow(tmp_path: Path) -> None:
     assert images[:, 16, 16, 0].tolist() == shades
 
 
-def test_what_is_transparent_is_white(tmp_path: Path) -> None:
+def test_transparent_pixels_become_white(tmp_path: Path) -> None:
     Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(tmp_path / "clear.png")
     assert (load_square_images([tmp_path / "clear.png"], 8) == 255).all()
 
 
-def test_no_picture_is_no_image() -> None:
+def test_no_paths_give_an_empty_array() -> None:
     assert load_square_images([], 64).shape == (0, 64, 64, 3)
 
 
-def test_a_picture_that_does_not_decode_is_named(tmp_path: Path) -> None:
-    picture_of_a_box((255, 255, 255)).save(tmp_path / "good.jpg")
+def test_damaged_or_missing_image_raises_and_names_the_file(tmp_path: Path) -> None:
+    box_on((255, 255, 255)).save(tmp_path / "good.jpg")
     (tmp_path / "half.jpg").write_bytes((tmp_path / "good.jpg").read_bytes()[:900])
     for name in ("half.jpg", "missing.jpg"):
         with pytest.raises(ValueError, match=name):
             load_square_images([tmp_path / "good.jpg", tmp_path / name], 64)
 
 
-def test_pixels_go_to_the_networks_and_come_back() -> None:
+def test_conversion_to_network_input_and_back_is_lossless() -> None:
     pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1).expand(-1, -1, -1, 3)
     images = to_network(pixels)
     assert images.shape == (1, 3, 16, 16)

@@ -9,7 +9,7 @@ from sneaker_assets.gan.sampling import GeneratorError, image_grid, load_generat
 from sneaker_assets_tests.gan.conftest import CPU
 
 
-def test_a_seed_names_its_pictures() -> None:
+def test_samples_are_reproducible_for_a_seed() -> None:
     generator = Generator(latent=4, width=2, size=16)
     first = sample(generator, 70, seed=7, device=CPU)
     assert first.shape == (70, 16, 16, 3)
@@ -18,12 +18,12 @@ def test_a_seed_names_its_pictures() -> None:
     assert not np.array_equal(first, sample(generator, 70, seed=8, device=CPU))
 
 
-def test_a_folder_without_generator_says_so(tmp_path: Path) -> None:
+def test_folder_without_a_generator_raises(tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match=f"{tmp_path}.*train one first"):
         load_generator(UPath(tmp_path))
 
 
-def test_a_grid_lays_pictures_out_row_by_row() -> None:
+def test_grid_is_filled_row_by_row() -> None:
     images = np.zeros((5, 10, 20, 3), np.uint8)
     images[3] = (0, 255, 0)
     grid = image_grid(images, columns=3)

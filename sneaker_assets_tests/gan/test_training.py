@@ -5,10 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
-from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -20,12 +19,12 @@ from upath import UPath
 
 from sneaker_assets.gan import run, training
 from sneaker_assets.gan.images import UInt8Array, to_network
-from sneaker_assets.gan.quality import Judge
+from sneaker_assets.gan.quality import QualityMonitor
 from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.sampling import load_generator, sample
 from sneaker_assets.gan.settings import GanSettings, from_recipe
 from sneaker_assets.gan.state import GanState
-from sneaker_assets.gan.training import GanDiverged, train_gan
+from sneaker_assets.gan.training import GanDivergedError, train_gan
 from sneaker_assets.lake import LakeError
 from sneaker_assets.torch_utils.checkpoint import latest, load
 from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
@@ -34,7 +33,7 @@ IMAGES = draw_images()
 
 
 def tensors_of(folder: Path) -> dict[str, Tensor]:
-    """Everything the newest checkpoint of a run holds, as bits: NaN equals NaN, and 0.0 is not -0.0."""
+    """Tensors of a run's newest checkpoint, as bytes: NaN equals NaN, and 0.0 differs from -0.0."""
     checkpoint = latest(UPath(folder) / "checkpoints")
     assert checkpoint is not None
     return {name: value.view(torch.uint8) if value.ndim else value for name, value in checkpoint.tensors.items()}
@@ -58,18 +57,18 @@ def assert_same_run(one: Path, other: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of four epochs that nothing interrupted."""
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an uninterrupted run of four epochs."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("undisturbed")
+    folder = tmp_path_factory.mktemp("uninterrupted")
     train_gan(IMAGES, SMALL, UPath(folder), CPU)
     torch.set_num_threads(threads)
     return folder
 
 
-def test_a_run_leaves_its_generator(undisturbed: Path) -> None:
-    folder = UPath(undisturbed) / "generator"
+def test_run_writes_the_generator_its_history_and_a_grid_of_samples(uninterrupted: Path) -> None:
+    folder = UPath(uninterrupted) / "generator"
     assert {path.name for path in folder.iterdir()} == {
         "model.safetensors",
         "config.json",
@@ -80,35 +79,37 @@ def test_a_run_leaves_its_generator(undisturbed: Path) -> None:
     assert not generator.training
     pictures = sample(generator, 5, seed=1, device=CPU)
     assert pictures.shape == (5, 64, 64, 3)
-    assert Image.open(undisturbed / "generator/samples/epoch-0004.png").size == (8 * 66 - 2, 8 * 66 - 2)
-    history = pd.read_parquet(undisturbed / "generator/history.parquet")
+    assert Image.open(uninterrupted / "generator/samples/epoch-0004.png").size == (8 * 66 - 2, 8 * 66 - 2)
+    history = pd.read_parquet(uninterrupted / "generator/history.parquet")
     assert list(history) == ["epoch", "step", "generator_loss", "discriminator_loss", "seconds"]
     assert history["step"].tolist() == [3, 6, 9, 12]
 
 
-def test_the_same_seed_is_the_same_run_whatever_else_draws_numbers(undisturbed: Path, tmp_path: Path) -> None:
+def test_run_is_reproducible_for_a_seed_regardless_of_the_global_random_state(
+    uninterrupted: Path, tmp_path: Path
+) -> None:
     torch.manual_seed(time.time_ns())
     train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
-    assert_same_run(tmp_path, undisturbed)
+    assert_same_run(tmp_path, uninterrupted)
 
 
 @pytest.mark.parametrize("other", [SMALL.with_changes(seed=1), SMALL.with_changes(augment=False)])
-def test_another_seed_or_setting_is_another_run(undisturbed: Path, tmp_path: Path, other: GanSettings) -> None:
+def test_seed_and_settings_change_the_run(uninterrupted: Path, tmp_path: Path, other: GanSettings) -> None:
     trained = train_gan(IMAGES, other.with_changes(epochs=1), UPath(tmp_path), CPU)
-    assert trained.history["generator_loss"][0] != losses_of(undisturbed)["generator_loss"][0]
+    assert trained.history["generator_loss"][0] != losses_of(uninterrupted)["generator_loss"][0]
 
 
-def test_more_epochs_go_on_and_end_as_if_undisturbed(undisturbed: Path, tmp_path: Path) -> None:
+def test_more_epochs_resume_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
     folder = UPath(tmp_path)
     assert train_gan(IMAGES, SMALL.with_changes(epochs=1), folder, CPU).trained == 1
     trained = train_gan(IMAGES, SMALL, folder, CPU)
     assert (trained.epochs, trained.trained) == (4, 3)
     assert trained.samples.name == "epoch-0004.png"
-    assert_same_run(tmp_path, undisturbed)
+    assert_same_run(tmp_path, uninterrupted)
 
 
-def test_a_run_stopped_in_the_middle_of_an_epoch_ends_as_if_undisturbed(
-    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_run_interrupted_within_an_epoch_resumes_to_the_same_bits(
+    uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real_step = training.train_step
 
@@ -121,10 +122,10 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_ends_as_if_undisturbed(
         patch.setattr(training, "train_step", stopped)
         train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert train_gan(IMAGES, SMALL, UPath(tmp_path), CPU).trained == 2
-    assert_same_run(tmp_path, undisturbed)
+    assert_same_run(tmp_path, uninterrupted)
 
 
-def test_a_killed_process_is_gone_on_from(undisturbed: Path, tmp_path: Path) -> None:
+def test_killed_process_resumes_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
     program = (
         "import sys, torch; from upath import UPath\n"
         "from sneaker_assets.gan.training import train_gan\n"
@@ -139,50 +140,55 @@ def test_a_killed_process_is_gone_on_from(undisturbed: Path, tmp_path: Path) -> 
     assert process.returncode == -signal.SIGKILL
     trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert 0 < trained.trained < 4
-    assert_same_run(tmp_path, undisturbed)
+    assert_same_run(tmp_path, uninterrupted)
 
 
-def test_a_run_stopped_before_its_generator_is_out_brings_it_out_later(
-    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_generator_is_published_after_an_interruption_before_its_publication(
+    uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
     train_gan(IMAGES, SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(run, "publish", Mock(side_effect=KeyboardInterrupt))
+        patch.setattr(run, "publish", interrupt)
         train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert train_gan(IMAGES, SMALL, UPath(tmp_path), CPU).trained == 0
-    assert_same_run(tmp_path, undisturbed)
+    assert_same_run(tmp_path, uninterrupted)
 
 
-def test_a_damaged_checkpoint_costs_an_epoch_and_changes_nothing(
-    undisturbed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_run_resumes_before_a_damaged_checkpoint_to_the_same_bits(
+    uninterrupted: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     train_gan(IMAGES, SMALL.with_changes(epochs=3), UPath(tmp_path), CPU)
     (tmp_path / "checkpoints/epoch-0003/model.safetensors").write_bytes(b"half a")
     trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert "epoch-0003 is damaged" in caplog.text
     assert trained.trained == 2
-    assert_same_run(tmp_path, undisturbed)
+    assert_same_run(tmp_path, uninterrupted)
 
 
-def test_a_finished_run_is_left_alone(undisturbed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_run_is_not_trained_or_written_again(uninterrupted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "train_step", None)
-    before = (undisturbed / "generator/config.json").stat().st_mtime_ns
+    before = (uninterrupted / "generator/config.json").stat().st_mtime_ns
     for epochs in (4, 2):
-        trained = train_gan(IMAGES, SMALL.with_changes(epochs=epochs), UPath(undisturbed), CPU)
+        trained = train_gan(IMAGES, SMALL.with_changes(epochs=epochs), UPath(uninterrupted), CPU)
         assert (trained.epochs, trained.trained, len(trained.history)) == (4, 0, 4)
-    assert (undisturbed / "generator/config.json").stat().st_mtime_ns == before
+    assert (uninterrupted / "generator/config.json").stat().st_mtime_ns == before
 
 
-def test_other_networks_are_refused_and_other_images_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_resuming_refuses_networks_of_another_shape_and_warns_of_other_images(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     once = SMALL.with_changes(epochs=1)
     train_gan(IMAGES, once, UPath(tmp_path), CPU)
-    with pytest.raises(ValueError, match=r"other networks.*'generator_width': 8.*another folder"):
+    with pytest.raises(ValueError, match=r"networks of another shape.*'generator_width': 8.*another folder"):
         train_gan(IMAGES, once.with_changes(generator_width=4), UPath(tmp_path), CPU)
     train_gan(IMAGES[::-1], once, UPath(tmp_path), CPU)
-    assert "was trained on other images" in caplog.text
+    assert "was started on other images" in caplog.text
 
 
-def test_a_run_is_named_by_its_images_and_settings_but_not_its_length() -> None:
+def test_run_name_depends_on_images_and_settings_but_not_on_length() -> None:
     name = run_name(IMAGES, SMALL)
     assert name == run_name(IMAGES.copy(), SMALL.with_changes(epochs=9, checkpoint_every=3))
     assert (
@@ -198,24 +204,24 @@ def test_a_run_is_named_by_its_images_and_settings_but_not_its_length() -> None:
     )
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "has 0 images"), (1, "has 1 image,")])
-def test_too_few_images_are_refused(tmp_path: Path, count: int, said: str) -> None:
-    with pytest.raises(ValueError, match=f"{said}.*at least 2.*crawl more"):
+@pytest.mark.parametrize(("count", "message"), [(0, "has 0 images"), (1, "has 1 image,")])
+def test_too_few_images_are_refused(tmp_path: Path, count: int, message: str) -> None:
+    with pytest.raises(ValueError, match=f"{message}.*at least 2.*crawl more"):
         train_gan(IMAGES[:count], SMALL, UPath(tmp_path), CPU)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
+def test_images_of_a_size_other_than_the_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\(64, 64, 3\).*\(128, 128, 3\)"):
         train_gan(IMAGES, SMALL.with_changes(size=128), UPath(tmp_path), CPU)
 
 
-def test_two_images_make_a_batch_of_two(tmp_path: Path) -> None:
+def test_two_images_are_one_batch(tmp_path: Path) -> None:
     trained = train_gan(IMAGES[:2], SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     assert trained.history["step"].tolist() == [1, 2]
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
+def test_non_finite_loss_raises_and_keeps_the_last_good_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real_step = training.train_step
@@ -224,7 +230,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
         return real_step(state, real * (torch.nan if state.step == 7 else 1))
 
     monkeypatch.setattr(training, "train_step", poisoned)
-    with pytest.raises(GanDiverged, match=r"epoch 3.*last good checkpoint is kept"):
+    with pytest.raises(GanDivergedError, match=r"epoch 3.*last good checkpoint is kept"):
         train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     checkpoint = latest(UPath(tmp_path) / "checkpoints")
     assert checkpoint is not None
@@ -232,7 +238,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     assert all(value.isfinite().all() for value in checkpoint.tensors.values())
 
 
-def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_non_finite_weights_are_not_checkpointed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real_step = training.train_step
 
     def poisoned(state: GanState, real: Tensor) -> Tensor:
@@ -242,12 +248,12 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path, monkeypatch: p
         return losses
 
     monkeypatch.setattr(training, "train_step", poisoned)
-    with pytest.raises(GanDiverged, match="epoch 4"):
+    with pytest.raises(GanDivergedError, match="epoch 4"):
         train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch-0002"]
 
 
-def test_training_moves_the_samples_towards_the_images(tmp_path: Path) -> None:
+def test_training_moves_the_mean_sample_towards_the_mean_image(tmp_path: Path) -> None:
     config = SMALL.with_changes(epochs=20, checkpoint_every=20, generator_lr=2e-3, discriminator_lr=5e-4)
     start = GanState(config, CPU).samples()
     trained = train_gan(IMAGES, config, UPath(tmp_path), CPU)
@@ -259,85 +265,100 @@ def test_training_moves_the_samples_towards_the_images(tmp_path: Path) -> None:
     assert distance(end) < 0.5 * distance(start)
 
 
-def judge_by(kids: Sequence[float]) -> Judge:
-    """A judge that finds these KIDs, one after the other, whatever it is shown."""
-    left = iter(kids)
-    judge = Mock(real=torch.zeros(9, 2), side_effect=lambda _: {"kid": next(left), "kid_deviation": 0.5})
-    return cast("Judge", judge)
+@dataclass(frozen=True)
+class ScriptedMonitor(QualityMonitor):
+    """Reports given KIDs in order, regardless of the samples."""
+
+    kids: Iterator[float]
+
+    def __call__(self, samples: UInt8Array) -> dict[str, float]:
+        assert len(samples) == len(self.real)
+        return {"kid": next(self.kids), "kid_deviation": 0.5}
 
 
-def test_judging_leaves_the_training_as_it_is_and_is_noted(undisturbed: Path, tmp_path: Path) -> None:
-    trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU, judge_by([3.0, 1.0]))
-    assert_same_weights(tmp_path, undisturbed)
+def scripted_monitor(*kids: float) -> ScriptedMonitor:
+    return ScriptedMonitor(lambda images: torch.zeros(len(images), 2), torch.zeros(9, 2), iter(kids))
+
+
+def test_monitor_records_quality_without_affecting_the_training(uninterrupted: Path, tmp_path: Path) -> None:
+    trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU, scripted_monitor(3.0, 1.0))
+    assert_same_weights(tmp_path, uninterrupted)
     assert trained.history["kid"].isna().tolist() == [True, False, True, False]
     assert trained.epoch == 4
 
 
-def test_the_best_checkpoint_stays_and_its_generator_is_drawn_with(tmp_path: Path) -> None:
+def test_checkpoint_with_the_lowest_kid_is_kept_and_its_generator_published(tmp_path: Path) -> None:
     config = SMALL.with_changes(checkpoint_every=1)
-    trained = train_gan(IMAGES, config, UPath(tmp_path), CPU, judge_by([1.0, 4.0, 3.0, 2.0]))
+    trained = train_gan(IMAGES, config, UPath(tmp_path), CPU, scripted_monitor(1.0, 4.0, 3.0, 2.0))
     kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert kept == ["epoch-0001", "epoch-0003", "epoch-0004"]
     assert (trained.epochs, trained.epoch) == (4, 1)
-    best = GanState.averaged_of(load(UPath(tmp_path) / "checkpoints" / "epoch-0001").tensors)
-    drawn = load_generator(trained.generator).state_dict()
-    assert all(torch.equal(best[name], value) for name, value in drawn.items())
+    best = GanState.ema_weights(load(UPath(tmp_path) / "checkpoints" / "epoch-0001").tensors)
+    published = load_generator(trained.generator).state_dict()
+    assert all(torch.equal(best[name], value) for name, value in published.items())
     shutil.rmtree(tmp_path / "generator")
     (tmp_path / "checkpoints/epoch-0001/state.json").unlink()
     assert train_gan(IMAGES, config, UPath(tmp_path), CPU).epoch == 4
 
 
-def test_a_full_disk_is_named_and_the_checkpoint_before_gone_on_from(undisturbed: Path, tmp_path: Path) -> None:
+def test_full_disk_raises_and_the_run_resumes_from_the_previous_checkpoint(uninterrupted: Path, tmp_path: Path) -> None:
     train_gan(IMAGES, SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
-    most = (tmp_path / "checkpoints/epoch-0002/model.safetensors").stat().st_size // 2
+    max_bytes = (tmp_path / "checkpoints/epoch-0002/model.safetensors").stat().st_size // 2
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, before[1]))
     try:
-        with pytest.raises(LakeError, match=r"cannot be written.*checkpoints before stay: make room"):
+        with pytest.raises(LakeError, match=r"cannot be written.*earlier checkpoints are kept: free disk space"):
             train_gan(IMAGES, SMALL, UPath(tmp_path), CPU)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch-0002"]
     assert train_gan(IMAGES, SMALL, UPath(tmp_path), CPU).trained == 2
-    assert_same_run(tmp_path, undisturbed)
+    assert_same_run(tmp_path, uninterrupted)
 
 
-def test_images_of_one_colour_train_without_a_crash(tmp_path: Path) -> None:
+def test_training_on_single_colour_images_stays_finite(tmp_path: Path) -> None:
     grey = np.full((8, 64, 64, 3), 128, np.uint8)
     trained = train_gan(grey, SMALL.with_changes(epochs=2), UPath(tmp_path), CPU)
     assert np.isfinite(trained.history["generator_loss"]).all()
 
 
-def test_fewer_images_than_a_batch_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_fewer_images_than_the_batch_size_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     train_gan(IMAGES[:5], SMALL.with_changes(epochs=1), UPath(tmp_path), CPU)
-    assert "5 images are fewer than a batch of 8" in caplog.text
+    assert "5 images are fewer than the batch size of 8" in caplog.text
 
 
-def test_larger_pictures_are_one_setting(tmp_path: Path) -> None:
+def test_image_size_of_128_pixels_is_supported(tmp_path: Path) -> None:
     config = SMALL.with_changes(epochs=1, size=128, generator_width=2, discriminator_width=2)
     trained = train_gan(draw_images(8, size=128), config, UPath(tmp_path), CPU)
     assert sample(load_generator(trained.generator), 2, seed=0, device=CPU).shape == (2, 128, 128, 3)
 
 
-def test_the_articles_recipe_is_the_articles() -> None:
+def test_article_recipe_has_the_articles_settings_and_no_ema() -> None:
     config = from_recipe("article", epochs=3, generator_lr=None)
     assert (config.generator_lr, config.discriminator_lr, config.betas) == (2e-4, 2e-5, (0.55, 0.999))
     assert (config.augment, config.batch_size, config.latent, config.generator_width) == (False, 64, 100, 64)
     state = GanState(config.with_changes(generator_width=4, discriminator_width=4), CPU)
     losses = training.train_step(state, to_network(torch.tensor(IMAGES[:8])))
     assert losses.isfinite().all()
-    ours, averaged = state.generator.parameters(), state.averaged.parameters()
-    assert all(torch.equal(one, other) for one, other in zip(ours, averaged, strict=True))
+    weights, averages = state.generator.parameters(), state.ema_generator.parameters()
+    assert all(torch.equal(one, other) for one, other in zip(weights, averages, strict=True))
 
 
-def test_a_recipes_values_can_be_changed_and_an_unknown_one_is_named() -> None:
+def test_recipe_values_can_be_overridden_and_an_unknown_recipe_is_refused() -> None:
     assert from_recipe("article", discriminator_lr=1e-3).discriminator_lr == 1e-3
     with pytest.raises(ValueError, match="unknown recipe 'articel': choose one of default, article"):
         from_recipe("articel")
 
 
-def test_progress_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         train_gan(IMAGES, SMALL.with_changes(epochs=1), UPath(tmp_path), CPU)
     assert "epoch 1 of 1, generator loss" in caplog.text
     assert "images/s" in caplog.text
+
+
+def test_checkpoints_keep_their_tensor_names(uninterrupted: Path) -> None:
+    prefixes = {name.partition(".")[0] for name in tensors_of(uninterrupted)}
+    assert prefixes == {
+        "generator", "averaged", "discriminator", "generator_adam", "discriminator_adam", "rng", "fixed_noise",
+    }  # fmt: skip

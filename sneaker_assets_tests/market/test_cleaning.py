@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sneaker_assets.market.cleaning import CleaningSettings, clean
 from sneaker_assets.market.label_conflicts import find_label_conflicts
 from sneaker_assets.market.outliers import FenceSettings, iqr_fence, modified_z_fence, price_fences
-from sneaker_assets.tables import CleanListings, PriceFences, RemovedListings, TwinConflicts
+from sneaker_assets.tables import CleanListings, LabelConflicts, PriceFences, RemovedListings
 from sneaker_assets_tests.builders import digest, raw_listings
 
 THIRTY = raw_listings([100.0] * 30)
@@ -86,7 +86,7 @@ def test_label_conflict_is_resolved_by_the_median_and_reported() -> None:
     cleaned = clean(raw_listings([100.0, 120.0, 150.0, 110.0, 112.0], groups=[*"aaabb"]), WIDE)
     assert cleaned.listings["price"].tolist() == [120.0, 120.0, 120.0, 110.0, 112.0]
     assert cleaned.listings["listed_price"].tolist() == [100.0, 120.0, 150.0, 110.0, 112.0]
-    conflict = TwinConflicts.validate(cleaned.conflicts).iloc[0]
+    conflict = LabelConflicts.validate(cleaned.conflicts).iloc[0]
     assert (conflict["twin_group"], conflict["n"], conflict["spread"]) == (digest("a"), 3, 0.5)
 
 

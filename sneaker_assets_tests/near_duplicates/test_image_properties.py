@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from upath import UPath
 
+from sneaker_assets import tables
 from sneaker_assets.lake import Lake
 from sneaker_assets.near_duplicates import image_properties
 from sneaker_assets.near_duplicates.image_properties import (
@@ -111,7 +112,7 @@ def test_added_column_is_computed_for_images_of_an_earlier_table(lake: Lake, mon
     first, second = store_image(lake, drawn_shoe(0)), store_image(lake, drawn_shoe(1))
     earlier = describe_images(lake, seen(first))
     describe_one = image_properties._describe
-    monkeypatch.setattr(image_properties, "ImageProperties", WithAspect)
+    monkeypatch.setattr(tables, "ImageProperties", WithAspect)
     monkeypatch.setattr(image_properties, "_describe", with_aspect)
     table = WithAspect.validate(describe_images(lake, seen(first, second), earlier))
     assert table["sha256"].isin([first, second]).sum() == 2

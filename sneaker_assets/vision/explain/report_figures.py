@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sneaker_assets.figures.releases import ShoeOnPaper
+from sneaker_assets.figures.releases import ShoePanel
 from sneaker_assets.lake import Lake
 from sneaker_assets.market.fees import Fees
 from sneaker_assets.vision.explain.attribution import attribution_maps
@@ -31,7 +31,7 @@ def report_figure(
     *,
     retail: float | None,
     fees: Fees,
-) -> ShoeOnPaper:
+) -> ShoePanel:
     """Contents of the figure of one priced shoe; similar shoes whose images cannot be read are skipped.
 
     Args:
@@ -53,7 +53,7 @@ def report_figure(
         except UnreadableImageError:
             continue
         similar.append((thumbnail, f"${shoe.price:,.0f}\n{_shorten(str(shoe.title))}"))
-    return ShoeOnPaper(pixels, attribution, title, report_lines(priced, retail, fees), similar)
+    return ShoePanel(pixels, attribution, title, report_lines(priced, retail, fees), similar)
 
 
 def explain_predictions(

@@ -1,10 +1,10 @@
-"""Finding near hashes: bands against comparing all with all, from 10,000 to 1,000,000 synthetic hashes.
+"""Search for near duplicates among perceptual hashes: banding compared with brute force, up to 1,000,000 hashes.
 
-Both sides find every pair within 16 of 256 bits, and must agree where both run. Every tenth hash is another one with up
-to 16 bits flipped. Comparing all is quadratic, so beyond 40,000 hashes its seconds are those of a sample of its rows,
-scaled up. Asked for: the same pairs, and a million hashes within a minute on one core.
+Both find all pairs within a Hamming distance of 16 of 256 bits, and have to agree. Every tenth hash is a copy of
+another with up to 16 bits flipped. Brute force is quadratic, so beyond 40,000 hashes its duration is extrapolated from
+a sample of its rows. Claims: the same pairs, and a million hashes within a minute on one core.
 
-    python benchmarks/twins.py
+    python benchmarks/near_duplicates.py
 """
 
 import resource
@@ -18,12 +18,12 @@ from sneaker_assets.near_duplicates.grouping import near_pairs
 
 DISTANCE = 16
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
-MOST_COMPARED = 40_000
+MAX_COMPARED = 40_000
 SAMPLE = 400
 
 
 def synthetic(n: int) -> NDArray[np.uint64]:
-    """Random hashes, every tenth a near copy of the one before."""
+    """Random hashes, of which every tenth is a near duplicate of the previous one."""
     rng = np.random.default_rng(n)
     hashes = rng.integers(0, 2**64, (n, 4), dtype=np.uint64)
     for copy in range(1, n, 10):
@@ -36,39 +36,39 @@ def synthetic(n: int) -> NDArray[np.uint64]:
 
 
 def compare_all(hashes: NDArray[np.uint64], rows: int) -> list[tuple[int, int]]:
-    """The near pairs of the first ``rows`` hashes with all that follow them."""
+    """Pairs of the first ``rows`` hashes with later ones, by brute force."""
     pairs = []
     for i in range(rows):
-        apart = np.bitwise_count(hashes[i + 1 :] ^ hashes[i]).sum(axis=1)
-        pairs += [(i, i + 1 + int(j)) for j in np.flatnonzero(apart <= DISTANCE)]
+        distances = np.bitwise_count(hashes[i + 1 :] ^ hashes[i]).sum(axis=1)
+        pairs += [(i, i + 1 + int(j)) for j in np.flatnonzero(distances <= DISTANCE)]
     return pairs
 
 
 def main() -> None:
-    """Measure both sides at each size."""
+    """Measure both at each size."""
     arguments(__doc__)
     rows, agree = [], True
     for n in SIZES:
         hashes = synthetic(n)
-        started = time.perf_counter()
+        start = time.perf_counter()
         found = near_pairs(hashes, DISTANCE)
-        ours = time.perf_counter() - started
-        compared = n if n <= MOST_COMPARED else SAMPLE
-        started = time.perf_counter()
+        ours = time.perf_counter() - start
+        compared = n if n <= MAX_COMPARED else SAMPLE
+        start = time.perf_counter()
         expected = compare_all(hashes, compared)
-        # Row i is compared with the n - i that follow it.
-        work = compared * (2 * n - compared) / n**2
-        theirs = (time.perf_counter() - started) / work
+        # Row i is compared with the n - i rows after it.
+        share = compared * (2 * n - compared) / n**2
+        brute_force = (time.perf_counter() - start) / share
         agree &= [tuple(pair) for pair in found[found[:, 0] < compared].tolist()] == expected
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         rows.append(
             {
                 "hashes": f"{n:,}",
                 "pairs": f"{len(found):,}",
-                "bands, s": ours,
-                "all with all, s": theirs,
-                "measured": "whole" if compared == n else f"{SAMPLE} rows",
-                "ratio": theirs / ours,
+                "banding, s": ours,
+                "brute force, s": brute_force,
+                "measured": "all rows" if compared == n else f"{SAMPLE} rows",
+                "ratio": brute_force / ours,
                 "peak GB": peak,
             }
         )
@@ -77,11 +77,11 @@ def main() -> None:
     table(rows)
     print()
     conclude(
-        "twins",
+        "near_duplicates",
         ours=ours,
-        theirs=theirs,
+        baseline=brute_force,
         unit="seconds for 1,000,000 hashes",
-        asked="the same pairs as comparing all, and 1,000,000 hashes in at most 60 s",
+        claim="the same pairs as brute force, and 1,000,000 hashes in at most 60 s",
         holds=bool(agree and ours <= 60),
         peak_gigabytes=round(peak, 2),
     )

@@ -1,0 +1,85 @@
+"""All schemas, and the mapping from assets to schemas."""
+
+from sneaker_assets.tables.base import Table, Timestamp
+from sneaker_assets.tables.data_set import (
+    CleanListings,
+    LabelConflicts,
+    Listings,
+    PriceFences,
+    PriceStatistics,
+    RemovedListings,
+    Splits,
+    TrainedRows,
+)
+from sneaker_assets.tables.generators import GanColourComparison, GanEvaluation
+from sneaker_assets.tables.models import (
+    EvaluationMetrics,
+    Leaderboard,
+    LeakReport,
+    OutlierAblation,
+    ResidualAttributes,
+    TunedHyperparameters,
+)
+from sneaker_assets.tables.releases import Backtest, ReleasePredictions, ReleaseReplay, Releases
+from sneaker_assets.tables.scrapes import FxRates, ImageProperties, Images, Observations, PriceObservations
+
+SCHEMAS: dict[str, type[Table]] = {
+    "raw_scrapes": Observations,
+    "scraped_images": Images,
+    "fx_rates": FxRates,
+    "price_observations": PriceObservations,
+    "image_properties": ImageProperties,
+    "listings": Listings,
+    "clean_listings": CleanListings,
+    "removed_listings": RemovedListings,
+    "price_fences": PriceFences,
+    "twin_conflicts": LabelConflicts,
+    "splits": Splits,
+    "trained_rows": TrainedRows,
+    "price_statistics": PriceStatistics,
+    "tuned_hyperparameters": TunedHyperparameters,
+    "evaluation_metrics": EvaluationMetrics,
+    "residual_attributes": ResidualAttributes,
+    "finetuned_evaluation": EvaluationMetrics,
+    "leak_report": LeakReport,
+    "outlier_ablation": OutlierAblation,
+    "model_leaderboard": Leaderboard,
+    "gan_evaluation": GanEvaluation,
+    "gan_colour_comparison": GanColourComparison,
+    "releases": Releases,
+    "release_predictions": ReleasePredictions,
+    "prediction_backtest": Backtest,
+    "release_replay": ReleaseReplay,
+}
+"""Schema of the table that each asset writes, by asset name."""
+
+__all__ = [
+    "SCHEMAS",
+    "Backtest",
+    "CleanListings",
+    "EvaluationMetrics",
+    "FxRates",
+    "GanColourComparison",
+    "GanEvaluation",
+    "ImageProperties",
+    "Images",
+    "LabelConflicts",
+    "Leaderboard",
+    "LeakReport",
+    "Listings",
+    "Observations",
+    "OutlierAblation",
+    "PriceFences",
+    "PriceObservations",
+    "PriceStatistics",
+    "ReleasePredictions",
+    "ReleaseReplay",
+    "Releases",
+    "RemovedListings",
+    "ResidualAttributes",
+    "Splits",
+    "Table",
+    "Timestamp",
+    "TrainedRows",
+    "TunedHyperparameters",
+]

@@ -1,0 +1,17 @@
+"""Values that several tables share. Importing this module loads neither pandas nor pandera."""
+
+from typing import Literal, get_args
+
+LabelKind = Literal["average_sale", "last_sale", "lowest_ask", "highest_bid", "list", "sale", "retail", "unknown"]
+"""Meaning of a price; ``list`` is the shop's regular price, ``sale`` its reduced one, ``unknown`` is not stated."""
+
+LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
+SPLITS = ("train", "validation", "test")
+FENCE_METHODS = ("iqr", "modified_z", "fixed_cap")
+RESOLUTIONS = ("median", "drop")
+REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree")
+PREDICTORS = ("model", "mean", "median", "site_median", "nearest_neighbour")
+STANDINGS = ("champion", "challenger", "former", "set aside")
+
+MAX_PRICE = 10_000_000.0
+"""US dollars; higher than any known sale of a shoe, so that a higher price must be a parsing error."""
