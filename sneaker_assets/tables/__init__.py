@@ -61,43 +61,35 @@ __all__ = [
     "ResidualAttributes",
     "Splits",
     "Table",
-    "Timestamp",
     "TrainedRows",
     "TunedHyperparameters",
     "columns_by_asset",
 ]
 
 if TYPE_CHECKING:
-    from sneaker_assets.tables.schemas import (
-        SCHEMAS,
-        Backtest,
+    from sneaker_assets.tables.base import Table
+    from sneaker_assets.tables.data_set import (
         CleanListings,
-        EvaluationMetrics,
-        FxRates,
-        GanColourComparison,
-        GanEvaluation,
-        ImageProperties,
-        Images,
         LabelConflicts,
+        Listings,
+        PriceFences,
+        PriceStatistics,
+        RemovedListings,
+        Splits,
+        TrainedRows,
+    )
+    from sneaker_assets.tables.generators import GanColourComparison, GanEvaluation
+    from sneaker_assets.tables.models import (
+        EvaluationMetrics,
         Leaderboard,
         LeakReport,
-        Listings,
-        Observations,
         OutlierAblation,
-        PriceFences,
-        PriceObservations,
-        PriceStatistics,
-        ReleasePredictions,
-        ReleaseReplay,
-        Releases,
-        RemovedListings,
         ResidualAttributes,
-        Splits,
-        Table,
-        Timestamp,
-        TrainedRows,
         TunedHyperparameters,
     )
+    from sneaker_assets.tables.releases import Backtest, ReleasePredictions, ReleaseReplay, Releases
+    from sneaker_assets.tables.schemas import SCHEMAS
+    from sneaker_assets.tables.scrapes import FxRates, ImageProperties, Images, Observations, PriceObservations
 else:
 
     def __getattr__(name: str) -> object:

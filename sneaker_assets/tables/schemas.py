@@ -1,6 +1,6 @@
-"""All schemas, and the mapping from assets to schemas."""
+"""The schema of each asset's table."""
 
-from sneaker_assets.tables.base import Table, Timestamp
+from sneaker_assets.tables.base import Table
 from sneaker_assets.tables.data_set import (
     CleanListings,
     LabelConflicts,
@@ -52,34 +52,3 @@ SCHEMAS: dict[str, type[Table]] = {
     "release_replay": ReleaseReplay,
 }
 """Schema of the table that each asset writes, by asset name."""
-
-__all__ = [
-    "SCHEMAS",
-    "Backtest",
-    "CleanListings",
-    "EvaluationMetrics",
-    "FxRates",
-    "GanColourComparison",
-    "GanEvaluation",
-    "ImageProperties",
-    "Images",
-    "LabelConflicts",
-    "Leaderboard",
-    "LeakReport",
-    "Listings",
-    "Observations",
-    "OutlierAblation",
-    "PriceFences",
-    "PriceObservations",
-    "PriceStatistics",
-    "ReleasePredictions",
-    "ReleaseReplay",
-    "Releases",
-    "RemovedListings",
-    "ResidualAttributes",
-    "Splits",
-    "Table",
-    "Timestamp",
-    "TrainedRows",
-    "TunedHyperparameters",
-]
