@@ -83,7 +83,7 @@ def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     except SchemaErrors as error:
         cases = error.failure_cases.head(_EXAMPLES)[["column", "check", "failure_case"]]
         raise dg.Failure(
-            f"{name} breaks its schema and was not written: {cases.to_dict('records')}", allow_retries=False
+            f"{name} violates its schema and was not written: {cases.to_dict('records')}", allow_retries=False
         ) from error
     return table
 
