@@ -15,9 +15,9 @@ import pytest
 from sneaker_assets import alerts
 from sneaker_assets.alerts import Alert, Outbox
 from sneaker_assets.automation.alerts import alert_sensors, failure_alert, premium_alert
-from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets.resources import LakeResource
+from sneaker_assets.settings.automation import AutomationSettings
 from sneaker_assets_tests.crawl.answers import Answer, Server, endless, in_turn, raw, reply
 
 
