@@ -15,7 +15,7 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Returns a function that runs ``sneaker-assets`` with its own home and lake and returns its exit status with its output, or its errors."""
+    """Function that runs ``sneaker-assets`` with its own home and lake; returns exit status and output, or errors."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
