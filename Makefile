@@ -68,7 +68,7 @@ bench: env ## run every benchmark, with ARCHIVE=<folder> and WEIGHTS=<folder> al
 docs: env ## update what is generated from the code: TABLES.md and the settings in README.md
 	$(BIN)/python -m sneaker_assets.data_dictionary > TABLES.md
 	$(BIN)/python -m sneaker_assets.data_dictionary --columns > sneaker_assets/tables/columns.json
-	$(BIN)/python -m sneaker_assets.settings_reference README.md
+	$(BIN)/python -m sneaker_assets.settings.reference README.md
 
 site: env ## build the documentation site in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

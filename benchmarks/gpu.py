@@ -4,7 +4,7 @@ The 12,897 images of the offline shop are first drawn and encoded as JPEGs; the 
 weights are random, which does not affect the duration. Claims: less than 60 s in total, and feature extraction at 50 %
 or more of the GPU's measured bfloat16 matrix multiplication throughput.
 
-Needs torch, torchvision, timm, numpy, pandas, pyarrow, pillow, scikit-learn and safetensors only:
+Needs torch, torchvision, timm, numpy, pandas, pyarrow, pillow, pydantic, scikit-learn and safetensors only:
 
     PYTHONPATH=. python benchmarks/gpu.py [--images 12897] [--batch 256] [--compile] [--json FILE]
     PYTHONPATH=. python benchmarks/gpu.py --device cpu --images 64    # dry run, no valid measurement

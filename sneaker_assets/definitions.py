@@ -11,9 +11,9 @@ from sneaker_assets.automation.conditions import condition_sensor, with_conditio
 from sneaker_assets.automation.jobs import JOBS
 from sneaker_assets.automation.schedules import recrawl_schedules
 from sneaker_assets.automation.sensors import release_sensor
-from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.resources import ComputeResource, LakeIOManager, LakeResource, ListingSourceResource
-from sneaker_assets.settings import load_settings
+from sneaker_assets.settings.automation import AutomationSettings
+from sneaker_assets.settings.environment import load_settings
 
 
 def build_definitions(

@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-AVAILABLE = {"torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "pillow", "scipy", "safetensors"}
+AVAILABLE = {"torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "pillow", "scipy", "safetensors", "pydantic"}
 """Dependencies of the benchmark; scipy is one of scikit-learn."""
 MODULES = {"beautifulsoup4": "bs4", "faiss-cpu": "faiss", "universal-pathlib": "upath"}
 HIDE_OTHERS = """

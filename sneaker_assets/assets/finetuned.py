@@ -53,6 +53,7 @@ def finetuned_price_model(
     lake: LakeResource,
 ) -> dg.Output[UPath]:
     """The upper blocks of the backbone and its head, trained together; an interrupted run resumes."""
+    from sneaker_assets.vision.backbones.weights_source import WeightsSource
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_model
 
@@ -64,7 +65,7 @@ def finetuned_price_model(
     write_table(UPath(scratch / "splits.parquet"), splits)
     job = FinetuneJob(
         backbone=backbone,
-        weights="none" if str(frozen.manifest["weights"]).startswith("random") else "auto",
+        weights=WeightsSource.parse(frozen.manifest["weights"]).choice,
         weights_folder=str(compute.weights_folder) if compute.weights_folder else None,
         device=str(compute.torch_device()),
         splits=str(scratch / "splits.parquet"),

@@ -9,7 +9,7 @@ Dagster: https://docs.dagster.io/guides/build/partitions-and-backfills
 import dagster as dg
 
 from sneaker_assets.market.bands import price_bands
-from sneaker_assets.settings import load_settings
+from sneaker_assets.settings.environment import load_settings
 from sneaker_assets.sites import SITES
 from sneaker_assets.vision.backbones.architectures import BACKBONES
 

@@ -16,7 +16,7 @@ from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.market.fees import Fees, fees_at
 from sneaker_assets.market.releases import announcements, describe_release, parse_release_key
 from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource, ListingSourceResource
-from sneaker_assets.settings import load_settings
+from sneaker_assets.settings.environment import load_settings
 
 
 class SellingCosts(Fees, dg.Config):

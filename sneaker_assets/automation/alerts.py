@@ -13,9 +13,9 @@ import pandas as pd
 
 from sneaker_assets.alerts import Alert, Outbox
 from sneaker_assets.automation.jobs import PARTITION_TAG
-from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.resources import LakeResource
+from sneaker_assets.settings.automation import AutomationSettings
 
 _PAGE = 200
 """Maximum number of predictions examined per tick."""

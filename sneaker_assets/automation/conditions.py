@@ -16,7 +16,7 @@ import dagster as dg
 
 from sneaker_assets.assets import groups
 from sneaker_assets.automation.custom_conditions import CrawlPending, NewImages, TrainingRowsChanged
-from sneaker_assets.automation.settings import AutomationSettings
+from sneaker_assets.settings.automation import AutomationSettings
 
 Condition = dg.AutomationCondition[Any]
 

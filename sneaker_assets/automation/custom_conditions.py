@@ -20,9 +20,9 @@ from sneaker_assets.automation.dagster_internals import (
 )
 from sneaker_assets.automation.jobs import PARTITION_TAG, crawl_site
 from sneaker_assets.automation.schedules import schedule_name
-from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.lake import read_table
 from sneaker_assets.market.drift import share_changed
+from sneaker_assets.settings.automation import AutomationSettings
 
 
 class PartitionCondition(dg.AutomationCondition[dg.AssetKey]):

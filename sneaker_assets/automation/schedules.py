@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from sneaker_assets.automation.jobs import crawl_site
-from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
-from sneaker_assets.settings_model import SettingsError
+from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
+from sneaker_assets.settings.model import SettingsError
 from sneaker_assets.sites import SITES
 
 NIGHT_TAG = "sneaker_assets/night"

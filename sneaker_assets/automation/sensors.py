@@ -12,10 +12,10 @@ import dagster as dg
 
 from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.automation.jobs import PARTITION_TAG, price_release
-from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.crawl.announcements import read_announcements
 from sneaker_assets.market.releases import announced_content, parse_release_key
 from sneaker_assets.resources import LakeResource, ListingSourceResource
+from sneaker_assets.settings.automation import AutomationSettings
 from sneaker_assets.sites import SITES
 
 RUN_KEY_TAG = "dagster/run_key"

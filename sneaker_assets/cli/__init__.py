@@ -8,8 +8,8 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from sneaker_assets.settings import load_settings
-from sneaker_assets.settings_model import SettingsError, reason
+from sneaker_assets.settings.environment import load_settings
+from sneaker_assets.settings.model import SettingsError, reason
 
 BAD_INPUT = 2
 """Exit status for invalid settings, arguments or input."""

@@ -14,7 +14,7 @@ from upath import UPath
 from sneaker_assets.cli import BAD_INPUT, Parser
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.lake import Lake, write_bytes
-from sneaker_assets.settings import load_settings
+from sneaker_assets.settings.environment import load_settings
 
 MAX_COUNT = 10_000
 

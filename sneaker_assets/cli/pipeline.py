@@ -302,15 +302,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the pipeline from the command line; returns exit status 1 if a stage failed."""
-    console = Console(highlight=False)
+    console, errors = Console(highlight=False), Console(highlight=False, stderr=True)
     if not os.environ.get("DAGSTER_HOME"):
-        console.print("DAGSTER_HOME is not set: use make, or set it to an absolute folder that holds dagster.yaml")
+        errors.print("DAGSTER_HOME is not set: use make, or set it to an absolute folder that holds dagster.yaml")
         return 1
     _show_progress()
     try:
         outcomes = run(parse(arguments), console)
     except (StageError, ValueError, OSError) as error:
-        console.print(f"[red]failed[/red] {error}")
+        errors.print(f"[red]failed[/red] {error}")
         return 1
     console.print(summary(outcomes))
     console.print("\n[bold]Figures[/bold]")

@@ -16,7 +16,7 @@ from sneaker_assets.cli import BAD_INPUT, Parser
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.market.fees import Fees, FeesError, parse_fees
-from sneaker_assets.settings import load_settings
+from sneaker_assets.settings.environment import load_settings
 
 if TYPE_CHECKING:
     from sneaker_assets.lake import Lake

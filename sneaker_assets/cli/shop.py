@@ -11,7 +11,7 @@ from sneaker_assets.demo_shop.catalogue import SHOP_DATE
 from sneaker_assets.demo_shop.clock import set_shop_day
 from sneaker_assets.demo_shop.server import DemoShop
 from sneaker_assets.lake import Lake, LakeError
-from sneaker_assets.settings import load_settings
+from sneaker_assets.settings.environment import load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

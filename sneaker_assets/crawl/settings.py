@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sneaker_assets.settings_model import SettingsModel
+from sneaker_assets.settings.model import SettingsModel
 
 AGENT = "sneaker-assets"
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from sneaker_assets.settings_model import SettingsModel
+from sneaker_assets.settings.model import SettingsModel
 
 Recipe = Literal["default", "article"]
 RECIPE_NAMES: tuple[Recipe, ...] = get_args(Recipe)

@@ -13,7 +13,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from sneaker_assets.errors import SneakerError
-from sneaker_assets.settings_model import SettingsModel
+from sneaker_assets.settings.model import SettingsModel
 
 
 class FeesError(SneakerError, ValueError):

@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import Field
 
 from sneaker_assets import tables
-from sneaker_assets.settings_model import SettingsModel
+from sneaker_assets.settings.model import SettingsModel
 
 FenceMethod = Literal["iqr", "modified_z", "fixed_cap"]
 

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sneaker_assets import tables
 from sneaker_assets.market.bands import band_of
-from sneaker_assets.settings_model import SettingsModel
+from sneaker_assets.settings.model import SettingsModel
 from sneaker_assets.tables import SPLITS
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from sneaker_assets.near_duplicates.perceptual_hash import N_BITS, hash_words
-from sneaker_assets.settings_model import SettingsModel
+from sneaker_assets.settings.model import SettingsModel
 
 _WORD_BITS = 64
 

@@ -18,7 +18,7 @@ from sneaker_assets.code_versions import IMAGE_PROPERTIES
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake
 from sneaker_assets.near_duplicates.perceptual_hash import N_FREQUENCIES, SIDE, perceptual_hash
-from sneaker_assets.settings_model import SettingsModel
+from sneaker_assets.settings.model import SettingsModel
 from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE, enlarge, find_content_box, on_white
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 import dagster as dg
 from pydantic import Field, field_validator
 
-from sneaker_assets.settings import DeviceName, load_settings
+from sneaker_assets.settings.environment import DeviceName, load_settings
 
 if TYPE_CHECKING:
     import torch

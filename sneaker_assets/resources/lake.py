@@ -5,7 +5,7 @@ import pandas as pd
 from pydantic import Field
 
 from sneaker_assets.lake import Lake, read_table
-from sneaker_assets.settings import load_settings
+from sneaker_assets.settings.environment import load_settings
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):

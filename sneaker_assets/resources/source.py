@@ -13,7 +13,7 @@ from sneaker_assets.crawl.archive import ArchiveSource
 from sneaker_assets.crawl.settings import Contact, Delay, FetchSettings
 from sneaker_assets.crawl.source import ListingSource, WebSource, demo_source
 from sneaker_assets.lake import Lake
-from sneaker_assets.settings import Settings, SourceName, load_settings
+from sneaker_assets.settings.environment import Settings, SourceName, load_settings
 from sneaker_assets.sites import SITES, stockx, stockx_api
 from sneaker_assets.sites.base import Site
 from sneaker_assets.tables import LabelKind

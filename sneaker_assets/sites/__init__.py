@@ -6,7 +6,7 @@ An adapter parses pages; fetching them is the concern of ``crawl``.
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 
-from sneaker_assets.settings import load_settings
+from sneaker_assets.settings.environment import load_settings
 from sneaker_assets.sites import shopify
 from sneaker_assets.sites.base import Site
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sneaker_assets.settings_model import SettingsModel
+from sneaker_assets.settings.model import SettingsModel
 
 WeightsChoice = Literal["auto", "imagenet", "none"]
 

@@ -15,9 +15,9 @@ import pytest
 from sneaker_assets import alerts
 from sneaker_assets.alerts import Alert, Outbox
 from sneaker_assets.automation.alerts import alert_sensors, failure_alert, premium_alert
-from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets.resources import LakeResource
+from sneaker_assets.settings.automation import AutomationSettings
 from sneaker_assets_tests.crawl.answers import Answer, Server, endless, in_turn, raw, reply
 
 
@@ -79,7 +79,7 @@ def test_payload_has_exactly_the_fields_of_the_alert(lake: Lake) -> None:
 def test_failed_post_is_retried_and_delivered_once(
     lake: Lake, answer: Answer, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alerts, "TIMEOUT", 0.3)
+    monkeypatch.setattr(alerts, "TIMEOUT", 2.0)
     outbox = Outbox(lake)
     outbox.add(alert())
     with webhook(in_turn(answer, reply(200))) as hook:

@@ -20,9 +20,9 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from sneaker_assets.assets import groups
 from sneaker_assets.automation.dagster_internals import InstigatorType
-from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
 from sneaker_assets.definitions import build_definitions, defs
 from sneaker_assets.lake import Lake, write_table
+from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
 from sneaker_assets_tests.builders import digest
 
 

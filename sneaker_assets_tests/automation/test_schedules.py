@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 
 from sneaker_assets.automation.schedules import NIGHT_TAG, recrawl_schedule, recrawl_schedules, schedule_name, window
-from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
 from sneaker_assets.definitions import defs
-from sneaker_assets.settings_model import SettingsError
+from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
+from sneaker_assets.settings.model import SettingsError
 from sneaker_assets.sites import SITES
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -12,7 +12,6 @@ import pytest
 
 from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.automation.sensors import release_sensor
-from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.crawl.announcements import read_announcements
 from sneaker_assets.crawl.database import open_database
 from sneaker_assets.crawl.settings import FetchSettings
@@ -20,6 +19,7 @@ from sneaker_assets.crawl.source import ListingSource, WebSource
 from sneaker_assets.definitions import defs
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets.resources import LakeResource, ListingSourceResource
+from sneaker_assets.settings.automation import AutomationSettings
 from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets_tests.crawl.answers import endless, reply
 from sneaker_assets_tests.crawl.shop import Shop, open_shop

@@ -15,7 +15,7 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Returns a function that runs ``sneaker-assets`` with its own home and lake and returns exit status and output."""
+    """Function that runs ``sneaker-assets`` with its own home and lake; returns exit status and output, or errors."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
@@ -27,7 +27,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def run(*arguments: str, **settings: str) -> tuple[int, str]:
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
-        return pipeline.main(arguments), capsys.readouterr().out
+        status, written = pipeline.main(arguments), capsys.readouterr()
+        return status, written.err if status else written.out
 
     return run
 

@@ -18,7 +18,7 @@ from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
 from sneaker_assets.resources import ListingSourceResource
 from sneaker_assets.resources.source import live_sites
-from sneaker_assets.settings import load_settings
+from sneaker_assets.settings.environment import load_settings
 from sneaker_assets.sites import SITES, stockx_api
 from sneaker_assets_tests.crawl.answers import jpeg, reply
 from sneaker_assets_tests.crawl.api_shop import (

@@ -58,7 +58,7 @@ def alone(job: FinetuneJob) -> FinetuneResult:
 def trained(job: FinetuneJob) -> FinetuneResult:
     """What other processes trained to its end."""
     training, name = job.create_finetuner()
-    training.settings = training.settings.with_changes(epochs=0)
+    training.settings = training.settings.model_copy(update={"epochs": 0})
     return training.run(UPath(job.checkpoints) / name, name)
 
 

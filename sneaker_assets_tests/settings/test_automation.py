@@ -1,6 +1,6 @@
 import pytest
 
-from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
+from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
 
 
 def test_cron_of_a_site_falls_back_to_that_of_all_sites() -> None:

@@ -19,7 +19,6 @@ from pydantic.fields import FieldInfo
 from sneaker_assets import assets
 from sneaker_assets.assets.gan import GanTrainingConfig
 from sneaker_assets.assets.price_model import PriceModelConfig
-from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.gan.run import run_name
 from sneaker_assets.gan.settings import RECIPES, GanSettings, Recipe
@@ -28,7 +27,8 @@ from sneaker_assets.market.fees import Fees
 from sneaker_assets.market.splits import SplitSettings
 from sneaker_assets.near_duplicates.grouping import NearDuplicateSettings
 from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings
-from sneaker_assets.settings_model import SettingsModel
+from sneaker_assets.settings.automation import AutomationSettings
+from sneaker_assets.settings.model import SettingsModel
 from sneaker_assets.vision.settings import FeatureSettings, FinetuneSettings, HeadSettings, TuningSettings
 
 DOMAIN: tuple[type[SettingsModel], ...] = (
@@ -201,7 +201,14 @@ def test_run_config_reaches_the_settings() -> None:
 
 
 def test_settings_load_neither_torch_nor_dagster() -> None:
-    modules = ["automation.settings", "crawl.settings", "gan.settings", "market.fees", "settings", "vision.settings"]
+    modules = [
+        "settings.automation",
+        "settings.environment",
+        "crawl.settings",
+        "gan.settings",
+        "market.fees",
+        "vision.settings",
+    ]
     code = (
         f"import sys, importlib; [importlib.import_module('sneaker_assets.' + name) for name in {modules}]; "
         "assert not {'torch', 'dagster', 'pandas'} & set(sys.modules)"

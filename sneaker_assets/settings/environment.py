@@ -18,10 +18,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sneaker_assets.automation.settings import AutomationSettings
 from sneaker_assets.crawl.settings import Contact
 from sneaker_assets.market.fees import DEFAULT_FEES, Fees, parse_fees_by_site
-from sneaker_assets.settings_model import SettingsError, reason
+from sneaker_assets.settings.automation import AutomationSettings
+from sneaker_assets.settings.model import SettingsError, reason
 
 logger = logging.getLogger(__name__)
 

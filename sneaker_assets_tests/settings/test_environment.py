@@ -14,14 +14,14 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 import sneaker_assets
-from sneaker_assets import settings as module
 from sneaker_assets.market.fees import Fees
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
-from sneaker_assets.settings import PREFIX, Settings, load_settings, variable
-from sneaker_assets.settings_model import SettingsError
-from sneaker_assets_tests.test_settings_model import beyond, bounds
+from sneaker_assets.settings import environment as module
+from sneaker_assets.settings.environment import PREFIX, Settings, load_settings, variable
+from sneaker_assets.settings.model import SettingsError
+from sneaker_assets_tests.settings.test_model import beyond, bounds
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = Path(sneaker_assets.__file__).parent
 INVALID = "? !"
 """Invalid for every setting that is not free text."""
@@ -219,7 +219,7 @@ def test_only_the_settings_module_reads_the_environment() -> None:
     found = {}
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        if path.name != "settings.py" and environment_reads(ast.parse(text)):
+        if path.name != "environment.py" and environment_reads(ast.parse(text)):
             name = path.relative_to(PACKAGE).as_posix()
             found[name] = set(re.findall(r'"([A-Z_]{4,})"', text)) & set().union(*OTHERS_VARIABLES.values())
     assert found == OTHERS_VARIABLES

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
-from sneaker_assets.settings_model import SettingsModel
+from sneaker_assets.settings.model import SettingsModel
 
 ALL_SITES = "*"
 """Key of ``recrawl_cron`` that holds for every site without a cron of its own."""
@@ -15,7 +15,7 @@ _NIGHTLY = "0 3 * * *"
 
 
 def _valid_cron(text: str) -> str:
-    from croniter import croniter  # imported here, since few processes set a cron
+    from croniter import croniter  # noqa: PLC0415 - few processes set a cron
 
     if len(text.split()) != 5 or not croniter.is_valid(text):
         raise ValueError(f"{text!r} is not a cron of five fields such as '0 3 * * *'")

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from sneaker_assets.settings import Settings, variable
-from sneaker_assets.settings_reference import updated
+from sneaker_assets.settings.environment import Settings, variable
+from sneaker_assets.settings.reference import updated
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def test_settings_tables_of_the_readme_are_current() -> None:

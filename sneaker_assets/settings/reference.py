@@ -1,6 +1,6 @@
 """The tables of settings in the README, generated from the models.
 
-python -m sneaker_assets.settings_reference README.md
+python -m sneaker_assets.settings.reference README.md
 """
 
 import re
@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sneaker_assets.automation.settings import ALL_SITES, AutomationSettings
 from sneaker_assets.market.fees import Fees
-from sneaker_assets.settings import Settings, variable
+from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
+from sneaker_assets.settings.environment import Settings, variable
 
 _AUTOMATION = AutomationSettings.model_fields.keys()
 
