@@ -5,7 +5,6 @@ webhook is down, and none is sent again.
 """
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from upath import UPath
 
 from sneaker_assets.lake import Lake, read_json, write_bytes, write_json
+from sneaker_assets.names import path_name
 
 AlertKind = Literal["run_failure", "premium"]
 
@@ -106,14 +106,14 @@ class Outbox:
     def _log(self, alert: Mapping[str, Any]) -> None:
         log = self.lake.folder("alerts") / "alerts.log"
         before = log.read_bytes() if log.exists() else b""
-        write_bytes(log, before + json.dumps(alert, ensure_ascii=False).encode() + b"\n")
+        write_bytes(log, before + json.dumps(alert).encode() + b"\n")
 
     def _waiting(self) -> list[UPath]:
         folder = self.lake.folder("alerts", "waiting")
         return [file for file in folder.iterdir() if file.suffix == ".json"] if folder.exists() else []
 
     def _file(self, state: Literal["waiting", "sent"], alert_id: str) -> UPath:
-        return self.lake.folder("alerts", state) / f"{re.sub(r'[^A-Za-z0-9._-]', '_', alert_id)}.json"
+        return self.lake.folder("alerts", state) / f"{path_name(alert_id)}.json"
 
 
 def _post(webhook: str, alert: Mapping[str, Any]) -> str | None:

@@ -1,9 +1,12 @@
 """The layout of a lake: where tables, images, models and every other file are stored, in a folder or object store.
 
+Any text may name a partition or a folder: :func:`names.path_name` encodes it, so that no path leads out of the lake.
+
 Paths are fsspec paths (universal-pathlib). ``tables`` defines what a table contains.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +26,7 @@ from sneaker_assets.lake_io import (
     write_json,
     write_table,
 )
+from sneaker_assets.names import path_name
 
 __all__ = [
     "Lake",
@@ -37,6 +41,9 @@ __all__ = [
     "write_json",
     "write_table",
 ]
+
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,8 @@ class Lake:
 
     def table(self, name: str, partition: str | None = None) -> UPath:
         """The Parquet file of a table, or of one of its partitions."""
-        folder = self.root / "tables"
-        return folder / f"{name}.parquet" if partition is None else folder / name / f"{partition}.parquet"
+        *folders, file = (name,) if partition is None else (name, partition)
+        return self.folder("tables", *folders) / f"{path_name(file)}.parquet"
 
     def reference(self, name: str, partition: str | None = None) -> UPath:
         """The JSON file that names the folder which an asset, or one of its partitions, materialized last."""
@@ -75,15 +82,45 @@ class Lake:
     def referenced(self, name: str, partition: str | None = None) -> UPath | None:
         """The folder that an asset, or one of its partitions, materialized last; None where there is none."""
         reference = self.reference(name, partition)
-        return self.root / str(read_json(reference)["folder"]) if reference.exists() else None
+        return self.resolve(str(read_json(reference)["folder"])) if reference.exists() else None
+
+    def resolve(self, relative: str) -> UPath:
+        """The path that a table or a reference of the lake names relative to its root.
+
+        Args:
+            relative: Components separated by ``/``, such as ``models/vgg16/0123456789ab``.
+
+        Raises:
+            LakeError: The path leads out of the lake.
+        """
+        parts = relative.split("/")
+        if any(path_name(part or ".") != part for part in parts):
+            raise LakeError(
+                f"{relative!r} is not a path inside the lake at {self.root}: restore the table that names it"
+            )
+        return self.root.joinpath(*parts)
 
     def image(self, sha256: str) -> UPath:
-        """The image file whose bytes have this sha256."""
+        """The image file whose content has this sha256.
+
+        Raises:
+            LakeError: ``sha256`` is not a sha256 in lower-case hexadecimal digits.
+        """
+        if not _SHA256.fullmatch(sha256):
+            raise LakeError(f"{sha256[:80]!r} is not the sha256 of an image in the lake at {self.root}")
         return self.root.joinpath("images", sha256[:2], sha256)
 
     def folder(self, kind: str, *names: str) -> UPath:
-        """A folder outside ``tables`` and ``images``: features, models, generators, crawls, figures."""
-        return (self.root / kind).joinpath(*names)
+        """A folder of the lake: features, models, generators, crawls, figures.
+
+        Args:
+            kind: First component of the path.
+            names: The others; any text.
+
+        Raises:
+            EmptyNameError: A component is empty.
+        """
+        return self.root.joinpath(*map(path_name, (kind, *names)))
 
     @contextmanager
     def kept_to(self, source: str) -> Iterator[None]:

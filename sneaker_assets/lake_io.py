@@ -107,7 +107,8 @@ def write_json(path: UPath, value: Mapping[str, Any]) -> None:
     Raises:
         LakeError: the folder cannot be written.
     """
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # lone surrogates become JSON escapes
 
 
 def read_json(path: UPath) -> dict[str, Any]:

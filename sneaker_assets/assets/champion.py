@@ -38,7 +38,7 @@ def similarity_index(
     from sneaker_assets.vision.pricing.similarity_index import build_similarity_index, remove_other_indexes
 
     here = lake.open()
-    model = PriceModel.load(here.root / str(model_leaderboard.loc[model_leaderboard["champion"], "model"].iloc[0]))
+    model = PriceModel.load(here.resolve(str(model_leaderboard.loc[model_leaderboard["champion"], "model"].iloc[0])))
     store = FeatureStore.open(here.folder("features", model.backbone, model.config["features"]["store"]))
     indexes = here.folder("similarity_index", model.backbone)
     index = build_similarity_index(indexes, model, store, clean_listings)

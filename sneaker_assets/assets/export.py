@@ -45,7 +45,7 @@ def exported_model(
     from sneaker_assets.vision.pricing.price_model import PriceModel, load_backbone_of
 
     here = lake.open()
-    chosen = here.root / config.model if config.model else price_model
+    chosen = here.resolve(config.model) if config.model else price_model
     if not (chosen / "config.json").exists():
         raise dg.Failure(
             f"there is no model {chosen}: name one as model_leaderboard does, or none for price_model's",

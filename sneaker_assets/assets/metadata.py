@@ -12,6 +12,7 @@ import pandas as pd
 from upath import UPath
 
 from sneaker_assets import figures, lake, tables
+from sneaker_assets.names import path_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +68,7 @@ def preview(frame: pd.DataFrame, columns: list[str] | None = None, rows: int = 1
 
 def show_figure(folder: UPath, name: str, figure: "Figure") -> Metadata:
     """Save a figure as ``<folder>/<name>.png``; the metadata contains its path and a thumbnail."""
-    return show_png(folder / f"{name}.png", figures.to_png(figure))
+    return show_png(folder / f"{path_name(name)}.png", figures.to_png(figure))
 
 
 def show_png(path: UPath, png: bytes) -> Metadata:

@@ -14,7 +14,7 @@ from sneaker_assets.assets import groups
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.market.fees import Fees, fees_at
-from sneaker_assets.market.releases import announcements, describe_release, parse_release_key
+from sneaker_assets.market.releases import announcements, describe_release, release_site
 from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource, ListingSourceResource
 from sneaker_assets.settings.environment import load_settings
 
@@ -52,10 +52,10 @@ def releases(
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
     """An announced shoe, with its image and its retail price in US dollars at the day's exchange rate."""
-    site, product_id = parse_release_key(context.partition_key)
+    site = release_site(context.partition_key)
     with listing_source.open(lake.open()) as source:
         announced = announcements(source.releases(site))
-        urls = announced.loc[announced["product_id"] == product_id, "image_url"]
+        urls = announced.loc[announced["release"] == context.partition_key, "image_url"]
         images = source.images(site, urls, None)
     table = describe_release(context.partition_key, announced, images, fx_rates)
     return dg.Output(table, metadata={"preview": preview(table, ["title", "release_date", "retail_price"])})
@@ -91,7 +91,7 @@ def release_predictions(
     here = lake.open()
     champion = model_leaderboard[model_leaderboard["champion"]].iloc[0]
     pricer = Pricer.load(
-        here.root / champion["model"], compute.weights_folder, compute.torch_device(), similarity_index
+        here.resolve(str(champion["model"])), compute.weights_folder, compute.torch_device(), similarity_index
     )
     shoe = releases.iloc[0]
     pixels = np.stack([read_image(here.image(shoe["sha256"]), pricer.frame)])

@@ -1,26 +1,31 @@
 """Sensor of announced releases: polls the sites' release pages.
 
-It has no cursor. Requested releases are identified by Dagster's runs (their run keys) and partitions, so a tick may be
-killed at any point and the next one makes up for it.
+It has no cursor. Requested releases are identified by Dagster's runs (their run keys and status) and partitions: after
+a killed tick, the next one requests what is missing.
 
 Dagster: https://docs.dagster.io/guides/automate/sensors
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 import dagster as dg
 
 from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.automation.jobs import PARTITION_TAG, price_release
 from sneaker_assets.crawl.announcements import read_announcements
-from sneaker_assets.market.releases import announced_content, parse_release_key
+from sneaker_assets.market.releases import announced_content, release_site
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.settings.automation import AutomationSettings
 from sneaker_assets.sites import SITES
 
 RUN_KEY_TAG = "dagster/run_key"
 RETRIES = {"dagster/max_retries": "2"}
-"""A run key is never used twice, so without retries a failed run would leave its release without a price."""
+"""Immediate retries of a failed run; the sensor repeats the request later."""
+
+FIRST_PAUSE, MAX_PAUSE = timedelta(minutes=5), timedelta(hours=1)
+"""Pauses between the failure of a release's run and the next request."""
 
 
 def release_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
@@ -43,7 +48,7 @@ def release_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
             return dg.SkipReason("there is no champion yet: train a model and rank it first")
         partitions = set(context.instance.get_dynamic_partitions(release_partitions.name or ""))
         with listing_source.open(here) as source:
-            announced = read_announcements(source, sorted(SITES), {parse_release_key(key)[0] for key in partitions})
+            announced = read_announcements(source, sorted(SITES), {release_site(key) for key in partitions})
         content = {
             release: digest
             for observations in announced.observations.values()
@@ -78,28 +83,56 @@ def run_key(release: str, content: str, earlier: int = 0) -> str:
     return f"{release}:{content}:{earlier}"
 
 
-def _requests(instance: dg.DagsterInstance, content: Mapping[str, str]) -> list[dg.RunRequest]:
-    """A run for each release whose announcement differs from the one requested last.
+def _requests(
+    instance: dg.DagsterInstance, content: Mapping[str, str], now: datetime | None = None
+) -> list[dg.RunRequest]:
+    """A run for each release whose announcement has changed since the last request, or whose last run failed.
 
-    Run keys count the earlier announcements, so that a retail price that changes and changes back is priced again.
+    Run keys count the earlier requests, so that a retail price that changes and changes back is priced again. Failed
+    runs are repeated after growing pauses, see :func:`_pause`, for as long as the shoe is announced.
+
+    Args:
+        instance: The instance whose runs are examined.
+        content: Digest of the announcement by release.
+        now: Current time, for tests.
     """
-    requested = _run_keys(instance, content)
+    runs = _runs(instance, content)
+    time = (now or datetime.now(UTC)).timestamp()
     requests = []
     for release, digest in content.items():
-        keys = requested.get(release, [])
-        if not keys or keys[-1].rsplit(":", 2)[1] != digest:
+        of_release = runs.get(release, [])
+        keys = list(dict.fromkeys(record.dagster_run.tags[RUN_KEY_TAG] for record in of_release))
+        changed = not keys or _digest(keys[-1]) != digest
+        if changed or _repeat_is_due(of_release, keys, time):
             key = run_key(release, digest, len(keys))
             requests.append(dg.RunRequest(partition_key=release, run_key=key, tags=RETRIES))
     return requests
 
 
-def _run_keys(instance: dg.DagsterInstance, content: Mapping[str, str]) -> dict[str, list[str]]:
-    """The run keys of each release in order of their request; a retry has the key of its run."""
+def _repeat_is_due(records: Sequence[dg.RunRecord], keys: Sequence[str], now: float) -> bool:
+    """Whether the last run of a release failed, and long enough ago for the number of requests that failed."""
+    last = records[-1]
+    if last.dagster_run.status not in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED):
+        return False
+    same = sum(1 for _ in takewhile(lambda key: _digest(key) == _digest(keys[-1]), reversed(keys)))
+    return last.end_time is None or now - last.end_time >= _pause(same).total_seconds()
+
+
+def _pause(requests: int) -> timedelta:
+    """Pause after that number of requests for the same announcement: five minutes, doubled up to one hour."""
+    return min(FIRST_PAUSE * (1 << min(requests - 1, 10)), MAX_PAUSE)
+
+
+def _digest(key: str) -> str:
+    return key.rsplit(":", 2)[1]
+
+
+def _runs(instance: dg.DagsterInstance, content: Mapping[str, str]) -> dict[str, list[dg.RunRecord]]:
+    """The runs with a run key by release, in the order of their creation; a retry has the key of its run."""
     wanted = dg.RunsFilter(job_name=price_release.name, tags={PARTITION_TAG: list(content)})
-    keys: dict[str, list[str]] = {}
+    runs: dict[str, list[dg.RunRecord]] = {}
     for record in reversed(instance.get_run_records(wanted)) if content else ():
         tags = record.dagster_run.tags
-        of_release = keys.setdefault(tags[PARTITION_TAG], [])
-        if RUN_KEY_TAG in tags and tags[RUN_KEY_TAG] not in of_release:
-            of_release.append(tags[RUN_KEY_TAG])
-    return keys
+        if RUN_KEY_TAG in tags:
+            runs.setdefault(tags[PARTITION_TAG], []).append(record)
+    return runs

@@ -121,7 +121,11 @@ def stored_images(table: pd.DataFrame | None, lake: Lake, site: str) -> dict[str
     stored = table[table["sha256"].notna()]
     columns = stored[["image_url", "sha256", "n_bytes", "width", "height"]]
     records = (ImageRecord(site, *row) for row in columns.itertuples(index=False, name=None))
-    return {record.image_url: record for record in records if lake.image(record.sha256 or "").exists()}
+    return {
+        record.image_url: record
+        for record in records
+        if record.sha256 is not None and lake.image(record.sha256).exists()
+    }
 
 
 def images_table(records: Iterable[ImageRecord]) -> pd.DataFrame:

@@ -85,4 +85,4 @@ def generator_folder(lake: Lake, band: str) -> UPath:
         bands = sorted(path.stem for path in reference.parent.glob("*.json")) if reference.parent.exists() else []
         trained = f"there are: {', '.join(bands)}" if bands else "there is none: materialize gan_checkpoints first"
         raise NoGeneratorError(f"no generator for the price band {band!r} in {lake.root}; {trained}")
-    return lake.root / str(read_json(reference)["folder"]) / "generator"
+    return lake.resolve(str(read_json(reference)["folder"])) / "generator"

@@ -1,12 +1,14 @@
 """Announced releases: their keys, their content, and detection of changed announcements."""
 
 import hashlib
+from urllib.parse import unquote
 
 import pandas as pd
 
 from sneaker_assets import tables
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.market.currency import DOLLAR, rates_at
+from sneaker_assets.names import path_name
 
 _SEPARATOR = "--"
 _ANNOUNCED_PRICES = ("retail", "list")
@@ -18,20 +20,28 @@ class ReleaseError(SneakerError, LookupError):
 
 
 def release_key(site: str, product_id: str) -> str:
-    """Key of a release, which is also a valid file name."""
-    return f"{site}{_SEPARATOR}{product_id}"
+    """Key of a release: a valid partition key and file name, different for different products.
+
+    Args:
+        site: Name of the site.
+        product_id: The site's identifier of the product; any text that is not empty.
+    """
+    return f"{path_name(site).replace(_SEPARATOR, '-%2D')}{_SEPARATOR}{path_name(product_id)}"
 
 
-def parse_release_key(key: str) -> tuple[str, str]:
-    """Site and product ID of a key.
+def release_site(key: str) -> str:
+    """Site of a release.
+
+    Args:
+        key: Result of :func:`release_key`.
 
     Raises:
         ReleaseError: The key is malformed.
     """
     site, separator, product_id = key.partition(_SEPARATOR)
     if not (site and separator and product_id):
-        raise ReleaseError(f"{key!r} is no release: a key is <site>{_SEPARATOR}<product id>")
-    return site, product_id
+        raise ReleaseError(f"{key!r} is not a release key: expected <site>{_SEPARATOR}<product id>")
+    return unquote(site)
 
 
 def announcements(observations: pd.DataFrame) -> pd.DataFrame:

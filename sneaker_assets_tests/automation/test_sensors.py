@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 import pytest
+from dagster._core.test_utils import create_run_for_test
 
 from sneaker_assets.assets.partitions import release_partitions
-from sneaker_assets.automation.sensors import release_sensor
+from sneaker_assets.automation.jobs import PARTITION_TAG
+from sneaker_assets.automation.sensors import RUN_KEY_TAG, _requests, release_sensor, run_key
 from sneaker_assets.crawl.announcements import read_announcements
 from sneaker_assets.crawl.database import open_database
 from sneaker_assets.crawl.settings import FetchSettings
@@ -129,6 +131,41 @@ def test_changed_announcement_is_priced_again_even_if_it_changes_back(watch: Wat
         assert watch.asked() == []
     assert releases(keys) == ["stockx--p"] * 4
     assert len(set(keys)) == 4
+
+
+def fail_runs(instance: dg.DagsterInstance) -> None:
+    """End all unfinished runs with a failure."""
+    for run in instance.get_runs():
+        if not run.is_finished:
+            instance.report_run_failed(run)
+
+
+def test_failed_release_is_requested_again_after_growing_pauses(watch: Watch) -> None:
+    content = {"stockx--p": "0123456789abcdef"}
+    now, waited, keys = datetime.now(UTC), [], [run_key("stockx--p", content["stockx--p"])]
+    for _ in range(6):
+        tags = {PARTITION_TAG: "stockx--p", RUN_KEY_TAG: keys[-1]}
+        watch.instance.create_run_for_job(defs.resolve_job_def("price_release"), tags=tags)
+        assert _requests(watch.instance, content, now + timedelta(days=1)) == [], "a queued run blocks the next request"
+        fail_runs(watch.instance)
+        minutes = next(
+            m for m in range(0, 120, 5) if _requests(watch.instance, content, now + timedelta(minutes=m, seconds=30))
+        )
+        (request,) = _requests(watch.instance, content, now + timedelta(minutes=minutes, seconds=30))
+        waited.append(minutes)
+        keys.append(request.run_key or "")
+    assert waited == [5, 10, 20, 40, 60, 60]
+    assert len(set(keys)) == 7
+    assert _requests(watch.instance, {}, now + timedelta(days=1)) == [], "no longer announced"
+
+
+def test_canceled_release_is_requested_again_and_a_priced_one_is_not(watch: Watch) -> None:
+    later = datetime.now(UTC) + timedelta(hours=2)
+    for status, expected in ((dg.DagsterRunStatus.CANCELED, 1), (dg.DagsterRunStatus.SUCCESS, 0)):
+        release = f"stockx--{status.value}"
+        tags = {PARTITION_TAG: release, RUN_KEY_TAG: run_key(release, "0123456789abcdef")}
+        create_run_for_test(watch.instance, job_name="price_release", status=status, tags=tags)
+        assert len(_requests(watch.instance, {release: "0123456789abcdef"}, later)) == expected
 
 
 def test_changed_title_or_ask_is_ignored(watch: Watch) -> None:

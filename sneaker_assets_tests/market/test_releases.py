@@ -7,8 +7,8 @@ from sneaker_assets.market.releases import (
     announced_content,
     announcements,
     describe_release,
-    parse_release_key,
     release_key,
+    release_site,
 )
 from sneaker_assets.tables import Releases
 from sneaker_assets_tests.builders import images, observations
@@ -17,9 +17,10 @@ RATES = bundled_rates()
 
 
 def test_release_key_round_trips() -> None:
-    assert parse_release_key(release_key("stockx", "air--one")) == ("stockx", "air--one")
+    assert release_key("stockx", "air--one") == "stockx--air--one"
+    assert release_site(release_key("xn--schuh.example", "air--one")) == "xn--schuh.example"
     with pytest.raises(ReleaseError, match="<site>--<product id>"):
-        parse_release_key("nonsense")
+        release_site("nonsense")
 
 
 def test_content_changes_with_price_date_and_image_only() -> None:

@@ -62,7 +62,7 @@ class Candidate:
             StoreError: its feature store no longer exists.
             FileNotFoundError: the model no longer exists.
         """
-        model = PriceModel.load(lake.root / identity["model"])
+        model = PriceModel.load(lake.resolve(identity["model"]))
         store = FeatureStore.open(lake.folder("features", model.backbone, model.config["features"]["store"]))
         return cls(identity, model, store)
 

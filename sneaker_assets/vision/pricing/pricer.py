@@ -206,7 +206,7 @@ def champion_folder(lake: Lake) -> UPath:
             "SNEAKER_LAKE to a lake that has one"
         )
     board = read_table(path)
-    return lake.root / str(board.loc[board["champion"], "model"].iloc[0])
+    return lake.resolve(str(board.loc[board["champion"], "model"].iloc[0]))
 
 
 def champion_index(lake: Lake) -> UPath | None:
