@@ -18,7 +18,7 @@ from torch import Tensor
 from upath import UPath
 
 from sneaker_assets.errors import SneakerError
-from sneaker_assets.vision.imaging.crops import on_white
+from sneaker_assets.vision.imaging.opening import open_image
 
 UInt8Array = npt.NDArray[np.uint8]
 Picture = str | os.PathLike[str] | UPath
@@ -46,8 +46,7 @@ def load_square_images(paths: Sequence[Picture], size: int) -> UInt8Array:
 
 
 def square(picture: Image.Image, size: int) -> UInt8Array:
-    """Fit a picture into a square of ``size`` pixels, centred on its own background colour: uint8 [size, size, 3]."""
-    picture = on_white(picture)
+    """Fit an RGB picture into a square of ``size`` pixels, centred on its background: uint8 [size, size, 3]."""
     background = background_colour(np.asarray(picture))
     return np.asarray(ImageOps.pad(picture, (size, size), Image.Resampling.BICUBIC, color=background))
 
@@ -82,10 +81,10 @@ def from_network(images: Tensor) -> UInt8Array:
 
 def _load(path: Picture, size: int) -> UInt8Array:
     try:
-        with Image.open(io.BytesIO(UPath(path).read_bytes())) as picture:
-            # A JPEG decodes at a half, a quarter or an eighth for little; antialiasing wants twice the size.
-            scale = 2 * size / max(picture.size)
-            picture.draft("RGB", (math.ceil(scale * picture.width), math.ceil(scale * picture.height)))
-            return square(picture, size)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        picture = open_image(io.BytesIO(UPath(path).read_bytes()))
+        # A JPEG decodes at a half, a quarter or an eighth for little; antialiasing wants twice the size.
+        scale = 2 * size / max(picture.size)
+        width, height = picture.size
+        return square(picture.decode((math.ceil(scale * width), math.ceil(scale * height))), size)
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no picture that decodes ({error})") from error
