@@ -17,6 +17,7 @@ from sneaker_assets.crawl.report import CrawlReport
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.lake import Lake
 from sneaker_assets.sites.money import amount
+from sneaker_assets.sites.placeholders import image_address
 from sneaker_assets.tables import LabelKind, Observations
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class ArchiveSource:
                 product_id=stems,
                 url=csv.name,
                 title=stems,
-                image_url=names,
+                image_url=names.map(image_address),
                 amount=rows[self.price_column].map(amount).astype(float),
                 currency=self.currency,
                 label_kind=self.label_kind,
