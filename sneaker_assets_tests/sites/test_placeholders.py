@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 
+from sneaker_assets.crawl.archive import ArchiveSource
 from sneaker_assets.crawl.observations import listing_from_json, observations, to_json
+from sneaker_assets.lake import Lake
 from sneaker_assets.sites.base import Listing
 from sneaker_assets.sites.placeholders import image_address, is_placeholder_address
 from sneaker_assets_tests.builders import NOON
@@ -56,6 +60,15 @@ def test_placeholder_addresses_are_recognized(url: str) -> None:
 )
 def test_addresses_of_photos_are_kept(url: str) -> None:
     assert image_address(url) == url
+
+
+def test_an_archive_row_with_a_placeholder_has_no_image(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "listings.csv").write_text(
+        "sale_price,image_name\n100,stockx_dunk.jpg\n110,stockx_product-placeholder-default.jpg\n"
+    )
+    seen = ArchiveSource(lake, tmp_path).observe("stockx")
+    assert seen["image_url"].tolist() == ["stockx_dunk.jpg", ""]
 
 
 def test_a_listing_with_a_placeholder_has_no_image() -> None:

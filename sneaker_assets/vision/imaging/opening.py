@@ -132,7 +132,10 @@ def _identify(file: IO[bytes]) -> Image.Image:
         raise ImageDecodeError(
             "is a HEIC picture, which needs pillow-heif: pip install 'sneaker-assets[heic]'"
         ) from None
-    return Image.open(file, formats=("HEIF",))
+    try:
+        return Image.open(file, formats=("HEIF",))
+    except UnidentifiedImageError:
+        raise ImageDecodeError("does not decode: it begins like a HEIC picture and is damaged") from None
 
 
 def _orientation(image: Image.Image) -> int:

@@ -1,8 +1,10 @@
 """A file has the same pixels for every reader, and they are those of the picture it was made of."""
 
 import io
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -77,6 +79,20 @@ def grey(dtype: type[np.generic], white: float) -> Image.Image:
     return Image.fromarray((levels * white).astype(dtype))
 
 
+def rgb_png_of_16_bits() -> bytes:
+    """A PNG that Pillow does not write: 16 bits in each of three channels."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in np.asarray(shoe()).astype(np.uint16) * 257)
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", 320, 160, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    framed = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
 def film(kind: str, **options: Any) -> bytes:
     return encoded(shoe(), kind, save_all=True, append_images=[Image.new("RGB", (320, 160), "red")], **options)
 
@@ -95,6 +111,8 @@ COLOUR: Mapping[str, Callable[[], bytes]] = {
     **{f"exif 6 {kind}": partial(turned, 6, kind) for kind in ("PNG", "WEBP", "TIFF", "AVIF")},
     "exif behind the pixels": late_exif_png,
     "progressive jpeg": lambda: encoded(shoe(), "JPEG", quality=95, progressive=True),
+    "jpeg of two pictures": lambda: film("MPO", quality=95),
+    "16 bit rgb png": rgb_png_of_16_bits,
     "cmyk jpeg": lambda: encoded(shoe().convert("CMYK"), "JPEG", quality=95),
     "cmyk tiff": lambda: encoded(shoe().convert("CMYK"), "TIFF"),
     "png with alpha": lambda: encoded(cut_out(), "PNG"),
@@ -285,6 +303,10 @@ def test_a_heic_picture_is_read_like_any_other(lake: Lake) -> None:
         assert np.abs(found - np.asarray(shoe())).mean() < 3
         assert (read_image(lake.root / "picture", FRAME) == read_photo(data, FRAME)).all()
         assert image_size(data) == (320, 160)
+        assert data[8:12] == b"heic"
+        assert decoded(data[:8] + b"mif1" + data[12:]).tobytes() == decoded(data).tobytes()
+    with pytest.raises(ImageDecodeError, match="does not decode"):
+        decoded(data[:60])
 
 
 def test_without_pillow_heif_the_message_names_the_extra(tmp_path: Path) -> None:
