@@ -15,8 +15,8 @@ RATES = "1"
 PRICE_HISTORY = "1"
 """Conversion of observed amounts to US dollars."""
 
-IMAGE_PROPERTIES = "1"
-"""Content box, mean colour and perceptual hash."""
+IMAGE_PROPERTIES = "2"
+"""Content box, mean colour and perceptual hash; since 2 of the upright image with 8 bits in sRGB."""
 
 NEAR_DUPLICATES = "1"
 """Grouping of near duplicates by those properties."""
@@ -24,7 +24,9 @@ NEAR_DUPLICATES = "1"
 LISTINGS = "1"
 """Choice of the label among the observed prices, and the join to images."""
 
-CLEANING = "1"
+CLEANING = "2"
+"""Since 2, listings with a placeholder picture are removed."""
+
 STATISTICS = "1"
 SPLITS = "1"
 TRAINED_ROWS = "1"

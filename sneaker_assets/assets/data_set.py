@@ -92,7 +92,7 @@ def _table(asset: str, description: str) -> dg.AssetOut:
 def clean_listings(
     context: dg.AssetExecutionContext, listings: pd.DataFrame, config: CleaningConfig, lake: LakeResource
 ) -> Events:
-    """Remove listings without a price and outliers, and resolve label conflicts among near duplicates."""
+    """Remove listings without a price, placeholder pictures and outliers, and resolve conflicts of near duplicates."""
     cleaned = clean(listings, CleaningSettings.part_of(config))
     reasons = cleaned.removed["reason"].value_counts()
     outliers = int(reasons.get("above_fence", 0) + reasons.get("below_fence", 0))
@@ -105,6 +105,7 @@ def clean_listings(
                 "upper_fence": float(cleaned.fences["upper"].max()),
                 "outliers_removed": outliers,
                 "without_price": int(reasons.get("no_price", 0)),
+                "placeholder_pictures": int(reasons.get("placeholder_picture", 0)),
                 "twin_conflicts": len(cleaned.conflicts),
             },
         ),

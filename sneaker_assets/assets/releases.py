@@ -13,8 +13,10 @@ from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import release_partitions
+from sneaker_assets.lake import Lake
 from sneaker_assets.market.fees import Fees, fees_at
 from sneaker_assets.market.releases import announcements, describe_release, release_site
+from sneaker_assets.near_duplicates.placeholders import shows_placeholder
 from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource, ListingSourceResource
 from sneaker_assets.settings.environment import load_settings
 
@@ -81,19 +83,23 @@ def release_predictions(
     compute: ComputeResource,
     lake: LakeResource,
 ) -> dg.Output[pd.DataFrame]:
-    """The champion's price for the announced shoe with its interval, similar shoes, and the net profit of a sale."""
+    """The champion's price for the announced shoe with its interval, similar shoes, and the net profit of a sale.
+
+    Raises:
+        dagster.Failure: The announcement shows a placeholder picture.
+    """
     from sneaker_assets.vision.explain.attribution import attribution_maps
     from sneaker_assets.vision.explain.report import prediction_record, similar_records
     from sneaker_assets.vision.explain.report_figures import report_figure
     from sneaker_assets.vision.imaging.decoding import read_image
     from sneaker_assets.vision.pricing.pricer import Pricer
 
-    here = lake.open()
+    here, shoe = lake.open(), releases.iloc[0]
+    _refuse_placeholder(here, shoe)
     champion = model_leaderboard[model_leaderboard["champion"]].iloc[0]
     pricer = Pricer.load(
         here.resolve(str(champion["model"])), compute.weights_folder, compute.torch_device(), similarity_index
     )
-    shoe = releases.iloc[0]
     pixels = np.stack([read_image(here.image(shoe["sha256"]), pricer.frame)])
     priced = pricer.price_pixels(pixels)[0]
     retail = None if pd.isna(shoe["retail_price"]) else float(shoe["retail_price"])
@@ -120,3 +126,17 @@ def release_predictions(
             **show_figure(here.folder("figures", "release_predictions"), context.partition_key, figure),
         },
     )
+
+
+def _refuse_placeholder(here: Lake, shoe: pd.Series) -> None:
+    """Fail without retries for a release whose picture is a placeholder: the same file would be priced again.
+
+    Raises:
+        dagster.Failure: The announcement shows a placeholder picture.
+    """
+    if shows_placeholder(here, str(shoe["sha256"])):
+        raise dg.Failure(
+            f"{shoe['release']} is announced with a placeholder picture, which many listings show: it is priced once "
+            "its own picture is announced",
+            allow_retries=False,
+        )

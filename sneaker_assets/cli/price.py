@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sneaker_assets.vision.imaging.decoding import Pixels
     from sneaker_assets.vision.pricing.pricer import PricedPicture, Pricer
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 """Files of a folder that are priced."""
 
 MAX_DRAWN = 20

@@ -18,6 +18,7 @@ from sneaker_assets.crawl.report import CrawlReport
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.lake import Lake
 from sneaker_assets.sites.money import amount
+from sneaker_assets.sites.placeholders import image_address
 from sneaker_assets.tables import LabelKind
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class ArchiveSource:
                 product_id=stems,
                 url=csv.name,
                 title=stems,
-                image_url=names,
+                image_url=names.map(image_address),
                 amount=rows[self.price_column].map(amount).astype(float),
                 currency=self.currency,
                 label_kind=self.label_kind,

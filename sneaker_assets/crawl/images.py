@@ -1,7 +1,4 @@
-"""Validation of product images, and their storage in the lake under the SHA-256 of their bytes.
-
-Pillow on hostile images: https://pillow.readthedocs.io/en/stable/handbook/security.html
-"""
+"""Validation of product images, and their storage in the lake under the SHA-256 of their bytes."""
 
 import hashlib
 import io
@@ -20,8 +17,6 @@ from sneaker_assets.progress import Progress
 
 MAX_PIXELS = 24_000_000
 """Maximum number of pixels of an image that is decoded; 72 MB per thread at three bytes per pixel."""
-
-FORMATS = ("JPEG", "PNG", "WEBP")
 
 logger = logging.getLogger(__name__)
 
@@ -136,25 +131,16 @@ def images_table(records: Iterable[ImageRecord]) -> pd.DataFrame:
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels of a valid image.
+    """Width and height in pixels of a valid image, upright.
 
     Raises:
-        ValueError: The image does not decode completely, has another format than ``FORMATS``, or has more than
+        ValueError: The image does not decode completely, has a format that is not supported, or has more than
             ``MAX_PIXELS`` pixels; the message is one line.
     """
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - unused by most processes that import this module
+    from sneaker_assets.vision.imaging.opening import open_image  # noqa: PLC0415 - unused by most importing processes
 
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height <= MAX_PIXELS:
-                # Draft mode decodes all of the data but at an eighth of the resolution.
-                image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
-                image.load()
-    except UnidentifiedImageError:
-        raise ValueError(f"is no {', '.join(FORMATS)} image") from None
-    except Exception as error:  # decoders raise arbitrary errors on malformed data
-        raise ValueError(f"does not decode: {one_line(error)}") from error
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"has {width}x{height}, more than {MAX_PIXELS:,} pixels")
-    return width, height
+    image = open_image(io.BytesIO(data), MAX_PIXELS)
+    width, height = image.size
+    # An eighth of the resolution is enough: all of the data is decoded.
+    image.decode((max(1, width // 8), max(1, height // 8)))
+    return image.size

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from upath import UPath
 
 from sneaker_assets.figures.style import BLUE, GREY, ORANGE, THOUSANDS, dollars, label_log_prices, styled
+from sneaker_assets.vision.imaging.opening import open_image
 
 
 @styled
@@ -28,9 +28,8 @@ def image_sample(listings: pd.DataFrame, images: Sequence[UPath], columns: int =
     for axes in figure.subplots(rows, columns, squeeze=False).ravel():
         axes.set_axis_off()
     for axes, path, shoe in zip(figure.axes, images, listings.itertuples(), strict=False):
-        with path.open("rb") as file, Image.open(file) as image:
-            image.draft("RGB", (200, 100))
-            axes.imshow(image.convert("RGB"))
+        with path.open("rb") as file:
+            axes.imshow(open_image(file).decode((200, 100)))
         axes.set_title(f"${shoe.price:,.0f}", loc="center", fontsize=9)
         axes.text(0.5, -0.02, _label_name(shoe.label_kind), transform=axes.transAxes, ha="center", va="top", fontsize=7)
     return figure

@@ -18,7 +18,7 @@ from torch import Tensor
 from upath import UPath
 
 from sneaker_assets.errors import SneakerError
-from sneaker_assets.vision.imaging.crops import on_white
+from sneaker_assets.vision.imaging.opening import open_image
 
 UInt8Array = npt.NDArray[np.uint8]
 ImagePath = str | os.PathLike[str] | UPath
@@ -53,13 +53,12 @@ def pad_to_square(image: Image.Image, size: int) -> UInt8Array:
     """Scale an image to fit a square, centred and padded with its own background colour.
 
     Args:
-        image: An image of any mode; transparent pixels become white.
+        image: An RGB image.
         size: Height and width of the result in pixels.
 
     Returns:
         uint8 RGB [size, size, 3].
     """
-    image = on_white(image)
     background = background_colour(np.asarray(image))
     return np.asarray(ImageOps.pad(image, (size, size), Image.Resampling.BICUBIC, color=background))
 
@@ -97,10 +96,10 @@ def from_network(images: Tensor) -> UInt8Array:
 
 def _load(path: ImagePath, size: int) -> UInt8Array:
     try:
-        with Image.open(io.BytesIO(UPath(path).read_bytes())) as image:
-            # libjpeg decodes cheaply at 1/2, 1/4 or 1/8; twice the target size leaves room for antialiasing.
-            scale = 2 * size / max(image.size)
-            image.draft("RGB", (math.ceil(scale * image.width), math.ceil(scale * image.height)))
-            return pad_to_square(image, size)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        image = open_image(io.BytesIO(UPath(path).read_bytes()))
+        # libjpeg decodes cheaply at 1/2, 1/4 or 1/8; twice the target size leaves room for antialiasing.
+        scale = 2 * size / max(image.size)
+        width, height = image.size
+        return pad_to_square(image.decode((math.ceil(scale * width), math.ceil(scale * height))), size)
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be decoded as an image ({error})") from error

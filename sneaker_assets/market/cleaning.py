@@ -1,4 +1,7 @@
-"""Cleaning of listings: removal of outliers and resolution of label conflicts; every removed listing gets a reason."""
+"""Cleaning of listings: removal of placeholders and outliers, resolution of label conflicts.
+
+Every removed listing gets a reason.
+"""
 
 from dataclasses import dataclass
 
@@ -8,10 +11,11 @@ from pydantic import Field
 from sneaker_assets import tables
 from sneaker_assets.market.label_conflicts import Resolution, find_label_conflicts, resolve_prices
 from sneaker_assets.market.outliers import FenceSettings, price_fences
+from sneaker_assets.market.placeholders import PlaceholderSettings, find_placeholders
 
 
-class CleaningSettings(FenceSettings):
-    """How outliers are removed, and how label conflicts between near duplicates are resolved."""
+class CleaningSettings(FenceSettings, PlaceholderSettings):
+    """How placeholders and outliers are removed, and how label conflicts between near duplicates are resolved."""
 
     conflict_tolerance: float = Field(
         default=0.10, ge=0, description="Maximum relative price difference tolerated between near duplicates."
@@ -41,13 +45,14 @@ class Cleaned:
 
 
 def clean(listings: pd.DataFrame, settings: CleaningSettings | None = None) -> Cleaned:
-    """Keep listings with a price inside the fence, and resolve label conflicts between near duplicates.
+    """Keep listings with a shoe's picture and a price inside the fence, and resolve conflicts of near duplicates.
 
-    Outliers are removed first, so that they do not affect the median price of near duplicates.
+    Outliers are removed first, so that they do not affect the median price of near duplicates. The price of a listing
+    with a placeholder picture is one of a shoe, and counts for the fences.
 
     Args:
         listings: ``tables.Listings``.
-        settings: Fences, tolerance and resolution.
+        settings: Placeholders, fences, tolerance and resolution.
 
     Raises:
         ValueError: No listing has a price.
@@ -61,10 +66,13 @@ def clean(listings: pd.DataFrame, settings: CleaningSettings | None = None) -> C
     bounds = fences.set_index("scope")[["lower", "upper"]]
     scope = listings["site"] if settings.per_site else pd.Series("all", index=listings.index)
     lower, upper = (scope.map(bounds[side]).astype(float) for side in ("lower", "upper"))
-    below, above = listings["price"] < lower, listings["price"] > upper
+    placeholder = listings["twin_group"].isin(find_placeholders(listings, "twin_group", "price", settings))
+    below = (listings["price"] < lower) & ~placeholder
+    above = (listings["price"] > upper) & ~placeholder
 
     reason = pd.Series(None, index=listings.index, dtype=object)
     reason = reason.mask(listings["price"].isna(), "no_price").mask(below, "below_fence").mask(above, "above_fence")
+    reason = reason.mask(placeholder, "placeholder_picture")
     inside = listings[reason.isna()]
     conflicts = find_label_conflicts(inside, settings.conflict_tolerance, settings.conflict_resolution)
     resolved = resolve_prices(inside, conflicts)

@@ -8,6 +8,7 @@ import pandas as pd
 from sneaker_assets import tables
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.market.currency import DOLLAR, rates_at
+from sneaker_assets.market.placeholders import find_placeholders
 from sneaker_assets.names import path_name
 
 _SEPARATOR = "--"
@@ -101,7 +102,7 @@ def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame, ra
         rate it is missing in dollars and kept as announced.
 
     Raises:
-        ReleaseError: The shoe is no longer announced or has no valid image.
+        ReleaseError: The shoe is no longer announced, has no valid image, or shows a placeholder picture.
     """
     rows = announced[announced["release"] == key]
     if rows.empty:
@@ -109,6 +110,8 @@ def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame, ra
     rows = rows.merge(images.drop(columns="site"), on="image_url")
     if rows.empty:
         raise ReleaseError(f"{key} is announced without an image: there is nothing to price it by")
+    if rows["image_url"].iloc[0] in find_placeholders(announced, "image_url", "retail_price"):
+        raise ReleaseError(f"{key} is announced with a placeholder picture, which other releases show too")
     problem = rows["problem"].iloc[0]
     if pd.notna(problem):
         raise ReleaseError(f"the image of {key} cannot be used: {problem}")

@@ -15,11 +15,11 @@ from upath import UPath
 
 from sneaker_assets import tables
 from sneaker_assets.code_versions import IMAGE_PROPERTIES
-from sneaker_assets.errors import SneakerError
+from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.lake import Lake
 from sneaker_assets.near_duplicates.perceptual_hash import N_FREQUENCIES, SIDE, perceptual_hash
 from sneaker_assets.settings.model import SettingsModel
-from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE, enlarge, find_content_box, on_white
+from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE, enlarge, find_content_box
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -129,15 +129,19 @@ def _describe(path: UPath, settings: ImagePropertySettings) -> dict[str, object]
     Raises:
         StoredImageError: The image is missing or cannot be decoded.
     """
-    from PIL import Image  # noqa: PLC0415 - unused by most processes that import this module
+    # Unused by most processes that import this module.
+    from PIL import Image  # noqa: PLC0415
+
+    from sneaker_assets.vision.imaging.opening import ImageDecodeError, open_image  # noqa: PLC0415
 
     try:
-        with path.open("rb") as file, Image.open(file) as opened:
-            size = opened.size
-            image = _decode_reduced(opened)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with path.open("rb") as file:
+            encoded = open_image(file)
+            image = _reduced(encoded.decode(_MIN_SIZE))
+            size = encoded.size
+    except (OSError, ImageDecodeError) as error:
         raise StoredImageError(
-            f"{path} cannot be read ({error}): remove the file and materialize scraped_images again"
+            f"{path} cannot be read ({one_line(error)}): remove the file and materialize scraped_images again"
         ) from error
     content = find_content_box(image, settings.tolerance)
     box = enlarge(content, settings.margin, image.size, size)
@@ -151,8 +155,7 @@ def _describe(path: UPath, settings: ImagePropertySettings) -> dict[str, object]
     }
 
 
-def _decode_reduced(image: "Image.Image") -> "Image.Image":
-    """The image as RGB on white, reduced by an integer factor to no less than ``_MIN_SIZE``."""
-    image.draft("RGB", _MIN_SIZE)
+def _reduced(image: "Image.Image") -> "Image.Image":
+    """The image reduced by an integer factor to no less than ``_MIN_SIZE``."""
     factor = max(1, min(side // minimum for side, minimum in zip(image.size, _MIN_SIZE, strict=True)))
-    return on_white(image).reduce(factor)
+    return image.reduce(factor)

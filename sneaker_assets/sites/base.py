@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sneaker_assets.errors import SneakerError
+from sneaker_assets.sites.placeholders import image_address
 from sneaker_assets.tables import LabelKind
 
 
@@ -56,6 +57,10 @@ class Listing:
     retail_price: float | None = None
     release_date: datetime | None = None
     prices: tuple[Price, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Drop the address of a placeholder picture: the product counts as one without an image."""
+        object.__setattr__(self, "image_url", image_address(self.image_url))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
 SPLITS = ("train", "validation", "test")
 FENCE_METHODS = ("iqr", "modified_z", "fixed_cap")
 RESOLUTIONS = ("median", "drop")
-REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree")
+REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree", "placeholder_picture")
 PREDICTORS = ("model", "mean", "median", "site_median", "nearest_neighbour")
 STANDINGS = ("champion", "challenger", "former", "set aside")
 

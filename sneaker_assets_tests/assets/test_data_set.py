@@ -146,6 +146,18 @@ def test_few_error_rows_warn_and_many_fail(data_set_of_twenty: DataSet) -> None:
     assert made.table("price_observations")["problem"].notna().sum() == 1
 
 
+def test_placeholder_pictures_are_reported_and_not_learned_from(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    titles = [title for name in ("Dunk Low Panda", "Yeezy Boost Zebra") for title in (name, *["Shoe"] * 9)]
+    made.scrape([100.0] * 10 + [300.0] * 10, title=titles)
+    result = made.build(clean_listings={"placeholder_min_products": 2})
+    removed = made.table("removed_listings")
+    assert removed[["product_id", "reason"]].to_numpy().tolist() == [[p, "placeholder_picture"] for p in ("p0", "p10")]
+    assert set(removed["sha256"]).isdisjoint(made.table("splits")["sha256"])
+    (event,) = result.asset_materializations_for_node("clean_listings")[:1]
+    assert event.metadata["placeholder_pictures"].value == 2
+
+
 def test_single_near_duplicate_group_cannot_be_split(data_set_of_twenty: DataSet) -> None:
     made = data_set_of_twenty
     made.pictures = made.pictures[:1] * 10

@@ -18,6 +18,7 @@ from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.definitions import build_definitions
 from sneaker_assets.lake import Lake, read_json, read_table, write_table
 from sneaker_assets.market.releases import announcements
+from sneaker_assets.near_duplicates.image_properties import describe_images
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
 from sneaker_assets.sites import SITES
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
@@ -233,6 +234,22 @@ def test_withdrawn_release_fails_with_its_name(project: Project) -> None:
     project.instance.add_dynamic_partitions(release_partitions.name or "", ["stockx--never-announced"])
     with pytest.raises(LookupError, match="stockx--never-announced is no longer announced"):
         project.run("price_release", "stockx--never-announced")
+
+
+def test_release_with_a_placeholder_picture_is_not_priced(project: Project, release: str) -> None:
+    removed, properties = project.table("removed_listings"), project.table("image_properties")
+    shown = project.table("releases", release)["sha256"].iloc[0]
+    listing = project.table("listings").head(1).assign(sha256=shown, reason="placeholder_picture", limit=None)
+    known = describe_images(project.lake, pd.DataFrame({"sha256": [shown], "first_seen": [pd.Timestamp.now("UTC")]}))
+    write_table(project.lake.table("removed_listings"), tables.RemovedListings.validate(listing))
+    write_table(project.lake.table("image_properties"), known)
+    try:
+        with pytest.raises(dg.Failure, match=f"{release} is announced with a placeholder picture") as failed:
+            project.materialize("release_predictions", release)
+        assert not failed.value.allow_retries
+    finally:
+        write_table(project.lake.table("removed_listings"), removed)
+        write_table(project.lake.table("image_properties"), properties)
 
 
 def test_missing_input_error_says_what_to_materialize(tmp_path: Path) -> None:

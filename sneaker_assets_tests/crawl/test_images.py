@@ -75,7 +75,7 @@ def test_identical_images_are_stored_once(table: pd.DataFrame, lake: Lake) -> No
 
 @pytest.mark.parametrize(
     ("name", "problem"),
-    [("half.jpg", "truncated"), ("html.jpg", "is no JPEG"), ("bomb.png", "pixels"), ("gone.jpg", "answered 404")],
+    [("half.jpg", "truncated"), ("html.jpg", "is not a JPEG"), ("bomb.png", "pixels"), ("gone.jpg", "answered 404")],
 )
 def test_invalid_image_has_a_one_line_problem(table: pd.DataFrame, name: str, problem: str) -> None:
     row = table.loc[name]

@@ -82,3 +82,21 @@ def test_release_with_an_invalid_image_is_an_error_with_the_reason() -> None:
         describe_release(
             "stockx--p", announcements(observations({})), images({"problem": "half a JPEG", "sha256": None}), RATES
         )
+
+
+def test_a_picture_of_many_unrelated_releases_is_refused() -> None:
+    titles = (
+        "Dunk Low Panda",
+        "Air Jordan Chicago",
+        "Yeezy Boost Zebra",
+        "Gel-Kayano Cream",
+        "Old Skool Navy",
+        "Suede",
+    )
+    rows = [{"product_id": f"p{i}", "title": title, "retail_price": 90.0 + 60 * i} for i, title in enumerate(titles)]
+    announced = announcements(observations(*rows))
+    with pytest.raises(ReleaseError, match="stockx--p1 is announced with a placeholder picture"):
+        describe_release("stockx--p1", announced, images({}), RATES)
+    own = announced.assign(image_url=[f"http://stockx.test/{i}.jpg" for i in range(6)])
+    shown = images({"image_url": "http://stockx.test/1.jpg"})
+    assert describe_release("stockx--p1", own, shown, RATES)["title"].tolist() == ["Air Jordan Chicago"]

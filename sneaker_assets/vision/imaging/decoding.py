@@ -16,8 +16,9 @@ from PIL import Image
 from torch.nn import functional
 from upath import UPath
 
-from sneaker_assets.errors import SneakerError
-from sneaker_assets.vision.imaging.crops import on_white, trim
+from sneaker_assets.errors import SneakerError, one_line
+from sneaker_assets.vision.imaging.crops import trim
+from sneaker_assets.vision.imaging.opening import ImageDecodeError, Size, open_image
 from sneaker_assets.vision.settings import Fit
 
 Pixels = NDArray[np.uint8]
@@ -43,13 +44,14 @@ class Frame:
     width: int
     fit: Fit = "trim"
 
-    def min_size(self, image: Image.Image) -> tuple[int, int]:
-        """Smallest width and height in pixels at which an image may be decoded without a visible loss."""
+    def min_size(self, size: Size) -> Size:
+        """Smallest width and height at which an image of a size may be decoded without a visible loss."""
         if self.fit == "squash":
             return 2 * self.width, 2 * self.height
         # Twice the frame: closer to it, pixels differ by 2 of 255, and a trimmed image would be enlarged.
-        scale = 2 * min(self.width / image.width, self.height / image.height)
-        return math.ceil(image.width * scale), math.ceil(image.height * scale)
+        width, height = size
+        scale = 2 * min(self.width / width, self.height / height)
+        return math.ceil(width * scale), math.ceil(height * scale)
 
     def apply(self, image: Image.Image) -> Pixels:
         """Fit an RGB image into the frame: uint8 [height, width, 3]."""
@@ -74,7 +76,7 @@ def read_image(path: UPath, frame: Frame) -> Pixels:
     """Decode an image of the lake into a frame.
 
     Args:
-        path: A file in any format that Pillow reads.
+        path: A file in any format that ``opening`` reads.
         frame: The frame.
 
     Returns:
@@ -84,12 +86,12 @@ def read_image(path: UPath, frame: Frame) -> Pixels:
         UnreadableImageError: the file is missing or does not decode.
     """
     try:
-        with path.open("rb") as file, Image.open(file) as image:
-            image.draft("RGB", frame.min_size(image))
-            return frame.apply(on_white(image))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        with path.open("rb") as file:
+            image = open_image(file)
+            return frame.apply(image.decode(frame.min_size(image.size)))
+    except (OSError, ImageDecodeError) as error:
         raise UnreadableImageError(
-            f"{path} cannot be read ({error}): remove the file and materialize scraped_images again"
+            f"{path} cannot be read ({one_line(error)}): remove the file and materialize scraped_images again"
         ) from error
 
 
