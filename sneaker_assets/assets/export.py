@@ -48,7 +48,8 @@ def exported_model(
     chosen = here.root / config.model if config.model else price_model
     if not (chosen / "config.json").exists():
         raise dg.Failure(
-            f"there is no model {chosen}: name one as model_leaderboard does, or none for price_model's",
+            f"there is no model {chosen}: use a path from model_leaderboard, or leave `model` empty for the output of "
+            "price_model",
             allow_retries=False,
         )
     model = PriceModel.load(chosen)

@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 
 class EmbeddingConfig(WeightsSettings, dg.Config):
-    """The backbone whose features the quality of samples is measured on."""
+    """Feature extractor for sample quality."""
 
     backbone: str = Field(default="mobilenet_v2", description="One of the price model's backbones.")
 
 
 def _from_recipe(name: str) -> Any:
-    """A field of ``GanSettings`` that is the recipe's unless it is set."""
+    """A field of ``GanSettings`` that takes the recipe's value unless it is set."""
     field = copy(GanSettings.model_fields[name])
     field.default = None
     return field
 
 
 class GanTrainingConfig(GanRunSettings, EmbeddingConfig):
-    """How a band's GAN is trained; 220 epochs want a GPU. Fields without a value take the recipe's."""
+    """Training of a band's GAN; a GPU is recommended for 220 epochs. Unset fields take the recipe's values."""
 
     recipe: Recipe = Field(
         default="default", description="default: the best of those measured; article: the article's settings."

@@ -28,7 +28,7 @@ def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
         groups.DATA_SET: _after_crawls(settings),
         groups.FEATURES: _new_images(settings),
         groups.TRAINING: _retraining_due(settings),
-        # New listings are evaluated too, and join the similar shoes.
+        # New listings are evaluated too.
         groups.EVALUATION: (_in_use() & _updated("price_model", "clean_listings") & _idle()).with_label(
             "model_trained_or_listings_updated"
         ),
@@ -81,7 +81,7 @@ def condition_sensor(settings: AutomationSettings) -> dg.AutomationConditionSens
             use_user_code_server=True,
             minimum_interval_seconds=min(30, settings.watch_seconds),
             default_status=dg.DefaultSensorStatus.STOPPED,
-            description="Rebuild the data set once the due crawls are done, and retrain what its changes concern.",
+            description="Rebuild the data set once the due crawls are done, and retrain the affected models.",
         )
 
 

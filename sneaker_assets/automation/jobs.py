@@ -5,10 +5,10 @@ import dagster as dg
 from sneaker_assets.assets import groups
 
 PARTITION_TAG = "dagster/partition"
-"""Run tag: the partition of the run."""
+"""Run tag: partition of the run."""
 
 MAX_RUNTIME = "dagster/max_runtime"
-"""Run tag, seconds: a longer run hangs or died with its machine, and would otherwise block others indefinitely."""
+"""Run tag: maximum duration in seconds, after which a hanging run is terminated."""
 
 
 crawl_site = dg.define_asset_job(

@@ -51,18 +51,18 @@ def generate(lake: Lake, band: str, n: int, seed: int, out: UPath) -> UPath:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MAX_COUNT:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of pictures from 1 to {MAX_COUNT:,}")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of images from 1 to {MAX_COUNT:,}")
     return int(text)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with status 2 where it is wrong."""
-    parser = Parser(prog="sneaker-generate", description="Draw new shoes with a price band's trained generator.")
+    parser = Parser(prog="sneaker-generate", description="Generate shoes with the trained generator of a price band.")
     parser.add_argument("--band", required=True, help="price band, such as cheap or expensive")
-    parser.add_argument("-n", type=_count, default=64, help="number of pictures; default: 64")
-    parser.add_argument("--seed", type=int, default=0, help="another seed draws other shoes; default: 0")
+    parser.add_argument("-n", type=_count, default=64, help="number of images; default: 64")
+    parser.add_argument("--seed", type=int, default=0, help="random seed; default: 0")
     parser.add_argument("--lake", help="default: SNEAKER_LAKE, else data_lake/")
-    parser.add_argument("out", help="folder for the pictures")
+    parser.add_argument("out", help="folder for the images")
     return parser.parse_args(arguments)
 
 
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SneakerError, OSError, ValueError) as error:
         sys.stderr.write(f"sneaker-generate: {one_line(error)}\n")
         return BAD_INPUT
-    sys.stdout.write(f"{options.n} pictures, all in {grid}\n")
+    sys.stdout.write(f"wrote {options.n} images; grid: {grid}\n")
     return 0
 
 

@@ -272,8 +272,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """
     parser = Parser(
         prog="sneaker-assets",
-        description="Materialize the whole graph: crawl, clean, split, train, evaluate, draw shoes, price releases. "
-        "Where listings come from and where they go is set by SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE.",
+        description="Materialize the whole graph: crawl, clean, split, train, evaluate, generate images, price "
+        "releases. SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE set the source of the listings and the lake.",
     )
     parser.add_argument("--backbone", action="append", help=f"of {', '.join(BACKBONES)}; default: vgg16; repeatable")
     head, gan = HeadSettings(), GanSettings()
@@ -281,7 +281,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--head", default=head.kind, choices=get_args(HeadKind), help="default: %(default)s")
     for name, settings, key, description in (
         ("--epochs", head, "epochs", "of the price model"),
-        ("--gan-epochs", gan, "epochs", "of each GAN, for which the default wants a GPU"),
+        ("--gan-epochs", gan, "epochs", "of each GAN; a GPU is recommended for the default"),
         ("--gan-width", gan, "generator_width", "channels of both networks"),
         ("--gan-batch-size", gan, "batch_size", "images per step"),
     ):
@@ -292,7 +292,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--gan-learning-rate",
         type=option(GanSettings, "generator_lr"),
         metavar="RATE",
-        help="of both networks; default: the recipe's own",
+        help="of both networks; default: that of the recipe",
     )
     parser.add_argument("--gan-recipe", default="default", choices=RECIPE_NAMES, help="default: default")
     options = parser.parse_args(arguments)

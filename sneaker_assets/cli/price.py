@@ -105,20 +105,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line; exits with status 2 where it is wrong."""
     parser = Parser(
         prog="sneaker-price",
-        description="What a shoe will resell for, by its picture. The lake is SNEAKER_LAKE's (default data_lake/), the "
-        "backbone's weights are SNEAKER_WEIGHTS', and an address is fetched in the name of SNEAKER_CONTACT.",
+        description="Predict the resale price of the shoes in photos with the champion of a lake. Uses SNEAKER_LAKE "
+        "(default: data_lake/), SNEAKER_WEIGHTS and, to fetch addresses, SNEAKER_CONTACT.",
     )
     parser.add_argument("picture", nargs="+", help="a photo, its address (http or https), or a folder of photos")
     parser.add_argument("--retail", type=_dollars, help="retail price in US dollars, for premium and profit")
-    parser.add_argument("--site", default="stockx", help="where it would be sold, for its fees; default: stockx")
+    parser.add_argument("--site", default="stockx", help="site whose selling fees apply; default: stockx")
     parser.add_argument(
         "--fees",
         type=_fees,
         metavar="COMMISSION,PAYMENT,SHIPPING",
-        help="other fees: shares of the price and US dollars, such as 0.09,0.03,4; SNEAKER_FEES keeps them by site",
+        help="other fees: shares of the price and US dollars, such as 0.09,0.03,4; SNEAKER_FEES sets them per site",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, one line a picture")
-    parser.add_argument("--figure", type=_png, metavar="FILE.png", help=f"draw them, at most {MAX_DRAWN}")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line and photo")
+    figure = f"write a figure of the first {MAX_DRAWN} shoes, with heat maps"
+    parser.add_argument("--figure", type=_png, metavar="FILE.png", help=figure)
     return parser.parse_args(arguments)
 
 
@@ -217,7 +218,7 @@ def price_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> tu
         raise InputError(f"{picture} {error}") from error
     (priced,) = pricer.price_pixels(pixels[None])
     if not priced.makes_sense:
-        raise InputError(f"{picture} is unlike the pictures that the model was trained on: it predicts no price for it")
+        raise InputError(f"{picture} is too unlike the training images to be priced: use a photo of a single shoe")
     return pixels, priced
 
 

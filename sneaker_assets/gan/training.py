@@ -64,8 +64,8 @@ def train_gan(
 ) -> GanRun:
     """Train a generator for a total of ``config.epochs`` epochs, resuming from the checkpoints in ``folder``.
 
-    The layout of ``folder`` is described in :mod:`~sneaker_assets.gan.run`. Other images or settings are another run
-    and need another folder, which ``run_name`` can name.
+    The layout of ``folder`` is described in :mod:`~sneaker_assets.gan.run`. Each combination of images and settings
+    needs its own folder, see ``run_name``.
 
     Args:
         images: uint8 RGB [N, size, size, 3].

@@ -1,7 +1,7 @@
 """The settings of the environment: the only module that reads ``SNEAKER_...`` variables.
 
-``load_settings`` reads them anew on each call. Everything below this module takes its settings as arguments, apart from
-the registry of sites and the partitions, which have to know Shopify stores and price bands when they are imported.
+``load_settings`` reads the environment on each call. Lower layers take their settings as arguments, apart from the
+registry of sites and the partitions, which need the Shopify stores and price bands when they are imported.
 """
 
 import difflib
@@ -172,7 +172,7 @@ def variable(field: str) -> str:
 
 
 def load_settings() -> Settings:
-    """The settings of the environment as it is now.
+    """Read and validate the settings of the environment.
 
     A variable with the prefix ``SNEAKER_`` that is not a setting is logged as a warning, once per process.
 

@@ -80,8 +80,8 @@ def joined(device: torch.device, seconds: float) -> Iterator[Ranks]:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=seconds))
     except (dist.DistError, RuntimeError, ValueError) as error:
         raise RankError(
-            f"rank {rank} waited {seconds:g} s and not all of {size} ranks joined: look into the log of the others, or "
-            "ask for fewer processes"
+            f"rank {rank} waited {seconds:g} s and not all of {size} ranks joined: check the logs of the other "
+            "ranks, or use fewer processes"
         ) from error
     try:
         yield Ranks(rank, size)
@@ -97,5 +97,5 @@ def _select_gpu(number: int) -> None:
     """
     found = torch.cuda.device_count()
     if number >= found:
-        raise RankError(f"each process needs its own GPU, and there are {found}: ask for fewer processes")
+        raise RankError(f"each process needs its own GPU, and there are {found}: use fewer processes")
     torch.cuda.set_device(number)

@@ -103,7 +103,7 @@ def test_failed_blocking_check_keeps_the_old_file_and_stops_downstream_assets(bu
     assert failed(second)["keeps_its_rows"] == "ERROR"
     message = next(e.step_failure_data.user_failure_data for e in second.all_events if e.is_step_failure)
     assert message is not None
-    assert "the new table was not written, and the old one stays" in str(message.description)
+    assert "the new table was not written and the old one is kept" in str(message.description)
     assert "'share_lost': 0.8" in str(message.description)
     assert (made.lake.table("listings").read_bytes(), made.lake.table("clean_listings").read_bytes()) == before
 

@@ -288,7 +288,7 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(proj
     chosen = {"exported_model": {"config": {"model": finetuned["model"], "n_images": 2}}}
     exported = metadata(project.run("export_model", BACKBONE, chosen))["exported_model"]
     assert exported["greatest_relative_difference_model.onnx"] < 1e-3
-    with pytest.raises(dg.Failure, match=r"there is no model \S+models/none: name one as model_leaderboard does"):
+    with pytest.raises(dg.Failure, match=r"there is no model \S+models/none: use a path from model_leaderboard"):
         project.run("export_model", BACKBONE, {"exported_model": {"config": {"model": "models/none"}}})
 
 

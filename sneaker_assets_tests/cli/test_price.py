@@ -95,7 +95,7 @@ def test_a_picture_that_the_model_predicts_no_price_for_is_refused(champion: Cha
     with torch.no_grad():
         head.get_submodule("body.0").get_parameter("bias").fill_(-1000.0)
     pricer = dataclasses.replace(champion.pricer, model=dataclasses.replace(champion.model, head=head))
-    with pytest.raises(cli.InputError, match=r"shoe\.png is unlike the pictures that the model was trained on"):
+    with pytest.raises(cli.InputError, match=r"shoe\.png is too unlike the training images to be priced"):
         cli.price_picture(str(shade(tmp_path / "shoe.png")), pricer, LOOPBACK)
 
 

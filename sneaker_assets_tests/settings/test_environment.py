@@ -257,7 +257,7 @@ def test_cron_without_room_for_the_jitter_is_reported_in_one_line(tmp_path: Path
         ("sneaker-assets", ["--epochs", "0"], "argument --epochs: '0': it must be greater than 0"),
         ("sneaker-assets", ["--gan-batch-size", "1"], "argument --gan-batch-size: '1': it must be greater than 1"),
         ("sneaker-assets", ["--head", "forest"], "argument --head: invalid choice: 'forest'"),
-        ("sneaker-generate", ["--band", "cheap", "-n", "0", "out"], "argument -n: 0 is not a number of pictures"),
+        ("sneaker-generate", ["--band", "cheap", "-n", "0", "out"], "argument -n: 0 is not a number of images"),
         ("sneaker-price", ["--retail", "x", "photo.jpg"], "argument --retail: "),
         ("sneaker-shop", ["--today", "soon"], "argument --today: "),
     ],

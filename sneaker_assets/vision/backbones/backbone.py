@@ -24,7 +24,7 @@ from sneaker_assets.vision.settings import WeightsChoice
 logger = logging.getLogger(__name__)
 
 _PROBE_SIDE = 96
-"""Pixels a side of the image by which a network's stages are told apart."""
+"""Side, in pixels, of the image with which the stages of a network are detected."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,12 @@ class Backbone:
         return stages.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def precision(self, device: torch.device, *, allow_bfloat16: bool = True) -> torch.dtype:
-        """bfloat16 where it is allowed and both device and architecture support it, else float32."""
+        """Data type of inference: bfloat16 where it is allowed and supported, else float32.
+
+        Args:
+            device: Where the network computes.
+            allow_bfloat16: Whether bfloat16 may be used where both device and architecture support it.
+        """
         return fast_precision(device) if allow_bfloat16 and self.architecture.bfloat16_safe else torch.float32
 
     @property
@@ -156,7 +161,7 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
 
 
 def _blocks(network: nn.Module) -> Iterator[nn.Module]:
-    """The modules that a network calls one after the other."""
+    """The modules of a network in the order of its forward pass."""
     if type(network) is nn.Sequential:
         for child in network:
             yield from _blocks(child)

@@ -114,7 +114,7 @@ def download_weights(architecture: Architecture, folder: Path | None) -> dict[st
 
 
 def _name_file(name: str, url: str) -> str:
-    """What a user has to download and how to call it."""
+    """Download instruction: address and file name."""
     if not url:
         return f"a state dict called {name}.safetensors"
     file = url.rsplit("/", 1)[-1]
@@ -122,7 +122,7 @@ def _name_file(name: str, url: str) -> str:
 
 
 def _find_url(architecture: Architecture) -> str:
-    """Address of the published weights; empty where they are on Hugging Face alone."""
+    """Address of the published weights; empty if they are only on Hugging Face."""
     if architecture.library == "torchvision":
         return str(torchvision_models().get_model_weights(architecture.library_name).DEFAULT.url)
     import timm  # noqa: PLC0415 - slow to import, and most backbones are torchvision's

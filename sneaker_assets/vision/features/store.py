@@ -99,7 +99,7 @@ class FeatureStore:
         ]
         if differences:
             raise StoreError(
-                f"the features in {self.folder} are other ones ({'; '.join(differences)}): "
+                f"the features in {self.folder} do not match ({'; '.join(differences)}): "
                 "materialize image_features again"
             )
 

@@ -202,8 +202,8 @@ def _measure_interval(trained: TrainedHead, features: Features, splits: pd.DataF
     """Conformal interval with 90 % coverage, calibrated on rows that did not influence their own predictions.
 
     For heads with a closed form these are the training rows, each predicted without its group of near duplicates. Doing
-    the same for a network would mean training it again, so it is calibrated on the validation rows, which influenced
-    nothing but the choice of the epoch.
+    the same for a network would mean training it again, so it is calibrated on the validation rows, which are
+    used only to select the epoch.
     """
     prices, sides = splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str)
     if config.kind in CLOSED_FORMS:
