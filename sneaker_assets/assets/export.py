@@ -39,7 +39,7 @@ def exported_model(
     """The price model as one file, from pixels to US dollars; published only if it reproduces the prices of images.
 
     Raises:
-        dagster.Failure: the configured model does not exist.
+        dagster.Failure: The configured model does not exist.
     """
     from sneaker_assets.vision.pricing.export import export
     from sneaker_assets.vision.pricing.price_model import PriceModel, load_backbone_of

@@ -113,7 +113,7 @@ def _without_retries() -> Iterator[None]:
     """Fail without retries where a site refuses the crawl; the next run resumes it.
 
     Raises:
-        dagster.Failure: the crawl was stopped or paused.
+        dagster.Failure: The crawl was stopped or paused.
     """
     try:
         yield

@@ -25,7 +25,7 @@ def recrawl_schedules(settings: AutomationSettings) -> list[dg.ScheduleDefinitio
     """One schedule for each site.
 
     Raises:
-        SettingsError: a cron is of no known site, or has no window for the jitter.
+        SettingsError: A cron is of no known site, or has no window for the jitter.
     """
     unknown = sorted(set(settings.recrawl_cron) - {ALL_SITES, *SITES})
     if unknown:
@@ -72,7 +72,7 @@ def window(cron: str, jitter: int) -> str | list[str]:
     """The crons that tick every minute from ``cron`` to ``jitter`` minutes later.
 
     Raises:
-        SettingsError: the cron names no single minute and hour, or the window would reach into the next day.
+        SettingsError: The cron names no single minute and hour, or the window would reach into the next day.
     """
     if not jitter:
         return cron

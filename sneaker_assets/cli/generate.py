@@ -33,8 +33,8 @@ def generate(lake: Lake, band: str, n: int, seed: int, out: UPath) -> UPath:
         Path of the grid.
 
     Raises:
-        NoGeneratorError: no generator has been trained for the band.
-        GeneratorError: the generator's files are missing or damaged.
+        NoGeneratorError: No generator has been trained for the band.
+        GeneratorError: The generator's files are missing or damaged.
         LakeError: ``out`` cannot be written.
     """
     from sneaker_assets.gan.generator import Generator

@@ -73,7 +73,7 @@ def run_stage(stage: Stage, instance: dg.DagsterInstance) -> Outcome:
     """Run one stage on the instance.
 
     Raises:
-        StageError: the run failed.
+        StageError: The run failed.
     """
     ops = {asset: {"config": dict(config)} for asset, config in stage.config.items()}
     started = time.monotonic()
@@ -155,8 +155,8 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
     """Run every stage and print its progress.
 
     Raises:
-        StageError: a stage failed.
-        LakeError: the lake cannot be opened or written.
+        StageError: A stage failed.
+        LakeError: The lake cannot be opened or written.
     """
     outcomes = []
 
@@ -268,7 +268,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line.
 
     Raises:
-        UnknownBackboneError: a backbone is unknown.
+        UnknownBackboneError: A backbone is unknown.
     """
     parser = Parser(
         prog="sneaker-assets",

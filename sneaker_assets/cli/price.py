@@ -141,7 +141,7 @@ def fees_of(site: str) -> Fees:
     """The fees of selling at a site.
 
     Raises:
-        InputError: the site's fees are unknown.
+        InputError: The site's fees are unknown.
     """
     known = load_settings().fees
     if site not in known:
@@ -167,7 +167,7 @@ def find_pictures(named: str) -> Iterator[str]:
     """The pictures that an argument names: an address, a file, or all photos in a folder, sorted by name.
 
     Raises:
-        InputError: there are none.
+        InputError: There are none.
     """
     path = Path(named)
     if is_address(named) or path.is_file():
@@ -185,7 +185,7 @@ def open_champion() -> tuple["Lake", "Pricer"]:
     """The lake that the environment names, and its champion.
 
     Raises:
-        SneakerError: the lake has no champion, or the champion cannot be loaded.
+        SneakerError: The lake has no champion, or the champion cannot be loaded.
     """
     from sneaker_assets.lake import Lake
     from sneaker_assets.vision.pricing.pricer import load_champion
@@ -207,7 +207,7 @@ def price_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> tu
         The picture in the model's frame, uint8 [height, width, 3], and its price.
 
     Raises:
-        InputError: the picture cannot be fetched, decoded or priced; the message names it.
+        InputError: The picture cannot be fetched, decoded or priced; the message names it.
     """
     from sneaker_assets.vision.imaging.decoding import UnreadableImageError
     from sneaker_assets.vision.imaging.photos import read_photo

@@ -61,7 +61,7 @@ def save(folder: UPath, checkpoint: Checkpoint, best: int | None = None) -> UPat
         The checkpoint's own folder.
 
     Raises:
-        LakeError: the folder cannot be written; earlier checkpoints are kept.
+        LakeError: The folder cannot be written; earlier checkpoints are kept.
     """
     path = path_of(folder, checkpoint.epoch)
     tensors = tensors_to_bytes(checkpoint.tensors)
@@ -96,7 +96,7 @@ def load(path: UPath) -> Checkpoint:
         What :func:`save` wrote.
 
     Raises:
-        CheckpointError: a file is missing, truncated or altered.
+        CheckpointError: A file is missing, truncated or altered.
     """
     try:
         state = read_json(path / "state.json")

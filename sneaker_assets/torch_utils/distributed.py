@@ -67,7 +67,7 @@ def joined(device: torch.device, seconds: float) -> Iterator[Ranks]:
         This process's rank.
 
     Raises:
-        RankError: the other ranks did not join in time, or there is no GPU for this one.
+        RankError: The other ranks did not join in time, or there is no GPU for this one.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -93,7 +93,7 @@ def _select_gpu(number: int) -> None:
     """Compute on the GPU of this number; by default every rank would use the first one.
 
     Raises:
-        RankError: there are fewer GPUs.
+        RankError: There are fewer GPUs.
     """
     found = torch.cuda.device_count()
     if number >= found:

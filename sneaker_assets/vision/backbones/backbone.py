@@ -84,7 +84,7 @@ class Backbone:
         """The network's blocks, in order.
 
         Raises:
-            UnsupportedBackboneError: the network takes images of one size only, or its output is not a feature map.
+            UnsupportedBackboneError: The network takes images of one size only, or its output is not a feature map.
         """
         stages: list[Stage] = []
         features, side = torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE), 0
@@ -126,9 +126,9 @@ def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Pat
         The backbone, in evaluation mode and without gradients.
 
     Raises:
-        UnknownBackboneError: no backbone has that name.
-        UnsupportedBackboneError: the network has no feature map that can be computed.
-        WeightsError: weights cannot be downloaded, or a file does not fit the network.
+        UnknownBackboneError: No backbone has that name.
+        UnsupportedBackboneError: The network has no feature map that can be computed.
+        WeightsError: Weights cannot be downloaded, or a file does not fit the network.
     """
     architecture = get_architecture(name)
     file = find_weights(name, weights_folder) if choice == "auto" else None

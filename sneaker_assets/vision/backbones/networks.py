@@ -24,7 +24,7 @@ def build_with_weights(architecture: Architecture, state: dict[str, Tensor], sou
         source: Name of the state dict in error messages.
 
     Raises:
-        WeightsError: the state dict does not fit the network.
+        WeightsError: The state dict does not fit the network.
     """
     model = _build(architecture)
     load_weights(model, state, source)
@@ -82,7 +82,7 @@ def layer_names(architecture: Architecture) -> tuple[str, ...]:
         Names relative to the published network.
 
     Raises:
-        UnsupportedBackboneError: the network has no feature map that can be computed.
+        UnsupportedBackboneError: The network has no feature map that can be computed.
     """
     return tuple(find_feature_layers(_build(architecture), architecture))
 
@@ -92,7 +92,7 @@ def count_parameters(name: str) -> int:
     """Number of parameters of a backbone, without its classifier.
 
     Raises:
-        UnknownBackboneError: no backbone has that name.
+        UnknownBackboneError: No backbone has that name.
     """
     architecture = get_architecture(name)
     return sum(parameter.numel() for parameter in _feature_network(_build(architecture), architecture).parameters())

@@ -49,7 +49,7 @@ def open_store(features_folder: UPath, backbone: Backbone, settings: FeatureSett
         settings: Preprocessing and pooling; the defaults where None.
 
     Raises:
-        LakeError: the folder cannot be written.
+        LakeError: The folder cannot be written.
     """
     settings = settings or FeatureSettings()
     return FeatureStore.create(features_folder, describe(backbone, settings), settings.views)
@@ -196,8 +196,8 @@ def update_store(
         Number of images computed.
 
     Raises:
-        StoreError: the store belongs to other weights or settings, or cannot be written.
-        UnreadableImageError: an image does not decode; the parts written before it are kept.
+        StoreError: The store belongs to other weights or settings, or cannot be written.
+        UnreadableImageError: An image does not decode; the parts written before it are kept.
     """
     settings = settings or FeatureSettings()
     store.check({key: value for key, value in describe(backbone, settings).items() if key != "weights"})

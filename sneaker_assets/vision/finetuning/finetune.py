@@ -111,8 +111,8 @@ class Finetuner:
             The network of the best epoch, with the history.
 
         Raises:
-            TrainingError: the loss diverges, or a single row does not fit into memory.
-            LakeError: the folder cannot be written.
+            TrainingError: The loss diverges, or a single row does not fit into memory.
+            LakeError: The folder cannot be written.
         """
         self.state.resume(folder, run)
         self.ranks.wait()

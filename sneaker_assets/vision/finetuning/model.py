@@ -82,7 +82,7 @@ class FinetuneJob:
         """Backbone with its pretrained weights.
 
         Raises:
-            WeightsError: the weights are not available.
+            WeightsError: The weights are not available.
         """
         return load_backbone(self.backbone, self.weights, Path(self.weights_folder) if self.weights_folder else None)
 
@@ -98,9 +98,9 @@ class FinetuneJob:
             The trainer, and the identifier as :func:`finetune.run_id` returns it.
 
         Raises:
-            FileNotFoundError: the images have not been decoded into ``scratch``.
-            WeightsError: the pretrained weights are not available.
-            TrainingError: the backbone has no block of that name, or there are too few rows.
+            FileNotFoundError: The images have not been decoded into ``scratch``.
+            WeightsError: The pretrained weights are not available.
+            TrainingError: The backbone has no block of that name, or there are too few rows.
         """
         device, scratch, backbone = torch.device(self.device), Path(self.scratch), self.open_backbone()
         settings, splits = resolve_settings(self.settings, backbone), lake.read_table(UPath(self.splits))
@@ -186,11 +186,11 @@ def finetune_price_model(
         The model, and whether it was trained by this call.
 
     Raises:
-        StoreError: the frozen features were computed with other weights.
-        WeightsError: the pretrained weights are not available.
-        TrainingError: there are too few rows, the loss diverges, or the device has too little memory.
-        UnreadableImageError: an image cannot be decoded.
-        LakeError: a folder cannot be written.
+        StoreError: The frozen features were computed with other weights.
+        WeightsError: The pretrained weights are not available.
+        TrainingError: There are too few rows, the loss diverges, or the device has too little memory.
+        UnreadableImageError: An image cannot be decoded.
+        LakeError: A folder cannot be written.
     """
     backbone, device = job.open_backbone(), torch.device(job.device)
     settings = resolve_settings(job.settings, backbone)

@@ -94,8 +94,8 @@ def tune(rows: TuningRows, settings: TuningSettings, journal: Path) -> pd.DataFr
         exactly one has ``chosen`` set.
 
     Raises:
-        StudyError: another process is using the study, or the journal is damaged.
-        TrainingError: there are too few rows, or no trial finished with a finite error.
+        StudyError: Another process is using the study, or the journal is damaged.
+        TrainingError: There are too few rows, or no trial finished with a finite error.
     """
     split_rows(rows.prices, rows.sides)
     deadline = time.monotonic() + 60 * settings.minutes
@@ -226,7 +226,7 @@ def _search(study: optuna.Study, objective: _NetworkTrial | _KernelTrial, n_tria
     """Run trials until ``n_trials`` have finished in total, or for ``seconds``.
 
     Raises:
-        TrainingError: no trial finished with a finite error.
+        TrainingError: No trial finished with a finite error.
     """
     n_finished = len(_finished(study))
     if n_finished >= n_trials:

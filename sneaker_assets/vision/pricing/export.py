@@ -109,9 +109,9 @@ def export(folder: UPath, model: PriceModel, backbone: Backbone, images: Sequenc
         The folder, and the differences found.
 
     Raises:
-        ExportError: there are no pictures, onnx is not installed, or a file predicts other prices.
-        UnreadableImageError: an image does not decode.
-        LakeError: the folder cannot be written.
+        ExportError: There are no pictures, onnx is not installed, or a file predicts other prices.
+        UnreadableImageError: An image does not decode.
+        LakeError: The folder cannot be written.
     """
     missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:

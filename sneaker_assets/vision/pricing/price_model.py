@@ -80,8 +80,8 @@ class PriceModel:
         """Read a model folder.
 
         Raises:
-            MissingModelError: the folder does not exist, or a file in it is missing.
-            ModelError: a file in it is damaged.
+            MissingModelError: The folder does not exist, or a file in it is missing.
+            ModelError: A file in it is damaged.
         """
         folder = UPath(folder)
         try:
@@ -178,9 +178,9 @@ def train_price_model(
         The model, and whether it was trained by this call.
 
     Raises:
-        StoreError: an image has no features.
-        TrainingError: there are too few rows, or the head does not take features of this kind.
-        LakeError: the folder cannot be written.
+        StoreError: An image has no features.
+        TrainingError: There are too few rows, or the head does not take features of this kind.
+        LakeError: The folder cannot be written.
     """
     if config.kind == "article" and store.manifest.get("keep") != "map":
         raise TrainingError("the article's head takes whole feature maps: materialize image_features with keep: map")
@@ -253,7 +253,7 @@ def save_price_model(
         backbone: Tensors of the backbone that were trained with the head, by their names in its state dict.
 
     Raises:
-        LakeError: the folder cannot be written.
+        LakeError: The folder cannot be written.
     """
     kept = {str(name): float(value) for name, value in trained.history.iloc[trained.best].items()} | trained.scores
     settings = {
@@ -326,8 +326,8 @@ def price_images(
         float64 [N], US dollars.
 
     Raises:
-        WeightsError: the weights that the model was trained with are not available.
-        UnreadableImageError: an image does not decode.
+        WeightsError: The weights that the model was trained with are not available.
+        UnreadableImageError: An image does not decode.
     """
     extract = FeatureExtractor(
         load_backbone_of(model, weights_folder), device, model.config["features"]["keep"], model.views
@@ -344,7 +344,7 @@ def load_backbone_of(model: PriceModel, weights_folder: Path | None) -> Backbone
         weights_folder: Folder of weight files, for a model that was trained with one.
 
     Raises:
-        WeightsError: its weights are not available.
+        WeightsError: Its weights are not available.
     """
     backbone = load_backbone(model.backbone, model.weights.choice, weights_folder)
     trained = model.folder / BACKBONE_FILE

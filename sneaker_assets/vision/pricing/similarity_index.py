@@ -115,7 +115,7 @@ def build_similarity_index(
         The index, with one row of ``shoes`` per group.
 
     Raises:
-        LakeError: the folder cannot be written.
+        LakeError: The folder cannot be written.
     """
     known = listings[_with_features(listings["sha256"], store)]
     shoes = known.drop_duplicates("twin_group", ignore_index=True)[_COLUMNS]
