@@ -140,7 +140,13 @@ def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8A
 def load_judging_backbone(
     config: EmbeddingConfig, compute: ComputeResource, listing_source: ListingSourceResource
 ) -> "Backbone":
-    """The backbone whose features samples are compared on; the offline shop downloads no weights."""
+    """The backbone that extracts the features for sample quality.
+
+    Args:
+        config: Name of the backbone and choice of weights; with the offline shop, ``auto`` downloads no weights.
+        compute: The folder of weight files.
+        listing_source: The source of listings.
+    """
     from sneaker_assets.vision.backbones.backbone import load_backbone
 
     offline = config.weights == "auto" and listing_source.name == "demo" and compute.weights_folder is None

@@ -22,7 +22,14 @@ Condition = dg.AutomationCondition[Any]
 
 
 def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
-    """Conditions that hold for every asset of a group."""
+    """Conditions that hold for every asset of a group.
+
+    Args:
+        settings: Crons and thresholds of the conditions.
+
+    Returns:
+        Conditions by asset group.
+    """
     return {
         groups.RATES: _rates(settings),
         groups.DATA_SET: _after_crawls(settings),
@@ -38,7 +45,14 @@ def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
 
 
 def conditions_by_asset(settings: AutomationSettings) -> dict[str, Condition]:
-    """Conditions of single assets, for groups whose assets do not share one."""
+    """Conditions of single assets, for groups whose assets do not share one.
+
+    Args:
+        settings: Crons and thresholds of the conditions.
+
+    Returns:
+        Conditions by asset name; they take precedence over those of the group.
+    """
     return {
         "model_leaderboard": (_updated("evaluation_metrics", "finetuned_evaluation") & _idle()).with_label(
             "model_evaluated"

@@ -43,6 +43,10 @@ def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefi
 
     The minute is derived from site and date, so a restarted daemon selects the same one. A daemon that was down at that
     minute crawls at the next tick of the window.
+
+    Args:
+        site: Name of the site.
+        settings: Crons, their time zone and the jitter.
     """
     cron, zone = settings.cron_of(site), ZoneInfo(settings.time_zone)
 
@@ -70,6 +74,13 @@ def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefi
 
 def window(cron: str, jitter: int) -> str | list[str]:
     """The crons that tick every minute from ``cron`` to ``jitter`` minutes later.
+
+    Args:
+        cron: Cron of five fields with a single minute and hour.
+        jitter: Length of the window in minutes; 0 returns ``cron`` unchanged.
+
+    Returns:
+        One cron per hour of the window.
 
     Raises:
         SettingsError: The cron names no single minute and hour, or the window would reach into the next day.

@@ -72,6 +72,10 @@ class Outcome:
 def run_stage(stage: Stage, instance: dg.DagsterInstance) -> Outcome:
     """Run one stage on the instance.
 
+    Args:
+        stage: Job, partition and run configuration.
+        instance: The Dagster instance that records the run.
+
     Raises:
         StageError: The run failed.
     """
@@ -153,6 +157,13 @@ def release_stages(instance: dg.DagsterInstance) -> Iterator[Stage]:
 
 def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
     """Run every stage and print its progress.
+
+    Args:
+        arguments: The parsed command line.
+        console: Where progress is printed.
+
+    Returns:
+        One outcome per stage, in the order of the runs.
 
     Raises:
         StageError: A stage failed.

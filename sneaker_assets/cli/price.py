@@ -79,7 +79,15 @@ def main(arguments: Sequence[str] | None = None, settings: FetchSettings = QUICK
 
 
 def run(options: argparse.Namespace, settings: FetchSettings) -> int:
-    """Price the pictures one by one and print each result; returns the exit status."""
+    """Price the pictures one by one and print each result.
+
+    Args:
+        options: The parsed command line.
+        settings: How addresses are fetched.
+
+    Returns:
+        The exit status: 0, or 2 where any picture cannot be priced.
+    """
     fees = options.fees or fees_of(options.site)
     pictures = [picture for named in options.picture for picture in find_pictures(named)]
     lake, pricer = open_champion()
@@ -184,6 +192,9 @@ def find_pictures(named: str) -> Iterator[str]:
 def open_champion() -> tuple["Lake", "Pricer"]:
     """The lake that the environment names, and its champion.
 
+    Returns:
+        The lake, and the champion with its backbone.
+
     Raises:
         SneakerError: The lake has no champion, or the champion cannot be loaded.
     """
@@ -233,7 +244,12 @@ def _fetched(url: str, settings: FetchSettings) -> bytes:
 
 
 def as_text(answer: Answer, pricer: "Pricer") -> str:
-    """The result for a human reader, several lines."""
+    """The result as text of several lines.
+
+    Args:
+        answer: The priced picture.
+        pricer: The champion.
+    """
     from sneaker_assets.vision.explain.report import report_lines, similar_records
 
     lines = [answer.name, *report_lines(answer.priced, answer.retail, answer.fees)]
@@ -247,7 +263,16 @@ def as_text(answer: Answer, pricer: "Pricer") -> str:
 
 
 def as_record(answer: Answer, pricer: "Pricer") -> dict[str, Any]:
-    """The result as JSON values; prices in US dollars, named as in ``tables.ReleasePredictions``."""
+    """The result as a JSON object.
+
+    Args:
+        answer: The priced picture.
+        pricer: The champion.
+
+    Returns:
+        ``picture``, ``retail_price`` (US dollars or None), the columns of the prediction as in
+        ``tables.ReleasePredictions``, ``similar`` (list of objects), ``backbone``, ``weights`` and ``model``.
+    """
     from sneaker_assets.vision.explain.report import prediction_record, similar_records
 
     return {
@@ -262,7 +287,14 @@ def as_record(answer: Answer, pricer: "Pricer") -> dict[str, Any]:
 
 
 def draw(file: Path, answers: Iterable[Answer], pricer: "Pricer", lake: "Lake") -> None:
-    """Write a figure with one row per shoe: picture, heat map, price and similar shoes."""
+    """Write a figure with one row per shoe: picture, heat map, price and similar shoes.
+
+    Args:
+        file: Path of the PNG.
+        answers: The priced pictures.
+        pricer: The champion.
+        lake: The lake that holds the images of similar shoes.
+    """
     from upath import UPath
 
     from sneaker_assets import figures

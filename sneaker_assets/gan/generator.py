@@ -77,6 +77,10 @@ class Generator:
 def generator_folder(lake: Lake, band: str) -> UPath:
     """The folder of the generator that the last training of a price band left in the lake.
 
+    Args:
+        lake: The lake.
+        band: Price band.
+
     Raises:
         NoGeneratorError: No generator has been trained for the band; the message lists the bands that have one.
     """

@@ -84,12 +84,26 @@ def background_colour(image: UInt8Array) -> tuple[int, int, int]:
 
 
 def to_network(images: Tensor) -> Tensor:
-    """Network input from pixels: uint8 [N, H, W, 3] to float32 [N, 3, H, W] in [-1, 1], channels last in memory."""
+    """Network input from pixels.
+
+    Args:
+        images: uint8 [N, H, W, 3].
+
+    Returns:
+        float32 [N, 3, H, W] in [-1, 1], channels last in memory.
+    """
     return images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
 
 
 def from_network(images: Tensor) -> UInt8Array:
-    """Pixels from network output: float [N, 3, H, W] in [-1, 1] to a uint8 array [N, H, W, 3]."""
+    """Pixels from network output.
+
+    Args:
+        images: float [N, 3, H, W] in [-1, 1].
+
+    Returns:
+        uint8 [N, H, W, 3], rounded and clipped.
+    """
     pixels = images.float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
     array: UInt8Array = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return array

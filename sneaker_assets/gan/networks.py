@@ -89,7 +89,14 @@ def channels(width: int, size: int) -> list[int]:
 
 
 def up_block(wide: int, narrow: int, stride: int = 2, padding: int = 1) -> nn.Module:
-    """Transposed convolution, batch norm, ReLU."""
+    """Transposed convolution, batch norm, ReLU.
+
+    Args:
+        wide: Input channels.
+        narrow: Output channels.
+        stride: Stride of the 4x4 convolution; 2 doubles height and width.
+        padding: Padding of the convolution.
+    """
     return nn.Sequential(
         nn.ConvTranspose2d(wide, narrow, kernel_size=4, stride=stride, padding=padding, bias=False),
         nn.BatchNorm2d(narrow),
@@ -98,7 +105,12 @@ def up_block(wide: int, narrow: int, stride: int = 2, padding: int = 1) -> nn.Mo
 
 
 def down_block(narrow: int, wide: int) -> nn.Module:
-    """Convolution, batch norm, leaky ReLU."""
+    """Strided convolution that halves height and width, batch norm, leaky ReLU.
+
+    Args:
+        narrow: Input channels.
+        wide: Output channels.
+    """
     return nn.Sequential(
         nn.Conv2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(wide),
@@ -126,6 +138,10 @@ def initialise(network: nn.Module, rng: torch.Generator) -> None:
     """Initialise the weights in place as in the paper.
 
     Convolutions are drawn from N(0, 0.02), the scales of batch norm from N(1, 0.02); its offsets are zero.
+
+    Args:
+        network: The generator or the discriminator.
+        rng: Random state that the weights are drawn from, on the CPU.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

@@ -102,7 +102,12 @@ class GanState:
         return bool(torch.stack([weight.isfinite().all() for weight in weights]).all())
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that training changes, by name: contiguous tensors on the CPU."""
+        """Everything that training changes.
+
+        Returns:
+            Contiguous tensors on the CPU by name: ``rng``, ``fixed_noise``, and ``<network>.<name>`` and
+            ``<optimizer>.<index>.<name>`` of all networks and optimizers.
+        """
         named = {"rng": self.rng.get_state(), "fixed_noise": self.fixed_noise}
         for name, network in self._networks().items():
             named |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
@@ -112,7 +117,14 @@ class GanState:
 
     @staticmethod
     def ema_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The EMA generator's ``state_dict`` within the result of :meth:`tensors`."""
+        """The EMA generator's weights.
+
+        Args:
+            tensors: The result of :meth:`tensors`.
+
+        Returns:
+            Its ``state_dict``.
+        """
         return with_prefix(EMA_PREFIX, tensors)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:

@@ -26,6 +26,9 @@ def live_sites(settings: Settings) -> Mapping[str, Site]:
 
     Args:
         settings: The settings of the environment.
+
+    Returns:
+        Sites by name.
     """
     if settings.stockx_key is None or settings.stockx_token is None:
         return SITES

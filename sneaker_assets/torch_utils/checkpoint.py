@@ -82,7 +82,12 @@ def save(folder: UPath, checkpoint: Checkpoint, best: int | None = None) -> UPat
 
 
 def path_of(folder: UPath, epoch: int) -> UPath:
-    """The folder of an epoch's checkpoint."""
+    """The folder of an epoch's checkpoint.
+
+    Args:
+        folder: Folder of all checkpoints.
+        epoch: Number of the epoch.
+    """
     return folder / f"epoch-{epoch:04d}"
 
 

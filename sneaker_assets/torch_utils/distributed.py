@@ -39,12 +39,26 @@ class Ranks:
         return self.rank == 0
 
     def share(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """This rank's consecutive shard of a batch; shard sizes differ by at most one row."""
+        """This rank's consecutive shard of a batch; shard sizes differ by at most one row.
+
+        Args:
+            rows: The batch, the same on all ranks; the first dimension is split.
+
+        Returns:
+            A view of ``rows``.
+        """
         part: NDArray[Any] = np.array_split(rows, self.size)[self.rank]
         return part
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum of ``values`` over all ranks; ``values`` is overwritten."""
+        """The sum over all ranks (all-reduce).
+
+        Args:
+            values: This rank's values, of the same shape on all ranks; overwritten.
+
+        Returns:
+            ``values``.
+        """
         if self.size > 1:
             dist.all_reduce(values)
         return values

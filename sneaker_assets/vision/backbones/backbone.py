@@ -178,10 +178,24 @@ def _fingerprint(name: str, network: nn.Module) -> str:
 
 
 def pool(feature_map: Tensor) -> Tensor:
-    """Average and maximum of each channel, side by side: [N, C, h, w] to [N, 2C]."""
+    """Average and maximum of each channel.
+
+    Args:
+        feature_map: [N, C, h, w].
+
+    Returns:
+        [N, 2C]: the averages, then the maxima.
+    """
     return torch.cat([feature_map.mean(dim=(2, 3)), feature_map.amax(dim=(2, 3))], dim=1)
 
 
 def pool_with_deviation(feature_map: Tensor) -> Tensor:
-    """Average, maximum and standard deviation of each channel, side by side: [N, C, h, w] to [N, 3C]."""
+    """Average, maximum and population standard deviation of each channel.
+
+    Args:
+        feature_map: [N, C, h, w].
+
+    Returns:
+        [N, 3C]: the averages, then the maxima, then the deviations.
+    """
     return torch.cat([pool(feature_map), feature_map.std(dim=(2, 3), correction=0)], dim=1)

@@ -95,11 +95,14 @@ def split_at(backbone: Backbone, unfreeze_from: str) -> SplitBackbone:
 
 
 def trained_names(backbone: Backbone, unfreeze_from: str) -> dict[str, str]:
-    """Names of the tensors in ``SplitBackbone.upper`` to their names in the backbone's own state dict.
+    """Names of the trained tensors in the backbone's own state dict.
 
     Args:
         backbone: The network.
         unfreeze_from: As for :func:`split_at`.
+
+    Returns:
+        Names in ``Backbone.network`` by names in ``SplitBackbone.upper``.
 
     Raises:
         TrainingError: There is no such block.

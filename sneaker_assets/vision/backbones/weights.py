@@ -43,6 +43,12 @@ def find_weights(name: str, folder: Path | None) -> Path | None:
 def read_weights(file: Path) -> dict[str, Tensor]:
     """Read the state dict in a ``.safetensors`` or ``.pth`` file without running code that it may contain.
 
+    Args:
+        file: The file.
+
+    Returns:
+        Tensors by name, on the CPU.
+
     Raises:
         WeightsError: The file cannot be read, or does not contain a state dict.
     """

@@ -169,7 +169,14 @@ class Normalise(nn.Module):
         self.register_buffer("deviation", torch.tensor(backbone.input.deviation).reshape(shape) * 255)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images of any type [N, 3, height, width] to float32 in the same memory format."""
+        """Normalise images.
+
+        Args:
+            images: [N, 3, height, width] of any type, 0 to 255.
+
+        Returns:
+            float32 of the same shape and memory format.
+        """
         return (images.float() - self.mean) / self.deviation
 
 

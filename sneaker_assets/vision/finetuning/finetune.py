@@ -253,7 +253,12 @@ class Finetuner:
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    """Context manager for mixed precision, which is disabled unless ``precision`` is bfloat16."""
+    """Context manager for mixed precision.
+
+    Args:
+        device: Device of the computation.
+        precision: bfloat16 enables mixed precision, any other type disables it.
+    """
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
 
 
@@ -293,7 +298,13 @@ def _schedule(step: int, steps: int, warm_up: float) -> float:
 
 
 def trainable_network(upper: nn.Module, head: PriceHead, device: torch.device) -> PriceNetwork:
-    """Network of the trained blocks and a fitted head, on the device, with gradients enabled for all parameters."""
+    """Network of the trained blocks and a fitted head, with gradients enabled for all parameters.
+
+    Args:
+        upper: The blocks to train, :attr:`SplitBackbone.upper`.
+        head: A head fitted to the features of the frozen backbone.
+        device: The device that blocks and head are moved to.
+    """
     network = PriceNetwork(upper, head).to(device)
     network.requires_grad_(requires_grad=True)
     return network

@@ -157,7 +157,12 @@ def head_config(settings: FinetuneSettings) -> HeadSettings:
 
 
 def resolve_settings(settings: FinetuneSettings, backbone: Backbone) -> FinetuneSettings:
-    """The settings with the architecture's default block if they name none."""
+    """The settings with the block to fine-tune from filled in.
+
+    Args:
+        settings: The settings; ``unfreeze_from`` may be None.
+        backbone: The network, whose default block is used for None.
+    """
     if settings.unfreeze_from is not None:
         return settings
     return settings.with_changes(unfreeze_from=default_unfreeze_from(backbone))

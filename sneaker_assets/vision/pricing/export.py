@@ -68,7 +68,14 @@ class PixelPricer(nn.Module):
         self.keep: Keep = model.config["features"]["keep"]
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Prices float32 [n], in US dollars, of pictures uint8 [n, height, width, 3]."""
+        """Predict prices.
+
+        Args:
+            pixels: uint8 [n, height, width, 3], RGB.
+
+        Returns:
+            float32 [n], US dollars.
+        """
         images = self.normalise(pixels.permute(0, 3, 1, 2))
         seen = [images.flip(3) if view == "mirrored" else images for view in self.views]
         features = torch.stack([summarise(feature_maps(self.stages, view), self.keep) for view in seen])

@@ -127,7 +127,11 @@ class PriceModel:
         return Frame(height, width, self.config["features"]["fit"])
 
     def history(self) -> pd.DataFrame:
-        """One row per epoch or point of the regularisation path, with the columns of ``TrainedHead.history``."""
+        """Training history of the head.
+
+        Returns:
+            One row per epoch or point of the regularisation path, with the columns of ``TrainedHead.history``.
+        """
         return lake.read_table(self.folder / "history.parquet")
 
     def metrics(self) -> dict[str, float]:
@@ -151,13 +155,28 @@ class PriceModel:
         return Interval(metrics["interval_low"], metrics["interval_high"])
 
     def price(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Prices float64 [N], in US dollars, of features float32 [views, N, D]."""
+        """Predict prices.
+
+        Args:
+            features: float32 [views, N, D].
+
+        Returns:
+            float64 [N], US dollars.
+        """
         return price_rows(self.head, features)
 
 
 @torch.inference_mode()
 def price_rows(head: PriceHead, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Prices float64 [N], in US dollars, that a head predicts from features float32 [views, N, D]."""
+    """Prices that a head predicts.
+
+    Args:
+        head: A fitted head.
+        features: float32 [views, N, D].
+
+    Returns:
+        float64 [N], US dollars.
+    """
     standardized = head.predict_standardized_views(torch.from_numpy(features))
     prices: NDArray[np.float64] = head.to_dollars(standardized).double().numpy()
     return prices
