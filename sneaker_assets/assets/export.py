@@ -53,14 +53,15 @@ def exported_model(
         )
     model = PriceModel.load(chosen)
     hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.n_images)
-    folder = here.folder("exported", model.backbone, model.folder.name)
+    version = code_versions.changed(code_version=code_versions.EXPORT).values()
+    folder = here.folder("exported", model.backbone, "-".join([model.folder.name, *version]))
     backbone = load_backbone_of(model, compute.weights_folder)
     exported = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])
     return dg.Output(
         exported.folder,
         metadata={
-            "pictures": len(hashes),
+            "images": len(hashes),
             "input": f"uint8 [n, {', '.join(map(str, model.config['features']['frame']))}, 3], RGB",
-            **{f"greatest_relative_difference_{name}": value for name, value in exported.differences.items()},
+            **{f"max_relative_difference_{name}": value for name, value in exported.differences.items()},
         },
     )

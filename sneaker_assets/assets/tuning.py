@@ -27,7 +27,7 @@ class TuningConfig(TuningSettings, dg.Config):
     owners=OWNERS,
     pool="gpu",
     metadata=column_schema("tuned_hyperparameters"),
-    code_version=code_version("tuned_hyperparameters", code_versions.TUNING),
+    code_version=code_version("tuned_hyperparameters", code_versions.TUNING, code_versions.PRICE_MODEL),
 )
 def tuned_hyperparameters(
     context: dg.AssetExecutionContext,
@@ -44,7 +44,8 @@ def tuned_hyperparameters(
     store = FeatureStore.open(image_features)
     settings = TuningSettings.part_of(config)
     shaped_by = {"epochs": settings.epochs, "patience": settings.patience, "seed": settings.seed}
-    study = f"{fingerprint(store, splits, shaped_by)}.journal"
+    version = code_versions.changed(code_version=code_versions.TUNING)
+    study = f"{fingerprint(store, splits, {**shaped_by, **version})}.journal"
     here = lake.open()
     journal = local_path(here.folder("studies", context.partition_key) / study)
     known = TuningRows(
