@@ -73,7 +73,7 @@ def test_a_lake_without_generators_is_refused(tmp_path: Path, capsys: pytest.Cap
 
 @pytest.mark.parametrize("n", ["0", "-3", "many", "1000000", "2.5"])
 def test_an_invalid_number_is_refused(lake: Path, capsys: pytest.CaptureFixture[str], n: str) -> None:
-    assert "not a number of pictures from 1 to 10,000" in error_line(
+    assert "is not a whole number from 1 to 10,000" in error_line(
         capsys, "--lake", str(lake), "--band", "cheap", f"-n={n}", "o"
     )
 

@@ -1,6 +1,7 @@
 """The command ``sneaker-assets`` on a temporary instance: its summary, and its errors for bad input."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from PIL import Image
 
 from sneaker_assets.cli import pipeline
+from sneaker_assets.crawl.database import open_database
+from sneaker_assets.crawl.frontier import Frontier
+from sneaker_assets.lake import Lake
 
 Run = Callable[..., tuple[int, str]]
 
@@ -140,7 +144,29 @@ def test_unknown_backbone_error_lists_the_known_ones(run: Run) -> None:
     assert "unknown backbone 'vgg61': choose one of vgg16, " in output
 
 
-def test_missing_dagster_home_is_reported(run: Run) -> None:
-    status, output = run(DAGSTER_HOME="")
+@pytest.mark.parametrize(
+    ("home", "message"),
+    [
+        ("", "DAGSTER_HOME is not set: use make, or set it to an absolute path"),
+        ("dagster_home", "DAGSTER_HOME must be an absolute path to an existing folder with dagster.yaml: use make"),
+        ("/nowhere/home", "DAGSTER_HOME must be an absolute path to an existing folder with dagster.yaml: use make"),
+    ],
+)
+def test_invalid_dagster_home_is_reported_in_one_line(run: Run, home: str, message: str, tmp_path: Path) -> None:
+    status, output = run(DAGSTER_HOME=home)
     assert status == 1
-    assert "DAGSTER_HOME is not set" in output
+    (line,) = output.splitlines()
+    assert line.startswith(f"failed {message}")
+    assert not (tmp_path / "lake").exists()
+
+
+def test_site_that_stops_the_crawl_of_releases_is_reported_in_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "stages", lambda _arguments: iter(()))
+    with open_database(Lake.at(tmp_path / "lake"), "stockx") as database:
+        Frontier(database).hold("stockx.localhost", datetime.now(UTC) + timedelta(days=1))
+    status, output = run(SNEAKER_SOURCE="demo")
+    assert status == 1
+    (line,) = output.splitlines()
+    assert line.startswith("failed stockx.localhost asks us to wait: come back after ")

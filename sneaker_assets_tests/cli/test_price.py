@@ -232,7 +232,10 @@ def test_a_lake_without_a_champion_is_refused(run: Run, tmp_path: Path, monkeypa
     "arguments",
     [
         ["--retail", "-5"],
-        ["--retail", "x"],
+        ["--retail", "abc"],
+        ["--retail", "0"],
+        ["--retail", "inf"],
+        ["--retail", "nan"],
         ["--figure", "shoe.jpg"],
         ["--figure", "/nowhere/shoe.png"],
         ["--fees", "9"],

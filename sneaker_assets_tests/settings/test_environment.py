@@ -257,9 +257,13 @@ def test_cron_without_room_for_the_jitter_is_reported_in_one_line(tmp_path: Path
         ("sneaker-assets", ["--epochs", "0"], "argument --epochs: '0': it must be greater than 0"),
         ("sneaker-assets", ["--gan-batch-size", "1"], "argument --gan-batch-size: '1': it must be greater than 1"),
         ("sneaker-assets", ["--head", "forest"], "argument --head: invalid choice: 'forest'"),
-        ("sneaker-generate", ["--band", "cheap", "-n", "0", "out"], "argument -n: 0 is not a number of pictures"),
-        ("sneaker-price", ["--retail", "x", "photo.jpg"], "argument --retail: "),
-        ("sneaker-shop", ["--today", "soon"], "argument --today: "),
+        ("sneaker-generate", ["--band", "cheap", "-n", "0", "out"], "argument -n: '0' is not a whole number from 1 to"),
+        ("sneaker-generate", ["--band", "cheap", "--seed", "-1", "out"], "argument --seed: '-1' is not a whole number"),
+        ("sneaker-price", ["--retail", "x", "photo.jpg"], "argument --retail: 'x' is not a price: give US dollars"),
+        ("sneaker-shop", ["--today", "2020"], "argument --today: '2020' is not a date such as 2020-10-01"),
+        ("sneaker-shop", ["--set-today", "soon"], "argument --set-today: 'soon' is not a date such as 2020-10-01"),
+        ("sneaker-shop", ["--products", "-3"], "argument --products: '-3' is not a whole number from 1 to 100,000"),
+        ("sneaker-shop", ["--seed", "x"], "argument --seed: 'x' is not a whole number from 0 to 4,294,967,295"),
     ],
 )
 def test_command_rejects_an_invalid_option_in_one_line(

@@ -194,9 +194,7 @@ def finetune_price_model(
     """
     backbone, device = job.open_backbone(), torch.device(job.device)
     settings = resolve_settings(job.settings, backbone)
-    shaped = {name: value for name, value in settings.model_dump().items() if name != "micro_batch"}
-    version = code_versions.changed(code_version=code_versions.FINETUNING)
-    folder = models_folder / fingerprint(frozen, splits, {"finetune": shaped, **version})
+    folder = models_folder / model_name(frozen, splits, settings)
     if folder.exists():
         logger.info("model %s already exists", folder.name)
         return PriceModel.load(folder), False
@@ -219,6 +217,19 @@ def finetune_price_model(
     interval = conformal_interval(validation["price"].to_numpy(), predicted)
     save_price_model(folder, trained, store, splits, config, interval=interval, backbone=weights)
     return PriceModel.load(folder), True
+
+
+def model_name(frozen: FeatureStore, splits: pd.DataFrame, settings: FinetuneSettings) -> str:
+    """Name of the fine-tuned model of these features, rows and settings: twelve hexadecimal digits.
+
+    Args:
+        frozen: Features of the pretrained backbone.
+        splits: ``tables.Splits``.
+        settings: Hyperparameters; ``micro_batch`` is ignored.
+    """
+    shaped = {name: value for name, value in settings.model_dump().items() if name != "micro_batch"}
+    version = code_versions.changed(code_version=code_versions.FINETUNING)
+    return fingerprint(frozen, splits, {"finetune": shaped, **version})
 
 
 def _add_kernel_ridge(
