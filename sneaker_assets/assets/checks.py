@@ -36,16 +36,19 @@ def warning_check(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(name, asset=asset, description=description)
 
 
-def check_result(spec: dg.AssetCheckSpec, passed: bool, *, warn: bool = False, **metadata: Any) -> dg.AssetCheckResult:
+def check_result(
+    spec: dg.AssetCheckSpec, passed: bool, *, severity: dg.AssetCheckSeverity | None = None, **metadata: Any
+) -> dg.AssetCheckResult:
     """The result of a check.
 
     Args:
         spec: The check.
         passed: Whether it passed.
-        warn: Report the failure of a blocking check as a warning.
+        severity: Severity of a failure; by default error for a blocking check and warning for others.
         metadata: The measured values by name.
     """
-    severity = dg.AssetCheckSeverity.ERROR if spec.blocking and not warn else dg.AssetCheckSeverity.WARN
+    if severity is None:
+        severity = dg.AssetCheckSeverity.ERROR if spec.blocking else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
         asset_key=spec.asset_key, check_name=spec.name, passed=bool(passed), severity=severity, metadata=metadata
     )

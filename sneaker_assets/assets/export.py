@@ -54,14 +54,23 @@ def exported_model(
         )
     model = PriceModel.load(chosen)
     hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.n_images)
-    folder = here.folder("exported", model.backbone, model.folder.name)
+    folder = here.folder("exported", model.backbone, export_name(model.folder.name))
     backbone = load_backbone_of(model, compute.weights_folder)
     exported = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])
     return dg.Output(
         exported.folder,
         metadata={
-            "pictures": len(hashes),
+            "images": len(hashes),
             "input": f"uint8 [n, {', '.join(map(str, model.config['features']['frame']))}, 3], RGB",
-            **{f"greatest_relative_difference_{name}": value for name, value in exported.differences.items()},
+            **{f"max_relative_difference_{name}": value for name, value in exported.differences.items()},
         },
     )
+
+
+def export_name(model: str) -> str:
+    """Name of the folder that a model is exported to.
+
+    Args:
+        model: Name of the model's folder.
+    """
+    return "-".join([model, *code_versions.changed(code_version=code_versions.EXPORT).values()])

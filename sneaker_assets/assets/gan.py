@@ -96,7 +96,7 @@ def gan_checkpoints(
     yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
     monitor = None
     if config.kid_samples and len(images) >= MIN_IMAGES:
-        backbone = load_judging_backbone(config, compute, listing_source)
+        backbone = load_embedding_backbone(config, compute, listing_source)
         monitor = QualityMonitor.from_images(images, embedding(backbone, device), config.kid_samples)
         weights = {"weights": str(backbone.weights)}
     try:
@@ -137,7 +137,7 @@ def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8A
     return load_square_images([lake.image(sha256) for sha256 in hashes], size)
 
 
-def load_judging_backbone(
+def load_embedding_backbone(
     config: EmbeddingConfig, compute: ComputeResource, listing_source: ListingSourceResource
 ) -> "Backbone":
     """The backbone that extracts the features for sample quality.
@@ -149,5 +149,5 @@ def load_judging_backbone(
     """
     from sneaker_assets.vision.backbones.backbone import load_backbone
 
-    offline = config.weights == "auto" and listing_source.name == "demo" and compute.weights_folder is None
-    return load_backbone(config.backbone, "none" if offline else config.weights, compute.weights_folder)
+    weights = compute.weights_choice(config.weights, listing_source.name)
+    return load_backbone(config.backbone, weights, compute.weights_folder)

@@ -68,8 +68,8 @@ price_release = dg.define_asset_job(
     description="Price an announced shoe.",
     tags={MAX_RUNTIME: 600},
 )
-judge_predictions = dg.define_asset_job(
-    "judge_predictions",
+backtest_predictions = dg.define_asset_job(
+    "backtest_predictions",
     dg.AssetSelection.groups(groups.BACKTEST),
     description="Compare predictions with the prices observed since.",
 )
@@ -91,6 +91,6 @@ JOBS = (
     train_gan,
     compare_bands,
     price_release,
-    judge_predictions,
+    backtest_predictions,
     replay_releases,
 )

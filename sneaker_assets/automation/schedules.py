@@ -17,7 +17,7 @@ from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
 from sneaker_assets.settings.model import SettingsError
 from sneaker_assets.sites import SITES
 
-NIGHT_TAG = "sneaker_assets/night"
+WINDOW_TAG = "sneaker_assets/night"
 """Run tag that identifies a scheduled crawl, so that a site is crawled once per window of ticks."""
 
 
@@ -59,15 +59,15 @@ def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefi
     )
     def recrawl(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time.astimezone(zone)
-        night = f"{site} {now:%Y-%m-%d %H:%M}"
+        window_id = f"{site} {now:%Y-%m-%d %H:%M}"
         if settings.recrawl_jitter:
             start = _window_start(cron, now) + timedelta(minutes=_random_minute(site, now, settings.recrawl_jitter))
-            night = f"{site} {now:%Y-%m-%d}"
+            window_id = f"{site} {now:%Y-%m-%d}"
             if now < start:
                 return dg.SkipReason(f"{site} is crawled at {start:%H:%M} {settings.time_zone} (random jitter)")
-            if context.instance.get_runs_count(dg.RunsFilter(job_name=crawl_site.name, tags={NIGHT_TAG: night})):
+            if context.instance.get_runs_count(dg.RunsFilter(job_name=crawl_site.name, tags={WINDOW_TAG: window_id})):
                 return dg.SkipReason(f"{site} was crawled at or after {start:%H:%M} {settings.time_zone}")
-        return dg.RunRequest(partition_key=site, tags={NIGHT_TAG: night})
+        return dg.RunRequest(partition_key=site, tags={WINDOW_TAG: window_id})
 
     return recrawl
 
@@ -87,7 +87,7 @@ def window(cron: str, jitter: int) -> str | list[str]:
     """
     if not jitter:
         return cron
-    minute, hour, *days = cron.split() if len(cron.split()) == 5 else ["", ""]
+    minute, hour, *days = cron.split()
     if not (minute.isdecimal() and hour.isdecimal()):
         raise SettingsError(
             f"the cron {cron!r} is not of the form '30 3 * * *', which the jitter needs: set SNEAKER_RECRAWL_JITTER=0"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from PIL import Image
 from upath import UPath
 
-from sneaker_assets.cli import BAD_INPUT, Parser
+from sneaker_assets.cli import BAD_INPUT, MAX_SEED, Parser, whole_number
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.lake import Lake, write_bytes
 from sneaker_assets.settings.environment import load_settings
@@ -49,18 +49,12 @@ def generate(lake: Lake, band: str, n: int, seed: int, out: UPath) -> UPath:
     return grid
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_COUNT:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of images from 1 to {MAX_COUNT:,}")
-    return int(text)
-
-
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with status 2 where it is wrong."""
     parser = Parser(prog="sneaker-generate", description="Generate shoes with the trained generator of a price band.")
     parser.add_argument("--band", required=True, help="price band, such as cheap or expensive")
-    parser.add_argument("-n", type=_count, default=64, help="number of images; default: 64")
-    parser.add_argument("--seed", type=int, default=0, help="random seed; default: 0")
+    parser.add_argument("-n", type=whole_number(1, MAX_COUNT), default=64, help="number of images; default: 64")
+    parser.add_argument("--seed", type=whole_number(0, MAX_SEED), default=0, help="random seed; default: 0")
     parser.add_argument("--lake", help="default: SNEAKER_LAKE, else data_lake/")
     parser.add_argument("out", help="folder for the images")
     return parser.parse_args(arguments)

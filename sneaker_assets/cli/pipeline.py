@@ -10,20 +10,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, get_args
 
 import dagster as dg
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sneaker_assets.assets.partitions import band_partitions, release_partitions, site_partitions
 from sneaker_assets.automation.sensors import RUN_KEY_TAG, run_key
 from sneaker_assets.cli import Parser, option
 from sneaker_assets.definitions import defs
-from sneaker_assets.errors import SneakerError
+from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
+from sneaker_assets.settings.model import SettingsError
 from sneaker_assets.vision.backbones.architectures import BACKBONES, get_architecture
 from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings, WeightsChoice
 
@@ -199,54 +202,64 @@ def summary(outcomes: Sequence[Outcome]) -> Table:
 
 
 def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
-    for asset, said in outcome.metadata.items():
+    for asset, metadata in outcome.metadata.items():
         if asset in _LINES:
             name, words = _LINES[asset]
-            yield said.get("title") or f"{name} {outcome.stage.partition or ''}".strip(), words(said)
+            yield metadata.get("title") or f"{name} {outcome.stage.partition or ''}".strip(), words(metadata)
 
 
 def _errors(rmse: Mapping[str, Mapping[str, float]]) -> str:
     return "; ".join(f"{split} ${by['model']:,.0f} (mean predictor ${by['mean']:,.0f})" for split, by in rmse.items())
 
 
-def _best(said: Mapping[str, Any]) -> str:
-    return f"best epoch {said['epoch']:.0f}" if "epoch" in said else f"best penalty {said['alpha']:.3g}"
+def _best(metadata: Mapping[str, Any]) -> str:
+    return f"best epoch {metadata['epoch']:.0f}" if "epoch" in metadata else f"best penalty {metadata['alpha']:.3g}"
 
 
-def _expected(said: Mapping[str, Any]) -> str:
-    retail = f" (retail ${said['retail_price']:,.0f})" if said["retail_price"] else ""
-    return f"${said['predicted_price']:,.0f} expected{retail}"
+def _expected(metadata: Mapping[str, Any]) -> str:
+    retail = f" (retail ${metadata['retail_price']:,.0f})" if metadata["retail_price"] else ""
+    return f"${metadata['predicted_price']:,.0f} expected{retail}"
 
 
 _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
-    "raw_scrapes": ("listings", lambda said: f"{said['products']:,} products, {said['new_products']:,} new"),
+    "raw_scrapes": (
+        "listings",
+        lambda metadata: f"{metadata['products']:,} products, {metadata['new_products']:,} new",
+    ),
     "scraped_images": (
         "images",
-        lambda said: f"{said['images']:,}, {said['new_images']:,} new, {said['unusable']:,} unusable",
+        lambda metadata: f"{metadata['images']:,}, {metadata['new_images']:,} new, {metadata['unusable']:,} unusable",
     ),
     "clean_listings": (
         "outliers",
-        lambda said: (
-            f"{said['outliers_removed']:,} above the fence of ${said['upper_fence']:,.2f} removed, "
-            f"{said['without_price']:,} without a price left out"
+        lambda metadata: (
+            f"{metadata['outliers_removed']:,} above the fence of ${metadata['upper_fence']:,.2f} removed, "
+            f"{metadata['without_price']:,} without a price left out"
         ),
     ),
-    "splits": ("split sizes", lambda said: ", ".join(f"{split} {n:,}" for split, n in said["sizes"].items())),
+    "splits": ("split sizes", lambda metadata: ", ".join(f"{split} {n:,}" for split, n in metadata["sizes"].items())),
     "image_features": (
         "features",
-        lambda said: f"{said['images']:,} images, {said['new_images']:,} new; weights: {said['weights']}",
+        lambda metadata: (
+            f"{metadata['images']:,} images, {metadata['new_images']:,} new; weights: {metadata['weights']}"
+        ),
     ),
     "price_model": (
         "model",
-        lambda said: f"{'trained now' if said['trained_now'] else 'already there'}, {_best(said)}",
+        lambda metadata: f"{'trained now' if metadata['trained_now'] else 'already there'}, {_best(metadata)}",
     ),
-    "evaluation_metrics": ("RMSE", lambda said: _errors(said["rmse"])),
-    "model_leaderboard": ("champion", lambda said: str(said["champion"])),
+    "evaluation_metrics": ("RMSE", lambda metadata: _errors(metadata["rmse"])),
+    "model_leaderboard": ("champion", lambda metadata: str(metadata["champion"])),
     "gan_checkpoints": (
         "GAN",
-        lambda said: f"{said['images']:,} images, {said['epochs']} epochs, {said['epochs_trained_now']} trained now",
+        lambda metadata: (
+            f"{metadata['images']:,} images, {metadata['epochs']} epochs, {metadata['epochs_trained_now']} trained now"
+        ),
     ),
-    "gan_evaluation": ("GAN quality", lambda said: f"KID {said['kid']:.3g} on features of weights: {said['weights']}"),
+    "gan_evaluation": (
+        "GAN quality",
+        lambda metadata: f"KID {metadata['kid']:.3g} on features of weights: {metadata['weights']}",
+    ),
     "release_predictions": ("release", _expected),
 }
 """Asset to its line in the summary: the name, and a function from metadata to text."""
@@ -261,8 +274,8 @@ def _seconds_per_job(outcomes: Sequence[Outcome]) -> dict[str, float]:
 
 def figure_paths(outcomes: Sequence[Outcome]) -> list[str]:
     """Paths of all figures."""
-    said = [entry for outcome in outcomes for metadata in outcome.metadata.values() for entry in metadata.items()]
-    return [str(path) for name, path in said if name.endswith("_file")]
+    entries = [entry for outcome in outcomes for metadata in outcome.metadata.values() for entry in metadata.items()]
+    return [str(path) for name, path in entries if name.endswith("_file")]
 
 
 def _show_progress() -> None:
@@ -311,17 +324,32 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def check_dagster_home() -> None:
+    """Check the folder of Dagster's instance, so that an invalid one is reported in one line.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set, not absolute or not a folder.
+    """
+    home = os.environ.get("DAGSTER_HOME", "")
+    if not home:
+        raise SettingsError(
+            "DAGSTER_HOME is not set: use make, or set it to an absolute path to an existing folder with dagster.yaml"
+        )
+    if not Path(home).is_absolute() or not Path(home).is_dir():
+        raise SettingsError(
+            "DAGSTER_HOME must be an absolute path to an existing folder with dagster.yaml: use make, or create it"
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the pipeline from the command line; returns exit status 1 if a stage failed."""
     console, errors = Console(highlight=False), Console(highlight=False, stderr=True)
-    if not os.environ.get("DAGSTER_HOME"):
-        errors.print("DAGSTER_HOME is not set: use make, or set it to an absolute folder that holds dagster.yaml")
-        return 1
-    _show_progress()
     try:
+        check_dagster_home()
+        _show_progress()
         outcomes = run(parse(arguments), console)
-    except (StageError, ValueError, OSError) as error:
-        errors.print(f"[red]failed[/red] {error}")
+    except (SneakerError, ValueError, OSError, dg.DagsterInvariantViolationError) as error:
+        errors.print(f"[red]failed[/red] {escape(one_line(error))}", soft_wrap=True)
         return 1
     console.print(summary(outcomes))
     console.print("\n[bold]Figures[/bold]")

@@ -5,6 +5,7 @@ Slow modules are imported where they are used, so that mistakes in the command l
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None, settings: FetchSettings = QUICK
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (SneakerError, LookupError, ValueError, RuntimeError, OSError) as error:
-        complain(error)
+        print_error(error)
         return BAD_INPUT
 
 
@@ -97,7 +98,7 @@ def run(options: argparse.Namespace, settings: FetchSettings) -> int:
         try:
             pixels, priced = price_picture(picture, pricer, settings)
         except InputError as error:
-            complain(error)
+            print_error(error)
             failed += 1
             continue
         answer = Answer(picture, priced, pixels, options.retail, fees)
@@ -132,9 +133,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _dollars(text: str) -> float:
-    amount = float(text)
-    if not 0 < amount < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a price: name US dollars above 0")
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = math.nan
+    if not 0 < amount < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a price: give US dollars above 0")
     return amount
 
 
@@ -228,7 +232,7 @@ def price_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> tu
     except UnreadableImageError as error:
         raise InputError(f"{picture} {error}") from error
     (priced,) = pricer.price_pixels(pixels[None])
-    if not priced.makes_sense:
+    if not priced.is_plausible:
         raise InputError(f"{picture} is too unlike the training images to be priced: use a photo of a single shoe")
     return pixels, priced
 
@@ -312,7 +316,7 @@ def draw(file: Path, answers: Iterable[Answer], pricer: "Pricer", lake: "Lake") 
     write_bytes(UPath(file), figures.to_png(figures.priced_shoes(shoes)))
 
 
-def complain(error: Exception) -> None:
+def print_error(error: Exception) -> None:
     """Print an error as one line on stderr."""
     print(f"sneaker-price: {one_line(error)}", file=sys.stderr)
 

@@ -19,6 +19,7 @@ from upath import UPath
 
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.vision.imaging.crops import on_white
+from sneaker_assets.vision.imaging.decoding import UnreadableImageError
 
 UInt8Array = npt.NDArray[np.uint8]
 ImagePath = str | os.PathLike[str] | UPath
@@ -40,7 +41,7 @@ def load_square_images(paths: Sequence[ImagePath], size: int) -> UInt8Array:
         uint8 RGB [N, size, size, 3], in the order of the paths.
 
     Raises:
-        ValueError: An image is missing or cannot be decoded; the message names its path.
+        UnreadableImageError: An image is missing or cannot be decoded; the message names its path.
     """
     images = np.empty((len(paths), size, size, 3), dtype=np.uint8)
     with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
@@ -117,4 +118,4 @@ def _load(path: ImagePath, size: int) -> UInt8Array:
             image.draft("RGB", (math.ceil(scale * image.width), math.ceil(scale * image.height)))
             return pad_to_square(image, size)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be decoded as an image ({error})") from error
+        raise UnreadableImageError(f"{path} cannot be decoded as an image ({error})") from error

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from sneaker_assets.gan.errors import GanError
+
 MIN_SIDE = 4
 """Height and width in pixels of the generator's first feature map and of the discriminator's last."""
 
@@ -23,7 +25,7 @@ class Generator(nn.Module):
         size: Height and width of the images in pixels, a power of two from 8.
 
     Raises:
-        ValueError: ``size`` is not a power of two from 8.
+        GanError: ``size`` is not a power of two from 8.
     """
 
     def __init__(self, latent: int = 100, width: int = 64, size: int = 64) -> None:
@@ -53,7 +55,7 @@ class Discriminator(nn.Module):
         size: Height and width of the images in pixels, a power of two from 8.
 
     Raises:
-        ValueError: ``size`` is not a power of two from 8.
+        GanError: ``size`` is not a power of two from 8.
     """
 
     def __init__(self, width: int = 64, size: int = 64) -> None:
@@ -80,11 +82,11 @@ def channels(width: int, size: int) -> list[int]:
         size: Height and width of the images in pixels.
 
     Raises:
-        ValueError: ``size`` is not a power of two from 8.
+        GanError: ``size`` is not a power of two from 8.
     """
     halvings = (size // MIN_SIDE).bit_length() - 1
     if halvings < 1 or size != MIN_SIDE << halvings:
-        raise ValueError(f"an image size of {size} pixels does not fit a DCGAN: use a power of two from 8, such as 64")
+        raise GanError(f"an image size of {size} pixels does not fit a DCGAN: use a power of two from 8, such as 64")
     return [width << block for block in range(halvings)]
 
 

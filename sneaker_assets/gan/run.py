@@ -17,6 +17,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 from upath import UPath
 
+from sneaker_assets import code_versions
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.sampling import image_grid, sample
 from sneaker_assets.gan.settings import GanSettings
@@ -73,7 +74,9 @@ def run_name(images: UInt8Array, config: GanSettings) -> str:
     Returns:
         16 hex digits.
     """
-    settings = {name: getattr(config, name) for name in _NAMED_BY}
+    settings = {name: getattr(config, name) for name in _NAMED_BY} | code_versions.changed(
+        code_version=code_versions.GAN
+    )
     digest = hashlib.sha256(json.dumps([images.shape, settings]).encode())
     digest.update(images.tobytes())
     return digest.hexdigest()[:16]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from sneaker_assets.gan.errors import GanError
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.networks import Discriminator, Generator, apply_spectral_norm, initialise
 from sneaker_assets.gan.sampling import generate
@@ -131,7 +132,7 @@ class GanState:
         """Load the result of :meth:`tensors`.
 
         Raises:
-            ValueError: The tensors belong to networks of another shape.
+            GanError: The tensors belong to networks of another shape.
         """
         try:
             for name, network in self._networks().items():
@@ -141,7 +142,7 @@ class GanState:
             self.rng.set_state(tensors["rng"])
             self.fixed_noise = tensors["fixed_noise"]
         except (KeyError, RuntimeError) as error:
-            raise ValueError(f"the weights belong to networks of another shape ({error})") from error
+            raise GanError(f"the weights belong to networks of another shape ({error})") from error
 
     def _networks(self) -> dict[str, nn.Module]:
         return {"generator": self.generator, EMA_PREFIX: self.ema_generator, "discriminator": self.discriminator}

@@ -197,13 +197,13 @@ def _warn_unknown(name: str) -> None:
 
 def _lines(error: ValidationError) -> Iterator[str]:
     """One line per setting that is invalid, or per conflict between settings."""
-    told = set()
+    reported = set()
     for details in error.errors():
         field = str(details["loc"][0]) if details["loc"] else None
         if field is None:
             yield reason(details)
-        elif field not in told:
-            told.add(field)
+        elif field not in reported:
+            reported.add(field)
             yield f"{variable(field)}{_shown(field)}: {reason(details)}"
 
 

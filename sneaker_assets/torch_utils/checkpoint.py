@@ -22,7 +22,7 @@ from sneaker_assets.lake import new_folder, read_json
 
 logger = logging.getLogger(__name__)
 
-KEPT = 2
+N_RECENT = 2
 """Number of checkpoints kept beside the best one: the newest, and one to fall back on if that is damaged."""
 
 
@@ -50,7 +50,7 @@ class Checkpoint:
 
 
 def save(folder: UPath, checkpoint: Checkpoint, best: int | None = None) -> UPath:
-    """Write a checkpoint, then delete all but the newest :data:`KEPT` and that of the best epoch.
+    """Write a checkpoint, then delete all but the newest :data:`N_RECENT` and that of the best epoch.
 
     Args:
         folder: The training's folder of checkpoints.
@@ -75,7 +75,7 @@ def save(folder: UPath, checkpoint: Checkpoint, best: int | None = None) -> UPat
     with new_folder(path) as new:
         (new / "model.safetensors").write_bytes(tensors)
         (new / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-    for old in list(_newest_first(folder))[KEPT:]:
+    for old in list(_newest_first(folder))[N_RECENT:]:
         if best is None or old != path_of(folder, best):
             old.fs.rm(old.path, recursive=True)
     return path

@@ -130,8 +130,8 @@ def test_failed_warning_check_does_not_stop_the_run(built: DataSet) -> None:
     made.scrape([300.0 + 50 * (i % 10) for i in range(20)], label_kind="lowest_ask")
     second = made.build(listings={"max_near_duplicates": 1.0})
     assert made.table("clean_listings")["price"].min() == 300.0
-    told = failed(second)
-    assert {told[name] for name in ("label_kinds_are_steady", "fence_is_steady", "prices_are_steady")} == {"WARN"}
+    severities = failed(second)
+    assert {severities[name] for name in ("label_kinds_are_steady", "fence_is_steady", "prices_are_steady")} == {"WARN"}
 
 
 def test_few_error_rows_warn_and_many_fail(data_set_of_twenty: DataSet) -> None:

@@ -63,8 +63,7 @@ class Candidate:
             FileNotFoundError: The model no longer exists.
         """
         model = PriceModel.load(lake.root / identity["model"])
-        store = FeatureStore.open(lake.folder("features", model.backbone, model.config["features"]["store"]))
-        return cls(identity, model, store)
+        return cls(identity, model, model.open_store())
 
     def has_features(self, hashes: pd.Series) -> "pd.Series[bool]":
         """Whether the store has the features of each image in all views of the model.

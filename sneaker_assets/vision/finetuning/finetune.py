@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from upath import UPath
 
+from sneaker_assets import code_versions
 from sneaker_assets.progress import Progress
 from sneaker_assets.torch_utils.distributed import Ranks
 from sneaker_assets.vision.errors import TrainingError
@@ -275,7 +276,8 @@ def run_id(inputs: Inputs, rows: TrainingRows, settings: FinetuneSettings, ident
         Twelve hex digits.
     """
     shaped = {name: value for name, value in settings.model_dump().items() if name not in ("micro_batch", "mixed")}
-    digest = hashlib.sha256(json.dumps([inputs.name, shaped, dict(identity)], sort_keys=True).encode())
+    known = dict(identity) | code_versions.changed(code_version=code_versions.FINETUNING)
+    digest = hashlib.sha256(json.dumps([inputs.name, shaped, known], sort_keys=True).encode())
     for tensor in (rows.prices, rows.train, rows.validation):
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()[:12]

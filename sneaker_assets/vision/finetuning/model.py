@@ -19,7 +19,7 @@ from safetensors.torch import load, save
 from torch import nn
 from upath import UPath
 
-from sneaker_assets import lake
+from sneaker_assets import code_versions, lake
 from sneaker_assets.torch_utils.distributed import Ranks
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
 from sneaker_assets.vision.backbones.blocks import default_unfreeze_from, split_at, trained_names, with_weights
@@ -55,7 +55,7 @@ class FinetuneJob:
         scratch: Local folder of the caches of decoded images and activations, and of the initial head.
         checkpoints: Folder in which each training has a folder of checkpoints.
         settings: Hyperparameters.
-        patience: Seconds to wait for the other ranks.
+        rank_timeout: Seconds to wait for the other ranks.
     """
 
     backbone: str
@@ -66,7 +66,7 @@ class FinetuneJob:
     scratch: str
     checkpoints: str
     settings: FinetuneSettings
-    patience: float = 120.0
+    rank_timeout: float = 120.0
 
     def write(self, path: Path) -> None:
         """Write the job to a JSON file."""
@@ -199,8 +199,7 @@ def finetune_price_model(
     """
     backbone, device = job.open_backbone(), torch.device(job.device)
     settings = resolve_settings(job.settings, backbone)
-    shaped = {name: value for name, value in settings.model_dump().items() if name != "micro_batch"}
-    folder = models_folder / fingerprint(frozen, splits, {"finetune": shaped})
+    folder = models_folder / model_name(frozen, splits, settings)
     if folder.exists():
         logger.info("model %s already exists", folder.name)
         return PriceModel.load(folder), False
@@ -223,6 +222,19 @@ def finetune_price_model(
     interval = conformal_interval(validation["price"].to_numpy(), predicted)
     save_price_model(folder, trained, store, splits, config, interval=interval, backbone=weights)
     return PriceModel.load(folder), True
+
+
+def model_name(frozen: FeatureStore, splits: pd.DataFrame, settings: FinetuneSettings) -> str:
+    """Name of the fine-tuned model of these features, rows and settings: twelve hexadecimal digits.
+
+    Args:
+        frozen: Features of the pretrained backbone.
+        splits: ``tables.Splits``.
+        settings: Hyperparameters; ``micro_batch`` is ignored.
+    """
+    shaped = {name: value for name, value in settings.model_dump().items() if name != "micro_batch"}
+    version = code_versions.changed(code_version=code_versions.FINETUNING)
+    return fingerprint(frozen, splits, {"finetune": shaped, **version})
 
 
 def _add_kernel_ridge(

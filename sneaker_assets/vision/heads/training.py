@@ -251,7 +251,7 @@ def train_network(
     history = pd.DataFrame(run.history)
     best = int(history["validation_mse"].argmin())
     rmse = math.sqrt(history["validation_mse"].iloc[best])
-    logger.info("head: %d epochs, best %d, validation RMSE $%.0f", len(history), best + 1, rmse)
+    logger.debug("head: %d epochs, best %d, validation RMSE $%.0f", len(history), best + 1, rmse)
     return TrainedHead(head.eval(), history, best, run.seconds)
 
 

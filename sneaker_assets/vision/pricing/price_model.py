@@ -126,6 +126,15 @@ class PriceModel:
         height, width = self.config["features"]["frame"]
         return Frame(height, width, self.config["features"]["fit"])
 
+    def open_store(self) -> FeatureStore:
+        """The store of the features that the model was trained on, in the model's own lake.
+
+        Raises:
+            StoreError: The store no longer exists, or another version of the code wrote it.
+        """
+        lake_root = self.folder.parent.parent.parent  # the folder is models/<backbone>/<name>
+        return FeatureStore.open(lake_root / "features" / self.backbone / self.config["features"]["store"])
+
     def history(self) -> pd.DataFrame:
         """Training history of the head.
 

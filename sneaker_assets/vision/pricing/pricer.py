@@ -53,7 +53,7 @@ class PricedPicture:
     similar: pd.DataFrame
 
     @property
-    def makes_sense(self) -> bool:
+    def is_plausible(self) -> bool:
         """Whether the model predicts a price above the floor; pictures unlike its training data may fall below it."""
         return self.price > MIN_PRICE
 
@@ -95,7 +95,7 @@ class Pricer:
             raise NoChampionError(f"the model {folder} no longer exists: materialize price_model again")
         model = PriceModel.load(folder)
         index = load_similarity_index(index_folder) if index_folder is not None else None
-        if index is not None and not index.fits(model):
+        if index is not None and not index.belongs_to(model):
             index = None
         return cls(model, load_backbone_of(model, weights_folder), device, index)
 

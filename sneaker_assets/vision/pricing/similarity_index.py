@@ -53,7 +53,7 @@ class SimilarityIndex:
     index: Any
     shoes: pd.DataFrame
 
-    def fits(self, model: PriceModel) -> bool:
+    def belongs_to(self, model: PriceModel) -> bool:
         """Whether its vectors are comparable to those of this model."""
         return self.model == _name(model)
 
