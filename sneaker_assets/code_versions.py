@@ -1,7 +1,8 @@
 """Version of the code that shapes each stored result; raise one when the same inputs would give another result.
 
-Assets carry these versions, so that Dagster marks what was made by earlier code. Features, price models, similarity
-indexes and image properties also hash theirs into the names or recipes under which results are stored and reused.
+Assets carry these versions, so that Dagster marks what was made by earlier code. Features, models, studies, GAN runs,
+exports, similarity indexes and image properties also hash theirs into the names or recipes under which results are
+stored and reused.
 Nothing is imported here: the graph is loaded without torch.
 """
 

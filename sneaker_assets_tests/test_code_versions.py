@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def store(lake: Lake) -> FeatureStore:
 
 def test_every_version_is_described() -> None:
     body = ast.parse(Path(code_versions.__file__).read_text(encoding="utf-8")).body
-    for constant, description in zip(body, body[1:], strict=False):
+    for constant, description in pairwise(body):
         if isinstance(constant, ast.Assign):
             assert isinstance(description, ast.Expr), ast.unparse(constant)
 

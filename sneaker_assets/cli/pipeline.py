@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -278,14 +279,22 @@ def figure_paths(outcomes: Sequence[Outcome]) -> list[str]:
     return [str(path) for name, path in entries if name.endswith("_file")]
 
 
-def _show_progress() -> None:
+@contextmanager
+def _shown_progress() -> Iterator[None]:
     """Print the domain's log records to stdout, without the prefix of Dagster's handler."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("  %(message)s"))
     logger = logging.getLogger("sneaker_assets")
+    level, propagate = logger.level, logger.propagate
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+        logger.propagate = propagate
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -346,8 +355,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console, errors = Console(highlight=False), Console(highlight=False, stderr=True)
     try:
         check_dagster_home()
-        _show_progress()
-        outcomes = run(parse(arguments), console)
+        with _shown_progress():
+            outcomes = run(parse(arguments), console)
     except (SneakerError, ValueError, OSError, dg.DagsterInvariantViolationError) as error:
         errors.print(f"[red]failed[/red] {escape(one_line(error))}", soft_wrap=True)
         return 1
