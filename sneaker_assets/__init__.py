@@ -55,7 +55,7 @@ if not TYPE_CHECKING:  # a type checker would take every name for one of the API
         """Import a name of the public API on first use (PEP 562).
 
         Raises:
-            AttributeError: the API has no such name.
+            AttributeError: The API has no such name.
         """
         if name == "__version__":
             value: object = import_module("importlib.metadata").version("sneaker-assets")

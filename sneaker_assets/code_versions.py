@@ -1,7 +1,8 @@
 """Version of the code that shapes each stored result; raise one when the same inputs would give another result.
 
-Assets carry these versions, so that Dagster marks what was made by earlier code. Features, price models, similarity
-indexes and image properties also hash theirs into the names or recipes under which results are stored and reused.
+Assets carry these versions, so that Dagster marks what was made by earlier code. Features, models, studies, GAN runs,
+exports, similarity indexes and image properties also hash theirs into the names or recipes under which results are
+stored and reused.
 Nothing is imported here: the graph is loaded without torch.
 """
 
@@ -12,6 +13,8 @@ IMAGES = "1"
 """Download and identification of images."""
 
 RATES = "1"
+"""Exchange rates to US dollars."""
+
 PRICE_HISTORY = "1"
 """Conversion of observed amounts to US dollars."""
 
@@ -25,11 +28,17 @@ LISTINGS = "1"
 """Choice of the label among the observed prices, and the join to images."""
 
 CLEANING = "2"
-"""Since 2, listings with a placeholder picture are removed."""
+"""Removal of placeholder pictures (since 2) and outliers, and resolution of label conflicts."""
 
 STATISTICS = "1"
+"""Summary statistics of the prices."""
+
 SPLITS = "1"
+"""Assignment of near-duplicate groups to train, validation and test."""
+
 TRAINED_ROWS = "1"
+"""Training snapshots."""
+
 FEATURES = "4"
 """Preprocessing of images and pooling of feature maps."""
 
@@ -37,7 +46,13 @@ PRICE_MODEL = "4"
 """Training of heads."""
 
 TUNING = "1"
+"""Search space and objective of the hyperparameter search."""
+
 FINETUNING = "1"
+"""Fine-tuning of backbones."""
+
+"""Search space and objective of the hyperparameter search."""
+
 EVALUATION = "1"
 """Metrics, baselines and prediction intervals on held-out rows."""
 
@@ -45,12 +60,40 @@ STUDIES = "1"
 """Leak report and outlier ablation."""
 
 LEADERBOARD = "1"
+"""Ranking of models and choice of the champion."""
+
 SIMILARITY_INDEX = "1"
+"""Vectors and rows of the similarity index."""
+
 EXPORT = "1"
+"""Export of price models as ONNX and as a torch program."""
+
 RESIDUALS = "1"
+"""Analysis of the residuals, and mean heat maps."""
+
 GAN = "1"
+"""Networks and training of GANs."""
+
 GAN_EVALUATION = "1"
+"""Quality, novelty and colours of samples."""
+
 RELEASES = "1"
+"""Announced products."""
+
 PREDICTIONS = "1"
+"""Predicted prices of releases, premium and profit."""
+
 BACKTEST = "1"
+"""Comparison of predictions with the prices observed later."""
+
 REPLAY = "1"
+"""Pricing of past releases with the data known when they were announced."""
+
+
+def changed(**versions: str) -> dict[str, str]:
+    """The versions to hash into the name of a result: those other than ``"1"``, whose results keep their names.
+
+    Args:
+        **versions: Constants of this module, by the key under which they are hashed.
+    """
+    return {key: version for key, version in versions.items() if version != "1"}

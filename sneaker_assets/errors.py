@@ -8,11 +8,11 @@ class SneakerError(Exception):
     """
 
 
-def one_line(error: BaseException, max_length: int | None = None) -> str:
-    """An error's message on one line, or the name of its class where it has no message.
+def one_line(error: BaseException | str, max_length: int | None = None) -> str:
+    """An error's message on one line, or the name of the error's class where it has no message.
 
     Args:
-        error: Any error.
+        error: Any error, or its message.
         max_length: Number of characters after which the message is cut; None for no limit.
     """
     return (" ".join(str(error).split()) or type(error).__name__)[:max_length]

@@ -32,16 +32,14 @@ def similarity_index(
     context: dg.AssetExecutionContext, model_leaderboard: pd.DataFrame, clean_listings: pd.DataFrame, lake: LakeResource
 ) -> dg.Output[UPath]:
     """Nearest-neighbour index of the clean listings by the champion's features, for the similar shoes of a price."""
-    from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.price_model import PriceModel
     from sneaker_assets.vision.pricing.pricer import champion_index
     from sneaker_assets.vision.pricing.similarity_index import build_similarity_index, remove_other_indexes
 
     here = lake.open()
     model = PriceModel.load(here.resolve(str(model_leaderboard.loc[model_leaderboard["champion"], "model"].iloc[0])))
-    store = FeatureStore.open(here.folder("features", model.backbone, model.config["features"]["store"]))
     indexes = here.folder("similarity_index", model.backbone)
-    index = build_similarity_index(indexes, model, store, clean_listings)
+    index = build_similarity_index(indexes, model, model.open_store(), clean_listings)
     missing = clean_listings["twin_group"].nunique() - len(index.shoes)
     if missing:
         context.log.warning("%d shoes are not indexed: the champion has no features of their images", missing)

@@ -106,7 +106,7 @@ def clean_listings(
                 "outliers_removed": outliers,
                 "without_price": int(reasons.get("no_price", 0)),
                 "placeholder_pictures": int(reasons.get("placeholder_picture", 0)),
-                "twin_conflicts": len(cleaned.conflicts),
+                "label_conflicts": len(cleaned.conflicts),
             },
         ),
         "removed_listings": dg.Output(cleaned.removed, "removed_listings", metadata={"reasons": reasons.to_dict()}),
@@ -117,10 +117,10 @@ def clean_listings(
             cleaned.conflicts, "twin_conflicts", metadata={"widest": preview(cleaned.conflicts)}
         ),
     }
-    yield from publish(outputs.values(), _judge_cleaning(context, listings, cleaned, config, lake))
+    yield from publish(outputs.values(), _cleaning_results(context, listings, cleaned, config, lake))
 
 
-def _judge_cleaning(
+def _cleaning_results(
     context: dg.AssetExecutionContext,
     listings: pd.DataFrame,
     cleaned: Cleaned,

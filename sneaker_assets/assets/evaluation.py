@@ -10,6 +10,7 @@ from upath import UPath
 
 from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
+from sneaker_assets.assets.checks import check_result, warning_check
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import write_bytes
@@ -40,8 +41,15 @@ class LeaderboardConfig(dg.Config):
     )
 
 
-def _check(name: str, description: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(name, asset="evaluation_metrics", description=description)
+_BASELINE = warning_check(
+    "evaluation_metrics",
+    "beats_the_mean",
+    "The test error is below that of predicting the mean of the training prices.",
+)
+_LEAK = warning_check("evaluation_metrics", "no_leak", "No test row has a near duplicate in train.")
+_COVERAGE = warning_check(
+    "evaluation_metrics", "coverage", "90 % prediction intervals contain between 87 and 93 % of the test prices."
+)
 
 
 @dg.asset(
@@ -51,11 +59,7 @@ def _check(name: str, description: str) -> dg.AssetCheckSpec:
     owners=OWNERS,
     metadata=column_schema("evaluation_metrics"),
     code_version=code_version("evaluation_metrics", code_versions.EVALUATION),
-    check_specs=[
-        _check("beats_the_mean", "The test error is below that of predicting the mean of the training prices."),
-        _check("no_leak", "No test row has a near duplicate in train."),
-        _check("coverage", "90 % prediction intervals contain between 87 and 93 % of the test prices."),
-    ],
+    check_specs=[_BASELINE, _LEAK, _COVERAGE],
 )
 def evaluation_metrics(
     context: dg.AssetExecutionContext,
@@ -83,9 +87,7 @@ def evaluation_metrics(
     here = lake.open()
     pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
     model, store = pricer.model, FeatureStore.open(image_features)
-    kinds = clean_listings[["site", "product_id", "label_kind"]]
-    rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
-    predictions = predict_listings(model, store, rows)
+    predictions = predict_listings(model, store, _with_label_kinds(splits, clean_listings))
     table = evaluate(model, predictions, price_model.relative_to(here.root).as_posix())
     drawn = predictions.rename(columns={"model": "predicted"})
     folder = here.folder("figures", "evaluation_metrics", context.partition_key)
@@ -112,19 +114,18 @@ def _check_results(overall: pd.DataFrame, leaks: int) -> Iterator[dg.AssetCheckR
     models = overall[overall["predictor"] == "model"].set_index("split")
     mses = overall[overall["split"] == "test"].set_index("predictor")["mse"].astype(float)
     coverage = float(models["coverage"].astype(float)["test"])
-    verdicts: dict[str, tuple[bool, dict[str, float | int]]] = {
-        "beats_the_mean": (
-            bool(mses["model"] < mses["mean"]),
-            {"model_mse": float(mses["model"]), "mean_mse": float(mses["mean"])},
-        ),
-        "no_leak": (leaks == 0, {"test_rows_with_a_twin_in_train": leaks}),
-        "coverage": (0.87 <= coverage <= 0.93, {"coverage": coverage}),
-    }
-    for name, (passed, metadata) in verdicts.items():
-        severity = dg.AssetCheckSeverity.ERROR if name == "no_leak" else dg.AssetCheckSeverity.WARN
-        yield dg.AssetCheckResult(
-            asset_key="evaluation_metrics", check_name=name, passed=passed, severity=severity, metadata=metadata
-        )
+    model_mse, mean_mse = float(mses["model"]), float(mses["mean"])
+    yield check_result(_BASELINE, model_mse < mean_mse, model_mse=model_mse, mean_mse=mean_mse)
+    yield check_result(
+        _LEAK, leaks == 0, severity=dg.AssetCheckSeverity.ERROR, test_rows_with_near_duplicate_in_train=leaks
+    )
+    yield check_result(_COVERAGE, 0.87 <= coverage <= 0.93, coverage=coverage)
+
+
+def _with_label_kinds(splits: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the split with the kinds of their labels."""
+    kinds = clean_listings[["site", "product_id", "label_kind"]]
+    return splits.merge(kinds, on=["site", "product_id"], how="left")
 
 
 @dg.asset(
@@ -133,7 +134,7 @@ def _check_results(overall: pd.DataFrame, leaks: int) -> Iterator[dg.AssetCheckR
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     metadata=column_schema("leak_report"),
-    code_version=code_version("leak_report", code_versions.STUDIES),
+    code_version=code_version("leak_report", code_versions.STUDIES, code_versions.PRICE_MODEL),
 )
 def leak_report(
     context: dg.AssetExecutionContext, image_features: UPath, splits: pd.DataFrame
@@ -152,7 +153,7 @@ def leak_report(
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     metadata=column_schema("outlier_ablation"),
-    code_version=code_version("outlier_ablation", code_versions.STUDIES),
+    code_version=code_version("outlier_ablation", code_versions.STUDIES, code_versions.PRICE_MODEL),
 )
 def outlier_ablation(
     context: dg.AssetExecutionContext,
@@ -187,15 +188,11 @@ def finetuned_evaluation(
 ) -> dg.Output[pd.DataFrame]:
     """Errors of the fine-tuned model and of baselines, as in evaluation_metrics."""
     from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings, rmse_by_split
-    from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.price_model import PriceModel
 
     here = lake.open()
     model = PriceModel.load(finetuned_price_model)
-    store = FeatureStore.open(here.folder("features", model.backbone, model.config["features"]["store"]))
-    kinds = clean_listings[["site", "product_id", "label_kind"]]
-    rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
-    predictions = predict_listings(model, store, rows)
+    predictions = predict_listings(model, model.open_store(), _with_label_kinds(splits, clean_listings))
     table = evaluate(model, predictions, finetuned_price_model.relative_to(here.root).as_posix())
     overall = table[table["group"] == "all"]
     shown = preview(overall, ["predictor", "split", "n", "rmse", "mae", "median_ape", "r2"])

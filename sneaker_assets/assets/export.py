@@ -39,7 +39,7 @@ def exported_model(
     """The price model as one file, from pixels to US dollars; published only if it reproduces the prices of images.
 
     Raises:
-        dagster.Failure: the configured model does not exist.
+        dagster.Failure: The configured model does not exist.
     """
     from sneaker_assets.vision.pricing.export import export
     from sneaker_assets.vision.pricing.price_model import PriceModel, load_backbone_of
@@ -48,19 +48,29 @@ def exported_model(
     chosen = here.resolve(config.model) if config.model else price_model
     if not (chosen / "config.json").exists():
         raise dg.Failure(
-            f"there is no model {chosen}: name one as model_leaderboard does, or none for price_model's",
+            f"there is no model {chosen}: use a path from model_leaderboard, or leave `model` empty for the output of "
+            "price_model",
             allow_retries=False,
         )
     model = PriceModel.load(chosen)
     hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.n_images)
-    folder = here.folder("exported", model.backbone, model.folder.name)
+    folder = here.folder("exported", model.backbone, export_name(model.folder.name))
     backbone = load_backbone_of(model, compute.weights_folder)
     exported = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])
     return dg.Output(
         exported.folder,
         metadata={
-            "pictures": len(hashes),
+            "images": len(hashes),
             "input": f"uint8 [n, {', '.join(map(str, model.config['features']['frame']))}, 3], RGB",
-            **{f"greatest_relative_difference_{name}": value for name, value in exported.differences.items()},
+            **{f"max_relative_difference_{name}": value for name, value in exported.differences.items()},
         },
     )
+
+
+def export_name(model: str) -> str:
+    """Name of the folder that a model is exported to.
+
+    Args:
+        model: Name of the model's folder.
+    """
+    return "-".join([model, *code_versions.changed(code_version=code_versions.EXPORT).values()])

@@ -41,8 +41,8 @@ def image_features(
     from sneaker_assets.vision.backbones.backbone import load_backbone
     from sneaker_assets.vision.features.extractor import open_store, update_store
 
-    offline = config.weights == "auto" and listing_source.name == "demo" and compute.weights_folder is None
-    backbone = load_backbone(context.partition_key, "none" if offline else config.weights, compute.weights_folder)
+    weights = compute.weights_choice(config.weights, listing_source.name)
+    backbone = load_backbone(context.partition_key, weights, compute.weights_folder)
     here = lake.open()
     hashes = scraped_images["sha256"].dropna().unique()
     settings = FeatureSettings.part_of(config)

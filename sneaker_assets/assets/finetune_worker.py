@@ -33,7 +33,7 @@ def main(path: Path) -> None:
     from sneaker_assets.vision.finetuning.model import FinetuneJob
 
     job = FinetuneJob.read(path)
-    with joined(torch.device(job.device), job.patience) as ranks:
+    with joined(torch.device(job.device), job.rank_timeout) as ranks:
         training, name = job.create_finetuner(ranks)
         with open_dagster_pipes() if ranks.first and "DAGSTER_PIPES_CONTEXT" in os.environ else nullcontext() as pipes:
             done = training.run(UPath(job.checkpoints) / name, name)

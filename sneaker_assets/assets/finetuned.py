@@ -41,7 +41,7 @@ class FinetuneConfig(FinetuneSettings, dg.Config):
     kinds={"pytorch"},
     owners=OWNERS,
     pool="gpu",
-    code_version=code_version("finetuned_price_model", code_versions.FINETUNING),
+    code_version=code_version("finetuned_price_model", code_versions.FINETUNING, code_versions.PRICE_MODEL),
 )
 def finetuned_price_model(
     context: dg.AssetExecutionContext,
@@ -72,7 +72,7 @@ def finetuned_price_model(
         scratch=str(scratch),
         checkpoints=str(scratch / "checkpoints"),
         settings=FinetuneSettings.part_of(config),
-        patience=config.rank_timeout,
+        rank_timeout=config.rank_timeout,
     )
     images = {sha256: here.image(sha256) for sha256 in splits["sha256"].unique()}
     launch = _launcher(context, scratch, config.processes) if config.processes > 1 else None

@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 
 class EmbeddingConfig(WeightsSettings, dg.Config):
-    """The backbone whose features the quality of samples is measured on."""
+    """Feature extractor for sample quality."""
 
     backbone: str = Field(default="mobilenet_v2", description="One of the price model's backbones.")
 
 
 def _from_recipe(name: str) -> Any:
-    """A field of ``GanSettings`` that is the recipe's unless it is set."""
+    """A field of ``GanSettings`` that takes the recipe's value unless it is set."""
     field = copy(GanSettings.model_fields[name])
     field.default = None
     return field
 
 
 class GanTrainingConfig(GanRunSettings, EmbeddingConfig):
-    """How a band's GAN is trained; 220 epochs want a GPU. Fields without a value take the recipe's."""
+    """Training of a band's GAN; a GPU is recommended for 220 epochs. Unset fields take the recipe's values."""
 
     recipe: Recipe = Field(
         default="default", description="default: the best of those measured; article: the article's settings."
@@ -96,7 +96,7 @@ def gan_checkpoints(
     yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
     monitor = None
     if config.kid_samples and len(images) >= MIN_IMAGES:
-        backbone = load_judging_backbone(config, compute, listing_source)
+        backbone = load_embedding_backbone(config, compute, listing_source)
         monitor = QualityMonitor.from_images(images, embedding(backbone, device), config.kid_samples)
         weights = {"weights": str(backbone.weights)}
     try:
@@ -137,11 +137,17 @@ def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8A
     return load_square_images([lake.image(sha256) for sha256 in hashes], size)
 
 
-def load_judging_backbone(
+def load_embedding_backbone(
     config: EmbeddingConfig, compute: ComputeResource, listing_source: ListingSourceResource
 ) -> "Backbone":
-    """The backbone whose features samples are compared on; the offline shop downloads no weights."""
+    """The backbone that extracts the features for sample quality.
+
+    Args:
+        config: Name of the backbone and choice of weights; with the offline shop, ``auto`` downloads no weights.
+        compute: The folder of weight files.
+        listing_source: The source of listings.
+    """
     from sneaker_assets.vision.backbones.backbone import load_backbone
 
-    offline = config.weights == "auto" and listing_source.name == "demo" and compute.weights_folder is None
-    return load_backbone(config.backbone, "none" if offline else config.weights, compute.weights_folder)
+    weights = compute.weights_choice(config.weights, listing_source.name)
+    return load_backbone(config.backbone, weights, compute.weights_folder)

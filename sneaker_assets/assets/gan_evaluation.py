@@ -12,7 +12,7 @@ from upath import UPath
 from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import check_result, skipped, warning_check
-from sneaker_assets.assets.gan import EmbeddingConfig, band_images, load_judging_backbone
+from sneaker_assets.assets.gan import EmbeddingConfig, band_images, load_embedding_backbone
 from sneaker_assets.assets.metadata import (
     OWNERS,
     Metadata,
@@ -101,7 +101,7 @@ def gan_evaluation(
     in_test = splits["split"] == "test"
     training, held_out = (band_images(here, splits[rows], band, trained["size"]) for rows in (~in_test, in_test))
     generator, device = load_generator(folder), compute.torch_device()
-    backbone = load_judging_backbone(config, compute, listing_source)
+    backbone = load_embedding_backbone(config, compute, listing_source)
     embed = embedding(backbone, device)
     try:
         found = evaluate(generator, training, held_out, embed, n=config.samples, seed=config.seed, device=device)
@@ -165,17 +165,21 @@ def _curve(shown: UPath, history: pd.DataFrame, scores: Scores, weights: str) ->
 
 def _check_results(scores: Scores, history: pd.DataFrame, config: GanEvaluationConfig) -> Iterator[dg.AssetCheckResult]:
     """Check results; checks without enough data are skipped."""
-    drawn, judged = scores["generated"], history.dropna(subset=["kid"]) if "kid" in history else history[:0]
+    drawn, measured = scores["generated"], history.dropna(subset=["kid"]) if "kid" in history else history[:0]
     diversity, close = float(drawn["diversity"]), float(drawn["close"])
     yield check_result(_COLLAPSE, diversity >= config.min_diversity, diversity=diversity, recall=float(drawn["recall"]))
     if math.isnan(close):
         yield skipped(_COPIES, "the band has too few held-out images to measure closeness by")
     else:
         yield check_result(_COPIES, close <= config.max_close, close=close)
-    if judged.empty:
-        yield skipped(_DIVERGENCE, "no samples were judged during the training")
+    if measured.empty:
+        yield skipped(_DIVERGENCE, "sample quality was not measured during training")
     else:
-        last, best, noise = float(judged["kid"].iloc[-1]), float(judged["kid"].min()), judged["kid_deviation"].iloc[-1]
+        last, best, noise = (
+            float(measured["kid"].iloc[-1]),
+            float(measured["kid"].min()),
+            measured["kid_deviation"].iloc[-1],
+        )
         limit = config.max_kid_ratio * max(best, 0.0) + float(noise)
         yield check_result(_DIVERGENCE, last <= limit, last_kid=last, best_kid=best)
 

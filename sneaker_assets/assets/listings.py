@@ -44,7 +44,9 @@ class ListingConfig(NearDuplicateSettings, dg.Config):
 
 _ROWS = blocking_check("listings", "keeps_its_rows", "Few listings of the previous run are missing.")
 _MISSING = blocking_check("listings", "prices_are_there", "Few listings have no price.")
-_TWINS = warning_check("listings", "pictures_are_distinct", "Few listings are near duplicates of another one.")
+_NEAR_DUPLICATES = warning_check(
+    "listings", "pictures_are_distinct", "Few listings are near duplicates of another one."
+)
 _KINDS = warning_check(
     "listings", "label_kinds_are_steady", "The label kinds of each site are distributed as in the previous run."
 )
@@ -88,7 +90,7 @@ def image_properties(
     owners=OWNERS,
     metadata=column_schema("listings"),
     code_version=code_version("listings", code_versions.LISTINGS, code_versions.NEAR_DUPLICATES),
-    check_specs=[_ROWS, _MISSING, _TWINS, _KINDS],
+    check_specs=[_ROWS, _MISSING, _NEAR_DUPLICATES, _KINDS],
 )
 def listings(
     context: dg.AssetExecutionContext,
@@ -122,9 +124,9 @@ def listings(
             "label_shares": preview(shares, rows=50),
             "without_image": products - len(table),
             "without_price": int(table["price"].isna().sum()),
-            "twins": int(len(table) - table["twin_group"].nunique()),
-            "twins_by_bytes": int(len(table) - table["sha256"].nunique()),
-            "largest_twin_groups": group_sizes.head(5).tolist(),
+            "near_duplicates": int(len(table) - table["twin_group"].nunique()),
+            "identical_images": int(len(table) - table["sha256"].nunique()),
+            "largest_groups": group_sizes.head(5).tolist(),
             **show_figure(lake.open().folder("figures", "listings"), "image_sample", figure),
             "preview": preview(table, ["site", "title", "price", "label_kind", "width", "height"]),
         },
@@ -137,7 +139,7 @@ def listings(
                 _MISSING, missing <= config.max_missing, share_missing=missing, max_missing=config.max_missing
             ),
             check_result(
-                _TWINS,
+                _NEAR_DUPLICATES,
                 repeated <= config.max_near_duplicates,
                 share_repeated=repeated,
                 max_near_duplicates=config.max_near_duplicates,

@@ -27,6 +27,9 @@ def column_schema(asset: str) -> dict[str, dg.TableSchema]:
 
     Args:
         asset: A key of ``tables.SCHEMAS``.
+
+    Returns:
+        The schema, under the key ``dagster/column_schema``.
     """
     columns = [
         dg.TableColumn(
@@ -61,18 +64,41 @@ def code_version(asset: str, *versions: str) -> str:
 
 
 def preview(frame: pd.DataFrame, columns: list[str] | None = None, rows: int = 10) -> dg.MarkdownMetadataValue:
-    """The first rows as a Markdown table."""
+    """The first rows as a Markdown table.
+
+    Args:
+        frame: The table.
+        columns: Columns to display; all by default.
+        rows: Maximum number of rows.
+    """
     shown = frame[columns or list(frame.columns)].head(rows)
     return dg.MetadataValue.md(shown.to_markdown(index=False, floatfmt=",.2f"))
 
 
 def show_figure(folder: UPath, name: str, figure: "Figure") -> Metadata:
-    """Save a figure as ``<folder>/<name>.png``; the metadata contains its path and a thumbnail."""
+    """Save a figure as a PNG in the lake.
+
+    Args:
+        folder: Folder of the file.
+        name: Name of the file, without its suffix, and of the metadata.
+        figure: The figure.
+
+    Returns:
+        ``<name>``, a thumbnail as Markdown, and ``<name>_file``, the path of the file.
+    """
     return show_png(folder / f"{path_name(name)}.png", figures.to_png(figure))
 
 
 def show_png(path: UPath, png: bytes) -> Metadata:
-    """Save a PNG; the metadata contains its path and a thumbnail."""
+    """Save a PNG in the lake.
+
+    Args:
+        path: Path of the file; its stem names the metadata.
+        png: Content of the file.
+
+    Returns:
+        ``<stem>``, a thumbnail as Markdown, and ``<stem>_file``, the path of the file.
+    """
     lake.write_bytes(path, png)
     encoded = base64.b64encode(figures.thumbnail(png)).decode()
     name = path.stem

@@ -71,7 +71,7 @@ def _tuned(trials: pd.DataFrame | None, backbone: str, settings: HeadSettings) -
     """The settings that the search chose, the others as they are.
 
     Raises:
-        dagster.Failure: there was no search for this backbone.
+        dagster.Failure: There was no search for this backbone.
     """
     from sneaker_assets.vision.heads.tuning import tuned_settings
 

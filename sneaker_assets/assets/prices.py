@@ -99,7 +99,7 @@ def price_observations(raw_scrapes: pd.DataFrame, fx_rates: pd.DataFrame, config
             check_result(
                 _ERRORS,
                 not wrong.any(),
-                warn=errors <= config.max_errors,
+                severity=dg.AssetCheckSeverity.WARN if errors <= config.max_errors else None,
                 errors=int(wrong.sum()),
                 share=errors,
                 max_errors=config.max_errors,

@@ -52,7 +52,7 @@ def raw_scrapes(
             "new_products": seen.loc[~seen["product_id"].isin(known), "product_id"].nunique(),
             "prices_missing": int(seen["amount"].isna().sum()),
             "products_without_image": len(set(seen["product_id"]) - set(table["product_id"][table["image_url"] != ""])),
-            "generations": seen.drop_duplicates("product_id")["generation"].value_counts().to_dict(),
+            "page_formats": seen.drop_duplicates("product_id")["generation"].value_counts().to_dict(),
             "label_kinds": seen["label_kind"].value_counts().to_dict(),
             "crawl": asdict(report),
             **show_figure(lake.open().folder("figures", "raw_scrapes"), f"{site}_prices_by_first_seen", figure),
@@ -113,7 +113,7 @@ def _without_retries() -> Iterator[None]:
     """Fail without retries where a site refuses the crawl; the next run resumes it.
 
     Raises:
-        dagster.Failure: the crawl was stopped or paused.
+        dagster.Failure: The crawl was stopped or paused.
     """
     try:
         yield

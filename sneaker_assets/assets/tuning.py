@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
@@ -15,6 +16,9 @@ from sneaker_assets.lake import local_path
 from sneaker_assets.resources import LakeResource
 from sneaker_assets.vision.settings import TuningSettings
 
+if TYPE_CHECKING:
+    from sneaker_assets.vision.features.store import FeatureStore
+
 
 class TuningConfig(TuningSettings, dg.Config):
     """Budget of the search."""
@@ -27,7 +31,7 @@ class TuningConfig(TuningSettings, dg.Config):
     owners=OWNERS,
     pool="gpu",
     metadata=column_schema("tuned_hyperparameters"),
-    code_version=code_version("tuned_hyperparameters", code_versions.TUNING),
+    code_version=code_version("tuned_hyperparameters", code_versions.TUNING, code_versions.PRICE_MODEL),
 )
 def tuned_hyperparameters(
     context: dg.AssetExecutionContext,
@@ -39,12 +43,10 @@ def tuned_hyperparameters(
     """Every trial of the hyperparameter search; the one with the lowest validation error is marked."""
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.heads.tuning import TuningRows, tune
-    from sneaker_assets.vision.pricing.price_model import fingerprint
 
     store = FeatureStore.open(image_features)
     settings = TuningSettings.part_of(config)
-    shaped_by = {"epochs": settings.epochs, "patience": settings.patience, "seed": settings.seed}
-    study = f"{fingerprint(store, splits, shaped_by)}.journal"
+    study = journal_name(store, splits, settings)
     here = lake.open()
     journal = local_path(here.folder("studies", context.partition_key) / study)
     known = TuningRows(
@@ -68,3 +70,18 @@ def tuned_hyperparameters(
             **show_figure(shown, "search", figures.tuning_progress(trials)),
         },
     )
+
+
+def journal_name(store: "FeatureStore", splits: pd.DataFrame, settings: TuningSettings) -> str:
+    """File name of the study of these features, rows and settings.
+
+    Args:
+        store: The features.
+        splits: ``tables.Splits``.
+        settings: The search; its budget is not part of the name.
+    """
+    from sneaker_assets.vision.pricing.price_model import fingerprint
+
+    shaped_by = {"epochs": settings.epochs, "patience": settings.patience, "seed": settings.seed}
+    version = code_versions.changed(code_version=code_versions.TUNING)
+    return f"{fingerprint(store, splits, {**shaped_by, **version})}.journal"

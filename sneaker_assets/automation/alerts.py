@@ -13,6 +13,7 @@ import pandas as pd
 
 from sneaker_assets.alerts import Alert, Outbox
 from sneaker_assets.automation.jobs import PARTITION_TAG
+from sneaker_assets.errors import one_line
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.resources import LakeResource
 from sneaker_assets.settings.automation import AutomationSettings
@@ -65,7 +66,7 @@ def failure_alert(context: dg.RunFailureSensorContext) -> Alert:
     return Alert(
         id=f"run_failure-{run.run_id}",
         kind="run_failure",
-        text=f"{name} failed: {' '.join(error.split())}",
+        text=f"{name} failed: {one_line(error)}",
         details={"run_id": run.run_id, "job": run.job_name, "partition": partition, "error": error},
     )
 

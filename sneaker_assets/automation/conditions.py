@@ -22,13 +22,20 @@ Condition = dg.AutomationCondition[Any]
 
 
 def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
-    """Conditions that hold for every asset of a group."""
+    """Conditions that hold for every asset of a group.
+
+    Args:
+        settings: Crons and thresholds of the conditions.
+
+    Returns:
+        Conditions by asset group.
+    """
     return {
         groups.RATES: _rates(settings),
         groups.DATA_SET: _after_crawls(settings),
         groups.FEATURES: _new_images(settings),
         groups.TRAINING: _retraining_due(settings),
-        # New listings are evaluated too, and join the similar shoes.
+        # New listings are evaluated too.
         groups.EVALUATION: (_in_use() & _updated("price_model", "clean_listings") & _idle()).with_label(
             "model_trained_or_listings_updated"
         ),
@@ -38,7 +45,14 @@ def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
 
 
 def conditions_by_asset(settings: AutomationSettings) -> dict[str, Condition]:
-    """Conditions of single assets, for groups whose assets do not share one."""
+    """Conditions of single assets, for groups whose assets do not share one.
+
+    Args:
+        settings: Crons and thresholds of the conditions.
+
+    Returns:
+        Conditions by asset name; they take precedence over those of the group.
+    """
     return {
         "model_leaderboard": (_updated("evaluation_metrics", "finetuned_evaluation") & _idle()).with_label(
             "model_evaluated"
@@ -81,7 +95,7 @@ def condition_sensor(settings: AutomationSettings) -> dg.AutomationConditionSens
             use_user_code_server=True,
             minimum_interval_seconds=min(30, settings.watch_seconds),
             default_status=dg.DefaultSensorStatus.STOPPED,
-            description="Rebuild the data set once the due crawls are done, and retrain what its changes concern.",
+            description="Rebuild the data set once the due crawls are done, and retrain the affected models.",
         )
 
 

@@ -39,7 +39,12 @@ class PartitionCondition(dg.AutomationCondition[dg.AssetKey]):
 
     @abstractmethod
     def holds(self, context: dg.AutomationContext[dg.AssetKey], partition: str) -> bool:
-        """Whether the condition is true for this partition."""
+        """Whether the condition is true for this partition.
+
+        Args:
+            context: The context of the evaluation.
+            partition: Key of the partition.
+        """
 
 
 class CrawlPending(PartitionCondition):

@@ -5,10 +5,10 @@ import dagster as dg
 from sneaker_assets.assets import groups
 
 PARTITION_TAG = "dagster/partition"
-"""Run tag: the partition of the run."""
+"""Run tag: partition of the run."""
 
 MAX_RUNTIME = "dagster/max_runtime"
-"""Run tag, seconds: a longer run hangs or died with its machine, and would otherwise block others indefinitely."""
+"""Run tag: maximum duration in seconds, after which a hanging run is terminated."""
 
 
 crawl_site = dg.define_asset_job(
@@ -68,8 +68,8 @@ price_release = dg.define_asset_job(
     description="Price an announced shoe.",
     tags={MAX_RUNTIME: 600},
 )
-judge_predictions = dg.define_asset_job(
-    "judge_predictions",
+backtest_predictions = dg.define_asset_job(
+    "backtest_predictions",
     dg.AssetSelection.groups(groups.BACKTEST),
     description="Compare predictions with the prices observed since.",
 )
@@ -91,6 +91,6 @@ JOBS = (
     train_gan,
     compare_bands,
     price_release,
-    judge_predictions,
+    backtest_predictions,
     replay_releases,
 )

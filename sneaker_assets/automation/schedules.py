@@ -17,7 +17,7 @@ from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
 from sneaker_assets.settings.model import SettingsError
 from sneaker_assets.sites import SITES
 
-NIGHT_TAG = "sneaker_assets/night"
+WINDOW_TAG = "sneaker_assets/night"
 """Run tag that identifies a scheduled crawl, so that a site is crawled once per window of ticks."""
 
 
@@ -25,7 +25,7 @@ def recrawl_schedules(settings: AutomationSettings) -> list[dg.ScheduleDefinitio
     """One schedule for each site.
 
     Raises:
-        SettingsError: a cron is of no known site, or has no window for the jitter.
+        SettingsError: A cron is of no known site, or has no window for the jitter.
     """
     unknown = sorted(set(settings.recrawl_cron) - {ALL_SITES, *SITES})
     if unknown:
@@ -43,6 +43,10 @@ def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefi
 
     The minute is derived from site and date, so a restarted daemon selects the same one. A daemon that was down at that
     minute crawls at the next tick of the window.
+
+    Args:
+        site: Name of the site.
+        settings: Crons, their time zone and the jitter.
     """
     cron, zone = settings.cron_of(site), ZoneInfo(settings.time_zone)
 
@@ -55,15 +59,15 @@ def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefi
     )
     def recrawl(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time.astimezone(zone)
-        night = f"{site} {now:%Y-%m-%d %H:%M}"
+        window_id = f"{site} {now:%Y-%m-%d %H:%M}"
         if settings.recrawl_jitter:
             start = _window_start(cron, now) + timedelta(minutes=_random_minute(site, now, settings.recrawl_jitter))
-            night = f"{site} {now:%Y-%m-%d}"
+            window_id = f"{site} {now:%Y-%m-%d}"
             if now < start:
                 return dg.SkipReason(f"{site} is crawled at {start:%H:%M} {settings.time_zone} (random jitter)")
-            if context.instance.get_runs_count(dg.RunsFilter(job_name=crawl_site.name, tags={NIGHT_TAG: night})):
+            if context.instance.get_runs_count(dg.RunsFilter(job_name=crawl_site.name, tags={WINDOW_TAG: window_id})):
                 return dg.SkipReason(f"{site} was crawled at or after {start:%H:%M} {settings.time_zone}")
-        return dg.RunRequest(partition_key=site, tags={NIGHT_TAG: night})
+        return dg.RunRequest(partition_key=site, tags={WINDOW_TAG: window_id})
 
     return recrawl
 
@@ -71,12 +75,19 @@ def recrawl_schedule(site: str, settings: AutomationSettings) -> dg.ScheduleDefi
 def window(cron: str, jitter: int) -> str | list[str]:
     """The crons that tick every minute from ``cron`` to ``jitter`` minutes later.
 
+    Args:
+        cron: Cron of five fields with a single minute and hour.
+        jitter: Length of the window in minutes; 0 returns ``cron`` unchanged.
+
+    Returns:
+        One cron per hour of the window.
+
     Raises:
-        SettingsError: the cron names no single minute and hour, or the window would reach into the next day.
+        SettingsError: The cron names no single minute and hour, or the window would reach into the next day.
     """
     if not jitter:
         return cron
-    minute, hour, *days = cron.split() if len(cron.split()) == 5 else ["", ""]
+    minute, hour, *days = cron.split()
     if not (minute.isdecimal() and hour.isdecimal()):
         raise SettingsError(
             f"the cron {cron!r} is not of the form '30 3 * * *', which the jitter needs: set SNEAKER_RECRAWL_JITTER=0"

@@ -14,6 +14,9 @@ from sneaker_assets.settings.model import SettingsError, reason
 BAD_INPUT = 2
 """Exit status for invalid settings, arguments or input."""
 
+MAX_SEED = 2**32 - 1
+"""Largest seed that a command accepts."""
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports a mistake in one line."""
@@ -39,6 +42,26 @@ def option(settings: type[BaseModel], name: str) -> Callable[[str], Any]:
             return adapter.validate_python(text)
         except ValidationError as error:
             raise argparse.ArgumentTypeError(f"{text!r}: {reason(error.errors()[0])}") from error
+
+    return parse
+
+
+def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+    """An argparse type for whole numbers from ``minimum`` to ``maximum``.
+
+    Args:
+        minimum: The smallest number allowed.
+        maximum: The largest number allowed.
+    """
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = minimum - 1
+        if not minimum <= number <= maximum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum:,} to {maximum:,}")
+        return number
 
     return parse
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from PIL import Image
 from upath import UPath
 
-from sneaker_assets.cli import BAD_INPUT, Parser
+from sneaker_assets.cli import BAD_INPUT, MAX_SEED, Parser, whole_number
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.lake import Lake, write_bytes
 from sneaker_assets.settings.environment import load_settings
@@ -33,8 +33,8 @@ def generate(lake: Lake, band: str, n: int, seed: int, out: UPath) -> UPath:
         Path of the grid.
 
     Raises:
-        NoGeneratorError: no generator has been trained for the band.
-        GeneratorError: the generator's files are missing or damaged.
+        NoGeneratorError: No generator has been trained for the band.
+        GeneratorError: The generator's files are missing or damaged.
         LakeError: ``out`` cannot be written.
     """
     from sneaker_assets.gan.generator import Generator
@@ -49,20 +49,14 @@ def generate(lake: Lake, band: str, n: int, seed: int, out: UPath) -> UPath:
     return grid
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_COUNT:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of pictures from 1 to {MAX_COUNT:,}")
-    return int(text)
-
-
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; exits with status 2 where it is wrong."""
-    parser = Parser(prog="sneaker-generate", description="Draw new shoes with a price band's trained generator.")
+    parser = Parser(prog="sneaker-generate", description="Generate shoes with the trained generator of a price band.")
     parser.add_argument("--band", required=True, help="price band, such as cheap or expensive")
-    parser.add_argument("-n", type=_count, default=64, help="number of pictures; default: 64")
-    parser.add_argument("--seed", type=int, default=0, help="another seed draws other shoes; default: 0")
+    parser.add_argument("-n", type=whole_number(1, MAX_COUNT), default=64, help="number of images; default: 64")
+    parser.add_argument("--seed", type=whole_number(0, MAX_SEED), default=0, help="random seed; default: 0")
     parser.add_argument("--lake", help="default: SNEAKER_LAKE, else data_lake/")
-    parser.add_argument("out", help="folder for the pictures")
+    parser.add_argument("out", help="folder for the images")
     return parser.parse_args(arguments)
 
 
@@ -87,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SneakerError, OSError, ValueError) as error:
         sys.stderr.write(f"sneaker-generate: {one_line(error)}\n")
         return BAD_INPUT
-    sys.stdout.write(f"{options.n} pictures, all in {grid}\n")
+    sys.stdout.write(f"wrote {options.n} images; grid: {grid}\n")
     return 0
 
 

@@ -9,21 +9,25 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, get_args
 
 import dagster as dg
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sneaker_assets.assets.partitions import band_partitions, release_partitions, site_partitions
 from sneaker_assets.automation.sensors import RUN_KEY_TAG, run_key
 from sneaker_assets.cli import Parser, option
 from sneaker_assets.definitions import defs
-from sneaker_assets.errors import SneakerError
+from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
+from sneaker_assets.settings.model import SettingsError
 from sneaker_assets.vision.backbones.architectures import BACKBONES, get_architecture
 from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings, WeightsChoice
 
@@ -72,8 +76,12 @@ class Outcome:
 def run_stage(stage: Stage, instance: dg.DagsterInstance) -> Outcome:
     """Run one stage on the instance.
 
+    Args:
+        stage: Job, partition and run configuration.
+        instance: The Dagster instance that records the run.
+
     Raises:
-        StageError: the run failed.
+        StageError: The run failed.
     """
     ops = {asset: {"config": dict(config)} for asset, config in stage.config.items()}
     started = time.monotonic()
@@ -154,9 +162,16 @@ def release_stages(instance: dg.DagsterInstance) -> Iterator[Stage]:
 def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
     """Run every stage and print its progress.
 
+    Args:
+        arguments: The parsed command line.
+        console: Where progress is printed.
+
+    Returns:
+        One outcome per stage, in the order of the runs.
+
     Raises:
-        StageError: a stage failed.
-        LakeError: the lake cannot be opened or written.
+        StageError: A stage failed.
+        LakeError: The lake cannot be opened or written.
     """
     outcomes = []
 
@@ -188,54 +203,64 @@ def summary(outcomes: Sequence[Outcome]) -> Table:
 
 
 def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
-    for asset, said in outcome.metadata.items():
+    for asset, metadata in outcome.metadata.items():
         if asset in _LINES:
             name, words = _LINES[asset]
-            yield said.get("title") or f"{name} {outcome.stage.partition or ''}".strip(), words(said)
+            yield metadata.get("title") or f"{name} {outcome.stage.partition or ''}".strip(), words(metadata)
 
 
 def _errors(rmse: Mapping[str, Mapping[str, float]]) -> str:
     return "; ".join(f"{split} ${by['model']:,.0f} (mean predictor ${by['mean']:,.0f})" for split, by in rmse.items())
 
 
-def _best(said: Mapping[str, Any]) -> str:
-    return f"best epoch {said['epoch']:.0f}" if "epoch" in said else f"best penalty {said['alpha']:.3g}"
+def _best(metadata: Mapping[str, Any]) -> str:
+    return f"best epoch {metadata['epoch']:.0f}" if "epoch" in metadata else f"best penalty {metadata['alpha']:.3g}"
 
 
-def _expected(said: Mapping[str, Any]) -> str:
-    retail = f" (retail ${said['retail_price']:,.0f})" if said["retail_price"] else ""
-    return f"${said['predicted_price']:,.0f} expected{retail}"
+def _expected(metadata: Mapping[str, Any]) -> str:
+    retail = f" (retail ${metadata['retail_price']:,.0f})" if metadata["retail_price"] else ""
+    return f"${metadata['predicted_price']:,.0f} expected{retail}"
 
 
 _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
-    "raw_scrapes": ("listings", lambda said: f"{said['products']:,} products, {said['new_products']:,} new"),
+    "raw_scrapes": (
+        "listings",
+        lambda metadata: f"{metadata['products']:,} products, {metadata['new_products']:,} new",
+    ),
     "scraped_images": (
         "images",
-        lambda said: f"{said['images']:,}, {said['new_images']:,} new, {said['unusable']:,} unusable",
+        lambda metadata: f"{metadata['images']:,}, {metadata['new_images']:,} new, {metadata['unusable']:,} unusable",
     ),
     "clean_listings": (
         "outliers",
-        lambda said: (
-            f"{said['outliers_removed']:,} above the fence of ${said['upper_fence']:,.2f} removed, "
-            f"{said['without_price']:,} without a price left out"
+        lambda metadata: (
+            f"{metadata['outliers_removed']:,} above the fence of ${metadata['upper_fence']:,.2f} removed, "
+            f"{metadata['without_price']:,} without a price left out"
         ),
     ),
-    "splits": ("split sizes", lambda said: ", ".join(f"{split} {n:,}" for split, n in said["sizes"].items())),
+    "splits": ("split sizes", lambda metadata: ", ".join(f"{split} {n:,}" for split, n in metadata["sizes"].items())),
     "image_features": (
         "features",
-        lambda said: f"{said['images']:,} images, {said['new_images']:,} new; weights: {said['weights']}",
+        lambda metadata: (
+            f"{metadata['images']:,} images, {metadata['new_images']:,} new; weights: {metadata['weights']}"
+        ),
     ),
     "price_model": (
         "model",
-        lambda said: f"{'trained now' if said['trained_now'] else 'already there'}, {_best(said)}",
+        lambda metadata: f"{'trained now' if metadata['trained_now'] else 'already there'}, {_best(metadata)}",
     ),
-    "evaluation_metrics": ("RMSE", lambda said: _errors(said["rmse"])),
-    "model_leaderboard": ("champion", lambda said: str(said["champion"])),
+    "evaluation_metrics": ("RMSE", lambda metadata: _errors(metadata["rmse"])),
+    "model_leaderboard": ("champion", lambda metadata: str(metadata["champion"])),
     "gan_checkpoints": (
         "GAN",
-        lambda said: f"{said['images']:,} images, {said['epochs']} epochs, {said['epochs_trained_now']} trained now",
+        lambda metadata: (
+            f"{metadata['images']:,} images, {metadata['epochs']} epochs, {metadata['epochs_trained_now']} trained now"
+        ),
     ),
-    "gan_evaluation": ("GAN quality", lambda said: f"KID {said['kid']:.3g} on features of weights: {said['weights']}"),
+    "gan_evaluation": (
+        "GAN quality",
+        lambda metadata: f"KID {metadata['kid']:.3g} on features of weights: {metadata['weights']}",
+    ),
     "release_predictions": ("release", _expected),
 }
 """Asset to its line in the summary: the name, and a function from metadata to text."""
@@ -250,30 +275,38 @@ def _seconds_per_job(outcomes: Sequence[Outcome]) -> dict[str, float]:
 
 def figure_paths(outcomes: Sequence[Outcome]) -> list[str]:
     """Paths of all figures."""
-    said = [entry for outcome in outcomes for metadata in outcome.metadata.values() for entry in metadata.items()]
-    return [str(path) for name, path in said if name.endswith("_file")]
+    entries = [entry for outcome in outcomes for metadata in outcome.metadata.values() for entry in metadata.items()]
+    return [str(path) for name, path in entries if name.endswith("_file")]
 
 
-def _show_progress() -> None:
+@contextmanager
+def _shown_progress() -> Iterator[None]:
     """Print the domain's log records to stdout, without the prefix of Dagster's handler."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("  %(message)s"))
     logger = logging.getLogger("sneaker_assets")
+    level, propagate = logger.level, logger.propagate
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+        logger.propagate = propagate
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line.
 
     Raises:
-        UnknownBackboneError: a backbone is unknown.
+        UnknownBackboneError: A backbone is unknown.
     """
     parser = Parser(
         prog="sneaker-assets",
-        description="Materialize the whole graph: crawl, clean, split, train, evaluate, draw shoes, price releases. "
-        "Where listings come from and where they go is set by SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE.",
+        description="Materialize the whole graph: crawl, clean, split, train, evaluate, generate images, price "
+        "releases. SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE set the source of the listings and the lake.",
     )
     parser.add_argument("--backbone", action="append", help=f"of {', '.join(BACKBONES)}; default: vgg16; repeatable")
     head, gan = HeadSettings(), GanSettings()
@@ -281,7 +314,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--head", default=head.kind, choices=get_args(HeadKind), help="default: %(default)s")
     for name, settings, key, description in (
         ("--epochs", head, "epochs", "of the price model"),
-        ("--gan-epochs", gan, "epochs", "of each GAN, for which the default wants a GPU"),
+        ("--gan-epochs", gan, "epochs", "of each GAN; a GPU is recommended for the default"),
         ("--gan-width", gan, "generator_width", "channels of both networks"),
         ("--gan-batch-size", gan, "batch_size", "images per step"),
     ):
@@ -292,7 +325,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--gan-learning-rate",
         type=option(GanSettings, "generator_lr"),
         metavar="RATE",
-        help="of both networks; default: the recipe's own",
+        help="of both networks; default: that of the recipe",
     )
     parser.add_argument("--gan-recipe", default="default", choices=RECIPE_NAMES, help="default: default")
     options = parser.parse_args(arguments)
@@ -300,17 +333,32 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def check_dagster_home() -> None:
+    """Check the folder of Dagster's instance, so that an invalid one is reported in one line.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set, not absolute or not a folder.
+    """
+    home = os.environ.get("DAGSTER_HOME", "")
+    if not home:
+        raise SettingsError(
+            "DAGSTER_HOME is not set: use make, or set it to an absolute path to an existing folder with dagster.yaml"
+        )
+    if not Path(home).is_absolute() or not Path(home).is_dir():
+        raise SettingsError(
+            "DAGSTER_HOME must be an absolute path to an existing folder with dagster.yaml: use make, or create it"
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the pipeline from the command line; returns exit status 1 if a stage failed."""
     console, errors = Console(highlight=False), Console(highlight=False, stderr=True)
-    if not os.environ.get("DAGSTER_HOME"):
-        errors.print("DAGSTER_HOME is not set: use make, or set it to an absolute folder that holds dagster.yaml")
-        return 1
-    _show_progress()
     try:
-        outcomes = run(parse(arguments), console)
-    except (StageError, ValueError, OSError) as error:
-        errors.print(f"[red]failed[/red] {error}")
+        check_dagster_home()
+        with _shown_progress():
+            outcomes = run(parse(arguments), console)
+    except (SneakerError, ValueError, OSError, dg.DagsterInvariantViolationError) as error:
+        errors.print(f"[red]failed[/red] {escape(one_line(error))}", soft_wrap=True)
         return 1
     console.print(summary(outcomes))
     console.print("\n[bold]Figures[/bold]")

@@ -5,6 +5,7 @@ Slow modules are imported where they are used, so that mistakes in the command l
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -74,12 +75,20 @@ def main(arguments: Sequence[str] | None = None, settings: FetchSettings = QUICK
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (SneakerError, LookupError, ValueError, RuntimeError, OSError) as error:
-        complain(error)
+        print_error(error)
         return BAD_INPUT
 
 
 def run(options: argparse.Namespace, settings: FetchSettings) -> int:
-    """Price the pictures one by one and print each result; returns the exit status."""
+    """Price the pictures one by one and print each result.
+
+    Args:
+        options: The parsed command line.
+        settings: How addresses are fetched.
+
+    Returns:
+        The exit status: 0, or 2 where any picture cannot be priced.
+    """
     fees = options.fees or fees_of(options.site)
     pictures = [picture for named in options.picture for picture in find_pictures(named)]
     lake, pricer = open_champion()
@@ -89,7 +98,7 @@ def run(options: argparse.Namespace, settings: FetchSettings) -> int:
         try:
             pixels, priced = price_picture(picture, pricer, settings)
         except InputError as error:
-            complain(error)
+            print_error(error)
             failed += 1
             continue
         answer = Answer(picture, priced, pixels, options.retail, fees)
@@ -105,27 +114,31 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line; exits with status 2 where it is wrong."""
     parser = Parser(
         prog="sneaker-price",
-        description="What a shoe will resell for, by its picture. The lake is SNEAKER_LAKE's (default data_lake/), the "
-        "backbone's weights are SNEAKER_WEIGHTS', and an address is fetched in the name of SNEAKER_CONTACT.",
+        description="Predict the resale price of the shoes in photos with the champion of a lake. Uses SNEAKER_LAKE "
+        "(default: data_lake/), SNEAKER_WEIGHTS and, to fetch addresses, SNEAKER_CONTACT.",
     )
     parser.add_argument("picture", nargs="+", help="a photo, its address (http or https), or a folder of photos")
     parser.add_argument("--retail", type=_dollars, help="retail price in US dollars, for premium and profit")
-    parser.add_argument("--site", default="stockx", help="where it would be sold, for its fees; default: stockx")
+    parser.add_argument("--site", default="stockx", help="site whose selling fees apply; default: stockx")
     parser.add_argument(
         "--fees",
         type=_fees,
         metavar="COMMISSION,PAYMENT,SHIPPING",
-        help="other fees: shares of the price and US dollars, such as 0.09,0.03,4; SNEAKER_FEES keeps them by site",
+        help="other fees: shares of the price and US dollars, such as 0.09,0.03,4; SNEAKER_FEES sets them per site",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, one line a picture")
-    parser.add_argument("--figure", type=_png, metavar="FILE.png", help=f"draw them, at most {MAX_DRAWN}")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line and photo")
+    figure = f"write a figure of the first {MAX_DRAWN} shoes, with heat maps"
+    parser.add_argument("--figure", type=_png, metavar="FILE.png", help=figure)
     return parser.parse_args(arguments)
 
 
 def _dollars(text: str) -> float:
-    amount = float(text)
-    if not 0 < amount < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a price: name US dollars above 0")
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = math.nan
+    if not 0 < amount < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a price: give US dollars above 0")
     return amount
 
 
@@ -140,7 +153,7 @@ def fees_of(site: str) -> Fees:
     """The fees of selling at a site.
 
     Raises:
-        InputError: the site's fees are unknown.
+        InputError: The site's fees are unknown.
     """
     known = load_settings().fees
     if site not in known:
@@ -166,7 +179,7 @@ def find_pictures(named: str) -> Iterator[str]:
     """The pictures that an argument names: an address, a file, or all photos in a folder, sorted by name.
 
     Raises:
-        InputError: there are none.
+        InputError: There are none.
     """
     path = Path(named)
     if is_address(named) or path.is_file():
@@ -183,8 +196,11 @@ def find_pictures(named: str) -> Iterator[str]:
 def open_champion() -> tuple["Lake", "Pricer"]:
     """The lake that the environment names, and its champion.
 
+    Returns:
+        The lake, and the champion with its backbone.
+
     Raises:
-        SneakerError: the lake has no champion, or the champion cannot be loaded.
+        SneakerError: The lake has no champion, or the champion cannot be loaded.
     """
     from sneaker_assets.lake import Lake
     from sneaker_assets.vision.pricing.pricer import load_champion
@@ -206,7 +222,7 @@ def price_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> tu
         The picture in the model's frame, uint8 [height, width, 3], and its price.
 
     Raises:
-        InputError: the picture cannot be fetched, decoded or priced; the message names it.
+        InputError: The picture cannot be fetched, decoded or priced; the message names it.
     """
     from sneaker_assets.vision.imaging.decoding import UnreadableImageError
     from sneaker_assets.vision.imaging.photos import read_photo
@@ -216,8 +232,8 @@ def price_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> tu
     except UnreadableImageError as error:
         raise InputError(f"{picture} {error}") from error
     (priced,) = pricer.price_pixels(pixels[None])
-    if not priced.makes_sense:
-        raise InputError(f"{picture} is unlike the pictures that the model was trained on: it predicts no price for it")
+    if not priced.is_plausible:
+        raise InputError(f"{picture} is too unlike the training images to be priced: use a photo of a single shoe")
     return pixels, priced
 
 
@@ -232,7 +248,12 @@ def _fetched(url: str, settings: FetchSettings) -> bytes:
 
 
 def as_text(answer: Answer, pricer: "Pricer") -> str:
-    """The result for a human reader, several lines."""
+    """The result as text of several lines.
+
+    Args:
+        answer: The priced picture.
+        pricer: The champion.
+    """
     from sneaker_assets.vision.explain.report import report_lines, similar_records
 
     lines = [answer.name, *report_lines(answer.priced, answer.retail, answer.fees)]
@@ -246,7 +267,16 @@ def as_text(answer: Answer, pricer: "Pricer") -> str:
 
 
 def as_record(answer: Answer, pricer: "Pricer") -> dict[str, Any]:
-    """The result as JSON values; prices in US dollars, named as in ``tables.ReleasePredictions``."""
+    """The result as a JSON object.
+
+    Args:
+        answer: The priced picture.
+        pricer: The champion.
+
+    Returns:
+        ``picture``, ``retail_price`` (US dollars or None), the columns of the prediction as in
+        ``tables.ReleasePredictions``, ``similar`` (list of objects), ``backbone``, ``weights`` and ``model``.
+    """
     from sneaker_assets.vision.explain.report import prediction_record, similar_records
 
     return {
@@ -261,7 +291,14 @@ def as_record(answer: Answer, pricer: "Pricer") -> dict[str, Any]:
 
 
 def draw(file: Path, answers: Iterable[Answer], pricer: "Pricer", lake: "Lake") -> None:
-    """Write a figure with one row per shoe: picture, heat map, price and similar shoes."""
+    """Write a figure with one row per shoe: picture, heat map, price and similar shoes.
+
+    Args:
+        file: Path of the PNG.
+        answers: The priced pictures.
+        pricer: The champion.
+        lake: The lake that holds the images of similar shoes.
+    """
     from upath import UPath
 
     from sneaker_assets import figures
@@ -279,7 +316,7 @@ def draw(file: Path, answers: Iterable[Answer], pricer: "Pricer", lake: "Lake") 
     write_bytes(UPath(file), figures.to_png(figures.priced_shoes(shoes)))
 
 
-def complain(error: Exception) -> None:
+def print_error(error: Exception) -> None:
     """Print an error as one line on stderr."""
     print(f"sneaker-price: {one_line(error)}", file=sys.stderr)
 

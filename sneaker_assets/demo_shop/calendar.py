@@ -16,6 +16,9 @@ def priced_products(n_products: int, seed: int, n_releases: int) -> tuple[Produc
         n_products: Number of products of the catalogue.
         seed: Seed of the shop.
         n_releases: Number of releases.
+
+    Returns:
+        First the catalogue by number, then the releases in the order of their announcement.
     """
     products = (*generate_catalogue(n_products, seed), *generate_releases(seed, n_releases))
     return tuple(product for product in products if product.price is not None)

@@ -84,6 +84,9 @@ def generate_catalogue(n_products: int = 800, seed: int = 2020) -> tuple[Product
     Args:
         n_products: Number of products; product ``i`` does not depend on it.
         seed: Seed of the shop.
+
+    Returns:
+        The products by number, from 0.
     """
     products: list[Product] = []
     originals: dict[ShopSite, list[Product]] = {"stockx": [], "farfetch": []}
@@ -104,6 +107,9 @@ def generate_releases(seed: int = 2020, n_releases: int = 60) -> tuple[Product, 
     Args:
         seed: Seed of the shop.
         n_releases: Number of releases; release ``i`` does not depend on it.
+
+    Returns:
+        The releases by number, from 0.
     """
     return tuple(_release(number, seed) for number in range(n_releases))
 

@@ -29,5 +29,10 @@ def shop_day(lake: Lake) -> date:
 
 
 def set_shop_day(lake: Lake, day: date) -> None:
-    """Store the date at the shop; the next crawl sees the shop on that day."""
+    """Store the date of the shop; the next crawl sees the shop on that day.
+
+    Args:
+        lake: The lake that the shop is crawled into.
+        day: The date.
+    """
     write_json(lake.root / FILE_NAME, {"today": day.isoformat()})

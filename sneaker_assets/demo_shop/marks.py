@@ -8,7 +8,15 @@ from sneaker_assets.demo_shop.outlines import Points, curve, ribbon
 
 
 def mark_polygons(design: ShoeDesign, last: Last) -> list[Points]:
-    """Polygons of a design's mark, in drawing order."""
+    """Polygons of a design's mark, in drawing order.
+
+    Args:
+        design: The shoe.
+        last: The last, whose coordinates the polygons are in.
+
+    Returns:
+        float64 [n, 2] each; empty for a design without a mark.
+    """
     match design.mark:
         case "stripes":
             return [_placed(last, bar) for bar in _bars(design.n_stripes, lean=0.36, width=0.19)]

@@ -75,13 +75,29 @@ def normals(points: Points) -> Points:
 
 
 def ribbon(points: Points, width: float | Points) -> Points:
-    """Polygon of a line along ``points`` with a constant width or one per point, shape (n, 1)."""
+    """Polygon of a line with a width.
+
+    Args:
+        points: The centre line, shape (n, 2).
+        width: Constant width, or one width per point, shape (n, 1).
+
+    Returns:
+        Shape (2n, 2): the left side, then the right side in reverse.
+    """
     offset = normals(points) * width / 2
     return np.vstack([points + offset, (points - offset)[::-1]])
 
 
 def along(points: Points, fractions: Points) -> Points:
-    """Points at fractions of a curve's length (0 to 1, shape (n,)), shape (n, 2)."""
+    """Points at fractions of a curve's length.
+
+    Args:
+        points: The curve, shape (m, 2).
+        fractions: Fractions from 0 to 1, shape (n,).
+
+    Returns:
+        Linearly interpolated points, shape (n, 2).
+    """
     steps = np.hypot(*np.diff(points, axis=0).T)
     length = np.concatenate([[0.0], np.cumsum(steps)])
     at = fractions * length[-1]
@@ -89,7 +105,15 @@ def along(points: Points, fractions: Points) -> Points:
 
 
 def inset(outline: Points, distance: float) -> Points:
-    """A closed outline moved inwards by ``distance``."""
+    """A closed outline moved inwards.
+
+    Args:
+        outline: The outline in either orientation, shape (n, 2).
+        distance: Distance in shoe coordinates.
+
+    Returns:
+        Shape (n, 2).
+    """
     x, y = outline[:, 0], outline[:, 1]
     counterclockwise = float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) > 0
     return outline + normals(outline) * (distance if counterclockwise else -distance)

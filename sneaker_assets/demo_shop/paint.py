@@ -44,7 +44,16 @@ class Swatch:
 
 @lru_cache(maxsize=32)
 def texture_field(texture: Texture, pitch: int, side: int) -> Field:
-    """Relief of a texture, about -1 to 1, on a square of ``side`` pixels with a period of ``pitch`` pixels."""
+    """Relief of a texture on a square.
+
+    Args:
+        texture: The texture, other than ``smooth``.
+        pitch: Period of the pattern in pixels.
+        side: Height and width in pixels.
+
+    Returns:
+        float32 [side, side], about -1 to 1.
+    """
     noise = np.random.default_rng(7).standard_normal((side, side), dtype=np.float32)
     y, x = np.mgrid[0:side, 0:side].astype(np.float32)
     turn = np.float32(2 * np.pi / pitch)
@@ -107,17 +116,33 @@ class Canvas:
         return self._numbers.setdefault(swatch, len(self._numbers))
 
     def fill(self, points: Points, swatch: Swatch | None) -> None:
-        """Fill a polygon, or erase it if there is no swatch."""
+        """Fill a polygon, or erase it if there is no swatch.
+
+        Args:
+            points: The polygon in shoe coordinates, shape (n, 2).
+            swatch: Its material.
+        """
         self._draw.polygon(self._pixels(points), fill=self._number(swatch))
 
     def dot(self, point: Points, radius: float, swatch: Swatch) -> None:
-        """Fill a circle with centre ``point``, shape (2,), and a radius in shoe coordinates."""
+        """Fill a circle.
+
+        Args:
+            point: Its centre in shoe coordinates, shape (2,).
+            radius: Its radius in shoe coordinates.
+            swatch: Its material.
+        """
         x, y = self._pixels(point[None])
         r = radius * self.scale * SUPERSAMPLING
         self._draw.ellipse((x - r, y - r, x + r, y + r), fill=self._number(swatch))
 
     def dash(self, points: Points, swatch: Swatch) -> None:
-        """Draw a dashed line: a thin line from every second point to the next."""
+        """Draw a dashed line: a thin line from every second point to the next.
+
+        Args:
+            points: The line in shoe coordinates, shape (n, 2).
+            swatch: Its material.
+        """
         number, pixels = self._number(swatch), self._pixels(points)
         for i in range(0, len(pixels) - 3, 4):
             self._draw.line(pixels[i : i + 4], fill=number, width=SUPERSAMPLING)

@@ -62,7 +62,15 @@ def price_at(quantile: float) -> float:
 
 
 def draw_price(design: ShoeDesign, rng: random.Random) -> float:
-    """Random price (US dollars) of a shoe of the given design."""
+    """Random price of a shoe.
+
+    Args:
+        design: The shoe, whose visible attributes explain a part of the variance.
+        rng: The random state.
+
+    Returns:
+        US dollars.
+    """
     noise, luck, rank = rng.gauss(0, 1), rng.random(), rng.random()
     if luck < GRAIL_SHARE:
         return price_at(1 - GRAIL_SHARE * rank)
@@ -71,5 +79,14 @@ def draw_price(design: ShoeDesign, rng: random.Random) -> float:
 
 
 def near(price: float, spread: float, rng: random.Random) -> float:
-    """Price (US dollars) with log-normal noise of standard deviation ``spread``, clipped to the range of prices."""
+    """Price with log-normal noise, clipped to the range of prices.
+
+    Args:
+        price: US dollars.
+        spread: Standard deviation of the noise of the log price.
+        rng: The random state.
+
+    Returns:
+        US dollars.
+    """
     return min(max(price * math.exp(rng.gauss(0, spread)), QUANTILES[0]), QUANTILES[100])

@@ -11,13 +11,24 @@ GROUND = (120.0, 950.0)
 
 
 def tinted(colour: Rgb, factor: float) -> Rgb:
-    """A darker (factor below 1) or lighter shade of a colour."""
+    """A darker or lighter shade of a colour.
+
+    Args:
+        colour: RGB, 0 to 255.
+        factor: Factor of each channel, below 1 for a darker shade.
+    """
     r, g, b = (min(round(c * factor), 255) for c in colour)
     return r, g, b
 
 
 def draw_sole(design: ShoeDesign, form: Form, canvas: Canvas) -> None:
-    """Draw the sole of a design on a canvas, in the proportions of its form."""
+    """Draw the sole of a shoe.
+
+    Args:
+        design: The shoe.
+        form: The proportions of the shoe.
+        canvas: The canvas to draw on.
+    """
     last = form.last
     canvas.fill(form.part(last.outsole), Swatch(design.outsole, 0.50, 0.10, "rubber", "sole"))
     _tread(design, form, canvas)

@@ -39,8 +39,8 @@ class Generator:
             device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
 
         Raises:
-            GeneratorError: the folder holds no trained generator, or its files are damaged.
-            DeviceError: the device is unknown or not usable.
+            GeneratorError: The folder holds no trained generator, or its files are damaged.
+            DeviceError: The device is unknown or not usable.
         """
         chosen = choose_device(device)
         return cls(load_generator(UPath(folder)).to(chosen), chosen)
@@ -55,9 +55,9 @@ class Generator:
             device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
 
         Raises:
-            NoGeneratorError: no generator has been trained for the band.
-            GeneratorError: the generator's files are missing or damaged.
-            DeviceError: the device is unknown or not usable.
+            NoGeneratorError: No generator has been trained for the band.
+            GeneratorError: The generator's files are missing or damaged.
+            DeviceError: The device is unknown or not usable.
         """
         return cls.load(generator_folder(lake if isinstance(lake, Lake) else Lake.at(lake), band), device)
 
@@ -77,8 +77,12 @@ class Generator:
 def generator_folder(lake: Lake, band: str) -> UPath:
     """The folder of the generator that the last training of a price band left in the lake.
 
+    Args:
+        lake: The lake.
+        band: Price band.
+
     Raises:
-        NoGeneratorError: no generator has been trained for the band; the message lists the bands that have one.
+        NoGeneratorError: No generator has been trained for the band; the message lists the bands that have one.
     """
     reference = lake.table("gan_checkpoints", band).with_suffix(".json")
     if not reference.exists():

@@ -18,6 +18,7 @@ from torch import Tensor
 from upath import UPath
 
 from sneaker_assets.errors import SneakerError
+from sneaker_assets.vision.imaging.decoding import UnreadableImageError
 from sneaker_assets.vision.imaging.opening import open_image
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -40,7 +41,7 @@ def load_square_images(paths: Sequence[ImagePath], size: int) -> UInt8Array:
         uint8 RGB [N, size, size, 3], in the order of the paths.
 
     Raises:
-        ValueError: An image is missing or cannot be decoded; the message names its path.
+        UnreadableImageError: An image is missing or cannot be decoded; the message names its path.
     """
     images = np.empty((len(paths), size, size, 3), dtype=np.uint8)
     with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
@@ -83,12 +84,26 @@ def background_colour(image: UInt8Array) -> tuple[int, int, int]:
 
 
 def to_network(images: Tensor) -> Tensor:
-    """Network input from pixels: uint8 [N, H, W, 3] to float32 [N, 3, H, W] in [-1, 1], channels last in memory."""
+    """Network input from pixels.
+
+    Args:
+        images: uint8 [N, H, W, 3].
+
+    Returns:
+        float32 [N, 3, H, W] in [-1, 1], channels last in memory.
+    """
     return images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
 
 
 def from_network(images: Tensor) -> UInt8Array:
-    """Pixels from network output: float [N, 3, H, W] in [-1, 1] to a uint8 array [N, H, W, 3]."""
+    """Pixels from network output.
+
+    Args:
+        images: float [N, 3, H, W] in [-1, 1].
+
+    Returns:
+        uint8 [N, H, W, 3], rounded and clipped.
+    """
     pixels = images.float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
     array: UInt8Array = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return array
@@ -102,4 +117,4 @@ def _load(path: ImagePath, size: int) -> UInt8Array:
         width, height = image.size
         return pad_to_square(image.decode((math.ceil(scale * width), math.ceil(scale * height))), size)
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be decoded as an image ({error})") from error
+        raise UnreadableImageError(f"{path} cannot be decoded as an image ({error})") from error

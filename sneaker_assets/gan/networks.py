@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from sneaker_assets.gan.errors import GanError
+
 MIN_SIDE = 4
 """Height and width in pixels of the generator's first feature map and of the discriminator's last."""
 
@@ -23,7 +25,7 @@ class Generator(nn.Module):
         size: Height and width of the images in pixels, a power of two from 8.
 
     Raises:
-        ValueError: ``size`` is not a power of two from 8.
+        GanError: ``size`` is not a power of two from 8.
     """
 
     def __init__(self, latent: int = 100, width: int = 64, size: int = 64) -> None:
@@ -53,7 +55,7 @@ class Discriminator(nn.Module):
         size: Height and width of the images in pixels, a power of two from 8.
 
     Raises:
-        ValueError: ``size`` is not a power of two from 8.
+        GanError: ``size`` is not a power of two from 8.
     """
 
     def __init__(self, width: int = 64, size: int = 64) -> None:
@@ -80,16 +82,23 @@ def channels(width: int, size: int) -> list[int]:
         size: Height and width of the images in pixels.
 
     Raises:
-        ValueError: ``size`` is not a power of two from 8.
+        GanError: ``size`` is not a power of two from 8.
     """
     halvings = (size // MIN_SIDE).bit_length() - 1
     if halvings < 1 or size != MIN_SIDE << halvings:
-        raise ValueError(f"an image size of {size} pixels does not fit a DCGAN: use a power of two from 8, such as 64")
+        raise GanError(f"an image size of {size} pixels does not fit a DCGAN: use a power of two from 8, such as 64")
     return [width << block for block in range(halvings)]
 
 
 def up_block(wide: int, narrow: int, stride: int = 2, padding: int = 1) -> nn.Module:
-    """Transposed convolution, batch norm, ReLU."""
+    """Transposed convolution, batch norm, ReLU.
+
+    Args:
+        wide: Input channels.
+        narrow: Output channels.
+        stride: Stride of the 4x4 convolution; 2 doubles height and width.
+        padding: Padding of the convolution.
+    """
     return nn.Sequential(
         nn.ConvTranspose2d(wide, narrow, kernel_size=4, stride=stride, padding=padding, bias=False),
         nn.BatchNorm2d(narrow),
@@ -98,7 +107,12 @@ def up_block(wide: int, narrow: int, stride: int = 2, padding: int = 1) -> nn.Mo
 
 
 def down_block(narrow: int, wide: int) -> nn.Module:
-    """Convolution, batch norm, leaky ReLU."""
+    """Strided convolution that halves height and width, batch norm, leaky ReLU.
+
+    Args:
+        narrow: Input channels.
+        wide: Output channels.
+    """
     return nn.Sequential(
         nn.Conv2d(narrow, wide, kernel_size=4, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(wide),
@@ -126,6 +140,10 @@ def initialise(network: nn.Module, rng: torch.Generator) -> None:
     """Initialise the weights in place as in the paper.
 
     Convolutions are drawn from N(0, 0.02), the scales of batch norm from N(1, 0.02); its offsets are zero.
+
+    Args:
+        network: The generator or the discriminator.
+        rng: Random state that the weights are drawn from, on the CPU.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

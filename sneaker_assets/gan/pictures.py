@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sneaker_assets.gan.errors import GanError
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.networks import Generator
 from sneaker_assets.gan.sampling import generate
@@ -66,10 +67,10 @@ def animation(frames: Sequence[Image.Image], milliseconds: int = 200, max_bytes:
         max_bytes: Size limit.
 
     Raises:
-        ValueError: There are no frames, or they do not fit even at the lowest quality.
+        GanError: There are no frames, or they do not fit even at the lowest quality.
     """
     if not frames:
-        raise ValueError("an animation needs at least one image")
+        raise GanError("an animation needs at least one image")
     for factor in (1, 2, 4):
         reduced = [frame.convert("RGB").reduce(factor) for frame in frames]
         for quality in (85, 60, 30):
@@ -85,4 +86,4 @@ def animation(frames: Sequence[Image.Image], milliseconds: int = 200, max_bytes:
             )
             if file.tell() <= max_bytes:
                 return file.getvalue()
-    raise ValueError(f"{len(frames)} images do not fit into an animation of {max_bytes:,} bytes: use fewer")
+    raise GanError(f"{len(frames)} images do not fit into an animation of {max_bytes:,} bytes: use fewer")

@@ -107,7 +107,15 @@ class QualityMonitor:
 
 
 def embedding(backbone: Backbone, device: torch.device) -> Embed:
-    """Feature extractor that returns the backbone's average-pooled last feature map, as FID and KID use Inception's."""
+    """Feature extractor that returns the backbone's average-pooled last feature map, as FID and KID use Inception's.
+
+    Args:
+        backbone: The network.
+        device: Where to compute.
+
+    Returns:
+        Function from images, uint8 RGB [N, size, size, 3], to features, float32 [N, C], on the CPU.
+    """
     extract = FeatureExtractor(backbone, device)
 
     def embed(images: UInt8Array) -> Tensor:
@@ -158,8 +166,11 @@ def kernel_distance(real: Tensor, images: Tensor) -> tuple[float, float]:
     """KID and its standard deviation over subsets; deterministic, and the global random state is not changed.
 
     Args:
-        real: Features [N, D].
-        images: Features [M, D].
+        real: Features, float32 [N, D].
+        images: Features, float32 [M, D].
+
+    Returns:
+        Mean and standard deviation over the subsets.
 
     Raises:
         TooFewImagesError: There are fewer than eight of either.
@@ -178,7 +189,15 @@ def kernel_distance(real: Tensor, images: Tensor) -> tuple[float, float]:
 
 
 def frechet_distance(real: Tensor, images: Tensor) -> float:
-    """FID of features [N, D] and [M, D]; NaN unless N and M exceed D, below which the covariances are singular."""
+    """Fréchet distance between Gaussians fitted to two sets of features (Heusel et al. 2017, equation 6): the FID.
+
+    Args:
+        real: Features, float32 [N, D].
+        images: Features, float32 [M, D].
+
+    Returns:
+        The squared distance; NaN unless N and M exceed D, since the covariance matrices are singular otherwise.
+    """
     features = real.shape[1]
     if min(len(real), len(images)) <= features:
         return math.nan

@@ -17,6 +17,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 from upath import UPath
 
+from sneaker_assets import code_versions
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.sampling import image_grid, sample
 from sneaker_assets.gan.settings import GanSettings
@@ -64,8 +65,18 @@ class GanRun:
 
 
 def run_name(images: UInt8Array, config: GanSettings) -> str:
-    """Name of a run, 16 hex digits: a hash of its images and settings other than length and checkpoint interval."""
-    settings = {name: getattr(config, name) for name in _NAMED_BY}
+    """Name of a run: a hash of its images and settings other than length and checkpoint interval.
+
+    Args:
+        images: Training images, uint8 RGB [N, size, size, 3].
+        config: The settings.
+
+    Returns:
+        16 hex digits.
+    """
+    settings = {name: getattr(config, name) for name in _NAMED_BY} | code_versions.changed(
+        code_version=code_versions.GAN
+    )
     digest = hashlib.sha256(json.dumps([images.shape, settings]).encode())
     digest.update(images.tobytes())
     return digest.hexdigest()[:16]
@@ -101,7 +112,12 @@ def best_epoch(history: Sequence[Mapping[str, float]]) -> int | None:
 
 
 def is_published(generator: UPath, epoch: int) -> bool:
-    """Whether ``generator`` holds the result of a training of ``epoch`` epochs."""
+    """Whether a folder holds the result of a training of ``epoch`` epochs.
+
+    Args:
+        generator: Folder of the generator.
+        epoch: Number of epochs trained.
+    """
     config = generator / "config.json"
     return config.exists() and read_json(config)["trained"] == epoch
 
@@ -138,7 +154,12 @@ def _best_weights(state: GanState, checkpoints: UPath) -> tuple[int, dict[str, T
 
 
 def grid_path(generator: UPath, epoch: int) -> UPath:
-    """Path of the grid of samples of an epoch."""
+    """Path of the grid of samples of an epoch.
+
+    Args:
+        generator: Folder of the generator.
+        epoch: Number of the epoch, from 1.
+    """
     return generator / "samples" / f"epoch-{epoch:04d}.png"
 
 

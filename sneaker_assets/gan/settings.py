@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from sneaker_assets.settings.model import SettingsModel
+from sneaker_assets.settings.model import SettingsError, SettingsModel
 
 Recipe = Literal["default", "article"]
 RECIPE_NAMES: tuple[Recipe, ...] = get_args(Recipe)
@@ -73,9 +73,10 @@ def from_recipe(recipe: str, **changes: Any) -> GanSettings:
         **changes: New values by field name; None keeps the recipe's value.
 
     Raises:
-        ValueError: The recipe is unknown, or a value is out of bounds.
+        SettingsError: The recipe is unknown.
+        pydantic.ValidationError: A value is out of bounds.
     """
     for name, settings in RECIPES.items():
         if name == recipe:
             return settings.with_changes(**{key: value for key, value in changes.items() if value is not None})
-    raise ValueError(f"unknown recipe {recipe!r}: choose one of {', '.join(RECIPES)}")
+    raise SettingsError(f"unknown recipe {recipe!r}: choose one of {', '.join(RECIPES)}")

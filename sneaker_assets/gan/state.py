@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from sneaker_assets.gan.errors import GanError
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.networks import Discriminator, Generator, apply_spectral_norm, initialise
 from sneaker_assets.gan.sampling import generate
@@ -102,7 +103,12 @@ class GanState:
         return bool(torch.stack([weight.isfinite().all() for weight in weights]).all())
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that training changes, by name: contiguous tensors on the CPU."""
+        """Everything that training changes.
+
+        Returns:
+            Contiguous tensors on the CPU by name: ``rng``, ``fixed_noise``, and ``<network>.<name>`` and
+            ``<optimizer>.<index>.<name>`` of all networks and optimizers.
+        """
         named = {"rng": self.rng.get_state(), "fixed_noise": self.fixed_noise}
         for name, network in self._networks().items():
             named |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
@@ -112,14 +118,21 @@ class GanState:
 
     @staticmethod
     def ema_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The EMA generator's ``state_dict`` within the result of :meth:`tensors`."""
+        """The EMA generator's weights.
+
+        Args:
+            tensors: The result of :meth:`tensors`.
+
+        Returns:
+            Its ``state_dict``.
+        """
         return with_prefix(EMA_PREFIX, tensors)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Load the result of :meth:`tensors`.
 
         Raises:
-            ValueError: The tensors belong to networks of another shape.
+            GanError: The tensors belong to networks of another shape.
         """
         try:
             for name, network in self._networks().items():
@@ -129,7 +142,7 @@ class GanState:
             self.rng.set_state(tensors["rng"])
             self.fixed_noise = tensors["fixed_noise"]
         except (KeyError, RuntimeError) as error:
-            raise ValueError(f"the weights belong to networks of another shape ({error})") from error
+            raise GanError(f"the weights belong to networks of another shape ({error})") from error
 
     def _networks(self) -> dict[str, nn.Module]:
         return {"generator": self.generator, EMA_PREFIX: self.ema_generator, "discriminator": self.discriminator}

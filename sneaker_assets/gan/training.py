@@ -23,6 +23,7 @@ from upath import UPath
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.gan import run
 from sneaker_assets.gan.augment import random_shift
+from sneaker_assets.gan.errors import GanError
 from sneaker_assets.gan.images import TooFewImagesError, UInt8Array, to_network
 from sneaker_assets.gan.run import GanRun, run_name
 from sneaker_assets.gan.settings import GanSettings
@@ -64,8 +65,8 @@ def train_gan(
 ) -> GanRun:
     """Train a generator for a total of ``config.epochs`` epochs, resuming from the checkpoints in ``folder``.
 
-    The layout of ``folder`` is described in :mod:`~sneaker_assets.gan.run`. Other images or settings are another run
-    and need another folder, which ``run_name`` can name.
+    The layout of ``folder`` is described in :mod:`~sneaker_assets.gan.run`. Each combination of images and settings
+    needs its own folder, see ``run_name``.
 
     Args:
         images: uint8 RGB [N, size, size, 3].
@@ -77,7 +78,7 @@ def train_gan(
 
     Raises:
         TooFewImagesError: There are fewer than two images.
-        ValueError: The images have another size than the settings, or the folder holds a run of other networks.
+        GanError: The images have another size than the settings, or the folder holds a run of other networks.
         GanDivergedError: A loss or weight became NaN or infinite.
         LakeError: The folder cannot be written, or the disk is full; earlier checkpoints are kept.
     """
@@ -174,7 +175,7 @@ def _tf32(device: torch.device) -> Iterator[None]:
 def _check(images: UInt8Array, config: GanSettings) -> None:
     count, shape = len(images), (config.size, config.size, 3)
     if images.shape[1:] != shape:
-        raise ValueError(f"the images have shape {images.shape[1:]}, but the settings require {shape}")
+        raise GanError(f"the images have shape {images.shape[1:]}, but the settings require {shape}")
     if count < 2:
         raise TooFewImagesError(
             f"this price band has {count} image{'s' * (count != 1)}, but training a GAN takes at least 2, and hundreds "
@@ -185,8 +186,8 @@ def _check(images: UInt8Array, config: GanSettings) -> None:
 def _resume(state: GanState, last: Checkpoint, known: dict[str, Any], folder: UPath) -> None:
     try:
         state.restore(last.tensors)
-    except ValueError as error:
-        raise ValueError(
+    except GanError as error:
+        raise GanError(
             f"{folder} holds a run of networks of another shape ({last.known['config']}): "
             "train in another folder, delete this one, or restore its settings"
         ) from error

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, get_args
 import dagster as dg
 from pydantic import Field, field_validator
 
-from sneaker_assets.settings.environment import DeviceName, load_settings
+from sneaker_assets.settings.environment import DeviceName, SourceName, load_settings
 
 if TYPE_CHECKING:
     import torch
+
+    from sneaker_assets.vision.settings import WeightsChoice
 
 
 class ComputeResource(dg.ConfigurableResource["ComputeResource"]):
@@ -34,11 +36,21 @@ class ComputeResource(dg.ConfigurableResource["ComputeResource"]):
         """The device as a ``torch.device``.
 
         Raises:
-            ValueError: There is no usable GPU.
+            DeviceError: The device is unknown or not usable.
         """
         from sneaker_assets.torch_utils.device import choose_device
 
         return choose_device(self.device or load_settings().device)
+
+    def weights_choice(self, choice: "WeightsChoice", source: SourceName) -> "WeightsChoice":
+        """The weights that ``choice`` stands for: with the offline shop, ``auto`` downloads none.
+
+        Args:
+            choice: The configured choice.
+            source: The source of the listings.
+        """
+        offline = choice == "auto" and source == "demo" and self.weights_folder is None
+        return "none" if offline else choice
 
     @property
     def weights_folder(self) -> Path | None:

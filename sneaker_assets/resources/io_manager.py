@@ -1,4 +1,4 @@
-"""How assets hand tables and folders to each other through the lake.
+"""IO manager that stores tables and references to folders in the lake.
 
 A table is validated against its schema before it replaces the old one. An asset over several partitions loads them as
 one table. Anything too big for a table (a model, a feature store) is a folder that the asset writes itself; the IO
@@ -27,7 +27,15 @@ class LakeIOManager(dg.ConfigurableIOManager):
     lake: dg.ResourceDependency[LakeResource]
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | UPath) -> None:
-        """Validate and write a table, or write down a folder's name."""
+        """Store a validated table, or a reference to a folder.
+
+        Args:
+            context: The context of the output; its asset and partition determine the path.
+            obj: The table, or a folder inside the lake.
+
+        Raises:
+            dagster.Failure: The table violates its schema.
+        """
         partition = context.asset_partition_key if context.has_asset_partitions else None
         name = context.asset_key.to_user_string()
         if isinstance(obj, UPath):
@@ -43,10 +51,14 @@ class LakeIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | UPath | None:
         """The upstream table with all requested partitions, or the upstream folder.
 
-        None if it was never materialized and the input is optional.
+        Args:
+            context: The context of the input; its type annotation decides between table and folder.
+
+        Returns:
+            The rows of all materialized partitions, or the folder; None if an optional input was never materialized.
 
         Raises:
-            dagster.Failure: Nothing was materialized yet.
+            dagster.Failure: A required input was never materialized.
         """
         name = context.asset_key.to_user_string()
         keys: list[str | None] = [*context.asset_partition_keys] if context.has_asset_partitions else [None]
@@ -72,8 +84,15 @@ class LakeIOManager(dg.ConfigurableIOManager):
 def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The table in the dtypes and column order of its schema.
 
+    Args:
+        name: A key of ``tables.SCHEMAS``.
+        frame: The table; its index is discarded.
+
+    Returns:
+        A validated copy with a default index.
+
     Raises:
-        dagster.Failure: it breaks the schema; names column, rule and the first values that break it.
+        dagster.Failure: It violates the schema; the message names column, check and the first failure cases.
     """
     from pandera.errors import SchemaErrors
 

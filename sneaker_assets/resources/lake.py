@@ -1,4 +1,4 @@
-"""The lake as a Dagster resource: its location. Reading and writing it is the concern of ``sneaker_assets.lake``."""
+"""The lake as a Dagster resource."""
 
 import dagster as dg
 import pandas as pd
@@ -26,6 +26,9 @@ class LakeResource(dg.ConfigurableResource[Lake]):
         Args:
             context: The context of the running asset.
             asset: Name of the table, for a step that writes several; by default the asset's own.
+
+        Returns:
+            The table; None if it was never written.
         """
         partition = context.partition_key if context.has_partition_key else None
         path = self.open().table(asset or context.asset_key.to_user_string(), partition)

@@ -14,6 +14,7 @@ from sneaker_assets.crawl.settings import Contact, Delay, FetchSettings
 from sneaker_assets.crawl.source import ListingSource, WebSource, demo_source
 from sneaker_assets.lake import Lake
 from sneaker_assets.settings.environment import Settings, SourceName, load_settings
+from sneaker_assets.settings.model import SettingsError
 from sneaker_assets.sites import SITES, stockx, stockx_api
 from sneaker_assets.sites.base import Site
 from sneaker_assets.tables import LabelKind
@@ -26,6 +27,9 @@ def live_sites(settings: Settings) -> Mapping[str, Site]:
 
     Args:
         settings: The settings of the environment.
+
+    Returns:
+        Sites by name.
     """
     if settings.stockx_key is None or settings.stockx_token is None:
         return SITES
@@ -87,13 +91,13 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
         """Check the settings of the source without opening it.
 
         Raises:
-            ValueError: The archive's folder or the contact of a live crawl is missing.
+            SettingsError: The archive's folder or the contact of a live crawl is missing.
         """
         settings = load_settings()
         if self.name == "archive":
             self._archive_folder(settings)
         if self.name == "live" and not self._contact(settings):
-            raise ValueError(
+            raise SettingsError(
                 "a live crawl needs a contact in its user agent: set SNEAKER_CONTACT to an address of yours"
             )
 
@@ -106,7 +110,7 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
 
         Raises:
             LakeError: The lake was filled from another source.
-            ValueError: A setting of the source is missing.
+            SettingsError: A setting of the source is missing.
         """
         with lake.kept_to(self.name), self._source(lake) as source:
             yield source
@@ -130,7 +134,7 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
     def _archive_folder(self, settings: Settings) -> Path:
         folder = Path(self.archive) if self.archive else settings.archive
         if folder is None:
-            raise ValueError("the archive source needs a folder: set SNEAKER_ARCHIVE to the folder of the CSV")
+            raise SettingsError("the archive source needs a folder: set SNEAKER_ARCHIVE to the folder of the CSV")
         return folder
 
     def _archive(self, lake: Lake, settings: Settings) -> ArchiveSource:

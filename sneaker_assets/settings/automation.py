@@ -39,7 +39,7 @@ Cron = Annotated[str, AfterValidator(_valid_cron)]
 
 
 class AutomationSettings(SettingsModel):
-    """When jobs run automatically, and what is worth an alert."""
+    """Schedules, thresholds of automatic runs, and alerts."""
 
     recrawl_cron: Mapping[str, Cron] = Field(
         default={ALL_SITES: _NIGHTLY},
@@ -84,7 +84,7 @@ class AutomationSettings(SettingsModel):
     alert_premium: float = Field(
         default=0.5,
         allow_inf_nan=False,
-        description="Predicted premium over the retail price from which a release is worth an alert; 0.5 is 50 %.",
+        description="Minimum predicted premium over the retail price that triggers an alert; 0.5 is 50 %.",
     )
     webhook: Annotated[SecretStr, AfterValidator(_valid_url)] | None = Field(
         default=None, description="URL that alerts are posted to; without it, they are appended to a file in the lake."

@@ -1,7 +1,7 @@
 """The settings of the environment: the only module that reads ``SNEAKER_...`` variables.
 
-``load_settings`` reads them anew on each call. Everything below this module takes its settings as arguments, apart from
-the registry of sites and the partitions, which have to know Shopify stores and price bands when they are imported.
+``load_settings`` reads the environment on each call. Lower layers take their settings as arguments, apart from the
+registry of sites and the partitions, which need the Shopify stores and price bands when they are imported.
 """
 
 import difflib
@@ -172,7 +172,7 @@ def variable(field: str) -> str:
 
 
 def load_settings() -> Settings:
-    """The settings of the environment as it is now.
+    """Read and validate the settings of the environment.
 
     A variable with the prefix ``SNEAKER_`` that is not a setting is logged as a warning, once per process.
 
@@ -197,13 +197,13 @@ def _warn_unknown(name: str) -> None:
 
 def _lines(error: ValidationError) -> Iterator[str]:
     """One line per setting that is invalid, or per conflict between settings."""
-    told = set()
+    reported = set()
     for details in error.errors():
         field = str(details["loc"][0]) if details["loc"] else None
         if field is None:
             yield reason(details)
-        elif field not in told:
-            told.add(field)
+        elif field not in reported:
+            reported.add(field)
             yield f"{variable(field)}{_shown(field)}: {reason(details)}"
 
 

@@ -22,7 +22,7 @@ from sneaker_assets.lake import new_folder, read_json
 
 logger = logging.getLogger(__name__)
 
-KEPT = 2
+N_RECENT = 2
 """Number of checkpoints kept beside the best one: the newest, and one to fall back on if that is damaged."""
 
 
@@ -50,7 +50,7 @@ class Checkpoint:
 
 
 def save(folder: UPath, checkpoint: Checkpoint, best: int | None = None) -> UPath:
-    """Write a checkpoint, then delete all but the newest :data:`KEPT` and that of the best epoch.
+    """Write a checkpoint, then delete all but the newest :data:`N_RECENT` and that of the best epoch.
 
     Args:
         folder: The training's folder of checkpoints.
@@ -61,7 +61,7 @@ def save(folder: UPath, checkpoint: Checkpoint, best: int | None = None) -> UPat
         The checkpoint's own folder.
 
     Raises:
-        LakeError: the folder cannot be written; earlier checkpoints are kept.
+        LakeError: The folder cannot be written; earlier checkpoints are kept.
     """
     path = path_of(folder, checkpoint.epoch)
     tensors = tensors_to_bytes(checkpoint.tensors)
@@ -75,14 +75,19 @@ def save(folder: UPath, checkpoint: Checkpoint, best: int | None = None) -> UPat
     with new_folder(path) as new:
         (new / "model.safetensors").write_bytes(tensors)
         (new / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-    for old in list(_newest_first(folder))[KEPT:]:
+    for old in list(_newest_first(folder))[N_RECENT:]:
         if best is None or old != path_of(folder, best):
             old.fs.rm(old.path, recursive=True)
     return path
 
 
 def path_of(folder: UPath, epoch: int) -> UPath:
-    """The folder of an epoch's checkpoint."""
+    """The folder of an epoch's checkpoint.
+
+    Args:
+        folder: Folder of all checkpoints.
+        epoch: Number of the epoch.
+    """
     return folder / f"epoch-{epoch:04d}"
 
 
@@ -96,7 +101,7 @@ def load(path: UPath) -> Checkpoint:
         What :func:`save` wrote.
 
     Raises:
-        CheckpointError: a file is missing, truncated or altered.
+        CheckpointError: A file is missing, truncated or altered.
     """
     try:
         state = read_json(path / "state.json")

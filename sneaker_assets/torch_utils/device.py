@@ -24,7 +24,7 @@ def choose_device(name: str) -> torch.device:
     """The device called ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
 
     Raises:
-        DeviceError: the name is unknown, or it is ``cuda`` and no GPU is usable.
+        DeviceError: The name is unknown, or it is ``cuda`` and no GPU is usable.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise DeviceError(f"unknown device {name!r}: set SNEAKER_DEVICE to auto, cpu or cuda")

@@ -39,12 +39,26 @@ class Ranks:
         return self.rank == 0
 
     def share(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """This rank's consecutive shard of a batch; shard sizes differ by at most one row."""
+        """This rank's consecutive shard of a batch; shard sizes differ by at most one row.
+
+        Args:
+            rows: The batch, the same on all ranks; the first dimension is split.
+
+        Returns:
+            A view of ``rows``.
+        """
         part: NDArray[Any] = np.array_split(rows, self.size)[self.rank]
         return part
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum of ``values`` over all ranks; ``values`` is overwritten."""
+        """The sum over all ranks (all-reduce).
+
+        Args:
+            values: This rank's values, of the same shape on all ranks; overwritten.
+
+        Returns:
+            ``values``.
+        """
         if self.size > 1:
             dist.all_reduce(values)
         return values
@@ -67,7 +81,7 @@ def joined(device: torch.device, seconds: float) -> Iterator[Ranks]:
         This process's rank.
 
     Raises:
-        RankError: the other ranks did not join in time, or there is no GPU for this one.
+        RankError: The other ranks did not join in time, or there is no GPU for this one.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -80,8 +94,8 @@ def joined(device: torch.device, seconds: float) -> Iterator[Ranks]:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=seconds))
     except (dist.DistError, RuntimeError, ValueError) as error:
         raise RankError(
-            f"rank {rank} waited {seconds:g} s and not all of {size} ranks joined: look into the log of the others, or "
-            "ask for fewer processes"
+            f"rank {rank} waited {seconds:g} s and not all of {size} ranks joined: check the logs of the other "
+            "ranks, or use fewer processes"
         ) from error
     try:
         yield Ranks(rank, size)
@@ -93,9 +107,9 @@ def _select_gpu(number: int) -> None:
     """Compute on the GPU of this number; by default every rank would use the first one.
 
     Raises:
-        RankError: there are fewer GPUs.
+        RankError: There are fewer GPUs.
     """
     found = torch.cuda.device_count()
     if number >= found:
-        raise RankError(f"each process needs its own GPU, and there are {found}: ask for fewer processes")
+        raise RankError(f"each process needs its own GPU, and there are {found}: use fewer processes")
     torch.cuda.set_device(number)

@@ -7,7 +7,15 @@ from torch import Tensor
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
-    """The optimizer's moments and step counts by name, ``<prefix>.<index of the parameter>.<name>``."""
+    """State of an optimizer as named tensors.
+
+    Args:
+        optimizer: An Adam-like optimizer.
+        prefix: Prefix of the names.
+
+    Returns:
+        Moments and step counts, not copied, by ``<prefix>.<index of the parameter>.<name>``.
+    """
     return {
         f"{prefix}.{index}.{name}": tensor
         for index, tensors in optimizer.state_dict()["state"].items()
@@ -37,6 +45,14 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with ``<prefix>.``, by the rest of their names."""
+    """The tensors whose names begin with ``<prefix>.``, without that prefix.
+
+    Args:
+        prefix: The prefix, without its dot.
+        tensors: Tensors by name.
+
+    Returns:
+        The matching tensors by the rest of their names.
+    """
     start = f"{prefix}."
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

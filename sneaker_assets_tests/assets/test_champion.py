@@ -31,7 +31,7 @@ def build(lake: Lake) -> dg.ExecuteInProcessResult:
     )
 
 
-def test_index_covers_the_listings_and_two_generations_are_kept(champion: Champion, lake: Lake) -> None:
+def test_index_covers_the_listings_and_the_previous_index_remains(champion: Champion, lake: Lake) -> None:
     folders = []
     for count in (10, 20, 30):
         write_table(lake.table("clean_listings"), champion.listings.head(count))
@@ -39,7 +39,7 @@ def test_index_covers_the_listings_and_two_generations_are_kept(champion: Champi
         folders.append(lake.referenced("similarity_index"))
         index = load_similarity_index(folders[-1]) if folders[-1] is not None else None
         assert index is not None
-        assert index.fits(champion.model)
+        assert index.belongs_to(champion.model)
         assert len(index.shoes) == count
     assert [folder is not None and folder.exists() for folder in folders] == [False, True, True]
 

@@ -103,7 +103,7 @@ def test_failed_blocking_check_keeps_the_old_file_and_stops_downstream_assets(bu
     assert failed(second)["keeps_its_rows"] == "ERROR"
     message = next(e.step_failure_data.user_failure_data for e in second.all_events if e.is_step_failure)
     assert message is not None
-    assert "the new table was not written, and the old one stays" in str(message.description)
+    assert "the new table was not written and the old one is kept" in str(message.description)
     assert "'share_lost': 0.8" in str(message.description)
     assert (made.lake.table("listings").read_bytes(), made.lake.table("clean_listings").read_bytes()) == before
 
@@ -130,8 +130,8 @@ def test_failed_warning_check_does_not_stop_the_run(built: DataSet) -> None:
     made.scrape([300.0 + 50 * (i % 10) for i in range(20)], label_kind="lowest_ask")
     second = made.build(listings={"max_near_duplicates": 1.0})
     assert made.table("clean_listings")["price"].min() == 300.0
-    told = failed(second)
-    assert {told[name] for name in ("label_kinds_are_steady", "fence_is_steady", "prices_are_steady")} == {"WARN"}
+    severities = failed(second)
+    assert {severities[name] for name in ("label_kinds_are_steady", "fence_is_steady", "prices_are_steady")} == {"WARN"}
 
 
 def test_few_error_rows_warn_and_many_fail(data_set_of_twenty: DataSet) -> None:

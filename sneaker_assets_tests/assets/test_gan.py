@@ -29,9 +29,9 @@ def project(tmp_path: Path) -> Iterator[Project]:
         yield Project(tmp_path, instance)
 
 
-def fill(project: Project, cheap: int, held_out: int = 0, dear: int = 0) -> None:
+def fill(project: Project, cheap: int, held_out: int = 0, expensive: int = 0) -> None:
     """Write splits: numbers of training rows below $500, of test rows below $500, and of training rows above."""
-    sides = [("train", 100.0)] * cheap + [("test", 100.0)] * held_out + [("train", 900.0)] * dear
+    sides = [("train", 100.0)] * cheap + [("test", 100.0)] * held_out + [("train", 900.0)] * expensive
     hashes = [store_image(project.lake, Image.fromarray(image)) for image in draw_images(len(sides))]
     rows = [
         {"site": "stockx", "product_id": f"p{i}", "sha256": sha, "twin_group": sha, "price": price, "split": side}
@@ -52,7 +52,7 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, dict[str,
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_empty_band_is_skipped_with_a_warning(project: Project, count: int, capfd: pytest.CaptureFixture[str]) -> None:
-    fill(project, cheap=9, dear=count)
+    fill(project, cheap=9, expensive=count)
     result = project.run("train_gan", "expensive", CONFIG)
     assert result.success
     assert metadata(result) == {}
@@ -68,14 +68,14 @@ def test_band_smaller_than_a_batch_is_trained_but_not_evaluated(project: Project
     found = checks(result)
     assert found.pop("enough_images") == (False, {"images": 3, "batch_size": 8})
     assert set(found) == {"no_mode_collapse", "no_copies", "no_divergence"}
-    for passed, said in found.values():
+    for passed, details in found.values():
         assert not passed
-        assert said == {"skipped": "3 images are too few to compare: at least 8 are needed"}
+        assert details == {"skipped": "3 images are too few to compare: at least 8 are needed"}
     assert not project.lake.table("gan_evaluation", "cheap").exists()
 
 
 def test_band_is_evaluated_sampled_and_compared(project: Project) -> None:
-    fill(project, cheap=16, held_out=8, dear=8)
+    fill(project, cheap=16, held_out=8, expensive=8)
     result = project.run("train_gan", "cheap", CONFIG)
     table = project.table("gan_evaluation", "cheap").set_index("population")
     assert table["n"].to_dict() == {"generated": 16, "held_out": 8, "training": 16}
@@ -109,4 +109,4 @@ def test_recipe_is_applied_and_test_rows_are_not_trained_on(project: Project) ->
     assert (config["generator_lr"], config["discriminator_lr"], config["augment"]) == (1e-3, 2e-5, False)
     assert metadata(result)["gan_checkpoints"]["images"] == 9
     assert checks(result)["no_copies"][1] == {"skipped": "the band has too few held-out images to measure closeness by"}
-    assert checks(result)["no_divergence"][1] == {"skipped": "no samples were judged during the training"}
+    assert checks(result)["no_divergence"][1] == {"skipped": "sample quality was not measured during training"}

@@ -264,9 +264,9 @@ def test_missing_input_error_says_what_to_materialize(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_tuned_model_uses_the_best_trial(project: Project) -> None:
     few = {"tuned_hyperparameters": {"config": {"network_trials": 3, "kernel_trials": 2, "epochs": 2}}}
-    said = metadata(project.run("tune_price_model", BACKBONE, few))["tuned_hyperparameters"]
+    payload = metadata(project.run("tune_price_model", BACKBONE, few))["tuned_hyperparameters"]
     trials = project.table("tuned_hyperparameters", BACKBONE)
-    assert len(trials) == said["trials"] == 5
+    assert len(trials) == payload["trials"] == 5
     tuned = metadata(project.run("train_price_model", BACKBONE, {"price_model": {"config": {"tuned": True}}}))
     head = read_json(UPath(tuned["price_model"]["folder"]) / "config.json")["head"]
     chosen = trials[trials["chosen"]].iloc[0]
@@ -281,10 +281,10 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(proj
     config = {
         "unfreeze_from": "layer4.1", "height": 64, "width": 96, "copies": 1, "epochs": 1, "hidden": 16, "processes": 2,
     }  # fmt: skip
-    said = metadata(project.run("finetune_price_model", BACKBONE, {"finetuned_price_model": {"config": config}}))
-    model = PriceModel.load(UPath(said["finetuned_price_model"]["folder"]))
-    assert said["finetuned_price_model"]["trained_now"]
-    assert 0 <= said["finetuned_price_model"]["network_share"] <= 1
+    payload = metadata(project.run("finetune_price_model", BACKBONE, {"finetuned_price_model": {"config": config}}))
+    model = PriceModel.load(UPath(payload["finetuned_price_model"]["folder"]))
+    assert payload["finetuned_price_model"]["trained_now"]
+    assert 0 <= payload["finetuned_price_model"]["network_share"] <= 1
     assert model.weights == WeightsSource("random", fine_tuned_from="layer4.1")
     splits = project.table("splits")
     store = FeatureStore.open(project.lake.folder("features", BACKBONE, model.config["features"]["store"]))
@@ -304,16 +304,16 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(proj
     assert "fine-tuned from layer4.1" in Path(ranked["page"]).read_text()
     chosen = {"exported_model": {"config": {"model": finetuned["model"], "n_images": 2}}}
     exported = metadata(project.run("export_model", BACKBONE, chosen))["exported_model"]
-    assert exported["greatest_relative_difference_model.onnx"] < 1e-3
-    with pytest.raises(dg.Failure, match=r"there is no model \S+models/none: name one as model_leaderboard does"):
+    assert exported["max_relative_difference_model.onnx"] < 1e-3
+    with pytest.raises(dg.Failure, match=r"there is no model \S+models/none: use a path from model_leaderboard"):
         project.run("export_model", BACKBONE, {"exported_model": {"config": {"model": "models/none"}}})
 
 
 @pytest.mark.slow
 def test_residual_attributes_have_a_table_and_figures(project: Project) -> None:
     config = {"residual_attributes": {"config": {"n_averaged": 2}}}
-    said = metadata(project.run("explain_price_model", BACKBONE, config))["residual_attributes"]
+    payload = metadata(project.run("explain_price_model", BACKBONE, config))["residual_attributes"]
     table = project.table("residual_attributes", BACKBONE)
     assert set(table["backbone"]) <= {BACKBONE}
-    with Image.open(said["typical_heat_maps_file"]) as drawn:
+    with Image.open(payload["typical_heat_maps_file"]) as drawn:
         assert len(drawn.convert("RGB").getcolors(1 << 24) or []) > 100

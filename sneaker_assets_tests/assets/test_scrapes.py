@@ -91,7 +91,7 @@ def test_api_continues_the_history_of_crawled_pages(lake: Lake, shop: Shop) -> N
     assert result.success
     (event,) = result.asset_materializations_for_node("raw_scrapes")
     assert event.metadata["products_without_image"].value == 1
-    assert event.metadata["generations"].value == {"api_v2": 2}
+    assert event.metadata["page_formats"].value == {"api_v2": 2}
     table = read_table(lake.table("raw_scrapes", "stockx"))
     assert set(table.loc[table["product_id"] == "shoe-1", "image_url"]) == {address}
     assert read_table(lake.table("scraped_images", "stockx"))["image_url"].tolist() == [address]

@@ -61,11 +61,11 @@ def alert(number: int = 1) -> Alert:
 
 def test_payload_has_exactly_the_fields_of_the_alert(lake: Lake) -> None:
     outbox = Outbox(lake)
-    assert outbox.add(Alert("a", "premium", "dear", "2026-03-02T03:00:00+00:00", {"release": "stockx--p"}))
+    assert outbox.add(Alert("a", "premium", "expensive", "2026-03-02T03:00:00+00:00", {"release": "stockx--p"}))
     with webhook(reply(204)) as hook:
         assert outbox.deliver(hook.address) == alerts.Delivery(sent=1, waiting=0)
     assert hook.posted == [
-        {"id": "a", "kind": "premium", "text": "dear", "at": "2026-03-02T03:00:00+00:00",
+        {"id": "a", "kind": "premium", "text": "expensive", "at": "2026-03-02T03:00:00+00:00",
          "details": {"release": "stockx--p"}}
     ]  # fmt: skip
 
@@ -134,12 +134,14 @@ def predicted(lake: Lake, release: str, price: float, retail: float | None) -> N
 
 
 @pytest.mark.parametrize(
-    ("price", "retail", "told"), [(299.0, 200.0, False), (300.0, 200.0, True), (900.0, None, False)]
+    ("price", "retail", "alerted"), [(299.0, 200.0, False), (300.0, 200.0, True), (900.0, None, False)]
 )
-def test_premium_above_the_threshold_gives_an_alert(lake: Lake, price: float, retail: float | None, told: bool) -> None:
+def test_premium_above_the_threshold_gives_an_alert(
+    lake: Lake, price: float, retail: float | None, alerted: bool
+) -> None:
     predicted(lake, "stockx--p", price, retail)
     found = premium_alert(lake, "stockx--p", 0.5)
-    assert (found is not None) == told
+    assert (found is not None) == alerted
     if found:
         assert found.details["premium"] == 0.5
         assert found.text == "Shoe is expected to sell for $300, 50% above retail ($200)"
@@ -161,16 +163,16 @@ def test_each_prediction_alerts_once_even_if_the_cursor_is_lost(lake: Lake) -> N
             instance.report_runless_asset_event(dg.AssetMaterialization("release_predictions", partition=release))
 
         assert tick(None) is None
-        made("stockx--dear", 500.0)
+        made("stockx--expensive", 500.0)
         made("stockx--cheap", 210.0)
         cursor = tick(None)
         for again in (cursor, None, "nonsense"):
             tick(again)
         assert len(log.read_text().splitlines()) == 1
-        made("stockx--dear", 600.0)
+        made("stockx--expensive", 600.0)
         tick(cursor)
-        told = [json.loads(line)["details"]["predicted_price"] for line in log.read_text().splitlines()]
-        assert told == [500.0, 600.0]
+        prices = [json.loads(line)["details"]["predicted_price"] for line in log.read_text().splitlines()]
+        assert prices == [500.0, 600.0]
 
 
 def test_failed_run_alert_has_the_error_of_its_asset(lake: Lake) -> None:
@@ -185,8 +187,8 @@ def test_failed_run_alert_has_the_error_of_its_asset(lake: Lake) -> None:
         ).for_run_failure()
         sensor = alert_sensors(AutomationSettings())[0]
         sensor(context, lake=LakeResource(root=str(lake.root)))
-        told = failure_alert(context)
-    assert told.details == {
+        alert = failure_alert(context)
+    assert alert.details == {
         "run_id": result.run_id, "job": result.dagster_run.job_name, "partition": "stockx",
         "error": "broken: LookupError: nothing at this address",
     }  # fmt: skip

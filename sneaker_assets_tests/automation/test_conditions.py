@@ -37,7 +37,7 @@ MODEL = {(name, "resnet18") for name in in_groups(groups.TRAINING, groups.EVALUA
 RANKED: set[tuple[str, str | None]] = {(name, None) for name in in_groups(groups.CHAMPION)}
 EVALUATED: set[tuple[str, str | None]] = {("evaluation_metrics", "resnet18")}
 BUILT = {(name, None) for name in DATA_SET}
-Asked = set[tuple[str, str | None]]
+Requested = set[tuple[str, str | None]]
 
 
 class World:
@@ -48,7 +48,7 @@ class World:
         self.instance, self.lake = instance, lake
         self.cursor: Any = None
 
-    def asked(self, at: datetime | None = None) -> Asked:
+    def requested(self, at: datetime | None = None) -> Requested:
         """The asset partitions that one evaluation requests."""
         result = dg.evaluate_automation_conditions(
             self.definitions, self.instance, dg.AssetSelection.all(), evaluation_time=at, cursor=self.cursor
@@ -152,118 +152,118 @@ def world(lake: Lake) -> Iterator[World]:
         world.wrote("trained_rows", training_rows(100), "resnet18")
         world.ranked()
         world.made("gan_checkpoints", "cheap")
-        assert world.asked() == set()
+        assert world.requested() == set()
         yield world
 
 
 def test_nothing_is_requested_without_changes(world: World) -> None:
-    assert [world.asked() for _ in range(2)] == [set(), set()]
+    assert [world.requested() for _ in range(2)] == [set(), set()]
 
 
 def test_crawl_triggers_the_data_set_and_features_of_backbones_in_use(world: World) -> None:
     world.crawled("stockx")
-    assert world.asked() == BUILT | {("image_features", "resnet18")}
-    assert world.asked() == set()
+    assert world.requested() == BUILT | {("image_features", "resnet18")}
+    assert world.requested() == set()
 
 
 def test_a_crawl_without_new_images_computes_no_features(world: World) -> None:
     world.crawled("stockx", new_images=0)
-    assert world.asked() == BUILT
+    assert world.requested() == BUILT
 
 
 def test_new_images_are_computed_even_if_a_later_crawl_finds_none(world: World) -> None:
     world.crawled("stockx", new_images=5)
     world.crawled("stockx", new_images=0)
-    assert ("image_features", "resnet18") in world.asked()
+    assert ("image_features", "resnet18") in world.requested()
 
 
 def test_data_set_waits_for_a_due_crawl(world: World) -> None:
     yesterday_was_crawled = datetime.now(UTC) + timedelta(days=1)
     world.switched_on("recrawl_farfetch")
     world.crawled("stockx")
-    assert world.asked(yesterday_was_crawled) == set()
-    assert world.asked(yesterday_was_crawled + timedelta(minutes=5)) == set()
+    assert world.requested(yesterday_was_crawled) == set()
+    assert world.requested(yesterday_was_crawled + timedelta(minutes=5)) == set()
 
 
 def test_completed_crawl_does_not_delay_the_data_set(world: World) -> None:
     world.switched_on("recrawl_farfetch")
     world.switched_on("recrawl_stockx")
     world.crawled("stockx", "farfetch")
-    assert world.asked() >= BUILT
+    assert world.requested() >= BUILT
 
 
 def test_failed_crawl_delays_the_data_set_by_the_patience_only(world: World) -> None:
     due = datetime.now(UTC) + timedelta(days=1)
     world.switched_on("recrawl_farfetch")
     world.crawled("stockx")
-    assert world.asked(due) == set()
-    assert world.asked(due + timedelta(hours=1, minutes=5)) == BUILT | {("image_features", "resnet18")}
-    assert world.asked(due + timedelta(hours=1, minutes=6)) == set()
+    assert world.requested(due) == set()
+    assert world.requested(due + timedelta(hours=1, minutes=5)) == BUILT | {("image_features", "resnet18")}
+    assert world.requested(due + timedelta(hours=1, minutes=6)) == set()
 
 
 def test_stopped_schedule_is_not_waited_for(world: World) -> None:
     world.crawled("stockx")
-    assert world.asked(datetime.now(UTC) + timedelta(days=1)) >= BUILT
+    assert world.requested(datetime.now(UTC) + timedelta(days=1)) >= BUILT
 
 
 def test_data_set_waits_for_a_running_crawl(world: World) -> None:
     run = world.started("crawl_site", "farfetch")
     world.crawled("stockx")
-    assert world.asked() == set()
+    assert world.requested() == set()
     world.instance.report_run_failed(run)
-    assert world.asked() >= BUILT
+    assert world.requested() >= BUILT
 
 
 def test_data_set_waits_for_the_images_of_a_crawl(world: World) -> None:
     run = world.started("crawl_site", "stockx")
     world.made("raw_scrapes", "stockx")
-    assert world.asked() == set()
+    assert world.requested() == set()
     world.made("scraped_images", "stockx", {"new_images": 1})
-    assert world.asked() == set()
+    assert world.requested() == set()
     world.instance.report_dagster_event(dg.DagsterEvent("PIPELINE_SUCCESS", "crawl_site", message=""), run.run_id)
-    assert world.asked() >= BUILT
+    assert world.requested() >= BUILT
 
 
 def test_site_that_was_never_crawled_does_not_block_the_data_set(lake: Lake) -> None:
     with instance_with_schedules(lake) as instance:
         world = World(instance, lake, AutomationSettings(recrawl_jitter=0))
-        assert world.asked() == {("fx_rates", None)}
+        assert world.requested() == {("fx_rates", None)}
         world.made("fx_rates")
         world.crawled("stockx")
-        assert world.asked() == BUILT
+        assert world.requested() == BUILT
 
 
 def test_new_rates_alone_trigger_nothing(world: World) -> None:
     world.made("fx_rates")
-    assert world.asked() == set()
+    assert world.requested() == set()
 
 
 def test_model_is_retrained_when_enough_rows_have_changed(world: World) -> None:
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=105.0))
-    assert world.asked() == EVALUATED
+    assert world.requested() == EVALUATED
     world.made("evaluation_metrics", "resnet18")
-    assert world.asked() == RANKED
+    assert world.requested() == RANKED
     world.ranked()
-    assert world.asked() == set()
+    assert world.requested() == set()
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=300.0, p3=300.0, p4=300.0))
-    assert world.asked() == MODEL
-    assert world.asked() == set()
+    assert world.requested() == MODEL
+    assert world.requested() == set()
 
 
 def test_row_changes_accumulate_since_the_last_training(world: World) -> None:
     world.built(training_rows(103))
-    assert world.asked() == EVALUATED
-    assert world.asked() == set()
+    assert world.requested() == EVALUATED
+    assert world.requested() == set()
     world.built(training_rows(106))
-    assert world.asked() == MODEL
+    assert world.requested() == MODEL
 
 
 def test_training_waits_for_a_running_feature_computation(world: World) -> None:
     run = world.started("train_price_model", "resnet18")
     world.built(training_rows(200))
-    assert world.asked() == set()
+    assert world.requested() == set()
     world.instance.report_run_failed(run)
-    assert world.asked() >= MODEL
+    assert world.requested() >= MODEL
 
 
 def test_stale_model_is_retrained(world: World) -> None:
@@ -275,42 +275,42 @@ def test_stale_model_is_retrained(world: World) -> None:
             state_change_timestamp=datetime.now(UTC).timestamp(),
         )
     )
-    assert ("price_model", "resnet18") in world.asked()
-    assert world.asked() == set()
+    assert ("price_model", "resnet18") in world.requested()
+    assert world.requested() == set()
 
 
 def test_trained_model_is_evaluated_and_ranked(world: World) -> None:
     world.made("price_model", "resnet18")
-    assert world.asked() == EVALUATED
+    assert world.requested() == EVALUATED
     world.made("evaluation_metrics", "resnet18")
-    assert world.asked() == RANKED
+    assert world.requested() == RANKED
 
 
 def test_new_leaderboard_triggers_the_similarity_index(world: World) -> None:
     world.made("model_leaderboard")
-    assert world.asked() == {("similarity_index", None)}
-    assert world.asked() == set()
+    assert world.requested() == {("similarity_index", None)}
+    assert world.requested() == set()
 
 
 def test_new_prices_trigger_the_backtest(world: World) -> None:
     world.made("prediction_backtest")
-    assert world.asked() == set()
+    assert world.requested() == set()
     world.made("price_observations")
-    assert ("prediction_backtest", None) in world.asked()
+    assert ("prediction_backtest", None) in world.requested()
 
 
 def test_gans_in_use_are_trained_weekly_if_rows_changed(world: World) -> None:
     sunday = datetime.now(UTC) + timedelta(days=7 - (datetime.now(UTC).weekday() + 1) % 7)
     morning = sunday.replace(hour=6, minute=1)
     world.made("splits")
-    assert ("gan_checkpoints", "cheap") not in world.asked(morning - timedelta(hours=2))
-    asked = world.asked(morning)
-    assert ("gan_checkpoints", "cheap") in asked
-    assert not {partition for name, partition in asked if name == "gan_checkpoints"} - {"cheap"}
-    assert ("gan_checkpoints", "cheap") not in world.asked(morning + timedelta(days=7))
+    assert ("gan_checkpoints", "cheap") not in world.requested(morning - timedelta(hours=2))
+    requested = world.requested(morning)
+    assert ("gan_checkpoints", "cheap") in requested
+    assert not {partition for name, partition in requested if name == "gan_checkpoints"} - {"cheap"}
+    assert ("gan_checkpoints", "cheap") not in world.requested(morning + timedelta(days=7))
 
 
 def test_rates_are_fetched_when_they_are_published(world: World) -> None:
     leap_day = datetime(2028, 2, 29, 0, 1, tzinfo=UTC)
-    world.asked(leap_day - timedelta(minutes=5))
-    assert ("fx_rates", None) in world.asked(leap_day)
+    world.requested(leap_day - timedelta(minutes=5))
+    assert ("fx_rates", None) in world.requested(leap_day)

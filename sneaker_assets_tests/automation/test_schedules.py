@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
-from sneaker_assets.automation.schedules import NIGHT_TAG, recrawl_schedule, recrawl_schedules, schedule_name, window
+from sneaker_assets.automation.schedules import WINDOW_TAG, recrawl_schedule, recrawl_schedules, schedule_name, window
 from sneaker_assets.definitions import defs
 from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
 from sneaker_assets.settings.model import SettingsError
@@ -85,7 +85,7 @@ def test_missed_minute_is_made_up_for_later_in_the_window() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         request = tick(schedule, NIGHT + timedelta(minutes=30), instance)
     assert isinstance(request, dg.RunRequest)
-    assert request.tags[NIGHT_TAG] == "stockx 2026-03-02"
+    assert request.tags[WINDOW_TAG] == "stockx 2026-03-02"
 
 
 def test_site_with_dots_in_its_name_has_a_schedule() -> None:

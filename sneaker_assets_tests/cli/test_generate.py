@@ -48,7 +48,7 @@ def test_a_seed_determines_the_images(lake: Path, tmp_path: Path) -> None:
     assert not np.array_equal(one, three)
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def error_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """The one line with which the command refuses its input."""
     try:
         status = main(arguments)
@@ -61,19 +61,19 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def test_an_unknown_band_is_refused(lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = said(capsys, "--lake", str(lake), "--band", "dear", str(tmp_path))
-    assert "no generator for the price band 'dear'" in line
+    line = error_line(capsys, "--lake", str(lake), "--band", "luxury", str(tmp_path))
+    assert "no generator for the price band 'luxury'" in line
     assert line.endswith("there are: cheap")
 
 
 def test_a_lake_without_generators_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = said(capsys, "--lake", str(tmp_path), "--band", "cheap", str(tmp_path / "out"))
+    line = error_line(capsys, "--lake", str(tmp_path), "--band", "cheap", str(tmp_path / "out"))
     assert "materialize gan_checkpoints first" in line
 
 
 @pytest.mark.parametrize("n", ["0", "-3", "many", "1000000", "2.5"])
 def test_an_invalid_number_is_refused(lake: Path, capsys: pytest.CaptureFixture[str], n: str) -> None:
-    assert "not a number of pictures from 1 to 10,000" in said(
+    assert "is not a whole number from 1 to 10,000" in error_line(
         capsys, "--lake", str(lake), "--band", "cheap", f"-n={n}", "o"
     )
 
@@ -81,9 +81,11 @@ def test_an_invalid_number_is_refused(lake: Path, capsys: pytest.CaptureFixture[
 def test_a_missing_or_unusable_output_folder_is_refused(
     lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "required: out" in said(capsys, "--lake", str(lake), "--band", "cheap")
+    assert "required: out" in error_line(capsys, "--lake", str(lake), "--band", "cheap")
     (tmp_path / "file").write_text("")
-    assert "cannot write" in said(capsys, "--lake", str(lake), "--band", "cheap", "-n", "1", str(tmp_path / "file"))
+    assert "cannot write" in error_line(
+        capsys, "--lake", str(lake), "--band", "cheap", "-n", "1", str(tmp_path / "file")
+    )
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
@@ -94,8 +96,8 @@ def test_a_damaged_generator_is_refused(
     whole = file.read_bytes()
     try:
         file.write_bytes(whole[: len(whole) // 2])
-        assert "is damaged" in said(capsys, "--lake", str(lake), "--band", "cheap", str(tmp_path))
+        assert "is damaged" in error_line(capsys, "--lake", str(lake), "--band", "cheap", str(tmp_path))
         file.unlink()
-        assert "no trained generator" in said(capsys, "--lake", str(lake), "--band", "cheap", str(tmp_path))
+        assert "no trained generator" in error_line(capsys, "--lake", str(lake), "--band", "cheap", str(tmp_path))
     finally:
         file.write_bytes(whole)

@@ -1,6 +1,7 @@
 """The command ``sneaker-assets`` on a temporary instance: its summary, and its errors for bad input."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from PIL import Image
 
 from sneaker_assets.cli import pipeline
+from sneaker_assets.crawl.database import open_database
+from sneaker_assets.crawl.frontier import Frontier
+from sneaker_assets.lake import Lake
 
 Run = Callable[..., tuple[int, str]]
 
@@ -52,8 +56,8 @@ def test_an_archive_runs_through_the_whole_graph(run: Run, tmp_path: Path) -> No
     (tmp_path / "archive" / "images" / "stockx_58.png").unlink()
     arguments = ("--backbone", "resnet18", "--weights", "none", "--head", "ridge")
     gan = ("--gan-epochs", "1", "--gan-width", "4", "--gan-batch-size", "8")
-    status, said = run(*arguments, *gan, SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=folder)
-    assert status == 0, said
+    status, output = run(*arguments, *gan, SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=folder)
+    assert status == 0, output
     for words in (
         "30 products, 30 new",
         "29, 29 new, 1 unusable",
@@ -63,8 +67,8 @@ def test_an_archive_runs_through_the_whole_graph(run: Run, tmp_path: Path) -> No
         "1 epochs, 1 trained now",
         "on features of weights: random",
     ):
-        assert words in said
-    figures = [Path(line.strip()) for line in said.split("Figures")[1].splitlines() if line.endswith(".png")]
+        assert words in output
+    figures = [Path(line.strip()) for line in output.split("Figures")[1].splitlines() if line.endswith(".png")]
     assert len(figures) >= 6
     assert all(figure.exists() for figure in figures)
 
@@ -86,61 +90,83 @@ def test_summary_describes_network_and_closed_form_heads(kept: dict[str, float],
     ],
 )
 def test_bad_archive_fails_with_one_line(run: Run, tmp_path: Path, rows: pd.DataFrame, message: str) -> None:
-    status, said = run(SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=archive(tmp_path / "archive", rows))
+    status, output = run(SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=archive(tmp_path / "archive", rows))
     assert status == 1
-    assert message in next(line for line in said.splitlines() if line.startswith("failed"))
+    assert message in next(line for line in output.splitlines() if line.startswith("failed"))
     assert not (tmp_path / "lake" / "tables").exists()
 
 
 def test_missing_archive_is_named(run: Run, tmp_path: Path) -> None:
-    status, said = run(SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=str(tmp_path / "nowhere"))
+    status, output = run(SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=str(tmp_path / "nowhere"))
     assert status == 1
-    assert "nowhere is not there: set SNEAKER_ARCHIVE" in said
+    assert "nowhere is not there: set SNEAKER_ARCHIVE" in output
 
 
 @pytest.mark.parametrize(
     ("source", "missing"), [("archive", "set SNEAKER_ARCHIVE to the folder"), ("live", "set SNEAKER_CONTACT to")]
 )
 def test_source_without_its_settings_starts_nothing(run: Run, tmp_path: Path, source: str, missing: str) -> None:
-    status, said = run(SNEAKER_SOURCE=source, SNEAKER_ARCHIVE="", SNEAKER_CONTACT="")
-    (line,) = said.splitlines()
+    status, output = run(SNEAKER_SOURCE=source, SNEAKER_ARCHIVE="", SNEAKER_CONTACT="")
+    (line,) = output.splitlines()
     assert (status, missing in line) == (1, True)
     assert not (tmp_path / "lake").exists()
 
 
 def test_unwritable_lake_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("a file where the folder should be")
-    status, said = run(SNEAKER_SOURCE="demo")
+    status, output = run(SNEAKER_SOURCE="demo")
     assert status == 1
-    assert "cannot write to the lake" in said
-    assert "SNEAKER_LAKE" in said
+    assert "cannot write to the lake" in output
+    assert "SNEAKER_LAKE" in output
 
 
 def test_a_lake_of_a_newer_format_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
     marker = tmp_path / "lake" / "lake.json"
     marker.parent.mkdir()
     marker.write_text('{"format": 99, "written_by": "9.0"}')
-    status, said = run(SNEAKER_SOURCE="demo")
+    status, output = run(SNEAKER_SOURCE="demo")
     assert status == 1
-    (line,) = [line for line in said.splitlines() if line.strip()]
+    (line,) = [line for line in output.splitlines() if line.strip()]
     assert line.startswith("failed the lake at ")
     assert "has format 99, written by sneaker-assets 9.0" in line
     assert list((tmp_path / "lake").iterdir()) == [marker]
 
 
 def test_unknown_source_error_lists_the_known_ones(run: Run) -> None:
-    status, said = run(SNEAKER_SOURCE="ebay")
+    status, output = run(SNEAKER_SOURCE="ebay")
     assert status == 1
-    assert "SNEAKER_SOURCE='ebay': it must be 'demo', 'archive' or 'live'" in said
+    assert "SNEAKER_SOURCE='ebay': it must be 'demo', 'archive' or 'live'" in output
 
 
 def test_unknown_backbone_error_lists_the_known_ones(run: Run) -> None:
-    status, said = run("--backbone", "vgg61")
+    status, output = run("--backbone", "vgg61")
     assert status == 1
-    assert "unknown backbone 'vgg61': choose one of vgg16, " in said
+    assert "unknown backbone 'vgg61': choose one of vgg16, " in output
 
 
-def test_missing_dagster_home_is_reported(run: Run) -> None:
-    status, said = run(DAGSTER_HOME="")
+@pytest.mark.parametrize(
+    ("home", "message"),
+    [
+        ("", "DAGSTER_HOME is not set: use make, or set it to an absolute path"),
+        ("dagster_home", "DAGSTER_HOME must be an absolute path to an existing folder with dagster.yaml: use make"),
+        ("/nowhere/home", "DAGSTER_HOME must be an absolute path to an existing folder with dagster.yaml: use make"),
+    ],
+)
+def test_invalid_dagster_home_is_reported_in_one_line(run: Run, home: str, message: str, tmp_path: Path) -> None:
+    status, output = run(DAGSTER_HOME=home)
     assert status == 1
-    assert "DAGSTER_HOME is not set" in said
+    (line,) = output.splitlines()
+    assert line.startswith(f"failed {message}")
+    assert not (tmp_path / "lake").exists()
+
+
+def test_site_that_stops_the_crawl_of_releases_is_reported_in_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "stages", lambda _arguments: iter(()))
+    with open_database(Lake.at(tmp_path / "lake"), "stockx") as database:
+        Frontier(database).hold("stockx.localhost", datetime.now(UTC) + timedelta(days=1))
+    status, output = run(SNEAKER_SOURCE="demo")
+    assert status == 1
+    (line,) = output.splitlines()
+    assert line.startswith("failed stockx.localhost asks us to wait: come back after ")

@@ -37,8 +37,8 @@ def run(champion: Champion, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
     def run(*arguments: str | Path, settings: FetchSettings = cli.QUICK) -> tuple[int, str, str]:
         status = cli.main([str(argument) for argument in arguments], settings)
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        output = capsys.readouterr()
+        return status, output.out, output.err
 
     return run
 
@@ -49,7 +49,7 @@ def shade(path: Path, grey: int = 128, mode: str = "L") -> Path:
     return path
 
 
-def complaint(run: Run, *arguments: str | Path, settings: FetchSettings = cli.QUICK) -> str:
+def error_line(run: Run, *arguments: str | Path, settings: FetchSettings = cli.QUICK) -> str:
     """The one line with which the command refuses its input."""
     status, out, err = run(*arguments, settings=settings)
     assert (status, out) == (2, "")
@@ -95,7 +95,7 @@ def test_a_picture_that_the_model_predicts_no_price_for_is_refused(champion: Cha
     with torch.no_grad():
         head.get_submodule("body.0").get_parameter("bias").fill_(-1000.0)
     pricer = dataclasses.replace(champion.pricer, model=dataclasses.replace(champion.model, head=head))
-    with pytest.raises(cli.InputError, match=r"shoe\.png is unlike the pictures that the model was trained on"):
+    with pytest.raises(cli.InputError, match=r"shoe\.png is too unlike the training images to be priced"):
         cli.price_picture(str(shade(tmp_path / "shoe.png")), pricer, LOOPBACK)
 
 
@@ -158,13 +158,13 @@ def test_the_asset_uses_the_same_fees_unless_its_config_names_the_site(monkeypat
 )
 def test_invalid_fees_are_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     monkeypatch.setenv("SNEAKER_FEES", setting)
-    line = complaint(run, shade(tmp_path / "shoe.png"))
+    line = error_line(run, shade(tmp_path / "shoe.png"))
     assert "SNEAKER_FEES" in line
     assert "0.09,0.03,4" in line
 
 
 def test_a_site_without_known_fees_is_refused(run: Run, tmp_path: Path) -> None:
-    line = complaint(run, shade(tmp_path / "shoe.png"), "--site", "stokx")
+    line = error_line(run, shade(tmp_path / "shoe.png"), "--site", "stokx")
     assert "the fees of stokx are not known, only those of stockx: set SNEAKER_FEES" in line
 
 
@@ -203,36 +203,39 @@ def test_an_address_without_a_picture_is_refused(run: Run, shop: Shop, path: str
         "/endless": endless(b"x" * 10_000),
         "/inside": reply(302, Location="http://10.0.0.1/shoe.jpg"),
     }
-    assert message in complaint(run, f"{shop.base}{path}", settings=LOOPBACK)
+    assert message in error_line(run, f"{shop.base}{path}", settings=LOOPBACK)
 
 
 def test_an_address_is_fetched_by_the_rules_of_a_live_crawl(
     run: Run, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "needs a contact" in complaint(run, f"{shop.base}/shoe.jpg")
+    assert "needs a contact" in error_line(run, f"{shop.base}/shoe.jpg")
     monkeypatch.setenv("SNEAKER_CONTACT", "crawl@example.org")
-    assert "private address" in complaint(run, f"{shop.base}/shoe.jpg")
+    assert "private address" in error_line(run, f"{shop.base}/shoe.jpg")
     assert not shop.log
-    assert "http://127.0.0.1:9/shoe.jpg" in complaint(run, "http://127.0.0.1:9/shoe.jpg", settings=LOOPBACK)
+    assert "http://127.0.0.1:9/shoe.jpg" in error_line(run, "http://127.0.0.1:9/shoe.jpg", settings=LOOPBACK)
 
 
 def test_missing_files_and_empty_folders_are_refused(run: Run, tmp_path: Path) -> None:
-    assert "nowhere.jpg does not exist: name a photo, a folder" in complaint(run, tmp_path / "nowhere.jpg")
-    assert "contains no photo: files that end in .jpg" in complaint(run, tmp_path)
+    assert "nowhere.jpg does not exist: name a photo, a folder" in error_line(run, tmp_path / "nowhere.jpg")
+    assert "contains no photo: files that end in .jpg" in error_line(run, tmp_path)
     (tmp_path / "text.jpg").write_text("no picture")
-    assert "text.jpg is not a JPEG, PNG" in complaint(run, tmp_path / "text.jpg")
+    assert "text.jpg is not a JPEG, PNG" in error_line(run, tmp_path / "text.jpg")
 
 
 def test_a_lake_without_a_champion_is_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SNEAKER_LAKE", str(tmp_path / "empty"))
-    assert "has no champion yet: run make demo" in complaint(run, shade(tmp_path / "shoe.png"))
+    assert "has no champion yet: run make demo" in error_line(run, shade(tmp_path / "shoe.png"))
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         ["--retail", "-5"],
-        ["--retail", "x"],
+        ["--retail", "abc"],
+        ["--retail", "0"],
+        ["--retail", "inf"],
+        ["--retail", "nan"],
         ["--figure", "shoe.jpg"],
         ["--figure", "/nowhere/shoe.png"],
         ["--fees", "9"],

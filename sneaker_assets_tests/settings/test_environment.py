@@ -16,10 +16,10 @@ from pydantic import BaseModel, ValidationError
 import sneaker_assets
 from sneaker_assets.market.fees import Fees
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
-from sneaker_assets.settings.environment import PREFIX, Settings, load_settings, variable
 from sneaker_assets.settings import environment as module
+from sneaker_assets.settings.environment import PREFIX, Settings, load_settings, variable
 from sneaker_assets.settings.model import SettingsError
-from sneaker_assets_tests.settings.test_model import beyond, bounds
+from sneaker_assets_tests.settings.test_model import bounds, out_of_bounds
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(sneaker_assets.__file__).parent
@@ -95,9 +95,9 @@ def test_invalid_value_is_reported_in_one_line(environment: pytest.MonkeyPatch, 
 @pytest.mark.parametrize("name", [name for name, field in Settings.model_fields.items() if bounds(field)])
 def test_value_out_of_bounds_is_reported_in_one_line(environment: pytest.MonkeyPatch, name: str) -> None:
     for bound in bounds(Settings.model_fields[name]):
-        environment.setenv(variable(name), f"{beyond(bound):g}")
+        environment.setenv(variable(name), f"{out_of_bounds(bound):g}")
         (line,) = mistakes()
-        assert line.startswith(f"{variable(name)}='{beyond(bound):g}': it must be ")
+        assert line.startswith(f"{variable(name)}='{out_of_bounds(bound):g}': it must be ")
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -257,9 +257,13 @@ def test_cron_without_room_for_the_jitter_is_reported_in_one_line(tmp_path: Path
         ("sneaker-assets", ["--epochs", "0"], "argument --epochs: '0': it must be greater than 0"),
         ("sneaker-assets", ["--gan-batch-size", "1"], "argument --gan-batch-size: '1': it must be greater than 1"),
         ("sneaker-assets", ["--head", "forest"], "argument --head: invalid choice: 'forest'"),
-        ("sneaker-generate", ["--band", "cheap", "-n", "0", "out"], "argument -n: 0 is not a number of pictures"),
-        ("sneaker-price", ["--retail", "x", "photo.jpg"], "argument --retail: "),
-        ("sneaker-shop", ["--today", "soon"], "argument --today: "),
+        ("sneaker-generate", ["--band", "cheap", "-n", "0", "out"], "argument -n: '0' is not a whole number from 1 to"),
+        ("sneaker-generate", ["--band", "cheap", "--seed", "-1", "out"], "argument --seed: '-1' is not a whole number"),
+        ("sneaker-price", ["--retail", "x", "photo.jpg"], "argument --retail: 'x' is not a price: give US dollars"),
+        ("sneaker-shop", ["--today", "2020"], "argument --today: '2020' is not a date such as 2020-10-01"),
+        ("sneaker-shop", ["--set-today", "soon"], "argument --set-today: 'soon' is not a date such as 2020-10-01"),
+        ("sneaker-shop", ["--products", "-3"], "argument --products: '-3' is not a whole number from 1 to 100,000"),
+        ("sneaker-shop", ["--seed", "x"], "argument --seed: 'x' is not a whole number from 0 to 4,294,967,295"),
     ],
 )
 def test_command_rejects_an_invalid_option_in_one_line(
@@ -274,11 +278,13 @@ def test_command_rejects_an_invalid_option_in_one_line(
 def test_definitions_end_their_traceback_with_the_mistake(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", "import sneaker_assets.definitions"], check=False, capture_output=True, text=True,
-        env={**os.environ, "SNEAKER_BANDS": "dear"}, cwd=tmp_path,
+        env={**os.environ, "SNEAKER_BANDS": "expensive"}, cwd=tmp_path,
     )  # fmt: skip
     assert result.returncode == 1
     *_, last = result.stderr.splitlines()
-    assert last.endswith("SettingsError: SNEAKER_BANDS='dear': it must be prices in US dollars such as 500 or 200,500")
+    assert last.endswith(
+        "SettingsError: SNEAKER_BANDS='expensive': it must be prices in US dollars such as 500 or 200,500"
+    )
     assert "During handling" not in result.stderr
 
 

@@ -53,7 +53,7 @@ def bounds(field: FieldInfo) -> list[Any]:
     return [bound for bound in field.metadata if isinstance(bound, Gt | Ge | Lt | Le)]
 
 
-def beyond(bound: Any) -> float:
+def out_of_bounds(bound: Any) -> float:
     """A value that violates a bound."""
     step = -1 if isinstance(bound, Gt | Ge) else 1
     return float(getattr(bound, type(bound).__name__.lower())) + step
@@ -74,7 +74,7 @@ def test_value_of_the_wrong_type_is_rejected(model: type[BaseModel], name: str) 
 def test_value_out_of_bounds_is_rejected(model: type[BaseModel], name: str) -> None:
     for bound in bounds(model.model_fields[name]):
         with pytest.raises(ValidationError, match=name):
-            model(**{name: beyond(bound)})
+            model(**{name: out_of_bounds(bound)})
 
 
 @pytest.mark.parametrize("model", DOMAIN)

@@ -43,7 +43,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> FinetuneJob:
     write_table(UPath(folder / "splits.parquet"), pd.DataFrame(table).assign(split=sides))
     job = FinetuneJob(
         "mobilenet_v2", "none", None, "cpu", str(folder / "splits.parquet"), str(folder), str(folder / "one"), SETTINGS,
-        patience=60.0,
+        rank_timeout=60.0,
     )  # fmt: skip
     job.create_finetuner()
     return job
@@ -98,7 +98,7 @@ def test_two_ranks_come_to_the_same_as_one_even_when_one_is_killed(
 
 def test_a_rank_that_never_starts_ends_the_training_after_the_patience(job: FinetuneJob, tmp_path: Path) -> None:
     path = tmp_path / "job.json"
-    dataclasses.replace(job, patience=2.0).write(path)
+    dataclasses.replace(job, rank_timeout=2.0).write(path)
     lonely = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
     result = subprocess.run(
         [sys.executable, "-m", WORKER, str(path)], check=False, capture_output=True, text=True,

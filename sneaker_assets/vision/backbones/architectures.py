@@ -93,7 +93,7 @@ def get_architecture(name: str) -> Architecture:
     """The registered architecture called ``name``.
 
     Raises:
-        UnknownBackboneError: no architecture has that name.
+        UnknownBackboneError: No architecture has that name.
     """
     if name not in BACKBONES:
         raise UnknownBackboneError(f"unknown backbone {name!r}: choose one of {', '.join(BACKBONES)}")

@@ -24,7 +24,7 @@ from sneaker_assets.vision.settings import WeightsChoice
 logger = logging.getLogger(__name__)
 
 _PROBE_SIDE = 96
-"""Pixels a side of the image by which a network's stages are told apart."""
+"""Side, in pixels, of the image with which the stages of a network are detected."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,12 @@ class Backbone:
         return stages.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def precision(self, device: torch.device, *, allow_bfloat16: bool = True) -> torch.dtype:
-        """bfloat16 where it is allowed and both device and architecture support it, else float32."""
+        """Data type of inference: bfloat16 where it is allowed and supported, else float32.
+
+        Args:
+            device: Where the network computes.
+            allow_bfloat16: Whether bfloat16 may be used where both device and architecture support it.
+        """
         return fast_precision(device) if allow_bfloat16 and self.architecture.bfloat16_safe else torch.float32
 
     @property
@@ -79,7 +84,7 @@ class Backbone:
         """The network's blocks, in order.
 
         Raises:
-            UnsupportedBackboneError: the network takes images of one size only, or its output is not a feature map.
+            UnsupportedBackboneError: The network takes images of one size only, or its output is not a feature map.
         """
         stages: list[Stage] = []
         features, side = torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE), 0
@@ -121,9 +126,9 @@ def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Pat
         The backbone, in evaluation mode and without gradients.
 
     Raises:
-        UnknownBackboneError: no backbone has that name.
-        UnsupportedBackboneError: the network has no feature map that can be computed.
-        WeightsError: weights cannot be downloaded, or a file does not fit the network.
+        UnknownBackboneError: No backbone has that name.
+        UnsupportedBackboneError: The network has no feature map that can be computed.
+        WeightsError: Weights cannot be downloaded, or a file does not fit the network.
     """
     architecture = get_architecture(name)
     file = find_weights(name, weights_folder) if choice == "auto" else None
@@ -156,7 +161,7 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
 
 
 def _blocks(network: nn.Module) -> Iterator[nn.Module]:
-    """The modules that a network calls one after the other."""
+    """The modules of a network in the order of its forward pass."""
     if type(network) is nn.Sequential:
         for child in network:
             yield from _blocks(child)
@@ -173,10 +178,24 @@ def _fingerprint(name: str, network: nn.Module) -> str:
 
 
 def pool(feature_map: Tensor) -> Tensor:
-    """Average and maximum of each channel, side by side: [N, C, h, w] to [N, 2C]."""
+    """Average and maximum of each channel.
+
+    Args:
+        feature_map: [N, C, h, w].
+
+    Returns:
+        [N, 2C]: the averages, then the maxima.
+    """
     return torch.cat([feature_map.mean(dim=(2, 3)), feature_map.amax(dim=(2, 3))], dim=1)
 
 
 def pool_with_deviation(feature_map: Tensor) -> Tensor:
-    """Average, maximum and standard deviation of each channel, side by side: [N, C, h, w] to [N, 3C]."""
+    """Average, maximum and population standard deviation of each channel.
+
+    Args:
+        feature_map: [N, C, h, w].
+
+    Returns:
+        [N, 3C]: the averages, then the maxima, then the deviations.
+    """
     return torch.cat([pool(feature_map), feature_map.std(dim=(2, 3), correction=0)], dim=1)

@@ -77,7 +77,7 @@ def split_at(backbone: Backbone, unfreeze_from: str) -> SplitBackbone:
         The two parts.
 
     Raises:
-        TrainingError: there is no such block; the message lists the backbone's blocks.
+        TrainingError: There is no such block; the message lists the backbone's blocks.
     """
     blocks = named_blocks(backbone)
     names = list(blocks)
@@ -95,14 +95,17 @@ def split_at(backbone: Backbone, unfreeze_from: str) -> SplitBackbone:
 
 
 def trained_names(backbone: Backbone, unfreeze_from: str) -> dict[str, str]:
-    """Names of the tensors in ``SplitBackbone.upper`` to their names in the backbone's own state dict.
+    """Names of the trained tensors in the backbone's own state dict.
 
     Args:
         backbone: The network.
         unfreeze_from: As for :func:`split_at`.
 
+    Returns:
+        Names in ``Backbone.network`` by names in ``SplitBackbone.upper``.
+
     Raises:
-        TrainingError: there is no such block.
+        TrainingError: There is no such block.
     """
     own_names = {id(tensor): name for name, tensor in backbone.network.state_dict(keep_vars=True).items()}
     blocks = list(named_blocks(backbone).values())

@@ -1,8 +1,8 @@
 """Finds the layers of a published classification network whose composition computes its feature map.
 
 No network needs a list of its own: one symbolic forward pass records which children a network calls and what it passes
-between them. Children that are called one after the other, each on the output of the one before, can be taken apart
-into a sequence, which fine-tuning and multi-scale features rely on.
+between them. Children that are called one after the other, each on the previous output, can be split into a sequence,
+which fine-tuning and multi-scale features rely on.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ _HEAD_LAYERS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.AvgPool2d, nn.Dro
 """Layers between the last feature map and the classifier."""
 
 WHOLE = "network"
-"""Name of the only layer of a network that cannot be taken apart."""
+"""Name of the only layer of a network that cannot be split into layers."""
 
 
 class UnsupportedBackboneError(SneakerError, ValueError):
@@ -28,7 +28,7 @@ class UnsupportedBackboneError(SneakerError, ValueError):
 
 
 class ForwardFeatures(nn.Module):
-    """A timm network that cannot be taken apart, as one layer that computes its feature map."""
+    """A timm network that cannot be split into layers, as one layer that computes its feature map."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class _Trace:
 
     @property
     def is_sequence(self) -> bool:
-        """Whether the forward pass did nothing but call the children, each on the output of the one before."""
+        """Whether the forward pass only calls the children, each on the previous output."""
         return bool(self.chain) and self.chain == self.called and self._is_last_output(self.returned)
 
     def _is_last_output(self, tensor: object) -> bool:
@@ -85,11 +85,11 @@ def find_feature_layers(model: nn.Module, architecture: Architecture) -> list[st
         architecture: The architecture it was built from.
 
     Returns:
-        Names relative to ``model``, in the order of the forward pass; :data:`WHOLE` alone for a timm network that
-        cannot be taken apart.
+        Names relative to ``model``, in the order of the forward pass; only :data:`WHOLE` for a timm network that
+        cannot be split into layers.
 
     Raises:
-        UnsupportedBackboneError: a torchvision network cannot be taken apart.
+        UnsupportedBackboneError: A torchvision network cannot be split into layers.
     """
     if architecture.library == "timm":
         if _is_channels_last(model):
@@ -111,7 +111,15 @@ def find_feature_layers(model: nn.Module, architecture: Architecture) -> list[st
 
 
 def take_feature_layers(model: nn.Module, names: list[str]) -> list[nn.Module]:
-    """The layers that :func:`find_feature_layers` named."""
+    """The layers whose names :func:`find_feature_layers` found.
+
+    Args:
+        model: The published network; :data:`WHOLE` removes its classifier in place.
+        names: Names relative to ``model``, in order.
+
+    Returns:
+        The modules, in the same order; the composition maps images [N, 3, height, width] to a feature map [N, C, h, w].
+    """
     return [ForwardFeatures(model)] if names == [WHOLE] else [model.get_submodule(name) for name in names]
 
 

@@ -21,10 +21,10 @@ def build_with_weights(architecture: Architecture, state: dict[str, Tensor], sou
     Args:
         architecture: The network.
         state: State dict of the whole published network.
-        source: What error messages call the state dict.
+        source: Name of the state dict in error messages.
 
     Raises:
-        WeightsError: the state dict does not fit the network.
+        WeightsError: The state dict does not fit the network.
     """
     model = _build(architecture)
     load_weights(model, state, source)
@@ -43,7 +43,7 @@ def build_random(architecture: Architecture) -> nn.Module:
         drawn = {id(tensor) for module in network.modules() for tensor in _drawn_tensors(module)}
         if all(id(tensor) in drawn for tensor in tensors):
             network.to_empty(device="cpu")
-        else:  # the library knows how to draw what is left
+        else:  # other parameters keep the library's initialization
             network = _feature_network(_build_initialised(architecture), architecture)
     return _initialise(network)
 
@@ -75,8 +75,14 @@ def _channels(values: Sequence[float]) -> Channels:
 def layer_names(architecture: Architecture) -> tuple[str, ...]:
     """The library's names for the children of ``Backbone.network``, in order.
 
+    Args:
+        architecture: The architecture.
+
+    Returns:
+        Names relative to the published network.
+
     Raises:
-        UnsupportedBackboneError: the network has no feature map that can be computed.
+        UnsupportedBackboneError: The network has no feature map that can be computed.
     """
     return tuple(find_feature_layers(_build(architecture), architecture))
 
@@ -86,14 +92,14 @@ def count_parameters(name: str) -> int:
     """Number of parameters of a backbone, without its classifier.
 
     Raises:
-        UnknownBackboneError: no backbone has that name.
+        UnknownBackboneError: No backbone has that name.
     """
     architecture = get_architecture(name)
     return sum(parameter.numel() for parameter in _feature_network(_build(architecture), architecture).parameters())
 
 
 class _SkipInitialisation(TorchFunctionMode):
-    """Leaves weights undrawn: on the meta device torch would import its compiler for it, which takes seconds."""
+    """Skips weight initialization: on the meta device, torch would import its compiler for it, which takes seconds."""
 
     def __torch_function__(
         self, function: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -109,7 +115,7 @@ def _build(architecture: Architecture) -> nn.Module:
     try:
         with torch.device("meta"), _SkipInitialisation():
             model = _create(architecture)
-    except (NotImplementedError, RuntimeError):  # its constructor computes with tensors
+    except (NotImplementedError, RuntimeError):  # the constructor needs real tensors
         return _build_initialised(architecture)
     # A buffer outside of the state dict is computed by the constructor, and loading weights would not replace it.
     lasting = model.state_dict().keys()
@@ -146,7 +152,7 @@ _NORMS = (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
 
 def _drawn_tensors(module: nn.Module) -> list[Tensor | None]:
-    """The tensors of this very module that :func:`_initialise` sets."""
+    """Tensors of this module, without its children, that :func:`_initialise` sets."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         return [module.weight, module.bias]
     if isinstance(module, _NORMS):

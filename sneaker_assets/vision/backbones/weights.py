@@ -30,7 +30,7 @@ def find_weights(name: str, folder: Path | None) -> Path | None:
         folder: Folder of files called ``<name>.pth``, ``<name>-*.pth`` or the same as ``.safetensors``; None for none.
 
     Raises:
-        WeightsError: the folder does not exist.
+        WeightsError: The folder does not exist.
     """
     if folder is None:
         return None
@@ -43,8 +43,14 @@ def find_weights(name: str, folder: Path | None) -> Path | None:
 def read_weights(file: Path) -> dict[str, Tensor]:
     """Read the state dict in a ``.safetensors`` or ``.pth`` file without running code that it may contain.
 
+    Args:
+        file: The file.
+
+    Returns:
+        Tensors by name, on the CPU.
+
     Raises:
-        WeightsError: the file cannot be read, or does not contain a state dict.
+        WeightsError: The file cannot be read, or does not contain a state dict.
     """
     try:
         if file.suffix == ".safetensors":
@@ -67,7 +73,7 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], source: str) -> Non
         source: What the error message calls it.
 
     Raises:
-        WeightsError: names or shapes differ from the network's; the message says which.
+        WeightsError: Names or shapes differ from the network's; the message says which.
     """
     state = {_LEGACY_DENSENET.sub(r"\1\2", key): tensor for key, tensor in state.items()}
     own = model.state_dict()
@@ -94,7 +100,7 @@ def download_weights(architecture: Architecture, folder: Path | None) -> dict[st
         The state dict of the whole network.
 
     Raises:
-        WeightsError: they cannot be downloaded; the message says which file to put where.
+        WeightsError: They cannot be downloaded; the message says which file to put where.
     """
     url = ""
     try:
@@ -114,7 +120,7 @@ def download_weights(architecture: Architecture, folder: Path | None) -> dict[st
 
 
 def _name_file(name: str, url: str) -> str:
-    """What a user has to download and how to call it."""
+    """Download instruction: address and file name."""
     if not url:
         return f"a state dict called {name}.safetensors"
     file = url.rsplit("/", 1)[-1]
@@ -122,7 +128,7 @@ def _name_file(name: str, url: str) -> str:
 
 
 def _find_url(architecture: Architecture) -> str:
-    """Address of the published weights; empty where they are on Hugging Face alone."""
+    """Address of the published weights; empty if they are only on Hugging Face."""
     if architecture.library == "torchvision":
         return str(torchvision_models().get_model_weights(architecture.library_name).DEFAULT.url)
     import timm  # noqa: PLC0415 - slow to import, and most backbones are torchvision's

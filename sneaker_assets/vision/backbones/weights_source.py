@@ -69,7 +69,7 @@ class WeightsSource:
         Models and feature stores of earlier versions, and the lake's tables, hold the description.
 
         Raises:
-            WeightsSourceError: it is neither.
+            WeightsSourceError: It is neither.
         """
         if not isinstance(stored, str):
             try:

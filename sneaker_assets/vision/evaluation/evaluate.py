@@ -33,8 +33,8 @@ def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFram
         and ``BASELINES``) and the boolean column ``covered``: whether the price lies in the model's 90 % interval.
 
     Raises:
-        NoTestRowsError: there is no test row.
-        StoreError: an image has no features.
+        NoTestRowsError: There is no test row.
+        StoreError: An image has no features.
     """
     check_test_rows(splits)
     train = splits[splits["split"] == "train"]

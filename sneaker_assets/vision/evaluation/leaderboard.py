@@ -59,12 +59,11 @@ class Candidate:
             The candidate.
 
         Raises:
-            StoreError: its feature store no longer exists.
-            FileNotFoundError: the model no longer exists.
+            StoreError: Its feature store no longer exists.
+            FileNotFoundError: The model no longer exists.
         """
         model = PriceModel.load(lake.resolve(identity["model"]))
-        store = FeatureStore.open(lake.folder("features", model.backbone, model.config["features"]["store"]))
-        return cls(identity, model, store)
+        return cls(identity, model, model.open_store())
 
     def has_features(self, hashes: pd.Series) -> "pd.Series[bool]":
         """Whether the store has the features of each image in all views of the model.
@@ -143,7 +142,7 @@ def rank_models(
         ``tables.Leaderboard``: the candidates by ascending validation error, followed by former champions.
 
     Raises:
-        ChampionError: the requested model is unknown or no longer in the lake, or no validation row can be scored.
+        ChampionError: The requested model is unknown or no longer in the lake, or no validation row can be scored.
     """
     requested = _resolve_request(requested, metrics, previous) if requested else ""
     scored = score_candidates(_open_candidates(lake, metrics, previous, requested), splits)
@@ -166,7 +165,7 @@ def score_candidates(candidates: Sequence[Candidate], splits: pd.DataFrame) -> p
         the training prices, US dollars).
 
     Raises:
-        ChampionError: there is no candidate, or no validation row for which all have features.
+        ChampionError: There is no candidate, or no validation row for which all have features.
     """
     shared = splits["split"] != "train"
     for candidate in candidates:
@@ -208,7 +207,7 @@ def _resolve_request(requested: str, metrics: pd.DataFrame, previous: pd.DataFra
     """Folder of the requested model.
 
     Raises:
-        ChampionError: the model was never evaluated, or there is no former champion to restore.
+        ChampionError: The model was never evaluated, or there is no former champion to restore.
     """
     replaced = pd.DataFrame() if previous is None else previous[previous["standing"].isin(("former", "set aside"))]
     if requested == PREVIOUS:

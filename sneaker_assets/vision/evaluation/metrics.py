@@ -23,7 +23,7 @@ def check_test_rows(splits: pd.DataFrame) -> None:
         splits: ``tables.Splits``.
 
     Raises:
-        NoTestRowsError: no row belongs to the test split.
+        NoTestRowsError: No row belongs to the test split.
     """
     if not (splits["split"] == "test").any():
         raise NoTestRowsError(

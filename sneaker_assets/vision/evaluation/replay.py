@@ -45,9 +45,9 @@ def add_missing_features(
         device: Where to compute.
 
     Raises:
-        StoreError: the store's weights are no longer available, or it cannot be written.
-        WeightsError: no weights are available.
-        UnreadableImageError: an image cannot be decoded.
+        StoreError: The store's weights are no longer available, or it cannot be written.
+        WeightsError: No weights are available.
+        UnreadableImageError: An image cannot be decoded.
     """
     if all(set(images) <= set(store.index(view)["sha256"]) for view in store.views or ("plain",)):
         return

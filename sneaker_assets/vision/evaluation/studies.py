@@ -37,8 +37,8 @@ def leak_report(backbone: str, store: FeatureStore, splits: pd.DataFrame) -> pd.
         ``tables.LeakReport``.
 
     Raises:
-        NoTestRowsError: there is no test row.
-        TrainingError: there are too few rows.
+        NoTestRowsError: There is no test row.
+        TrainingError: There are too few rows.
     """
     shuffled = np.random.default_rng(LISTING_SPLIT_SEED).permutation(splits["split"].to_numpy())
     rows = [
@@ -64,8 +64,8 @@ def score_split(store: FeatureStore, splits: pd.DataFrame) -> list[dict[str, obj
         near duplicate in training), ``n`` (number of test rows), ``mse`` (US dollars squared) and ``r2``.
 
     Raises:
-        NoTestRowsError: there is no test row.
-        TrainingError: there are too few rows.
+        NoTestRowsError: There is no test row.
+        TrainingError: There are too few rows.
     """
     check_test_rows(splits)
     train, test = splits[splits["split"] == "train"], splits[splits["split"] == "test"]
@@ -122,8 +122,8 @@ def outlier_ablation(
         The scores and the trained heads.
 
     Raises:
-        TrainingError: there are too few rows.
-        StoreError: an image has no features.
+        TrainingError: There are too few rows.
+        StoreError: An image has no features.
     """
     priced = listings[listings["price"].notna()]
     populations = {"all": assign_splits(priced), "clean": assign_splits(clean_listings)}

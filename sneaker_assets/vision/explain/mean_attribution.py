@@ -33,7 +33,7 @@ def mean_attribution_maps(
         or there are fewer than two images.
 
     Raises:
-        UnreadableImageError: an image cannot be decoded.
+        UnreadableImageError: An image cannot be decoded.
     """
     ranked = rows.sort_values("price", kind="stable").drop_duplicates("sha256")
     count = min(count, len(ranked) // 2)

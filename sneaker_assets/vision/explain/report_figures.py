@@ -73,7 +73,7 @@ def explain_predictions(
         them. No image is in both groups; empty groups are absent.
 
     Raises:
-        UnreadableImageError: an image cannot be decoded.
+        UnreadableImageError: An image cannot be decoded.
     """
     ratio = predictions["model"].clip(lower=MIN_PRICE) / predictions["price"]
     errors = predictions.assign(error=np.abs(np.log(ratio)))

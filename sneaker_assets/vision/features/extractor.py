@@ -21,7 +21,7 @@ from sneaker_assets.vision.settings import FeatureSettings, Keep, View
 logger = logging.getLogger(__name__)
 
 PART_SIZE = 512
-"""Images per part of a store, and so the most that an interrupted pass computes again."""
+"""Images per part of a store; an interrupted pass recomputes at most this many."""
 
 MAP_SIDE = 7
 """Height and width of the feature map that VGG's classifier takes, whatever the frame."""
@@ -31,7 +31,12 @@ SCALES = 3
 
 
 def frame_of(backbone: Backbone, settings: FeatureSettings) -> Frame:
-    """The frame that images are fitted into; sizes that the settings leave open are the backbone's own."""
+    """The frame that images are fitted into.
+
+    Args:
+        backbone: The network.
+        settings: Size in pixels and fit; a size that is not set is that of the backbone's input.
+    """
     return Frame(settings.height or backbone.input.height, settings.width or backbone.input.width, settings.fit)
 
 
@@ -44,14 +49,18 @@ def open_store(features_folder: UPath, backbone: Backbone, settings: FeatureSett
         settings: Preprocessing and pooling; the defaults where None.
 
     Raises:
-        LakeError: the folder cannot be written.
+        LakeError: The folder cannot be written.
     """
     settings = settings or FeatureSettings()
     return FeatureStore.create(features_folder, describe(backbone, settings), settings.views)
 
 
 def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]:
-    """The manifest of a store of such features, without its code version.
+    """The manifest of a feature store, without its code version.
+
+    Args:
+        backbone: The network.
+        settings: Preprocessing and pooling.
 
     Returns:
         backbone (name), weights (provenance), fingerprint, frame (height and width in pixels), fit, border (tolerance
@@ -118,8 +127,11 @@ def feature_maps(stages: Iterable[nn.Module], images: Tensor) -> list[Tensor]:
     """The feature map that each stage ends with.
 
     Args:
-        stages: ``Backbone.ready``'s.
-        images: Normalised, [N, 3, height, width].
+        stages: Stages of ``Backbone.ready``.
+        images: Normalised images, float [N, 3, height, width].
+
+    Returns:
+        One float tensor [N, C, h, w] per stage, in order.
     """
     maps = [images]
     for stage in stages:
@@ -157,7 +169,14 @@ class Normalise(nn.Module):
         self.register_buffer("deviation", torch.tensor(backbone.input.deviation).reshape(shape) * 255)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images of any type [N, 3, height, width] to float32 in the same memory format."""
+        """Normalise images.
+
+        Args:
+            images: [N, 3, height, width] of any type, 0 to 255.
+
+        Returns:
+            float32 of the same shape and memory format.
+        """
         return (images.float() - self.mean) / self.deviation
 
 
@@ -178,14 +197,14 @@ def update_store(
         images: sha256 to path.
         device: Where to compute.
         batch_size: Images per forward pass.
-        settings: Those that the store was opened with.
+        settings: Settings the store was opened with; the defaults where None.
 
     Returns:
         Number of images computed.
 
     Raises:
-        StoreError: the store belongs to other weights or settings, or cannot be written.
-        UnreadableImageError: an image does not decode; the parts written before it are kept.
+        StoreError: The store belongs to other weights or settings, or cannot be written.
+        UnreadableImageError: An image does not decode; the parts written before it are kept.
     """
     settings = settings or FeatureSettings()
     store.check({key: value for key, value in describe(backbone, settings).items() if key != "weights"})

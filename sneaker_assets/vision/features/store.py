@@ -58,7 +58,7 @@ class FeatureStore:
             views: The views that the store is opened for.
 
         Raises:
-            LakeError: the folder cannot be written.
+            LakeError: The folder cannot be written.
         """
         manifest = {**manifest, "code_version": CODE_VERSION}
         identity = {key: value for key, value in manifest.items() if key != "weights"}
@@ -73,7 +73,7 @@ class FeatureStore:
         """Open the store in ``folder``.
 
         Raises:
-            StoreError: there is no store, or another version of the code wrote it.
+            StoreError: There is no store, or another version of the code wrote it.
         """
         try:
             manifest = lake.read_json(folder / "manifest.json")
@@ -90,7 +90,7 @@ class FeatureStore:
             wanted: Expected values by key.
 
         Raises:
-            StoreError: weights, preprocessing or code version differ; the message says which.
+            StoreError: Weights, preprocessing or code version differ; the message says which.
         """
         differences = [
             f"{key} {self.manifest.get(key)!r} instead of {value!r}"
@@ -99,7 +99,7 @@ class FeatureStore:
         ]
         if differences:
             raise StoreError(
-                f"the features in {self.folder} are other ones ({'; '.join(differences)}): "
+                f"the features in {self.folder} do not match ({'; '.join(differences)}): "
                 "materialize image_features again"
             )
 
@@ -141,7 +141,7 @@ class FeatureStore:
             seconds: Computing time of the whole part; NaN if unknown.
 
         Raises:
-            StoreError: the disk is full or fails; earlier parts stay valid.
+            StoreError: The disk is full or fails; earlier parts stay valid.
         """
         index = self.index(view)
         part = int(index["part"].max()) + 1 if len(index) else 0
@@ -168,7 +168,7 @@ class FeatureStore:
             float32 [n, D], in the order of ``hashes``.
 
         Raises:
-            StoreError: an image has no features, or a part cannot be read.
+            StoreError: An image has no features, or a part cannot be read.
         """
         index = self.index(view).set_index("sha256")
         missing = [sha256 for sha256 in hashes if sha256 not in index.index]
@@ -196,7 +196,7 @@ class FeatureStore:
             float32 [views, n, D], in the order of ``views`` and ``hashes``.
 
         Raises:
-            StoreError: an image has no features in one of the views, or a part cannot be read.
+            StoreError: An image has no features in one of the views, or a part cannot be read.
         """
         return np.stack([self.gather(hashes, view) for view in views or self.views or ("plain",)])
 

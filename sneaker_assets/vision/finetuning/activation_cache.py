@@ -176,7 +176,7 @@ def prepare_inputs(
         The inputs of all rows; cached ones have been written if they did not exist.
 
     Raises:
-        LakeError: the folder cannot be written.
+        LakeError: The folder cannot be written.
     """
     keep_freed_memory()
     image_index = np.array([decoded.index[sha256] for sha256 in hashes], dtype=np.int64)

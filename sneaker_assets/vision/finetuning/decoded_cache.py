@@ -46,8 +46,8 @@ def build_decoded_cache(folder: Path, images: Mapping[str, UPath], frame: Frame)
         The cache, opened for reading.
 
     Raises:
-        UnreadableImageError: an image cannot be decoded.
-        LakeError: the folder cannot be written.
+        UnreadableImageError: An image cannot be decoded.
+        LakeError: The folder cannot be written.
     """
     hashes = sorted(images)
     path = folder / f"frames-{_name(hashes, frame)}.npy"
@@ -77,7 +77,7 @@ def open_decoded_cache(folder: Path, hashes: Iterable[str], frame: Frame) -> Dec
         The cache, opened for reading.
 
     Raises:
-        FileNotFoundError: there is no cache of exactly these images in this frame.
+        FileNotFoundError: There is no cache of exactly these images in this frame.
     """
     distinct = sorted(set(hashes))
     name = _name(distinct, frame)

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from upath import UPath
 
+from sneaker_assets import code_versions
 from sneaker_assets.progress import Progress
 from sneaker_assets.torch_utils.distributed import Ranks
 from sneaker_assets.vision.errors import TrainingError
@@ -111,8 +112,8 @@ class Finetuner:
             The network of the best epoch, with the history.
 
         Raises:
-            TrainingError: the loss diverges, or a single row does not fit into memory.
-            LakeError: the folder cannot be written.
+            TrainingError: The loss diverges, or a single row does not fit into memory.
+            LakeError: The folder cannot be written.
         """
         self.state.resume(folder, run)
         self.ranks.wait()
@@ -253,7 +254,12 @@ class Finetuner:
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    """Context manager for mixed precision, which is disabled unless ``precision`` is bfloat16."""
+    """Context manager for mixed precision.
+
+    Args:
+        device: Device of the computation.
+        precision: bfloat16 enables mixed precision, any other type disables it.
+    """
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
 
 
@@ -270,7 +276,8 @@ def run_id(inputs: Inputs, rows: TrainingRows, settings: FinetuneSettings, ident
         Twelve hex digits.
     """
     shaped = {name: value for name, value in settings.model_dump().items() if name not in ("micro_batch", "mixed")}
-    digest = hashlib.sha256(json.dumps([inputs.name, shaped, dict(identity)], sort_keys=True).encode())
+    known = dict(identity) | code_versions.changed(code_version=code_versions.FINETUNING)
+    digest = hashlib.sha256(json.dumps([inputs.name, shaped, known], sort_keys=True).encode())
     for tensor in (rows.prices, rows.train, rows.validation):
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()[:12]
@@ -293,7 +300,13 @@ def _schedule(step: int, steps: int, warm_up: float) -> float:
 
 
 def trainable_network(upper: nn.Module, head: PriceHead, device: torch.device) -> PriceNetwork:
-    """Network of the trained blocks and a fitted head, on the device, with gradients enabled for all parameters."""
+    """Network of the trained blocks and a fitted head, with gradients enabled for all parameters.
+
+    Args:
+        upper: The blocks to train, :attr:`SplitBackbone.upper`.
+        head: A head fitted to the features of the frozen backbone.
+        device: The device that blocks and head are moved to.
+    """
     network = PriceNetwork(upper, head).to(device)
     network.requires_grad_(requires_grad=True)
     return network

@@ -19,7 +19,7 @@ from safetensors.torch import load, save
 from torch import nn
 from upath import UPath
 
-from sneaker_assets import lake
+from sneaker_assets import code_versions, lake
 from sneaker_assets.torch_utils.distributed import Ranks
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
 from sneaker_assets.vision.backbones.blocks import default_unfreeze_from, split_at, trained_names, with_weights
@@ -55,7 +55,7 @@ class FinetuneJob:
         scratch: Local folder of the caches of decoded images and activations, and of the initial head.
         checkpoints: Folder in which each training has a folder of checkpoints.
         settings: Hyperparameters.
-        patience: Seconds to wait for the other ranks.
+        rank_timeout: Seconds to wait for the other ranks.
     """
 
     backbone: str
@@ -66,7 +66,7 @@ class FinetuneJob:
     scratch: str
     checkpoints: str
     settings: FinetuneSettings
-    patience: float = 120.0
+    rank_timeout: float = 120.0
 
     def write(self, path: Path) -> None:
         """Write the job to a JSON file."""
@@ -82,7 +82,7 @@ class FinetuneJob:
         """Backbone with its pretrained weights.
 
         Raises:
-            WeightsError: the weights are not available.
+            WeightsError: The weights are not available.
         """
         return load_backbone(self.backbone, self.weights, Path(self.weights_folder) if self.weights_folder else None)
 
@@ -98,9 +98,9 @@ class FinetuneJob:
             The trainer, and the identifier as :func:`finetune.run_id` returns it.
 
         Raises:
-            FileNotFoundError: the images have not been decoded into ``scratch``.
-            WeightsError: the pretrained weights are not available.
-            TrainingError: the backbone has no block of that name, or there are too few rows.
+            FileNotFoundError: The images have not been decoded into ``scratch``.
+            WeightsError: The pretrained weights are not available.
+            TrainingError: The backbone has no block of that name, or there are too few rows.
         """
         device, scratch, backbone = torch.device(self.device), Path(self.scratch), self.open_backbone()
         settings, splits = resolve_settings(self.settings, backbone), lake.read_table(UPath(self.splits))
@@ -157,7 +157,12 @@ def head_config(settings: FinetuneSettings) -> HeadSettings:
 
 
 def resolve_settings(settings: FinetuneSettings, backbone: Backbone) -> FinetuneSettings:
-    """The settings with the architecture's default block if they name none."""
+    """The settings with the block to fine-tune from filled in.
+
+    Args:
+        settings: The settings; ``unfreeze_from`` may be None.
+        backbone: The network, whose default block is used for None.
+    """
     if settings.unfreeze_from is not None:
         return settings
     return settings.with_changes(unfreeze_from=default_unfreeze_from(backbone))
@@ -186,16 +191,15 @@ def finetune_price_model(
         The model, and whether it was trained by this call.
 
     Raises:
-        StoreError: the frozen features were computed with other weights.
-        WeightsError: the pretrained weights are not available.
-        TrainingError: there are too few rows, the loss diverges, or the device has too little memory.
-        UnreadableImageError: an image cannot be decoded.
-        LakeError: a folder cannot be written.
+        StoreError: The frozen features were computed with other weights.
+        WeightsError: The pretrained weights are not available.
+        TrainingError: There are too few rows, the loss diverges, or the device has too little memory.
+        UnreadableImageError: An image cannot be decoded.
+        LakeError: A folder cannot be written.
     """
     backbone, device = job.open_backbone(), torch.device(job.device)
     settings = resolve_settings(job.settings, backbone)
-    shaped = {name: value for name, value in settings.model_dump().items() if name != "micro_batch"}
-    folder = models_folder / fingerprint(frozen, splits, {"finetune": shaped})
+    folder = models_folder / model_name(frozen, splits, settings)
     if folder.exists():
         logger.info("model %s already exists", folder.name)
         return PriceModel.load(folder), False
@@ -218,6 +222,19 @@ def finetune_price_model(
     interval = conformal_interval(validation["price"].to_numpy(), predicted)
     save_price_model(folder, trained, store, splits, config, interval=interval, backbone=weights)
     return PriceModel.load(folder), True
+
+
+def model_name(frozen: FeatureStore, splits: pd.DataFrame, settings: FinetuneSettings) -> str:
+    """Name of the fine-tuned model of these features, rows and settings: twelve hexadecimal digits.
+
+    Args:
+        frozen: Features of the pretrained backbone.
+        splits: ``tables.Splits``.
+        settings: Hyperparameters; ``micro_batch`` is ignored.
+    """
+    shaped = {name: value for name, value in settings.model_dump().items() if name != "micro_batch"}
+    version = code_versions.changed(code_version=code_versions.FINETUNING)
+    return fingerprint(frozen, splits, {"finetune": shaped, **version})
 
 
 def _add_kernel_ridge(

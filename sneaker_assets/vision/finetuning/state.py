@@ -108,7 +108,7 @@ class FinetuneState:
             run: Identifier of the training.
 
         Raises:
-            LakeError: the folder cannot be written.
+            LakeError: The folder cannot be written.
         """
         tensors: dict[str, Tensor] = {f"best.{name}": tensor for name, tensor in self.best_tensors.items()}
         tensors |= {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}

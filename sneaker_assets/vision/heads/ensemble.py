@@ -55,7 +55,7 @@ def combine_heads(
         "train_mse": float((head(features[train]) - rows.prices[train]).square().mean()),
         "validation_mse": validation_mse,
     }
-    logger.info("head: %s", ", ".join(f"{name} {value:.4g}" for name, value in scores.items()))
+    logger.debug("head: %s", ", ".join(f"{name} {value:.4g}" for name, value in scores.items()))
     return head.eval(), scores
 
 

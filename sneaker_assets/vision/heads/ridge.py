@@ -185,5 +185,5 @@ def _errors(head: PriceHead, rows: TrainingRows, train: Tensor, validation: Tens
 def _best_row(history: pd.DataFrame) -> int:
     """Number of the row with the lowest validation error, which is logged."""
     best = int(history["validation_mse"].argmin())
-    logger.info("head: %s", ", ".join(f"{name} {value:.4g}" for name, value in history.iloc[best].items()))
+    logger.debug("head: %s", ", ".join(f"{name} {value:.4g}" for name, value in history.iloc[best].items()))
     return best

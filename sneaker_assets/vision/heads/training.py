@@ -88,7 +88,7 @@ def train_head(
         The trained head with its history.
 
     Raises:
-        TrainingError: there are too few rows, a feature is not finite, or the loss diverges.
+        TrainingError: There are too few rows, a feature is not finite, or the loss diverges.
     """
     rows = split_rows(prices, splits)
     x = torch.from_numpy(features)
@@ -138,7 +138,7 @@ def add_kernel_ridge(
         The ensemble, with the history of the network.
 
     Raises:
-        TrainingError: there are too few rows, or a feature is not finite.
+        TrainingError: There are too few rows, or a feature is not finite.
     """
     kernel = train_head(features, prices, splits, config.with_changes(kind="kernel_ridge"), blocks=blocks)
     means, rows = torch.from_numpy(features).mean(0), split_rows(prices, splits)
@@ -225,7 +225,7 @@ def train_network(
         The head with the weights of its best epoch.
 
     Raises:
-        TrainingError: the loss diverges.
+        TrainingError: The loss diverges.
     """
     optimizer = torch.optim.AdamW(
         head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -251,7 +251,7 @@ def train_network(
     history = pd.DataFrame(run.history)
     best = int(history["validation_mse"].argmin())
     rmse = math.sqrt(history["validation_mse"].iloc[best])
-    logger.info("head: %d epochs, best %d, validation RMSE $%.0f", len(history), best + 1, rmse)
+    logger.debug("head: %d epochs, best %d, validation RMSE $%.0f", len(history), best + 1, rmse)
     return TrainedHead(head.eval(), history, best, run.seconds)
 
 

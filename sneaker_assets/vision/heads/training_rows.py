@@ -76,7 +76,7 @@ def split_rows(prices: NDArray[np.float64], splits: NDArray[np.str_]) -> Trainin
         The rows.
 
     Raises:
-        TrainingError: there are fewer than two training rows, or no validation row.
+        TrainingError: There are fewer than two training rows, or no validation row.
     """
     train, validation = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "validation")
     if len(train) < 2 or len(validation) < 1:
@@ -96,7 +96,7 @@ def check_finite(features: Tensor) -> None:
         features: float32 of any shape.
 
     Raises:
-        TrainingError: a feature is not finite.
+        TrainingError: A feature is not finite.
     """
     if not torch.isfinite(features).all():
         raise TrainingError("some features are not finite numbers: materialize image_features again")

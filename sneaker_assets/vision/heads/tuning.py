@@ -94,8 +94,8 @@ def tune(rows: TuningRows, settings: TuningSettings, journal: Path) -> pd.DataFr
         exactly one has ``chosen`` set.
 
     Raises:
-        StudyError: another process is using the study, or the journal is damaged.
-        TrainingError: there are too few rows, or no trial finished with a finite error.
+        StudyError: Another process is using the study, or the journal is damaged.
+        TrainingError: There are too few rows, or no trial finished with a finite error.
     """
     split_rows(rows.prices, rows.sides)
     deadline = time.monotonic() + 60 * settings.minutes
@@ -226,28 +226,21 @@ def _search(study: optuna.Study, objective: _NetworkTrial | _KernelTrial, n_tria
     """Run trials until ``n_trials`` have finished in total, or for ``seconds``.
 
     Raises:
-        TrainingError: no trial finished with a finite error.
+        TrainingError: No trial finished with a finite error.
     """
     n_finished = len(_finished(study))
     if n_finished >= n_trials:
         logger.info("%s: %d trials have already finished", study.study_name, n_finished)
         return
     progress = Progress(logger, f"{study.study_name} trials", of=n_trials - n_finished)
-    heads = logging.getLogger("sneaker_assets.vision")
-    level = heads.level
-    # Training logs a line for each head, which would be hundreds.
-    heads.setLevel(logging.WARNING)
-    try:
-        study.optimize(
-            objective,
-            n_trials=n_trials - n_finished,
-            # Enough for the first trial, with the default hyperparameters, after the deadline too.
-            timeout=max(seconds, 1.0),
-            catch=(TrainingError,),
-            callbacks=[lambda _study, _trial: progress.add()],
-        )
-    finally:
-        heads.setLevel(level)
+    study.optimize(
+        objective,
+        n_trials=n_trials - n_finished,
+        # Enough for the first trial, with the default hyperparameters, after the deadline too.
+        timeout=max(seconds, 1.0),
+        catch=(TrainingError,),
+        callbacks=[lambda _study, _trial: progress.add()],
+    )
     progress.finish()
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         raise TrainingError(f"none of {len(study.trials)} {study.study_name} trials finished with a finite error")

@@ -68,7 +68,14 @@ class PixelPricer(nn.Module):
         self.keep: Keep = model.config["features"]["keep"]
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Prices float32 [n], in US dollars, of pictures uint8 [n, height, width, 3]."""
+        """Predict prices.
+
+        Args:
+            pixels: uint8 [n, height, width, 3], RGB.
+
+        Returns:
+            float32 [n], US dollars.
+        """
         images = self.normalise(pixels.permute(0, 3, 1, 2))
         seen = [images.flip(3) if view == "mirrored" else images for view in self.views]
         features = torch.stack([summarise(feature_maps(self.stages, view), self.keep) for view in seen])
@@ -109,9 +116,9 @@ def export(folder: UPath, model: PriceModel, backbone: Backbone, images: Sequenc
         The folder, and the differences found.
 
     Raises:
-        ExportError: there are no pictures, onnx is not installed, or a file predicts other prices.
-        UnreadableImageError: an image does not decode.
-        LakeError: the folder cannot be written.
+        ExportError: There are no pictures, onnx is not installed, or a file predicts other prices.
+        UnreadableImageError: An image does not decode.
+        LakeError: The folder cannot be written.
     """
     missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:

@@ -80,8 +80,8 @@ class PriceModel:
         """Read a model folder.
 
         Raises:
-            MissingModelError: the folder does not exist, or a file in it is missing.
-            ModelError: a file in it is damaged.
+            MissingModelError: The folder does not exist, or a file in it is missing.
+            ModelError: A file in it is damaged.
         """
         folder = UPath(folder)
         try:
@@ -126,8 +126,21 @@ class PriceModel:
         height, width = self.config["features"]["frame"]
         return Frame(height, width, self.config["features"]["fit"])
 
+    def open_store(self) -> FeatureStore:
+        """The store of the features that the model was trained on, in the model's own lake.
+
+        Raises:
+            StoreError: The store no longer exists, or another version of the code wrote it.
+        """
+        lake_root = self.folder.parent.parent.parent  # the folder is models/<backbone>/<name>
+        return FeatureStore.open(lake_root / "features" / self.backbone / self.config["features"]["store"])
+
     def history(self) -> pd.DataFrame:
-        """One row per epoch or point of the regularisation path, with the columns of ``TrainedHead.history``."""
+        """Training history of the head.
+
+        Returns:
+            One row per epoch or point of the regularisation path, with the columns of ``TrainedHead.history``.
+        """
         return lake.read_table(self.folder / "history.parquet")
 
     def metrics(self) -> dict[str, float]:
@@ -151,13 +164,28 @@ class PriceModel:
         return Interval(metrics["interval_low"], metrics["interval_high"])
 
     def price(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Prices float64 [N], in US dollars, of features float32 [views, N, D]."""
+        """Predict prices.
+
+        Args:
+            features: float32 [views, N, D].
+
+        Returns:
+            float64 [N], US dollars.
+        """
         return price_rows(self.head, features)
 
 
 @torch.inference_mode()
 def price_rows(head: PriceHead, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Prices float64 [N], in US dollars, that a head predicts from features float32 [views, N, D]."""
+    """Prices that a head predicts.
+
+    Args:
+        head: A fitted head.
+        features: float32 [views, N, D].
+
+    Returns:
+        float64 [N], US dollars.
+    """
     standardized = head.predict_standardized_views(torch.from_numpy(features))
     prices: NDArray[np.float64] = head.to_dollars(standardized).double().numpy()
     return prices
@@ -178,9 +206,9 @@ def train_price_model(
         The model, and whether it was trained by this call.
 
     Raises:
-        StoreError: an image has no features.
-        TrainingError: there are too few rows, or the head does not take features of this kind.
-        LakeError: the folder cannot be written.
+        StoreError: An image has no features.
+        TrainingError: There are too few rows, or the head does not take features of this kind.
+        LakeError: The folder cannot be written.
     """
     if config.kind == "article" and store.manifest.get("keep") != "map":
         raise TrainingError("the article's head takes whole feature maps: materialize image_features with keep: map")
@@ -202,8 +230,8 @@ def _measure_interval(trained: TrainedHead, features: Features, splits: pd.DataF
     """Conformal interval with 90 % coverage, calibrated on rows that did not influence their own predictions.
 
     For heads with a closed form these are the training rows, each predicted without its group of near duplicates. Doing
-    the same for a network would mean training it again, so it is calibrated on the validation rows, which influenced
-    nothing but the choice of the epoch.
+    the same for a network would mean training it again, so it is calibrated on the validation rows, which are
+    used only to select the epoch.
     """
     prices, sides = splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str)
     if config.kind in CLOSED_FORMS:
@@ -253,7 +281,7 @@ def save_price_model(
         backbone: Tensors of the backbone that were trained with the head, by their names in its state dict.
 
     Raises:
-        LakeError: the folder cannot be written.
+        LakeError: The folder cannot be written.
     """
     kept = {str(name): float(value) for name, value in trained.history.iloc[trained.best].items()} | trained.scores
     settings = {
@@ -326,8 +354,8 @@ def price_images(
         float64 [N], US dollars.
 
     Raises:
-        WeightsError: the weights that the model was trained with are not available.
-        UnreadableImageError: an image does not decode.
+        WeightsError: The weights that the model was trained with are not available.
+        UnreadableImageError: An image does not decode.
     """
     extract = FeatureExtractor(
         load_backbone_of(model, weights_folder), device, model.config["features"]["keep"], model.views
@@ -344,7 +372,7 @@ def load_backbone_of(model: PriceModel, weights_folder: Path | None) -> Backbone
         weights_folder: Folder of weight files, for a model that was trained with one.
 
     Raises:
-        WeightsError: its weights are not available.
+        WeightsError: Its weights are not available.
     """
     backbone = load_backbone(model.backbone, model.weights.choice, weights_folder)
     trained = model.folder / BACKBONE_FILE

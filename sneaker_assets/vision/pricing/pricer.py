@@ -53,7 +53,7 @@ class PricedPicture:
     similar: pd.DataFrame
 
     @property
-    def makes_sense(self) -> bool:
+    def is_plausible(self) -> bool:
         """Whether the model predicts a price above the floor; pictures unlike its training data may fall below it."""
         return self.price > MIN_PRICE
 
@@ -88,14 +88,14 @@ class Pricer:
                 model is ignored.
 
         Raises:
-            NoChampionError: there is no model in the folder.
-            WeightsError: the weights that the model was trained with are not available.
+            NoChampionError: There is no model in the folder.
+            WeightsError: The weights that the model was trained with are not available.
         """
         if not (folder / "config.json").exists():
             raise NoChampionError(f"the model {folder} no longer exists: materialize price_model again")
         model = PriceModel.load(folder)
         index = load_similarity_index(index_folder) if index_folder is not None else None
-        if index is not None and not index.fits(model):
+        if index is not None and not index.belongs_to(model):
             index = None
         return cls(model, load_backbone_of(model, weights_folder), device, index)
 
@@ -114,7 +114,7 @@ class Pricer:
             Its price in US dollars, with interval and similar shoes.
 
         Raises:
-            UnreadableImageError: the picture cannot be decoded, or is blank, too large or too small.
+            UnreadableImageError: The picture cannot be decoded, or is blank, too large or too small.
         """
         return self.price_many([picture])[0]
 
@@ -128,7 +128,7 @@ class Pricer:
             One result per picture, in order.
 
         Raises:
-            UnreadableImageError: a picture cannot be decoded, or is blank, too large or too small.
+            UnreadableImageError: A picture cannot be decoded, or is blank, too large or too small.
         """
         framed, priced = self._read(pictures), list[PricedPicture]()
         while batch := list(islice(framed, BATCH)):
@@ -184,9 +184,9 @@ def load_champion(
         The champion, ready to price pictures.
 
     Raises:
-        NoChampionError: the lake has no champion yet.
-        WeightsError: the weights that the champion was trained with are not available.
-        DeviceError: the device is unknown or not usable.
+        NoChampionError: The lake has no champion yet.
+        WeightsError: The weights that the champion was trained with are not available.
+        DeviceError: The device is unknown or not usable.
     """
     opened = lake if isinstance(lake, Lake) else Lake.at(lake)
     folder = Path(weights_folder) if weights_folder is not None else None
@@ -197,7 +197,7 @@ def champion_folder(lake: Lake) -> UPath:
     """The folder of the model that prices releases.
 
     Raises:
-        NoChampionError: no champion has been chosen yet.
+        NoChampionError: No champion has been chosen yet.
     """
     path = lake.table("model_leaderboard")
     if not path.exists():

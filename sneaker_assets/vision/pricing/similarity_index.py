@@ -53,7 +53,7 @@ class SimilarityIndex:
     index: Any
     shoes: pd.DataFrame
 
-    def fits(self, model: PriceModel) -> bool:
+    def belongs_to(self, model: PriceModel) -> bool:
         """Whether its vectors are comparable to those of this model."""
         return self.model == _name(model)
 
@@ -115,7 +115,7 @@ def build_similarity_index(
         The index, with one row of ``shoes`` per group.
 
     Raises:
-        LakeError: the folder cannot be written.
+        LakeError: The folder cannot be written.
     """
     known = listings[_with_features(listings["sha256"], store)]
     shoes = known.drop_duplicates("twin_group", ignore_index=True)[_COLUMNS]

@@ -134,7 +134,7 @@ def test_scales_concatenates_three_stages_with_the_last_one_last(lake: Lake, pic
 
 def test_features_of_other_settings_are_refused(lake: Lake, backbone: Backbone, pictures: dict[str, UPath]) -> None:
     store = open_store(lake.folder("features"), backbone)
-    with pytest.raises(StoreError, match=r"other ones \(fit 'trim' instead of 'squash'.*: materialize"):
+    with pytest.raises(StoreError, match=r"do not match \(fit 'trim' instead of 'squash'.*: materialize"):
         update_store(store, backbone, pictures, CPU, settings=FeatureSettings(fit="squash"))
 
 

@@ -1,9 +1,12 @@
+import hashlib
+import json
 from typing import cast
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from sneaker_assets import code_versions
 from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.finetuning.finetune import Finetuner, run_id
 from sneaker_assets.vision.finetuning.state import PriceNetwork
@@ -115,3 +118,17 @@ def test_run_id_changes_with_what_affects_the_network_and_not_with_the_micro_bat
     assert run_id(inputs, rows, finetune_settings(micro_batch=1, mixed=False), identity) == name
     assert run_id(inputs, rows, finetune_settings(seed=1), identity) != name
     assert run_id(inputs, rows, finetune_settings(), {"backbone": "b"}) != name
+
+
+def test_run_id_depends_on_the_code_version_after_the_first(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, rows, settings = setup.inputs(finetune_settings()), setup.images.rows, finetune_settings()
+    names = {}
+    for version in ("1", "2", "3"):
+        monkeypatch.setattr(code_versions, "FINETUNING", version)
+        names[version] = run_id(inputs, rows, settings, {})
+    assert len(set(names.values())) == 3
+    shaped = settings.model_dump(exclude={"micro_batch", "mixed"})
+    first = hashlib.sha256(json.dumps([inputs.name, shaped, {}], sort_keys=True).encode())
+    for tensor in (rows.prices, rows.train, rows.validation):
+        first.update(tensor.numpy().tobytes())
+    assert names["1"] == first.hexdigest()[:12]
