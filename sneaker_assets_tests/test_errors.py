@@ -21,7 +21,6 @@ ALLOWED = [
     "crawl/archive.py:file_of",
     "crawl/archive.py:images",
     "crawl/fetcher.py:__init__",
-    "crawl/images.py:image_size",
     "market/bands.py:price_bands",
     "market/cleaning.py:clean",
     "market/labels.py:label_listings",

@@ -112,7 +112,7 @@ def test_a_rank_without_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     for name, value in {"WORLD_SIZE": "100", "RANK": "99", "LOCAL_RANK": "99"}.items():
         monkeypatch.setenv(name, value)
     with (
-        pytest.raises(RankError, match=r"each process needs its own GPU, and there are \d+: ask for fewer"),
+        pytest.raises(RankError, match=r"each process needs its own GPU, and there are \d+: use fewer"),
         joined(torch.device("cuda"), 1.0),
     ):
         pass
