@@ -105,7 +105,7 @@ def listings(
     pictures = image_properties.assign(twin_group=groups)
     table = label_listings(raw_scrapes, price_observations, scraped_images, pictures, config.label_order)
     before = lake.previous(context)
-    products = len(raw_scrapes[PRODUCT].drop_duplicates())
+    products = len(raw_scrapes.loc[raw_scrapes["exclusion"].isna(), PRODUCT].drop_duplicates())
     lost = share_lost(before, table, PRODUCT)
     missing = float(table["price"].isna().mean()) if len(table) else 1.0
     repeated = float(table["twin_group"].duplicated().mean()) if len(table) else 0.0

@@ -43,7 +43,7 @@ def raw_scrapes(
         report = source.report(site)
     table = append_observations(history, seen)
     known = set() if history is None else set(history["product_id"])
-    figure = figures.prices_by_first_seen(table)
+    figure = figures.prices_by_first_seen(table[table["exclusion"].isna()])
     yield dg.Output(
         table,
         metadata={
@@ -51,7 +51,13 @@ def raw_scrapes(
             "products": seen["product_id"].nunique(),
             "new_products": seen.loc[~seen["product_id"].isin(known), "product_id"].nunique(),
             "prices_missing": int(seen["amount"].isna().sum()),
-            "products_without_image": len(set(seen["product_id"]) - set(table["product_id"][table["image_url"] != ""])),
+            "prices_unreadable": seen["problem"].value_counts().head(20).to_dict(),
+            "prices_unavailable": int(seen["available"].eq(False).sum()),
+            "products_excluded": seen.drop_duplicates("product_id")["exclusion"].value_counts().head(50).to_dict(),
+            "products_without_image": len(
+                set(seen.loc[seen["exclusion"].isna(), "product_id"])
+                - set(table["product_id"][table["image_url"] != ""])
+            ),
             "generations": seen.drop_duplicates("product_id")["generation"].value_counts().to_dict(),
             "label_kinds": seen["label_kind"].value_counts().to_dict(),
             "crawl": asdict(report),
@@ -90,7 +96,9 @@ def scraped_images(
     """Every image URL and its outcome; the files are stored in the lake under the sha256 of their bytes."""
     known = lake.previous(context)
     with listing_source.open(lake.open()) as source, _without_retries():
-        images = source.images(context.partition_key, raw_scrapes["image_url"].unique(), known)
+        images = source.images(
+            context.partition_key, raw_scrapes.loc[raw_scrapes["exclusion"].isna(), "image_url"].unique(), known
+        )
     usable = images["problem"].isna()
     fetched = images[usable] if known is None else images[usable & ~images["image_url"].isin(known["image_url"])]
     if not usable.all():

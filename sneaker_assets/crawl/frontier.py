@@ -168,7 +168,10 @@ class Walk:
                 len(page.listings) + len(page.excluded),
             )[0]["id"]
             for statement, products in (
-                ("INSERT INTO listings (reading, product_id, listing) VALUES (?, ?, ?)", (*page.listings, *page.excluded)),
+                (
+                    "INSERT INTO listings (reading, product_id, listing) VALUES (?, ?, ?)",
+                    (*page.listings, *page.excluded),
+                ),
                 ("INSERT INTO details (reading, product_id, details) VALUES (?, ?, ?)", page.details),
             ):
                 for product in products:

@@ -32,15 +32,16 @@ def label_listings(
         order: Kinds of price in order of preference; other kinds are never used as labels.
 
     Returns:
-        ``tables.Listings``, sorted by site and product. Products without a price in US dollars are included, with a
-        missing price.
+        ``tables.Listings``, sorted by site and product, without products that are no shoes. Products without a price in
+        US dollars are included, with a missing price.
 
     Raises:
         ValueError: ``order`` contains an unknown kind.
     """
     if unknown := set(order) - set(LABEL_KINDS):
         raise ValueError(f"unknown kind of price {', '.join(sorted(unknown))}; known: {', '.join(LABEL_KINDS)}")
-    products = _latest(observations)[[*_DESCRIPTION, "observed_at"]]
+    shoes = observations[observations["exclusion"].isna()]
+    products = _latest(shoes)[[*_DESCRIPTION, "observed_at"]]
     usable = images.loc[images["problem"].isna(), ["site", "image_url", "sha256", "width", "height"]]
     listings = (
         products.merge(_labels(prices, order), on=PRODUCT, how="left", suffixes=("_product", ""))
@@ -82,13 +83,20 @@ def _latest(seen: pd.DataFrame) -> pd.DataFrame:
 def _labels(prices: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     """Latest price of each product, of the most preferred kind that it has."""
     rank = prices["label_kind"].map({kind: i for i, kind in enumerate(order)})
-    for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna()
+    for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna() & _can_be_bought(prices)
     return (
         prices[for_the_product]
         .assign(rank=rank)
         .sort_values(["rank", "observed_at"], ascending=[True, False], kind="stable")
         .drop_duplicates(PRODUCT)[[*PRODUCT, *_LABEL]]
     )
+
+
+def _can_be_bought(prices: pd.DataFrame) -> pd.Series:
+    """False where the site states that the product cannot be bought at the price."""
+    if "available" not in prices:
+        return pd.Series(True, index=prices.index)
+    return prices["available"].astype("boolean").fillna(True).astype(bool)
 
 
 def _retail_prices(prices: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 from sneaker_assets.market.currency import rates_at
 from sneaker_assets.tables import DEAREST, PriceObservations
 
-_OBSERVED = ["site", "product_id", "observed_at", "label_kind", "size", "amount", "currency"]
+_OBSERVED = ["site", "product_id", "observed_at", "label_kind", "size", "amount", "currency", "available", "problem"]
 
 
 def append_observations(history: pd.DataFrame | None, seen: pd.DataFrame) -> pd.DataFrame:
@@ -36,13 +36,21 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
         rates: ``tables.FxRates``.
 
     Returns:
-        ``tables.PriceObservations``. An amount that is implausible or cannot be converted has no price but a
-        ``problem``; without an amount both are missing.
+        ``tables.PriceObservations`` of shoes. An amount that cannot be read, is implausible or cannot be converted has
+        no price but a ``problem``; without an amount both are missing.
     """
-    retail = observations[observations["retail_price"].notna()]
-    retail = retail.assign(amount=retail["retail_price"], label_kind="retail", size=pd.Series(dtype=object))
-    parts = [part[_OBSERVED] for part in (observations, retail) if len(part)]
-    seen = pd.concat(parts, ignore_index=True) if parts else observations[_OBSERVED]
+    shoes = observations[observations["exclusion"].isna()]
+    retail = shoes[shoes["retail_price"].notna()]
+    retail = retail.assign(
+        amount=retail["retail_price"],
+        currency=retail["retail_currency"],
+        label_kind="retail",
+        size=pd.Series(dtype=object),
+        available=pd.Series(pd.NA, index=retail.index, dtype="boolean"),
+        problem=pd.Series(dtype=object),
+    )
+    parts = [part[_OBSERVED] for part in (shoes, retail) if len(part)]
+    seen = pd.concat(parts, ignore_index=True) if parts else shoes[_OBSERVED]
     history = seen.drop_duplicates(ignore_index=True)
     history = history.join(rates_at(history["currency"], history["observed_at"], rates))
     price = history["amount"] * history["fx_rate"]
@@ -55,6 +63,7 @@ def _problems(history: pd.DataFrame, price: pd.Series, currencies: set[str]) -> 
     """One-line reason why an amount has no price in US dollars; missing if there is none."""
     amount, currency = history["amount"], history["currency"]
     reasons = [
+        (history["problem"].notna(), history["problem"]),
         (amount.isna(), None),
         (~np.isfinite(amount) | (amount <= 0), "the amount is no positive, finite number"),
         (currency.isna(), "the currency is not known"),

@@ -59,7 +59,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
                 raise dg.Failure(_not_in_lake(name, keys), allow_retries=False)
             return folder
         paths = {key: here.table(name, key) for key in keys}
-        frames = [lake.read_table(path) for path in paths.values() if path.exists()]
+        frames = [tables.with_added_columns(name, lake.read_table(path)) for path in paths.values() if path.exists()]
         if not frames:
             if optional:
                 return None

@@ -6,6 +6,8 @@ How a table is stored is ``lake``'s concern; how its rows come about is the doma
 pandera: https://pandera.readthedocs.io/en/stable/dataframe_models.html
 """
 
+import pandas as pd
+
 from sneaker_assets.tables.base import (
     DEAREST,
     FENCE_METHODS,
@@ -71,6 +73,27 @@ SCHEMAS: dict[str, type[Table]] = {
 }
 """Asset name to the schema of the table it writes."""
 
+RETAIL_CURRENCY = "USD"
+"""Currency of StockX's retail prices in tables and crawl states that were written before each had its own."""
+
+
+def with_added_columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of the lake with the nullable columns that an earlier version of the package did not write.
+
+    Args:
+        name: Asset that wrote the table.
+        frame: The table as stored.
+    """
+    columns = SCHEMAS[name].to_schema().columns if name in SCHEMAS else {}
+    added = [key for key, column in columns.items() if column.nullable and key not in frame.columns]
+    if not added:
+        return frame
+    filled = frame.assign(**{column: pd.Series(None, index=frame.index, dtype=object) for column in added})
+    if "retail_currency" in added:
+        filled["retail_currency"] = filled["currency"].where(filled["site"] != "stockx", RETAIL_CURRENCY)
+    return filled[[*(key for key in columns if key in filled), *(key for key in filled if key not in columns)]]
+
+
 __all__ = [
     "DEAREST",
     "FENCE_METHODS",
@@ -109,4 +132,5 @@ __all__ = [
     "TrainedRows",
     "TunedHyperparameters",
     "TwinConflicts",
+    "with_added_columns",
 ]

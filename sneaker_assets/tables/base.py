@@ -12,7 +12,7 @@ LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
 SPLITS = ("train", "validation", "test")
 FENCE_METHODS = ("iqr", "modified_z", "fixed_cap")
 RESOLUTIONS = ("median", "drop")
-REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree")
+REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree", "not_footwear")
 
 DEAREST = 10_000_000.0
 """US dollars; no shoe was ever sold for as much, so a price beyond it was misread."""

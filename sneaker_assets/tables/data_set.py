@@ -1,5 +1,6 @@
 """What is learned from, and what is not."""
 
+import pandas as pd
 import pandera.pandas as pa
 
 from sneaker_assets.tables.base import (
@@ -60,10 +61,29 @@ class CleanListings(Listings):
 
 
 class RemovedListings(Listings):
-    """The listings that are not learned from, and why."""
+    """The listings that are not learned from, and why; the image is missing where none is fetched."""
 
+    sha256: str = pa.Field(nullable=True, str_length=64, description="The image: sha256 of its bytes.")
+    width: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Image width in pixels.")
+    height: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Image height in pixels.")
+    left: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Left edge of what is not white border, pixels.")
+    top: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Its top edge, pixels.")
+    right: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Its right edge, pixels, not included.")
+    bottom: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Its bottom edge, pixels, not included.")
+    red: float = pa.Field(nullable=True, ge=0, le=255, description="Mean red inside that box, 0 to 255.")
+    green: float = pa.Field(nullable=True, ge=0, le=255, description="Mean green inside that box, 0 to 255.")
+    blue: float = pa.Field(nullable=True, ge=0, le=255, description="Mean blue inside that box, 0 to 255.")
+    twin_group: str = pa.Field(
+        nullable=True, str_length=64, description="The first seen of the images that show the same picture."
+    )
     reason: str = pa.Field(isin=REMOVAL_REASONS, description="Why it was removed.")
     limit: float = pa.Field(nullable=True, description="The fence it lies beyond, US dollars.")
+    detail: str = pa.Field(nullable=True, description="What the site calls a product that is no shoe.")
+
+    class Config:
+        """Columns that earlier versions did not write may be missing."""
+
+        add_missing_columns = True
 
 
 class PriceFences(Table):

@@ -1,5 +1,6 @@
 """What the crawl and the rates give."""
 
+import pandas as pd
 import pandera.pandas as pa
 
 from sneaker_assets.tables.base import DEAREST, LABEL_KINDS, Table, Timestamp
@@ -16,14 +17,38 @@ class Observations(Table):
     style_code: str = pa.Field(nullable=True, description="Manufacturer's style code.")
     colourway: str = pa.Field(nullable=True, description="Colourway as listed.")
     image_url: str = pa.Field(description="Address of the main product image.")
-    retail_price: float = pa.Field(nullable=True, gt=0, description="Retail price at release, in `currency`.")
+    retail_price: float = pa.Field(nullable=True, gt=0, description="Retail price at release, in `retail_currency`.")
+    retail_currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217 currency of the retail price.")
     release_date: Timestamp = pa.Field(nullable=True, description="Release date (UTC midnight).")
     amount: float = pa.Field(nullable=True, gt=0, description="Observed price in `currency`; missing, never 0.")
-    currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217 currency of the amounts.")
+    currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217 currency of the amount.")
     label_kind: str = pa.Field(isin=LABEL_KINDS, description="What the amount means.")
     size: str = pa.Field(nullable=True, description="Shoe size the amount is for; missing where it is for the product.")
+    available: pd.BooleanDtype = pa.Field(
+        nullable=True, description="Whether it can be bought at that amount; missing where the page does not state it."
+    )
     observed_at: Timestamp = pa.Field(description="When the page was read.")
     raw_text: str = pa.Field(nullable=True, description="The amount as the page wrote it.")
+    problem: str = pa.Field(nullable=True, description="Why the written amount could not be read, in one line.")
+    exclusion: str = pa.Field(
+        nullable=True, description="Why the product is no shoe according to its site; missing for shoes."
+    )
+
+    class Config:
+        """Columns that earlier versions did not write may be missing."""
+
+        add_missing_columns = True
+
+    @pa.dataframe_parser
+    @classmethod
+    def _retail_in_currency(cls, frame: pd.DataFrame) -> pd.DataFrame:
+        """Retail prices were in `currency` before they had a currency of their own."""
+        if "retail_currency" in frame or "retail_price" not in frame or "currency" not in frame:
+            return frame
+        frame = frame.copy()
+        frame.insert(frame.columns.get_loc("retail_price") + 1, "retail_currency", frame["currency"])
+        return frame
+
     generation: str = pa.Field(description="Which generation of the site's page the adapter read.")
 
 
@@ -62,10 +87,18 @@ class PriceObservations(Table):
     size: str = pa.Field(nullable=True, description="Shoe size the amount is for; missing where it is for the product.")
     amount: float = pa.Field(nullable=True, description="Observed price in `currency`; missing, never 0.")
     currency: str = pa.Field(nullable=True, description="ISO 4217 currency of the amount.")
+    available: pd.BooleanDtype = pa.Field(
+        nullable=True, description="Whether it can be bought at that amount; missing where the page does not state it."
+    )
     fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars for one unit of the currency.")
     fx_date: Timestamp = pa.Field(nullable=True, description="The day that rate was published.")
     price: float = pa.Field(nullable=True, gt=0, le=DEAREST, description="The amount in US dollars, where it has one.")
     problem: str = pa.Field(nullable=True, description="Why the amount has no price in US dollars, in one line.")
+
+    class Config:
+        """Columns that earlier versions did not write may be missing."""
+
+        add_missing_columns = True
 
 
 class ImageProperties(Table):
