@@ -1,17 +1,32 @@
 """Labels: selects one price of each product as its label and joins it with the product's image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pandas as pd
 
+from sneaker_assets.market.currency import DOLLAR
 from sneaker_assets.tables import LABEL_KINDS, LabelKind, Listings
 
 LABEL_ORDER: tuple[LabelKind, ...] = ("average_sale", "last_sale", "lowest_ask", "list", "sale", "unknown", "retail")
 """Kinds of price in order of preference: prices paid before prices asked, retail prices last."""
 
+Summary = Literal["median", "lowest", "highest"]
+SUMMARIES: Mapping[LabelKind, Summary] = {
+    "average_sale": "median",
+    "last_sale": "median",
+    "lowest_ask": "lowest",
+    "highest_bid": "highest",
+    "list": "lowest",
+    "sale": "lowest",
+    "retail": "median",
+    "unknown": "median",
+}
+"""Which of several prices of one product, kind and moment counts; the order of rows never matters."""
+
 PRODUCT = ["site", "product_id"]
 _DESCRIPTION = [*PRODUCT, "url", "title", "brand", "style_code", "colourway", "image_url", "release_date"]
-_LABEL = ["price", "label_kind", "amount", "currency", "fx_rate", "fx_date", "observed_at"]
+_LABEL = ["price", "label_kind", "n_prices", "amount", "currency", "fx_rate", "fx_date", "observed_at"]
 _PICTURE = ["sha256", "left", "top", "right", "bottom", "red", "green", "blue", "twin_group"]
 
 
@@ -44,9 +59,9 @@ def label_listings(
     products = _latest(shoes)[[*_DESCRIPTION, "observed_at"]]
     usable = images.loc[images["problem"].isna(), ["site", "image_url", "sha256", "width", "height"]]
     listings = (
-        products.merge(_labels(prices, order), on=PRODUCT, how="left", suffixes=("_product", ""))
-        .merge(_retail_prices(prices), on=PRODUCT, how="left")
-        .merge(usable, on=["site", "image_url"], how="inner")
+        products.merge(_labels(prices, order), on=PRODUCT, how="left", suffixes=("_product", ""), validate="one_to_one")
+        .merge(_retail_prices(prices), on=PRODUCT, how="left", validate="one_to_one")
+        .merge(usable, on=["site", "image_url"], how="inner", validate="many_to_one")
         .merge(pictures[_PICTURE], on="sha256", how="inner", validate="many_to_one")
     )
     listings["observed_at"] = listings["observed_at"].fillna(listings["observed_at_product"])
@@ -65,7 +80,8 @@ def first_seen(observations: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame
         Columns ``sha256`` and ``first_seen`` (UTC).
     """
     usable = images.loc[images["problem"].isna(), ["site", "image_url", "sha256"]]
-    shown = usable.merge(observations[["site", "image_url", "observed_at"]], on=["site", "image_url"])
+    seen = observations[["site", "image_url", "observed_at"]]
+    shown = usable.merge(seen, on=["site", "image_url"], validate="one_to_many")
     return shown.groupby("sha256", as_index=False).agg(first_seen=("observed_at", "min"))
 
 
@@ -76,20 +92,63 @@ def label_shares(listings: pd.DataFrame) -> pd.DataFrame:
     return shares.rename("share").rename_axis(["site", "label_kind"]).reset_index()
 
 
+def summarise_prices(prices: pd.DataFrame) -> pd.DataFrame:
+    """One price per product from rows that have one kind and one moment per product.
+
+    The rule of each kind is in ``SUMMARIES``. Several sales of one moment become their median, of the kind
+    ``average_sale``. A lowest ask, a list price and a reduced price is the lowest of several, which a buyer would pay,
+    and a highest bid the highest of several. Conflicting retail prices and prices of unknown kind become their median.
+
+    Args:
+        prices: ``tables.PriceObservations`` with a price and an index without duplicates.
+
+    Returns:
+        The same columns, sorted by product, with ``n_prices``, the number of prices summarised. The amount of a median
+        over several currencies is in US dollars.
+    """
+    counts = prices["n_prices"].fillna(1).astype(int)
+    order = [*PRODUCT, "price", "amount", "currency"]
+    stated = prices.loc[prices.index.repeat(counts)].sort_values(order, ignore_index=True)
+    by_product = stated.groupby(PRODUCT)
+    size, place, rule = by_product["price"].transform("size"), by_product.cumcount(), stated["label_kind"].map(SUMMARIES)
+    wanted = (size // 2).where(rule == "median", 0).mask(rule == "highest", size - 1)
+    chosen = stated.assign(n_prices=size.astype("Int64"))[place == wanted]
+    several = chosen["n_prices"].gt(1) & (rule == "median")[place == wanted]
+    if not several.any():
+        return chosen.reset_index(drop=True)
+    medians = by_product.agg(
+        median_price=("price", "median"), median_amount=("amount", "median"), currencies=("currency", "nunique")
+    ).reset_index()
+    chosen = chosen.merge(medians, on=PRODUCT, validate="one_to_one")
+    several = pd.Series(several.to_numpy(dtype=bool), index=chosen.index)
+    mixed = several & (chosen["currencies"] > 1)
+    chosen["price"] = chosen["median_price"].where(several, chosen["price"])
+    amount = chosen["median_amount"].mask(mixed, chosen["median_price"])
+    chosen["amount"] = amount.where(several, chosen["amount"])
+    chosen["currency"] = chosen["currency"].mask(mixed, DOLLAR)
+    chosen["fx_rate"] = chosen["fx_rate"].mask(mixed, 1.0)
+    chosen["label_kind"] = chosen["label_kind"].mask(several & (chosen["label_kind"] == "last_sale"), "average_sale")
+    return chosen[prices.columns]
+
+
 def _latest(seen: pd.DataFrame) -> pd.DataFrame:
-    return seen.sort_values("observed_at", kind="stable").drop_duplicates(PRODUCT, keep="last")
+    """Last observation of each product; of several at one moment one with an image, whatever the order of rows."""
+    order = ["observed_at", "_shown", *(column for column in _DESCRIPTION if column in seen and column not in PRODUCT)]
+    shown = seen.assign(_shown=seen["image_url"] != "")
+    return shown.sort_values(order, kind="stable").drop_duplicates(PRODUCT, keep="last").drop(columns="_shown")
+
+
+def _at_last_moment(prices: pd.DataFrame) -> pd.DataFrame:
+    return prices[prices["observed_at"] == prices.groupby(PRODUCT)["observed_at"].transform("max")]
 
 
 def _labels(prices: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     """Latest price of each product, of the most preferred kind that it has."""
     rank = prices["label_kind"].map({kind: i for i, kind in enumerate(order)})
     for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna() & _can_be_bought(prices)
-    return (
-        prices[for_the_product]
-        .assign(rank=rank)
-        .sort_values(["rank", "observed_at"], ascending=[True, False], kind="stable")
-        .drop_duplicates(PRODUCT)[[*PRODUCT, *_LABEL]]
-    )
+    candidates = prices[for_the_product].assign(rank=rank)
+    preferred = candidates[candidates["rank"] == candidates.groupby(PRODUCT)["rank"].transform("min")]
+    return summarise_prices(_at_last_moment(preferred))[[*PRODUCT, *_LABEL]]
 
 
 def _can_be_bought(prices: pd.DataFrame) -> pd.Series:
@@ -102,4 +161,4 @@ def _can_be_bought(prices: pd.DataFrame) -> pd.Series:
 def _retail_prices(prices: pd.DataFrame) -> pd.DataFrame:
     """Latest retail price of each product in US dollars: ``site``, ``product_id`` and ``retail_price``."""
     known = prices[(prices["label_kind"] == "retail") & prices["price"].notna()]
-    return _latest(known)[[*PRODUCT, "price"]].rename(columns={"price": "retail_price"})
+    return summarise_prices(_at_last_moment(known))[[*PRODUCT, "price"]].rename(columns={"price": "retail_price"})

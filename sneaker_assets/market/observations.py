@@ -6,7 +6,12 @@ import pandas as pd
 from sneaker_assets.market.currency import rates_at
 from sneaker_assets.tables import DEAREST, PriceObservations
 
-_OBSERVED = ["site", "product_id", "observed_at", "label_kind", "size", "amount", "currency", "available", "problem"]
+_PRICE = ["label_kind", "size", "amount", "currency", "available", "problem", "n_prices"]
+_OBSERVED = ["site", "product_id", "observed_at", *_PRICE]
+
+
+ARCHIVE = "archive"
+"""Page format of the rows of an archive."""
 
 
 def append_observations(history: pd.DataFrame | None, seen: pd.DataFrame) -> pd.DataFrame:
@@ -22,10 +27,33 @@ def append_observations(history: pd.DataFrame | None, seen: pd.DataFrame) -> pd.
     """
     if history is None:
         return seen
+    history = _with_whole_names(history)
     image_urls = history[history["image_url"] != ""].drop_duplicates("product_id", keep="last")
-    kept = seen["product_id"].map(image_urls.set_index("product_id")["image_url"]).fillna("")
+    image_urls = image_urls.set_index("product_id")["image_url"]
+    kept = seen["product_id"].map(image_urls).fillna("")
     seen = seen.assign(image_url=seen["image_url"].where(seen["image_url"] != "", kept))
     return pd.concat([history, seen], ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+def unreadable_share(observations: pd.DataFrame) -> float:
+    """Share of written amounts that cannot be read; 0 without any. Placeholders for a missing price do not count.
+
+    Args:
+        observations: ``tables.Observations``.
+    """
+    times = observations["n_prices"].fillna(1)
+    unreadable = observations["problem"].notna()
+    written = int(times[unreadable | observations["amount"].notna()].sum())
+    return float(times[unreadable].sum()) / written if written else 0.0
+
+
+def _with_whole_names(history: pd.DataFrame) -> pd.DataFrame:
+    """History in which products of an archive are identified by the whole name of their image.
+
+    Earlier versions used its stem, which images of different folders or formats can share.
+    """
+    named = (history["generation"] == ARCHIVE) & (history["image_url"] != "")
+    return history.assign(product_id=history["product_id"].mask(named, history["image_url"]))
 
 
 def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
@@ -48,6 +76,7 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
         size=pd.Series(dtype=object),
         available=pd.Series(pd.NA, index=retail.index, dtype="boolean"),
         problem=pd.Series(dtype=object),
+        n_prices=pd.Series(pd.NA, index=retail.index, dtype="Int64"),
     )
     parts = [part[_OBSERVED] for part in (shoes, retail) if len(part)]
     seen = pd.concat(parts, ignore_index=True) if parts else shoes[_OBSERVED]

@@ -27,6 +27,9 @@ class Observations(Table):
     available: pd.BooleanDtype = pa.Field(
         nullable=True, description="Whether it can be bought at that amount; missing where the page does not state it."
     )
+    n_prices: pd.Int64Dtype = pa.Field(
+        nullable=True, ge=1, description="How often the source states this amount at this moment; missing for once."
+    )
     observed_at: Timestamp = pa.Field(description="When the page was read.")
     raw_text: str = pa.Field(nullable=True, description="The amount as the page wrote it.")
     problem: str = pa.Field(nullable=True, description="Why the written amount could not be read, in one line.")
@@ -89,6 +92,9 @@ class PriceObservations(Table):
     currency: str = pa.Field(nullable=True, description="ISO 4217 currency of the amount.")
     available: pd.BooleanDtype = pa.Field(
         nullable=True, description="Whether it can be bought at that amount; missing where the page does not state it."
+    )
+    n_prices: pd.Int64Dtype = pa.Field(
+        nullable=True, ge=1, description="How often the source states this amount at this moment; missing for once."
     )
     fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars for one unit of the currency.")
     fx_date: Timestamp = pa.Field(nullable=True, description="The day that rate was published.")
