@@ -83,8 +83,7 @@ def evaluation_metrics(
     here = lake.open()
     pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
     model, store = pricer.model, FeatureStore.open(image_features)
-    kinds = clean_listings[["site", "product_id", "label_kind"]]
-    rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
+    rows = _with_kinds(splits, clean_listings)
     predictions = predict_listings(model, store, rows)
     table = evaluate(model, predictions, price_model.relative_to(here.root).as_posix())
     drawn = predictions.rename(columns={"model": "predicted"})
@@ -106,6 +105,14 @@ def evaluation_metrics(
         },
     )
     yield from _check_results(overall, leaks)
+
+
+def _with_kinds(splits: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the splits with the kind of their labels, which tables of earlier versions do not have."""
+    if "label_kind" in splits:
+        return splits
+    kinds = clean_listings[["site", "product_id", "label_kind"]]
+    return splits.merge(kinds, on=["site", "product_id"], how="left", validate="one_to_one")
 
 
 def _check_results(overall: pd.DataFrame, leaks: int) -> Iterator[dg.AssetCheckResult]:
@@ -193,8 +200,7 @@ def finetuned_evaluation(
     here = lake.open()
     model = PriceModel.load(finetuned_price_model)
     store = FeatureStore.open(here.folder("features", model.backbone, model.config["features"]["store"]))
-    kinds = clean_listings[["site", "product_id", "label_kind"]]
-    rows = splits if "label_kind" in splits else splits.merge(kinds, on=["site", "product_id"], how="left")
+    rows = _with_kinds(splits, clean_listings)
     predictions = predict_listings(model, store, rows)
     table = evaluate(model, predictions, finetuned_price_model.relative_to(here.root).as_posix())
     overall = table[table["group"] == "all"]

@@ -12,6 +12,7 @@ import pandas as pd
 from sneaker_assets.market.bands import band_of
 from sneaker_assets.market.drift import distribution_distance
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT
+from sneaker_assets.market.price_summaries import summarise_prices
 from sneaker_assets.tables import Backtest
 
 _HORIZONS = {"up to 7 days": 7, "8 to 14 days": 14, "15 to 21 days": 21, "22 to 30 days": 30, "later": np.inf}
@@ -34,9 +35,11 @@ def pair_predictions(predictions: pd.DataFrame, prices: pd.DataFrame) -> pd.Data
     resale = prices[prices["price"].notna() & prices["size"].isna() & prices["label_kind"].isin(_RESALE)]
     # Of several prices observed at the same time, the preferred kind of label is used.
     order = resale["label_kind"].map({kind: i for i, kind in enumerate(_RESALE)})
-    first = resale.assign(order=order).sort_values(["observed_at", "order"]).drop_duplicates(PRODUCT)
+    ranked = resale.assign(order=order).sort_values(["observed_at", "order"], kind="stable")
+    best = ranked.drop_duplicates(PRODUCT)[[*PRODUCT, "observed_at", "order"]]
+    first = summarise_prices(ranked.merge(best, validate="many_to_one"), PRODUCT)
     paired = predictions.drop(columns="observed_at").merge(
-        first[[*PRODUCT, "observed_at", "price", "label_kind"]], on=PRODUCT, how="inner"
+        first[[*PRODUCT, "observed_at", "price", "label_kind"]], on=PRODUCT, how="inner", validate="many_to_one"
     )
     return add_coverage(paired[paired["observed_at"] > paired["predicted_at"]])
 
@@ -134,7 +137,7 @@ def dated_shoes(listings: pd.DataFrame, prices: pd.DataFrame, lead_days: float) 
     """
     resale = prices[prices["price"].notna() & prices["label_kind"].isin(_RESALE)]
     first = resale.groupby(PRODUCT, as_index=False).agg(known_at=("observed_at", "min"))
-    shoes = listings[listings["price"].notna()].merge(first, on=PRODUCT, how="inner")
+    shoes = listings[listings["price"].notna()].merge(first, on=PRODUCT, how="inner", validate="one_to_one")
     asked_at = shoes["release_date"] - pd.Timedelta(days=lead_days)
     release = shoes["site"] + "--" + shoes["product_id"]
     columns = ["release", *PRODUCT, "sha256", "price", "label_kind", "asked_at", "known_at"]

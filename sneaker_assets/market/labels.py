@@ -1,28 +1,14 @@
 """Labels: selects one price of each product as its label and joins it with the product's image."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
 import pandas as pd
 
-from sneaker_assets.market.currency import DOLLAR
+from sneaker_assets.market.price_summaries import summarise_prices
 from sneaker_assets.tables import LABEL_KINDS, LabelKind, Listings
 
 LABEL_ORDER: tuple[LabelKind, ...] = ("average_sale", "last_sale", "lowest_ask", "list", "sale", "unknown", "retail")
 """Kinds of price in order of preference: prices paid before prices asked, retail prices last."""
-
-Summary = Literal["median", "lowest", "highest"]
-SUMMARIES: Mapping[LabelKind, Summary] = {
-    "average_sale": "median",
-    "last_sale": "median",
-    "lowest_ask": "lowest",
-    "highest_bid": "highest",
-    "list": "lowest",
-    "sale": "lowest",
-    "retail": "median",
-    "unknown": "median",
-}
-"""Which of several prices of one product, kind and moment counts; the order of rows never matters."""
 
 PRODUCT = ["site", "product_id"]
 _DESCRIPTION = [*PRODUCT, "url", "title", "brand", "style_code", "colourway", "image_url", "release_date"]
@@ -92,45 +78,6 @@ def label_shares(listings: pd.DataFrame) -> pd.DataFrame:
     return shares.rename("share").rename_axis(["site", "label_kind"]).reset_index()
 
 
-def summarise_prices(prices: pd.DataFrame) -> pd.DataFrame:
-    """One price per product from rows that have one kind and one moment per product.
-
-    The rule of each kind is in ``SUMMARIES``. Several sales of one moment become their median, of the kind
-    ``average_sale``. A lowest ask, a list price and a reduced price is the lowest of several, which a buyer would pay,
-    and a highest bid the highest of several. Conflicting retail prices and prices of unknown kind become their median.
-
-    Args:
-        prices: ``tables.PriceObservations`` with a price and an index without duplicates.
-
-    Returns:
-        The same columns, sorted by product, with ``n_prices``, the number of prices summarised. The amount of a median
-        over several currencies is in US dollars.
-    """
-    counts = prices["n_prices"].fillna(1).astype(int)
-    order = [*PRODUCT, "price", "amount", "currency"]
-    stated = prices.loc[prices.index.repeat(counts)].sort_values(order, ignore_index=True)
-    by_product = stated.groupby(PRODUCT)
-    size, place, rule = by_product["price"].transform("size"), by_product.cumcount(), stated["label_kind"].map(SUMMARIES)
-    wanted = (size // 2).where(rule == "median", 0).mask(rule == "highest", size - 1)
-    chosen = stated.assign(n_prices=size.astype("Int64"))[place == wanted]
-    several = chosen["n_prices"].gt(1) & (rule == "median")[place == wanted]
-    if not several.any():
-        return chosen.reset_index(drop=True)
-    medians = by_product.agg(
-        median_price=("price", "median"), median_amount=("amount", "median"), currencies=("currency", "nunique")
-    ).reset_index()
-    chosen = chosen.merge(medians, on=PRODUCT, validate="one_to_one")
-    several = pd.Series(several.to_numpy(dtype=bool), index=chosen.index)
-    mixed = several & (chosen["currencies"] > 1)
-    chosen["price"] = chosen["median_price"].where(several, chosen["price"])
-    amount = chosen["median_amount"].mask(mixed, chosen["median_price"])
-    chosen["amount"] = amount.where(several, chosen["amount"])
-    chosen["currency"] = chosen["currency"].mask(mixed, DOLLAR)
-    chosen["fx_rate"] = chosen["fx_rate"].mask(mixed, 1.0)
-    chosen["label_kind"] = chosen["label_kind"].mask(several & (chosen["label_kind"] == "last_sale"), "average_sale")
-    return chosen[prices.columns]
-
-
 def _latest(seen: pd.DataFrame) -> pd.DataFrame:
     """Last observation of each product; of several at one moment one with an image, whatever the order of rows."""
     order = ["observed_at", "_shown", *(column for column in _DESCRIPTION if column in seen and column not in PRODUCT)]
@@ -148,7 +95,7 @@ def _labels(prices: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna() & _can_be_bought(prices)
     candidates = prices[for_the_product].assign(rank=rank)
     preferred = candidates[candidates["rank"] == candidates.groupby(PRODUCT)["rank"].transform("min")]
-    return summarise_prices(_at_last_moment(preferred))[[*PRODUCT, *_LABEL]]
+    return summarise_prices(_at_last_moment(preferred), PRODUCT)[[*PRODUCT, *_LABEL]]
 
 
 def _can_be_bought(prices: pd.DataFrame) -> pd.Series:
@@ -161,4 +108,6 @@ def _can_be_bought(prices: pd.DataFrame) -> pd.Series:
 def _retail_prices(prices: pd.DataFrame) -> pd.DataFrame:
     """Latest retail price of each product in US dollars: ``site``, ``product_id`` and ``retail_price``."""
     known = prices[(prices["label_kind"] == "retail") & prices["price"].notna()]
-    return summarise_prices(_at_last_moment(known))[[*PRODUCT, "price"]].rename(columns={"price": "retail_price"})
+    return summarise_prices(_at_last_moment(known), PRODUCT)[[*PRODUCT, "price"]].rename(
+        columns={"price": "retail_price"}
+    )

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 
 from sneaker_assets.market.currency import rates_at
+from sneaker_assets.market.price_summaries import summarise_prices
 from sneaker_assets.tables import DEAREST, PriceObservations
 
 _PRICE = ["label_kind", "size", "amount", "currency", "available", "problem", "n_prices"]
 _OBSERVED = ["site", "product_id", "observed_at", *_PRICE]
+_MOMENT = ["site", "product_id", "observed_at", "label_kind", "size", "available"]
 
 
 ARCHIVE = "archive"
@@ -64,7 +66,8 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
         rates: ``tables.FxRates``.
 
     Returns:
-        ``tables.PriceObservations`` of shoes. An amount that cannot be read, is implausible or cannot be converted has
+        ``tables.PriceObservations`` of shoes. Several prices of one product, size, kind and moment are summarised in
+        one, see :func:`~sneaker_assets.market.price_summaries.summarise_prices`. An amount that cannot be read, is implausible or cannot be converted has
         no price but a ``problem``; without an amount both are missing.
     """
     shoes = observations[observations["exclusion"].isna()]
@@ -85,7 +88,11 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
     price = history["amount"] * history["fx_rate"]
     problem = _problems(history, price, set(rates["currency"]))
     columns = list(PriceObservations.to_schema().columns)
-    return history.assign(price=price.where(problem.isna()), problem=problem)[columns]
+    history = history.assign(price=price.where(problem.isna()), problem=problem)[columns]
+    priced = history["price"].notna()
+    if not history[priced].duplicated(_MOMENT).any() and not history.loc[priced, "n_prices"].gt(1).any():
+        return history
+    return pd.concat([summarise_prices(history[priced], _MOMENT), history[~priced]], ignore_index=True)
 
 
 def _problems(history: pd.DataFrame, price: pd.Series, currencies: set[str]) -> pd.Series:

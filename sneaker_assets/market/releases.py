@@ -101,7 +101,7 @@ def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame, ra
     rows = announced[announced["release"] == key]
     if rows.empty:
         raise ReleaseError(f"{key} is no longer announced: its site lists {len(announced)} other releases")
-    rows = rows.drop(columns="problem").merge(images.drop(columns="site"), on="image_url")
+    rows = rows.drop(columns="problem").merge(images.drop(columns="site"), on="image_url", validate="many_to_one")
     if rows.empty:
         raise ReleaseError(f"{key} is announced without an image: there is nothing to price it by")
     problem = rows["problem"].iloc[0]

@@ -29,9 +29,6 @@ class Listings(Table):
     release_date: Timestamp = pa.Field(nullable=True, description="Release date (UTC midnight).")
     price: float = pa.Field(nullable=True, gt=0, le=DEAREST, description="The label in US dollars; missing, never 0.")
     label_kind: str = pa.Field(nullable=True, isin=LABEL_KINDS, description="What the price means.")
-    n_prices: pd.Int64Dtype = pa.Field(
-        nullable=True, ge=1, description="How many prices of one moment the label summarises; missing without a label."
-    )
     amount: float = pa.Field(nullable=True, gt=0, description="The label as observed, in `currency`.")
     currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217 currency of the amount.")
     fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars for one unit of the currency.")
@@ -50,10 +47,9 @@ class Listings(Table):
     twin_group: str = pa.Field(str_length=64, description="The first seen of the images that show the same picture.")
 
     class Config:
-        """A product of a site is listed once; columns that earlier versions did not write may be missing."""
+        """A product of a site is listed once."""
 
         unique = ("site", "product_id")
-        add_missing_columns = True
 
 
 class CleanListings(Listings):
