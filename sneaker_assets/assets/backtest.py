@@ -111,7 +111,11 @@ def release_replay(
 
 
 def _shop_calendar(source: ListingSourceResource, n_releases: int, listings: pd.DataFrame, lake: Lake) -> pd.DataFrame:
-    """The shop's calendar; images that were not crawled are drawn and stored in the lake."""
+    """The shop's calendar; images that were not crawled are drawn and stored in the lake.
+
+    Raises:
+        ValueError: Two listings are of the same product.
+    """
     import hashlib
 
     from sneaker_assets.demo_shop import calendar

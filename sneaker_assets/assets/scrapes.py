@@ -144,7 +144,7 @@ def _check_readable(seen: pd.DataFrame, max_unreadable: float) -> None:
     reasons = rows["problem"].value_counts()
     raise dg.Failure(
         f"{share:.1%} of the written prices cannot be read, more than {max_unreadable:.0%}: "
-        f"{'; '.join(reasons.index[:3])}. Correct them, or raise max_unreadable to leave those products without a price",
+        f"{'; '.join(reasons.index[:3])}. Correct them, or raise max_unreadable to accept products without a price",
         metadata={
             "share_unreadable": share,
             "prices_unreadable": reasons.head(20).to_dict(),

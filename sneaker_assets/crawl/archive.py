@@ -233,13 +233,9 @@ def _open_file(folder: Path, name: str) -> BinaryIO:
     if not name or not path.is_relative_to(folder):
         raise OSError("names no file in the images folder")
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError("is not a regular file")
-        if found.st_size > MAX_IMAGE_BYTES:
-            raise OSError(f"is longer than {MAX_IMAGE_BYTES:,} bytes")
+    found = os.fstat(descriptor)
+    is_file = stat.S_ISREG(found.st_mode)
+    if is_file and found.st_size <= MAX_IMAGE_BYTES:
         return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
+    os.close(descriptor)
+    raise OSError(f"is longer than {MAX_IMAGE_BYTES:,} bytes" if is_file else "is not a regular file")

@@ -248,7 +248,7 @@ class Fetcher:
         return Response(url, status, response.headers, body, datetime.now(UTC)), refused
 
     def _pause(self, url: str) -> CrawlPaused:
-        """Pause of the crawl for as long as a hold may last, since the host of a URL keeps asking the client to wait."""
+        """Pause of the crawl, as long as the longest hold, since the host of a URL keeps asking the client to wait."""
         resume_at = datetime.now(UTC) + timedelta(seconds=self.settings.hold_cap)
         return CrawlPaused(urlsplit(url).netloc.lower(), resume_at)
 

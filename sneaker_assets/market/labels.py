@@ -108,6 +108,5 @@ def _can_be_bought(prices: pd.DataFrame) -> pd.Series:
 def _retail_prices(prices: pd.DataFrame) -> pd.DataFrame:
     """Latest retail price of each product in US dollars: ``site``, ``product_id`` and ``retail_price``."""
     known = prices[(prices["label_kind"] == "retail") & prices["price"].notna()]
-    return summarise_prices(_at_last_moment(known), PRODUCT)[[*PRODUCT, "price"]].rename(
-        columns={"price": "retail_price"}
-    )
+    retail = summarise_prices(_at_last_moment(known), PRODUCT)[[*PRODUCT, "price"]]
+    return retail.rename(columns={"price": "retail_price"})

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from sneaker_assets.market.currency import rates_at
-from sneaker_assets.market.price_summaries import summarise_prices
 from sneaker_assets.tables import DEAREST, PriceObservations
 
 _PRICE = ["label_kind", "size", "amount", "currency", "available", "problem", "n_prices"]
@@ -66,9 +65,8 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
         rates: ``tables.FxRates``.
 
     Returns:
-        ``tables.PriceObservations`` of shoes. Several prices of one product, size, kind and moment are summarised in
-        one, see :func:`~sneaker_assets.market.price_summaries.summarise_prices`. An amount that cannot be read, is implausible or cannot be converted has
-        no price but a ``problem``; without an amount both are missing.
+        ``tables.PriceObservations`` of shoes, one row per price. An amount that cannot be read, is implausible or cannot
+        be converted has no price but a ``problem``; without an amount both are missing.
     """
     shoes = observations[observations["exclusion"].isna()]
     retail = shoes[shoes["retail_price"].notna()]
@@ -83,16 +81,15 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
     )
     parts = [part[_OBSERVED] for part in (shoes, retail) if len(part)]
     seen = pd.concat(parts, ignore_index=True) if parts else shoes[_OBSERVED]
-    history = seen.drop_duplicates(ignore_index=True)
+    history = seen.drop_duplicates()
+    history = history.loc[history.index.repeat(history["n_prices"].fillna(1).astype(int))].reset_index(drop=True)
     history = history.join(rates_at(history["currency"], history["observed_at"], rates))
     price = history["amount"] * history["fx_rate"]
     problem = _problems(history, price, set(rates["currency"]))
+    history = history.assign(price=price.where(problem.isna()), problem=problem)
+    n_prices = history.groupby(_MOMENT, dropna=False)["price"].transform("count").astype("Int64")
     columns = list(PriceObservations.to_schema().columns)
-    history = history.assign(price=price.where(problem.isna()), problem=problem)[columns]
-    priced = history["price"].notna()
-    if not history[priced].duplicated(_MOMENT).any() and not history.loc[priced, "n_prices"].gt(1).any():
-        return history
-    return pd.concat([summarise_prices(history[priced], _MOMENT), history[~priced]], ignore_index=True)
+    return history.assign(n_prices=n_prices.mask(history["price"].isna()))[columns]
 
 
 def _problems(history: pd.DataFrame, price: pd.Series, currencies: set[str]) -> pd.Series:

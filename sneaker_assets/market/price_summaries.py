@@ -30,7 +30,7 @@ def summarise_prices(prices: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
     differ and prices of unknown kind become their median.
 
     Args:
-        prices: ``tables.PriceObservations`` that have a price, with an index without duplicates.
+        prices: Rows of ``tables.PriceObservations`` with a price, one row per price.
         key: Columns that identify a price; missing values are equal.
 
     Returns:
@@ -38,12 +38,10 @@ def summarise_prices(prices: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
         summarised. The amount of a median over several currencies is in US dollars.
     """
     prices = prices.reset_index(drop=True)
-    times = prices["n_prices"].fillna(1).astype(int)
-    several = prices.duplicated(list(key), keep=False) | (times > 1)
+    several = prices.duplicated(list(key), keep=False)
     if not several.any():
         return prices
     stated = prices[several].assign(row=prices.index[several])
-    stated = stated.loc[stated.index.repeat(times[several])]
     stated = stated.sort_values(["price", "amount", "currency", "row"], ignore_index=True)
     groups = stated.groupby(list(key), dropna=False, sort=False)
     size, rule = groups["row"].transform("size"), stated["label_kind"].map(SUMMARIES)

@@ -94,7 +94,9 @@ class PriceObservations(Table):
         nullable=True, description="Whether it can be bought at that amount; missing where the page does not state it."
     )
     n_prices: pd.Int64Dtype = pa.Field(
-        nullable=True, ge=1, description="Number of prices of this moment that the amount summarises; missing for one."
+        nullable=True,
+        ge=1,
+        description="Number of prices of this product, size, kind and moment, this one included; missing without one.",
     )
     fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars for one unit of the currency.")
     fx_date: Timestamp = pa.Field(nullable=True, description="The day that rate was published.")
