@@ -238,14 +238,15 @@ class Fetcher:
             status, retry_after = response.status_code, retry_after_seconds(response.headers.get("Retry-After"))
             refused = _asks_to_wait(status, response.headers)
             seconds = pause if retry_after is None else retry_after
-            if refused or status == 503 or (status in RETRY_STATUSES and retry_after is not None):
+            held = refused or status == 503 or (status in RETRY_STATUSES and retry_after is not None)
+            if held:
                 self._hold(host, seconds)
         with response:
             body = self._body(response, max_bytes)
-        if not refused and status not in BLOCK_STATUSES and is_challenge(body):
-            refused = True
+        challenged = status not in BLOCK_STATUSES and is_challenge(body)
+        if challenged and not held:
             self._hold(host, seconds)
-        return Response(url, status, response.headers, body, datetime.now(UTC)), refused
+        return Response(url, status, response.headers, body, datetime.now(UTC)), refused or challenged
 
     def _pause(self, url: str) -> CrawlPaused:
         """Pause of the crawl, as long as the longest hold, since the host of a URL keeps asking the client to wait."""

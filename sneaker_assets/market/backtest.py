@@ -13,7 +13,6 @@ from sneaker_assets.market.bands import band_of
 from sneaker_assets.market.drift import distribution_distance
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT
 from sneaker_assets.market.price_summaries import summarise_prices
-from sneaker_assets.market.price_summaries import summarise_prices
 from sneaker_assets.tables import Backtest
 
 _HORIZONS = {"up to 7 days": 7, "8 to 14 days": 14, "15 to 21 days": 21, "22 to 30 days": 30, "later": np.inf}

@@ -65,8 +65,8 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
         rates: ``tables.FxRates``.
 
     Returns:
-        ``tables.PriceObservations`` of shoes, one row per price. An amount that cannot be read, is implausible or cannot
-        be converted has no price but a ``problem``; without an amount both are missing.
+        ``tables.PriceObservations`` of shoes, one row per price. An amount that cannot be read, is implausible or
+        cannot be converted has no price but a ``problem``; without an amount both are missing.
     """
     shoes = observations[observations["exclusion"].isna()]
     retail = shoes[shoes["retail_price"].notna()]
