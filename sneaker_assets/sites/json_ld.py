@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sneaker_assets.sites.availability import is_available
-from sneaker_assets.sites.base import Listing, Price
+from sneaker_assets.sites.base import Listing, PageError, Price
 from sneaker_assets.sites.parsing import (
     Document,
     attribute,
@@ -38,7 +38,8 @@ _MAIN = ("mainEntity", "@graph", "about")
 
 _CROSSED_OUT = ("listprice", "strikethroughprice", "msrp", "srp", "regularprice", "invoiceprice", "minimumadvertised")
 _CHARGES = frozenset({"DeliveryChargeSpecification", "PaymentChargeSpecification"})
-_MAX_VARIANTS = 1000
+MAX_PRODUCTS = 10_000
+"""Maximum number of products of a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ def parse_products(document: Document, dialect: Dialect) -> list[Listing | None]
     Args:
         document: The page.
         dialect: Conventions of the site.
+
+    Raises:
+        PageError: The page has more products than any page of a site.
     """
     scripts = [tag for tag in document.scripts if _is_json_ld(attribute(tag, "type"))]
     roots = [node for script in scripts for node in _roots(_normalised(document.script_json(script)))]
@@ -75,6 +79,8 @@ def parse_products(document: Document, dialect: Dialect) -> list[Listing | None]
     if not products:
         listed = [entry for node in roots if _is_a(node, "ItemList") for entry in _entries(node, by_id)]
         products = [node for node in listed if _is_a(node, "ProductGroup", "Product")] or listed
+    if len(products) > MAX_PRODUCTS:
+        raise PageError(f"{dialect.site}: {document.url} has more than {MAX_PRODUCTS:,} products in its JSON-LD")
     return [_listing(node, document, dialect) for node in _of_the_page(_grouped(products, by_id), document)]
 
 
@@ -130,7 +136,7 @@ def _grouped(
         )
         own = first_text(node.get("productGroupID"), node.get("@id")) if _is_a(node, "ProductGroup") else None
         key = own or of or f"\0{position}"
-        variants = [_resolved(variant, by_id) for variant in _each(node.get("hasVariant"))[:_MAX_VARIANTS]]
+        variants = [_resolved(variant, by_id) for variant in _each(node.get("hasVariant"))]
         group, members = groups.setdefault(key, (node if own or not of else (resolved or {}) | node, []))
         if own and group is not node:
             groups[key] = node, members

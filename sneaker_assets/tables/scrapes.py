@@ -46,7 +46,7 @@ class Observations(Table):
         if "retail_currency" in frame or "retail_price" not in frame or "currency" not in frame:
             return frame
         frame = frame.copy()
-        frame.insert(frame.columns.get_loc("retail_price") + 1, "retail_currency", frame["currency"])
+        frame.insert(list(frame.columns).index("retail_price") + 1, "retail_currency", frame["currency"])
         return frame
 
     generation: str = pa.Field(description="Which generation of the site's page the adapter read.")
