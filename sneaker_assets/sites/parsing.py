@@ -96,8 +96,9 @@ class Document:
         try:
             return parse_lenient_json(source)
         except ValueError as error:
-            label = attribute(script, "id") or attribute(script, "type") or "script"
-            self.problems.append(f"script {label!r} on line {script.sourceline} is not JSON: {error}")
+            label = attribute(script, "id") or attribute(script, "type") or "no type"
+            place = next(i for i, other in enumerate(self.scripts, start=1) if other is script)
+            self.problems.append(f"script {place} ({label}) is not JSON: {error}")
             return None
 
     def tags(self, *names: str) -> "list[Tag]":
@@ -317,6 +318,11 @@ def dig(value: Any, *path: str | int) -> Any:
         else:
             return None
     return value
+
+
+def first(value: Any) -> Any:
+    """First element of a list, None if it is empty; any other value itself."""
+    return dig(value, 0) if isinstance(value, list) else value
 
 
 def items(value: Any, *path: str | int) -> list[Any]:

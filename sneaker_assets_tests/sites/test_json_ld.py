@@ -158,7 +158,7 @@ def test_lenient_json_is_parsed_and_entities_are_decoded(source: str, kind: str)
 
 
 def test_script_that_is_no_json_is_named_with_its_place() -> None:
-    with pytest.raises(PageError, match=r"script 'application/ld\+json' on line 1 is not JSON: .*line 2 column 11"):
+    with pytest.raises(PageError, match=r"script 1 \(application/ld\+json\) is not JSON: .*line 2 column 10"):
         farfetch.parse_page(page('{"name":\n"Runner" 1}'), URL)
 
 

@@ -39,7 +39,7 @@ def test_page_that_states_its_own_site_is_parsed(head: str) -> None:
 
 @pytest.mark.parametrize("head", FOREIGN)
 def test_page_that_states_another_site_is_refused(head: str) -> None:
-    with pytest.raises(PageError, match="is a page of another site: its (canonical link|og:url|site name) is"):
+    with pytest.raises(PageError, match=r"is a page of another site: its (canonical link|og:url|site name) is"):
         farfetch.parse_page(page(head), URL)
 
 

@@ -13,7 +13,7 @@ from sneaker_assets.sites.taxonomy import classify, exclusion
     [
         "Sneakers", "SHOES", "Men's Footwear", "Apparel & Accessories > Shoes", "Mens/Boots", "Flip Flops", "High-Tops",
         "Chaussures", "Baskets", "Turnschuhe", "Zapatillas", "Tênis", "Scarpe da ginnastica", "Damesschoenen", "Buty",
-        "Ayakkabı", "Кроссовки", "スニーカー", "运动鞋", "신발", "Shoes & Accessories", "187",
+        "Ayakkab\u0131", "Кроссовки", "スニーカー", "运动鞋", "신발", "Shoes & Accessories", "187",
     ],
 )  # fmt: skip
 def test_footwear_is_recognised_in_several_languages(label: str) -> None:
