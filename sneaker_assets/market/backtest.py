@@ -12,6 +12,7 @@ import pandas as pd
 from sneaker_assets.market.bands import band_of
 from sneaker_assets.market.drift import distribution_distance
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT
+from sneaker_assets.market.observations import can_be_bought
 from sneaker_assets.tables import Backtest
 
 _HORIZONS = {"up to 7 days": 7, "8 to 14 days": 14, "15 to 21 days": 21, "22 to 30 days": 30, "later": np.inf}
@@ -32,6 +33,7 @@ def pair_predictions(predictions: pd.DataFrame, prices: pd.DataFrame) -> pd.Data
         ``tables.Backtest``; shoes without a later resale price have no row.
     """
     resale = prices[prices["price"].notna() & prices["size"].isna() & prices["label_kind"].isin(_RESALE)]
+    resale = resale[can_be_bought(resale)]
     # Of several prices observed at the same time, the preferred kind of label is used.
     order = resale["label_kind"].map({kind: i for i, kind in enumerate(_RESALE)})
     first = resale.assign(order=order).sort_values(["observed_at", "order"]).drop_duplicates(PRODUCT)
@@ -132,7 +134,7 @@ def dated_shoes(listings: pd.DataFrame, prices: pd.DataFrame, lead_days: float) 
         ``label_kind``, ``asked_at`` (missing without a release date) and ``known_at``, the time of the first resale
         price.
     """
-    resale = prices[prices["price"].notna() & prices["label_kind"].isin(_RESALE)]
+    resale = prices[prices["price"].notna() & prices["label_kind"].isin(_RESALE) & can_be_bought(prices)]
     first = resale.groupby(PRODUCT, as_index=False).agg(known_at=("observed_at", "min"))
     shoes = listings[listings["price"].notna()].merge(first, on=PRODUCT, how="inner")
     asked_at = shoes["release_date"] - pd.Timedelta(days=lead_days)

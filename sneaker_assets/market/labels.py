@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from sneaker_assets.market.observations import can_be_bought
 from sneaker_assets.tables import LABEL_KINDS, LabelKind, Listings
 
 LABEL_ORDER: tuple[LabelKind, ...] = ("average_sale", "last_sale", "lowest_ask", "list", "sale", "unknown", "retail")
@@ -83,20 +84,13 @@ def _latest(seen: pd.DataFrame) -> pd.DataFrame:
 def _labels(prices: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     """Latest price of each product, of the most preferred kind that it has."""
     rank = prices["label_kind"].map({kind: i for i, kind in enumerate(order)})
-    for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna() & _can_be_bought(prices)
+    for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna() & can_be_bought(prices)
     return (
         prices[for_the_product]
         .assign(rank=rank)
         .sort_values(["rank", "observed_at"], ascending=[True, False], kind="stable")
         .drop_duplicates(PRODUCT)[[*PRODUCT, *_LABEL]]
     )
-
-
-def _can_be_bought(prices: pd.DataFrame) -> pd.Series:
-    """False where the site states that the product cannot be bought at the price."""
-    if "available" not in prices:
-        return pd.Series(True, index=prices.index)
-    return prices["available"].astype("boolean").fillna(True).astype(bool)
 
 
 def _retail_prices(prices: pd.DataFrame) -> pd.DataFrame:
