@@ -5,14 +5,14 @@ indexes and image properties also hash theirs into the names or recipes under wh
 Nothing is imported here: the graph is loaded without torch.
 """
 
-CRAWL = "1"
+CRAWL = "2"
 """Parsing of pages into observations."""
 
 IMAGES = "1"
 """Download and identification of images."""
 
 RATES = "1"
-PRICE_HISTORY = "1"
+PRICE_HISTORY = "2"
 """Conversion of observed amounts to US dollars."""
 
 IMAGE_PROPERTIES = "1"
@@ -21,10 +21,10 @@ IMAGE_PROPERTIES = "1"
 NEAR_DUPLICATES = "1"
 """Grouping of near duplicates by those properties."""
 
-LISTINGS = "1"
+LISTINGS = "2"
 """Choice of the label among the observed prices, and the join to images."""
 
-CLEANING = "1"
+CLEANING = "2"
 STATISTICS = "1"
 SPLITS = "1"
 TRAINED_ROWS = "1"

@@ -12,6 +12,7 @@ import pandas as pd
 from sneaker_assets.market.bands import band_of
 from sneaker_assets.market.drift import distribution_distance
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT
+from sneaker_assets.market.observations import can_be_bought
 from sneaker_assets.market.price_summaries import summarise_prices
 from sneaker_assets.tables import Backtest
 
@@ -33,6 +34,7 @@ def pair_predictions(predictions: pd.DataFrame, prices: pd.DataFrame) -> pd.Data
         ``tables.Backtest``; shoes without a later resale price have no row.
     """
     resale = prices[prices["price"].notna() & prices["size"].isna() & prices["label_kind"].isin(_RESALE)]
+    resale = resale[can_be_bought(resale)]
     # Of several prices observed at the same time, the preferred kind of label is used.
     order = resale["label_kind"].map({kind: i for i, kind in enumerate(_RESALE)})
     ranked = resale.assign(order=order).sort_values(["observed_at", "order"], kind="stable")
@@ -135,7 +137,7 @@ def dated_shoes(listings: pd.DataFrame, prices: pd.DataFrame, lead_days: float) 
         ``label_kind``, ``asked_at`` (missing without a release date) and ``known_at``, the time of the first resale
         price.
     """
-    resale = prices[prices["price"].notna() & prices["label_kind"].isin(_RESALE)]
+    resale = prices[prices["price"].notna() & prices["label_kind"].isin(_RESALE) & can_be_bought(prices)]
     first = resale.groupby(PRODUCT, as_index=False).agg(known_at=("observed_at", "min"))
     shoes = listings[listings["price"].notna()].merge(first, on=PRODUCT, how="inner", validate="one_to_one")
     asked_at = shoes["release_date"] - pd.Timedelta(days=lead_days)

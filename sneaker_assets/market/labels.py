@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from sneaker_assets.market.observations import can_be_bought
 from sneaker_assets.market.price_summaries import summarise_prices
 from sneaker_assets.tables import LABEL_KINDS, LabelKind, Listings
 
@@ -92,17 +93,10 @@ def _at_last_moment(prices: pd.DataFrame) -> pd.DataFrame:
 def _labels(prices: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     """Latest price of each product, of the most preferred kind that it has."""
     rank = prices["label_kind"].map({kind: i for i, kind in enumerate(order)})
-    for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna() & _can_be_bought(prices)
+    for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna() & can_be_bought(prices)
     candidates = prices[for_the_product].assign(rank=rank)
     preferred = candidates[candidates["rank"] == candidates.groupby(PRODUCT)["rank"].transform("min")]
     return summarise_prices(_at_last_moment(preferred), PRODUCT)[[*PRODUCT, *_LABEL]]
-
-
-def _can_be_bought(prices: pd.DataFrame) -> pd.Series:
-    """False where the site states that the product cannot be bought at the price."""
-    if "available" not in prices:
-        return pd.Series(True, index=prices.index)
-    return prices["available"].astype("boolean").fillna(True).astype(bool)
 
 
 def _retail_prices(prices: pd.DataFrame) -> pd.DataFrame:

@@ -92,6 +92,17 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
     return history.assign(n_prices=n_prices.mask(history["price"].isna()))[columns]
 
 
+def can_be_bought(prices: pd.DataFrame) -> pd.Series:
+    """False for prices at which the site states that the product cannot be bought.
+
+    Args:
+        prices: ``tables.PriceObservations``, or those of a version without the column ``available``.
+    """
+    if "available" not in prices:
+        return pd.Series(True, index=prices.index)
+    return prices["available"].astype("boolean").fillna(True).astype(bool)
+
+
 def _problems(history: pd.DataFrame, price: pd.Series, currencies: set[str]) -> pd.Series:
     """One-line reason why an amount has no price in US dollars; missing if there is none."""
     amount, currency = history["amount"], history["currency"]

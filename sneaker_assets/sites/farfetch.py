@@ -7,17 +7,18 @@ from full prices. Listing pages are numbered by ``?page=N``.
 import html
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sneaker_assets.sites import json_ld
 from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.base import Listing, Page, Price, Site
+from sneaker_assets.sites.microdata import microdata_product
 from sneaker_assets.sites.parsing import (
     Document,
     Parser,
     assigned_json,
-    attribute,
     dig,
+    first,
     first_text,
     items,
     list_and_sale,
@@ -30,14 +31,11 @@ from sneaker_assets.sites.parsing import (
     parse_date,
     parse_first,
     parse_json,
-    price,
+    prices,
     text,
     with_query,
 )
 from sneaker_assets.sites.taxonomy import exclusion
-
-if TYPE_CHECKING:
-    from bs4 import Tag
 
 NAME = "farfetch"
 HOME = "https://www.farfetch.com"
@@ -84,34 +82,35 @@ def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
 
 def _parse_markup(document: Document) -> Page | None:
     """Meta tags and microdata of a 2015 product page."""
-    inner = _microdata(document.tags("div"))
-    title = first_text(inner.get("name"), document.meta("og:title"))
+    node = microdata_product(document)
+    title = first_text(first(node.get("name")), document.meta("og:title"))
     address = document.link(document.meta("og:url")) or document.url
-    meta = {
-        name: next((found for prefix in ("og", "product") if (found := document.meta(f"{prefix}:{name}"))), "")
-        for name in ("price:amount", "price:currency", "availability")
-    }
-    raw = first_text(meta["price:amount"], inner.get("price"))
-    if title is None or raw is None:
+    found = json_ld.offer_prices(node, "list") or _meta_prices(document)
+    if title is None or not (found or "offers" in node or _meta(document, "price:amount")):
         return None
-    listed = price(
-        raw,
-        meta["price:currency"] or inner.get("pricecurrency") or inner.get("priceCurrency"),
-        "list",
-        available=is_available(meta["availability"] or inner.get("availability")),
-    )
     listing = Listing(
         site=NAME,
-        product_id=inner.get("sku") or _product_id(address),
+        product_id=text(first(node.get("sku"))) or _product_id(address),
         url=address,
         title=html.unescape(title),
-        image_url=document.link(document.meta("og:image") or inner.get("image")),
+        image_url=document.link(document.meta("og:image") or text(first(node.get("image")))),
         page_format="markup_2015",
-        brand=inner.get("brand"),
-        prices=(listed,) if listed else (),
-        exclusion=exclusion([inner.get("category"), document.meta("product:category")], title=title),
+        brand=first_text(first(node.get("brand")), dig(first(node.get("brand")), "name")),
+        prices=found,
+        exclusion=exclusion([text(first(node.get("category"))), document.meta("product:category")], title=title),
     )
     return make_page([listing], "markup_2015")
+
+
+def _meta(document: Document, name: str) -> str:
+    """Content of an Open Graph property of a product."""
+    return document.meta(f"og:{name}") or document.meta(f"product:{name}")
+
+
+def _meta_prices(document: Document) -> tuple[Price, ...]:
+    available = is_available(_meta(document, "availability"))
+    currency = _meta(document, "price:currency")
+    return prices(currency, {"list": _meta(document, "price:amount")}, available=available)
 
 
 PARSERS: Mapping[str, Parser] = {
@@ -125,7 +124,7 @@ PAGE_FORMATS: Mapping[str, Sequence[str]] = {
     "hydration_state": ["hydration_product"],
     "initial_state": ["initial_state_listing", "initial_state_product", "empty_listing"],
     "listing_entries_2018": ["listing_entries_2018"],
-    json_ld.PAGE_FORMAT: ["json_ld_list", "json_ld_product"],
+    json_ld.PAGE_FORMAT: ["json_ld_list", "json_ld_product", "json_ld_group"],
     "markup_2015": ["meta_2015", "microdata_2015"],
 }
 
@@ -213,17 +212,6 @@ def _own_prices(info: Any, size: str | None = None, *, available: bool | None = 
     return list_and_sale(
         dig(info, "initialPrice"), dig(info, "finalPrice"), dig(info, "currencyCode"), size, available=available
     )
-
-
-def _microdata(found: "list[Tag]") -> dict[str, str]:
-    """First value of each microdata property of the product."""
-    product = next((tag for tag in found if attribute(tag, "itemtype").endswith("Product")), None)
-    values: dict[str, str] = {}
-    for tag in product.find_all(itemprop=True) if product else ():
-        value = first_text(attribute(tag, "content"), attribute(tag, "src"), tag.get_text(" "))
-        if value is not None:
-            values.setdefault(attribute(tag, "itemprop"), value)
-    return values
 
 
 def _product_id(address: str) -> str:

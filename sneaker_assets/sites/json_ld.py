@@ -14,11 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sneaker_assets.sites.availability import is_available
-from sneaker_assets.sites.base import Listing, Price
+from sneaker_assets.sites.base import Listing, PageError, Price
 from sneaker_assets.sites.parsing import (
     Document,
     attribute,
     dig,
+    first,
     first_text,
     lowest,
     lowest_and_sizes,
@@ -38,7 +39,8 @@ _MAIN = ("mainEntity", "@graph", "about")
 
 _CROSSED_OUT = ("listprice", "strikethroughprice", "msrp", "srp", "regularprice", "invoiceprice", "minimumadvertised")
 _CHARGES = frozenset({"DeliveryChargeSpecification", "PaymentChargeSpecification"})
-_MAX_VARIANTS = 1000
+MAX_PRODUCTS = 10_000
+"""Maximum number of products of a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ def parse_products(document: Document, dialect: Dialect) -> list[Listing | None]
     Args:
         document: The page.
         dialect: Conventions of the site.
+
+    Raises:
+        PageError: The page has more products than any page of a site.
     """
     scripts = [tag for tag in document.scripts if _is_json_ld(attribute(tag, "type"))]
     roots = [node for script in scripts for node in _roots(_normalised(document.script_json(script)))]
@@ -75,6 +80,8 @@ def parse_products(document: Document, dialect: Dialect) -> list[Listing | None]
     if not products:
         listed = [entry for node in roots if _is_a(node, "ItemList") for entry in _entries(node, by_id)]
         products = [node for node in listed if _is_a(node, "ProductGroup", "Product")] or listed
+    if len(products) > MAX_PRODUCTS:
+        raise PageError(f"{dialect.site}: {document.url} has more than {MAX_PRODUCTS:,} products in its JSON-LD")
     return [_listing(node, document, dialect) for node in _of_the_page(_grouped(products, by_id), document)]
 
 
@@ -123,14 +130,14 @@ def _grouped(
     """Each product with its variants; variants of one group that are listed on their own are one product."""
     groups: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
     for position, node in enumerate(products):
-        parent = _first(node.get("isVariantOf"))
+        parent = first(node.get("isVariantOf"))
         resolved = _resolved(parent, by_id) if isinstance(parent, dict) else None
         of = first_text(
             node.get("inProductGroupWithID"), dig(resolved, "productGroupID"), dig(parent, "@id"), dig(resolved, "@id")
         )
         own = first_text(node.get("productGroupID"), node.get("@id")) if _is_a(node, "ProductGroup") else None
         key = own or of or f"\0{position}"
-        variants = [_resolved(variant, by_id) for variant in _each(node.get("hasVariant"))[:_MAX_VARIANTS]]
+        variants = [_resolved(variant, by_id) for variant in _each(node.get("hasVariant"))]
         group, members = groups.setdefault(key, (node if own or not of else (resolved or {}) | node, []))
         if own and group is not node:
             groups[key] = node, members
@@ -151,7 +158,7 @@ def _of_the_page(
 
 
 def _address(node: dict[str, Any], document: Document) -> str:
-    return document.link(first_text(node.get("url"), dig(_first(node.get("offers")), "url"), node.get("@id")))
+    return document.link(first_text(node.get("url"), dig(first(node.get("offers")), "url"), node.get("@id")))
 
 
 def _path(address: str) -> str:
@@ -172,7 +179,7 @@ def _listing(
     if title is None or product_id is None:
         return None
     image = next((found for one in described if (found := _image(one, document))), "")
-    brand = _first(_known(described, "brand"))
+    brand = first(_known(described, "brand"))
     return Listing(
         site=dialect.site,
         product_id=product_id,
@@ -184,7 +191,7 @@ def _listing(
         style_code=text(_known(described, dialect.style_field)),
         colourway=text(_known(described, "color")),
         release_date=parse_date(node.get("releaseDate")) or parse_date(_known(_offers(node), "availabilityStarts")),
-        prices=_prices(node, variants, dialect.price_kind),
+        prices=offer_prices(node, dialect.price_kind, variants),
         exclusion=exclusion(_categories(node), title=title),
     )
 
@@ -195,7 +202,7 @@ def _known(nodes: Iterable[dict[str, Any]], name: str) -> Any:
 
 
 def _image(node: dict[str, Any], document: Document) -> str:
-    image = _first(node.get("image"))
+    image = first(node.get("image"))
     return document.link(first_text(image, *(dig(image, name) for name in ("url", "contentUrl", "@id"))))
 
 
@@ -204,14 +211,20 @@ def _categories(node: dict[str, Any]) -> list[str]:
     return [found for value in category if (found := text(value)) and not found.startswith("http")]
 
 
-def _prices(node: dict[str, Any], variants: list[dict[str, Any]], kind: LabelKind) -> tuple[Price, ...]:
-    """The lowest price of a product, and that of each of its sizes."""
+def offer_prices(node: dict[str, Any], kind: LabelKind, variants: Iterable[dict[str, Any]] = ()) -> tuple[Price, ...]:
+    """The lowest price of a product, that of each of its sizes, and those that cannot be read.
+
+    Args:
+        node: The product, or the group of variants.
+        kind: Kind of price that an offer states.
+        variants: Variants of the product, whose offers take precedence over its own.
+    """
     offered = [replace(found, size=_size(variant)) for variant in variants for found in _offer_prices(variant, kind)]
     return lowest_and_sizes(offered or list(_offer_prices(node, kind)))
 
 
 def _size(variant: dict[str, Any]) -> str | None:
-    size = _first(variant.get("size"))
+    size = first(variant.get("size"))
     named = next(
         (
             dig(entry, "value")
@@ -237,12 +250,12 @@ def _offer_prices(node: dict[str, Any], kind: LabelKind) -> Iterator[Price]:
 
 
 def _offer_price(offer: dict[str, Any], kind: LabelKind) -> Price | None:
-    available = is_available(_first(offer.get("availability")))
+    available = is_available(first(offer.get("availability")))
     if number(offer.get("offerCount")) == 0:
         available = False
-    currency = first_text(_first(offer.get("priceCurrency")))
+    currency = first_text(first(offer.get("priceCurrency")))
     for name in ("price", "lowPrice"):
-        if stated := price(_first(offer.get(name)), currency, kind, available=available):
+        if stated := price(first(offer.get(name)), currency, kind, available=available):
             return stated
     specified = [spec for spec in _each(offer.get("priceSpecification")) if isinstance(spec, dict) and _applies(spec)]
     full = [spec for spec in specified if not _is_crossed_out(spec)]
@@ -250,9 +263,9 @@ def _offer_price(offer: dict[str, Any], kind: LabelKind) -> Price | None:
         found
         for spec in full or specified
         for raw in (spec.get("price") if spec.get("price") is not None else spec.get("minPrice"),)
-        if (found := price(_first(raw), first_text(spec.get("priceCurrency"), currency), kind, available=available))
+        if (found := price(first(raw), first_text(spec.get("priceCurrency"), currency), kind, available=available))
     ]
-    return lowest(read)
+    return lowest(read) or first(read)
 
 
 def _applies(specification: dict[str, Any]) -> bool:
@@ -275,10 +288,6 @@ def _each(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
-
-
-def _first(value: Any) -> Any:
-    return dig(value, 0) if isinstance(value, list) else value
 
 
 def _is_a(node: dict[str, Any], *kinds: str) -> bool:

@@ -266,15 +266,3 @@ def _message(value: Any, reason: str) -> str:
         return f"a value of type {type(value).__name__} {reason}"
     shown = " ".join(value.encode("utf-8", "replace").decode().split())
     return f"{shown[:_MAX_LENGTH]!r} {reason}"
-
-
-def amount_in_text(text: str, decimal_separator: Separator = ".", currency: str | None = None) -> float | None:
-    """Price in a string such as ``$1,190.00``; None if it contains no price."""
-    try:
-        parsed = parse_amount(text, currency=currency, decimal_separator=decimal_separator)
-    except AmountError:
-        return None
-    return parsed.value if parsed else None
-
-
-amount_as_written = amount

@@ -25,16 +25,22 @@ MAX_PAGES = 1e9
 """Upper limit of a plausible number of pages."""
 
 MAX_BYTES = 12_000_000
-"""Maximum size of a page; the largest page of a supported site has about 3 MB."""
+"""Maximum size of a page; the largest pages of the supported sites have about 3 MB."""
 
-MAX_TAGS = 100_000
+MAX_TAGS = 50_000
 """Maximum number of tags of a page, whose elements take far more memory than its text."""
-
-MAX_NODES = 400_000
-"""Maximum number of JSON objects and arrays of a page."""
 
 MAX_DEPTH = 200
 """Maximum nesting of elements; parsers take quadratic time in it."""
+
+MAX_ATTRIBUTES = 5_000
+"""Maximum number of words in a tag."""
+
+MAX_NODES = 150_000
+"""Maximum number of JSON objects and arrays of a page."""
+
+MAX_VALUES = 1_000_000
+"""Maximum number of JSON values of a page."""
 
 _TAG = re.compile(rb"<(\\?/)?([A-Za-z][A-Za-z0-9]*)")
 _UNNESTED = frozenset(
@@ -69,6 +75,11 @@ class Document:
         """``<link>`` and ``<meta>`` elements."""
         return self.tags("link", "meta")
 
+    @property
+    def is_html(self) -> bool:
+        """Whether the body is neither JSON nor XML."""
+        return self.json is None and not self.body.lstrip().startswith((b"<?xml", b"<feed"))
+
     @cached_property
     def json(self) -> Any:
         """Decoded body if it is a JSON object or array, otherwise None."""
@@ -85,8 +96,9 @@ class Document:
         try:
             return parse_lenient_json(source)
         except ValueError as error:
-            label = attribute(script, "id") or attribute(script, "type") or "script"
-            self.problems.append(f"script {label!r} on line {script.sourceline} is not JSON: {error}")
+            label = attribute(script, "id") or attribute(script, "type") or "no type"
+            place = next(i for i, other in enumerate(self.scripts, start=1) if other is script)
+            self.problems.append(f"script {place} ({label}) is not JSON: {error}")
             return None
 
     def tags(self, *names: str) -> "list[Tag]":
@@ -150,7 +162,14 @@ def _oversize(body: bytes) -> str | None:
         return f"has more than {MAX_TAGS:,} tags"
     if body.count(b"{") + body.count(b"[") > MAX_NODES:
         return f"has more than {MAX_NODES:,} JSON objects and arrays"
-    depth, in_script = 0, False
+    if body.count(b",") > MAX_VALUES:
+        return f"has more than {MAX_VALUES:,} JSON values"
+    return _excess_of_tags(body)
+
+
+def _excess_of_tags(body: bytes) -> str | None:
+    """Which limit the nesting or the attributes of the elements exceed, None if they do not."""
+    depth, closed_at, in_script = 0, 0, False
     for match in _TAG.finditer(body):
         end, name = match[1], match[2].lower()
         if name == b"script":
@@ -159,13 +178,18 @@ def _oversize(body: bytes) -> str | None:
             depth = max(depth - 1, 0) if end else depth + 1
         if depth > MAX_DEPTH:
             return f"has elements nested more than {MAX_DEPTH} deep"
+        if not in_script and match.end() > closed_at:
+            closing = body.find(b">", match.end())
+            closed_at = len(body) if closing < 0 else closing
+            if closed_at - match.end() > MAX_ATTRIBUTES and len(body[match.end() : closed_at].split()) > MAX_ATTRIBUTES:
+                return f"has a tag of more than {MAX_ATTRIBUTES:,} attributes"
     return None
 
 
 def _foreign_address(document: Document, page: Page, domain: str) -> str | None:
     """The statement by which a page or one of its products belongs to another site, None if there is none."""
     stated = {"URL": document.url}
-    if document.json is None:
+    if document.is_html:
         canonical = [tag for tag in document.head if "canonical" in attribute(tag, "rel").lower().split()]
         stated["canonical link"] = document.link(attribute(canonical[0], "href")) if canonical else ""
         stated["og:url"] = document.link(document.meta("og:url"))
@@ -174,7 +198,7 @@ def _foreign_address(document: Document, page: Page, domain: str) -> str | None:
         host = host_of(address)
         if host and not _belongs(host, domain) and not _LOCAL_HOST.fullmatch(host):
             return f"its {name} is at {host}"
-    title = document.meta("og:site_name") if document.json is None else ""
+    title = document.meta("og:site_name") if document.is_html else ""
     if title and domain.split(".", maxsplit=1)[0] not in re.sub(r"\W", "", title).lower():
         return f"its site name is {title!r}"
     return None
@@ -294,6 +318,11 @@ def dig(value: Any, *path: str | int) -> Any:
         else:
             return None
     return value
+
+
+def first(value: Any) -> Any:
+    """First element of a list, None if it is empty; any other value itself."""
+    return dig(value, 0) if isinstance(value, list) else value
 
 
 def items(value: Any, *path: str | int) -> list[Any]:

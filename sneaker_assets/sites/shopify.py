@@ -113,7 +113,7 @@ def store(host: str, currency: str | None = None, path: str = "") -> Site:
         parse_page=partial(parse_page, host, currency),
         image_hosts=frozenset({"cdn.shopify.com"}),
         page_formats={
-            PAGE_FORMAT: ["products", "last_page"],
+            PAGE_FORMAT: ["products", "last_page", "sizes_and_availability"],
             COLLECTIONS_FORMAT: ["collections"],
             FEED_FORMAT: ["collection_feed"],
         },

@@ -17,6 +17,7 @@ from sneaker_assets.sites.parsing import (
     attribute,
     dig,
     first_text,
+    host_of,
     items,
     make_page,
     mapping,
@@ -39,6 +40,7 @@ HOME = "https://stockx.com"
 DOMAIN = "stockx.com"
 RETAIL_CURRENCY = "USD"
 
+_API_HOSTS = ("api.stockx.com", "gateway.stockx.com")
 _QUERY_KEYS = ("queryKey", "variables", "query")
 _CURRENCY_KEYS = ("currencyCode", "currency", "selectedCurrency")
 
@@ -107,7 +109,7 @@ PARSERS: Mapping[str, Parser] = {
 PAGE_FORMATS: Mapping[str, Sequence[str]] = {
     "next_data_search": ["empty_search_2024"],
     "next_data_search_2023": ["next_data_search_2023"],
-    "next_data_search_2024": ["next_data_search_2024", "query_script_2024"],
+    "next_data_search_2024": ["next_data_search_2024", "query_script_2024", "graphql_2025"],
     "next_data_product_2023": ["next_data_product_2023"],
     "next_data_product_2024": ["next_data_product_2024"],
     "browse_2020": ["browse_2020"],
@@ -211,7 +213,7 @@ def _listing(
     return Listing(
         site=NAME,
         product_id=first_text(dig(node, "id"), key) or key,
-        url=document.link(f"/{key}"),
+        url=f"{HOME}/{key}" if host_of(document.url) in _API_HOSTS else document.link(f"/{key}"),
         title=title,
         image_url=first_text(*(dig(media, name) for name in ("imageUrl", "smallImageUrl", "thumbUrl"))) or "",
         page_format=page_format,

@@ -90,8 +90,8 @@ def with_added_columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     filled = frame.assign(**{column: pd.Series(None, index=frame.index, dtype=object) for column in added})
     if "retail_currency" in added:
-        currency = filled["currency"].where(filled["site"] != "stockx", RETAIL_CURRENCY)
-        filled["retail_currency"] = currency.where(filled["retail_price"].notna(), None)
+        stated = filled["currency"].where(filled["site"] != "stockx", RETAIL_CURRENCY)
+        filled["retail_currency"] = stated.where(filled["retail_price"].notna())
     return filled[[*(key for key in columns if key in filled), *(key for key in filled if key not in columns)]]
 
 

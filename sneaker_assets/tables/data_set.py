@@ -15,8 +15,8 @@ from sneaker_assets.tables.base import (
 )
 
 
-class Listings(Table):
-    """One product at one site: its latest price joined to its decodable image."""
+class ListedProduct(Table):
+    """One product at one site with its latest price; shared by the tables of listings."""
 
     site: str = pa.Field(description="Source site.")
     product_id: str = pa.Field(description="The site's own identifier of the product.")
@@ -34,6 +34,11 @@ class Listings(Table):
     fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars for one unit of the currency.")
     fx_date: Timestamp = pa.Field(nullable=True, description="The day that rate was published.")
     observed_at: Timestamp = pa.Field(description="When that price was seen.")
+
+
+class Listings(ListedProduct):
+    """One product at one site: its latest price joined to its decodable image."""
+
     sha256: str = pa.Field(str_length=64, description="The image: sha256 of its bytes.")
     width: int = pa.Field(gt=0, description="Image width in pixels.")
     height: int = pa.Field(gt=0, description="Image height in pixels.")
@@ -60,7 +65,7 @@ class CleanListings(Listings):
     listed_price: float = pa.Field(gt=0, le=DEAREST, description="The listing's own price in US dollars.")
 
 
-class RemovedListings(Listings):
+class RemovedListings(ListedProduct):
     """The listings that are not learned from, and why; the image is missing where none is fetched."""
 
     sha256: str = pa.Field(nullable=True, str_length=64, description="The image: sha256 of its bytes.")
@@ -81,8 +86,9 @@ class RemovedListings(Listings):
     detail: str = pa.Field(nullable=True, description="What the site calls a product that is no shoe.")
 
     class Config:
-        """Columns that earlier versions did not write may be missing."""
+        """A product of a site is listed once; columns that earlier versions did not write may be missing."""
 
+        unique = ("site", "product_id")
         add_missing_columns = True
 
 

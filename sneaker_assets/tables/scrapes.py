@@ -49,7 +49,8 @@ class Observations(Table):
         if "retail_currency" in frame or "retail_price" not in frame or "currency" not in frame:
             return frame
         frame = frame.copy()
-        frame.insert(frame.columns.get_loc("retail_price") + 1, "retail_currency", frame["currency"])
+        stated = frame["currency"].where(frame["retail_price"].notna())
+        frame.insert(list(frame.columns).index("retail_price") + 1, "retail_currency", stated)
         return frame
 
     generation: str = pa.Field(description="Which generation of the site's page the adapter read.")

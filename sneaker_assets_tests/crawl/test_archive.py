@@ -52,7 +52,7 @@ def test_valid_images_are_stored_and_others_have_a_problem(folder: Path, lake: L
     source = ArchiveSource(lake, folder)
     table = source.images("farfetch", source.observe("farfetch")["image_url"])
     Images.validate(table)
-    assert table["sha256"].nunique() == 1
+    assert len(set(table["sha256"].dropna())) == 1
     assert "truncated" in table["problem"].iloc[2]
     table = source.images("stockx", source.observe("stockx")["image_url"])
     assert list(table["problem"].fillna("")) == ["", "not in the archive", "names no file in the images folder"]
