@@ -1,5 +1,7 @@
 """Append-only history of observations, and its prices in US dollars."""
 
+from pathlib import PurePosixPath
+
 import numpy as np
 import pandas as pd
 
@@ -55,6 +57,20 @@ def _with_whole_names(history: pd.DataFrame) -> pd.DataFrame:
     """
     named = (history["generation"] == ARCHIVE) & (history["image_url"] != "")
     return history.assign(product_id=history["product_id"].mask(named, history["image_url"]))
+
+
+def with_whole_names(listings: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
+    """Listings of an earlier version, in which products of an archive are identified as in the current history.
+
+    Args:
+        listings: Columns ``site`` and ``product_id``.
+        observations: ``tables.Observations`` of all sites.
+    """
+    named = observations.loc[observations["generation"] == ARCHIVE, ["site", "product_id"]].drop_duplicates()
+    stems = [PurePosixPath(name).stem for name in named["product_id"]]
+    whole_names = dict(zip(zip(named["site"], stems, strict=True), named["product_id"], strict=True))
+    products = zip(listings["site"], listings["product_id"], strict=True)
+    return listings.assign(product_id=[whole_names.get((site, name), name) for site, name in products])
 
 
 def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sneaker_assets.market.currency import bundled_rates
 from sneaker_assets.market.labels import LABEL_ORDER, _labels, first_seen, label_listings, label_shares
-from sneaker_assets.market.observations import append_observations, price_history
+from sneaker_assets.market.observations import append_observations, price_history, with_whole_names
 from sneaker_assets.tables import Listings
 from sneaker_assets_tests.builders import NOON, digest, images, observations, pictures
 
@@ -201,3 +201,11 @@ def test_archive_history_is_identified_by_whole_names() -> None:
     earlier = observations({"product_id": "a", "image_url": "x/a.jpg", "generation": "archive"})
     now = observations({"product_id": "x/a.jpg", "image_url": "x/a.jpg", "generation": "archive"})
     assert append_observations(earlier, now)["product_id"].tolist() == ["x/a.jpg"]
+
+
+def test_earlier_listings_of_an_archive_get_whole_names() -> None:
+    now = observations(
+        {"product_id": "x/a.jpg", "generation": "archive"}, {"product_id": "b", "generation": "next_data"}
+    )
+    earlier = pd.DataFrame({"site": "stockx", "product_id": ["a", "b", "gone"]})
+    assert with_whole_names(earlier, now)["product_id"].tolist() == ["x/a.jpg", "b", "gone"]
