@@ -32,8 +32,7 @@ def append_observations(history: pd.DataFrame | None, seen: pd.DataFrame) -> pd.
         return seen
     history = _with_whole_names(history)
     image_urls = history[history["image_url"] != ""].drop_duplicates("product_id", keep="last")
-    image_urls = image_urls.set_index("product_id")["image_url"]
-    kept = seen["product_id"].map(image_urls).fillna("")
+    kept = seen["product_id"].map(image_urls.set_index("product_id")["image_url"]).fillna("")
     seen = seen.assign(image_url=seen["image_url"].where(seen["image_url"] != "", kept))
     return pd.concat([history, seen], ignore_index=True).drop_duplicates(ignore_index=True)
 

@@ -37,7 +37,7 @@ def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def source(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebSource]:
     with demo_source(lake, n_products=4) as source:
-        monkeypatch.setitem(SITES, STORE, shopify.store(STORE, "USD"))  # type: ignore[arg-type]
+        monkeypatch.setitem(SITES, STORE, shopify.store(STORE, "USD"))
         yield source
 
 

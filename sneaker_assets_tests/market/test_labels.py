@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
 
@@ -22,8 +23,8 @@ def label_all(
     return Listings.validate(label_listings(seen, price_history(seen, RATES), shown, known, order))
 
 
-def label(*rows: dict[str, object], order: tuple[str, ...] = LABEL_ORDER) -> pd.DataFrame:
-    return label_all(observations(*rows), images({}), order)
+def label(*rows: Mapping[str, object], order: tuple[str, ...] = LABEL_ORDER) -> pd.DataFrame:
+    return label_all(observations(*map(dict, rows)), images({}), order)
 
 
 def test_preferred_kind_wins_over_a_later_price() -> None:
@@ -130,8 +131,8 @@ def test_product_without_an_image_url_keeps_its_last_one() -> None:
     assert table["image_url"].tolist()[:4] == history["image_url"].tolist()
 
 
-def labels_of(*rows: dict[str, object]) -> list[list[object]]:
-    found = _labels(price_history(observations(*rows), RATES), [*LABEL_ORDER, "highest_bid"])
+def labels_of(*rows: Mapping[str, object]) -> list[list[object]]:
+    found = _labels(price_history(observations(*map(dict, rows)), RATES), [*LABEL_ORDER, "highest_bid"])
     return found[["price", "label_kind", "n_prices"]].values.tolist()
 
 
