@@ -6,7 +6,7 @@ stored and reused.
 Nothing is imported here: the graph is loaded without torch.
 """
 
-CRAWL = "1"
+CRAWL = "2"
 """Parsing of pages into observations."""
 
 IMAGES = "1"
@@ -15,7 +15,7 @@ IMAGES = "1"
 RATES = "1"
 """Exchange rates to US dollars."""
 
-PRICE_HISTORY = "1"
+PRICE_HISTORY = "2"
 """Conversion of observed amounts to US dollars."""
 
 IMAGE_PROPERTIES = "2"
@@ -24,7 +24,7 @@ IMAGE_PROPERTIES = "2"
 NEAR_DUPLICATES = "1"
 """Grouping of near duplicates by those properties."""
 
-LISTINGS = "1"
+LISTINGS = "2"
 """Choice of the label among the observed prices, and the join to images."""
 
 CLEANING = "2"

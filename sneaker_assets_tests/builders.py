@@ -30,7 +30,8 @@ def observations(*rows: dict[str, Any]) -> pd.DataFrame:
         "release_date": None, "amount": 100.0, "currency": "USD", "label_kind": "last_sale", "size": None,
         "observed_at": NOON, "raw_text": None, "generation": "test",
     }  # fmt: skip
-    return Observations.validate(pd.DataFrame([defaults | row for row in rows]))
+    frame = pd.DataFrame([defaults | row for row in rows])
+    return Observations.validate(frame[[column for column in Observations.to_schema().columns if column in frame]])
 
 
 def images(*rows: dict[str, Any]) -> pd.DataFrame:

@@ -111,13 +111,22 @@ def release_replay(
 
 
 def _shop_calendar(source: ListingSourceResource, n_releases: int, listings: pd.DataFrame, lake: Lake) -> pd.DataFrame:
-    """The shop's calendar; images that were not crawled are drawn and stored in the lake."""
+    """The shop's calendar; images that were not crawled are drawn and stored in the lake.
+
+    Raises:
+        ValueError: Two listings are of the same product.
+    """
     import hashlib
 
     from sneaker_assets.demo_shop import calendar
 
     products = calendar.priced_products(source.demo_products, source.demo_seed, n_releases)
-    crawled = listings.set_index(["site", "product_id"])["sha256"].to_dict()
+    crawled = {
+        (site, product_id): sha256
+        for site, product_id, sha256 in zip(listings["site"], listings["product_id"], listings["sha256"], strict=True)
+    }
+    if len(crawled) < len(listings):
+        raise ValueError(f"{len(listings) - len(crawled)} listings repeat the product of another one")
     names = []
     for product in products:
         name = crawled.get((product.site, product.product_id))

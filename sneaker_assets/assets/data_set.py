@@ -9,7 +9,7 @@ from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import Events, blocking_check, check_result, publish, warning_check
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.market import drift
-from sneaker_assets.market.cleaning import Cleaned, CleaningSettings, clean
+from sneaker_assets.market.cleaning import Cleaned, CleaningSettings, clean, excluded_products
 from sneaker_assets.market.leaks import leak_report
 from sneaker_assets.market.splits import (
     SplitSettings,
@@ -90,11 +90,17 @@ def _table(asset: str, description: str) -> dg.AssetOut:
     check_specs=[_COMPLETE, _REMOVED, _FENCE, _PRICES],
 )
 def clean_listings(
-    context: dg.AssetExecutionContext, listings: pd.DataFrame, config: CleaningConfig, lake: LakeResource
+    context: dg.AssetExecutionContext,
+    listings: pd.DataFrame,
+    raw_scrapes: pd.DataFrame,
+    config: CleaningConfig,
+    lake: LakeResource,
 ) -> Events:
     """Remove listings without a price, placeholder pictures and outliers, and resolve conflicts of near duplicates."""
     cleaned = clean(listings, CleaningSettings.part_of(config))
-    reasons = cleaned.removed["reason"].value_counts()
+    excluded = excluded_products(raw_scrapes)
+    removed = pd.concat([cleaned.removed.astype(excluded.dtypes), excluded], ignore_index=True)
+    reasons = removed["reason"].value_counts()
     outliers = int(reasons.get("above_fence", 0) + reasons.get("below_fence", 0))
     outputs = {
         "clean_listings": dg.Output(
@@ -109,7 +115,14 @@ def clean_listings(
                 "label_conflicts": len(cleaned.conflicts),
             },
         ),
-        "removed_listings": dg.Output(cleaned.removed, "removed_listings", metadata={"reasons": reasons.to_dict()}),
+        "removed_listings": dg.Output(
+            removed,
+            "removed_listings",
+            metadata={
+                "reasons": reasons.to_dict(),
+                "not_footwear": excluded["detail"].value_counts().head(50).to_dict(),
+            },
+        ),
         "price_fences": dg.Output(
             cleaned.fences, "price_fences", metadata={"fences": preview(cleaned.fences, rows=50)}
         ),

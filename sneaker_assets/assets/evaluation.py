@@ -110,6 +110,14 @@ def evaluation_metrics(
     yield from _check_results(overall, leaks)
 
 
+def _with_kinds(splits: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the splits with the kind of their labels, which tables of earlier versions do not have."""
+    if "label_kind" in splits:
+        return splits
+    kinds = clean_listings[["site", "product_id", "label_kind"]]
+    return splits.merge(kinds, on=["site", "product_id"], how="left", validate="one_to_one")
+
+
 def _check_results(overall: pd.DataFrame, leaks: int) -> Iterator[dg.AssetCheckResult]:
     models = overall[overall["predictor"] == "model"].set_index("split")
     mses = overall[overall["split"] == "test"].set_index("predictor")["mse"].astype(float)

@@ -10,6 +10,7 @@ from sneaker_assets.assets.checks import Events, blocking_check, check_result, p
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.market.drift import max_share_shift, share_lost
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT, first_seen, label_listings, label_shares
+from sneaker_assets.market.observations import with_whole_names
 from sneaker_assets.near_duplicates.grouping import NearDuplicateSettings, group_near_duplicates
 from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings, describe_images, reusable_rows
 from sneaker_assets.resources import LakeResource
@@ -107,7 +108,8 @@ def listings(
     pictures = image_properties.assign(twin_group=groups)
     table = label_listings(raw_scrapes, price_observations, scraped_images, pictures, config.label_order)
     before = lake.previous(context)
-    products = len(raw_scrapes[PRODUCT].drop_duplicates())
+    before = None if before is None else with_whole_names(before, raw_scrapes)
+    products = len(raw_scrapes.loc[raw_scrapes["exclusion"].isna(), PRODUCT].drop_duplicates())
     lost = share_lost(before, table, PRODUCT)
     missing = float(table["price"].isna().mean()) if len(table) else 1.0
     repeated = float(table["twin_group"].duplicated().mean()) if len(table) else 0.0

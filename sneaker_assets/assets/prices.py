@@ -78,7 +78,7 @@ def price_observations(raw_scrapes: pd.DataFrame, fx_rates: pd.DataFrame, config
     """The price history of every product in US dollars, with the exchange rate of each amount and its date."""
     table = price_history(raw_scrapes, fx_rates)
     wrong = table["problem"].notna()
-    errors = float(wrong.sum() / max(1, table["amount"].notna().sum()))
+    errors = float(wrong.sum() / max(1, (table["amount"].notna() | wrong).sum()))
     foreign = table[table["fx_rate"].notna() & (table["currency"] != DOLLAR)]
     days = (foreign["observed_at"] - foreign["fx_date"]).max() / pd.Timedelta(days=1) if len(foreign) else 0.0
     problems = table.loc[wrong, "problem"].value_counts().to_dict()

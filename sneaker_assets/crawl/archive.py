@@ -1,13 +1,17 @@
 """Source of listings in a folder with a CSV file and images, such as a published data set.
 
-A row without a usable image is not an error: its problem is recorded in the Images table.
+A row without a usable image is not an error: its problem is recorded in the Images table. Neither is a row with an
+unreadable price: its problem is recorded in the Observations table.
 """
 
 import logging
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import pandas as pd
 
@@ -17,9 +21,13 @@ from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.report import CrawlReport
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.lake import Lake
-from sneaker_assets.sites.money import amount
+from sneaker_assets.market.observations import ARCHIVE
+from sneaker_assets.sites.money import AmountError, parse_amount
 from sneaker_assets.sites.placeholders import image_address
 from sneaker_assets.tables import LabelKind
+
+MAX_IMAGE_BYTES = 100_000_000
+"""Maximum size of an image file that is read."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +49,8 @@ class ArchiveSource:
         image_column: Column of image file names.
         site_column: Column of site names; by default the site is the image name up to the first underscore.
         label_kind: Kind of all prices.
-        currency: ISO 4217 code of all prices.
+        currency: ISO 4217 code of all prices. A price written with the sign or code of another currency has no known
+            currency.
         threads: Number of images read at once.
     """
 
@@ -57,43 +66,54 @@ class ArchiveSource:
     threads: int = 4
 
     def observe(self, site: str) -> pd.DataFrame:
-        """One observation per CSV row of the site, at the modification time of the CSV file.
+        """Prices of the site's CSV rows, at the modification time of the CSV file.
+
+        The product is identified by the whole name of its image, including folder and suffix. Rows with the same image
+        and the same price are one observation that counts them.
 
         Returns:
-            ``tables.Observations``, empty if the site has no row.
+            ``tables.Observations``, empty if the site has no row. A price that is written but cannot be read has a
+            ``problem``; a missing one, as in an empty cell or ``n/a``, has none.
 
         Raises:
             ArchiveError: There is no such folder, or no readable CSV file with the expected columns.
         """
-        csv = self._csv()
-        rows = self._rows(csv)
-        sites = rows[self.site_column] if self.site_column else rows[self.image_column].str.partition("_")[0]
-        rows = rows[sites == site]
+        csv, rows = self._rows_of(site)
         if rows.empty:
-            known = ", ".join(sorted(set(sites) - {""})) or "none"
-            logger.warning("%s has no row of site %r; its sites: %s", csv.name, site, known)
             return observations([])
         names = rows[self.image_column]
-        stems = names.map(lambda name: PurePosixPath(name).stem)
-        observed_at = datetime.fromtimestamp(csv.stat().st_mtime, tz=UTC)
+        prices = [self._price(text) for text in rows[self.price_column]]
+        counted = (
+            pd.DataFrame(prices, columns=["amount", "currency", "problem"], index=rows.index)
+            .assign(product_id=names, raw_text=rows[self.price_column])
+            .groupby(["product_id", "amount", "currency", "problem", "raw_text"], dropna=False, sort=False)
+            .size()
+            .rename("n_prices")
+            .reset_index()
+        )
+        counted["n_prices"] = counted["n_prices"].astype("Int64").where(counted["n_prices"] > 1)
         return tables.Observations.validate(
             observations([])
-            .reindex(rows.index)
+            .reindex(counted.index)
             .assign(
+                **counted,
                 site=site,
-                product_id=stems,
                 url=csv.name,
-                title=stems,
-                image_url=names.map(image_address),
-                amount=rows[self.price_column].map(amount).astype(float),
-                currency=self.currency,
+                title=counted["product_id"].map(lambda name: PurePosixPath(name).stem),
+                image_url=counted["product_id"].map(image_address),
                 label_kind=self.label_kind,
-                observed_at=observed_at,
-                raw_text=rows[self.price_column],
-                generation="archive",
+                observed_at=datetime.fromtimestamp(csv.stat().st_mtime, tz=UTC),
+                generation=ARCHIVE,
             )
-            .reset_index(drop=True)
         )
+
+    def _price(self, text: str) -> tuple[float | None, str | None, str | None]:
+        """Amount, currency and problem of a written price."""
+        try:
+            parsed = parse_amount(text, currency=self.currency)
+        except AmountError as error:
+            return None, self.currency, one_line(error)
+        return (None, self.currency, None) if parsed is None else (parsed.value, parsed.currency, None)
 
     def images(self, site: str, image_urls: Iterable[str], known: pd.DataFrame | None = None) -> pd.DataFrame:
         """Validate and store images.
@@ -114,21 +134,15 @@ class ArchiveSource:
             raise ArchiveError(f"{folder} is not there: name the archive's folder of images")
         folder = folder.resolve()
 
-        def file_of(name: str) -> Path:
-            file = (folder / name).resolve()
-            if not name or not file.is_relative_to(folder):
-                raise OSError("names no file in the images folder")
-            return file
-
         stored = stored_images(known, self.lake, site)
 
         def collect(name: str) -> ImageRecord:
             try:
-                file = file_of(name)
-                record = stored.get(name)
-                if record is not None and file.stat().st_size == record.n_bytes:
-                    return record
-                return store_image(file.read_bytes(), self.lake, site, name)
+                with _open_file(folder, name) as file:
+                    record, n_bytes = stored.get(name), os.fstat(file.fileno()).st_size
+                    if record is not None and n_bytes == record.n_bytes:
+                        return record
+                    return store_image(file.read(), self.lake, site, name)
             except FileNotFoundError:
                 return ImageRecord(site, name, problem="not in the archive")
             except OSError as error:
@@ -146,8 +160,8 @@ class ArchiveSource:
         Raises:
             ArchiveError: There is no such folder, or no readable CSV file with the expected columns.
         """
-        rows = len(self.observe(site))
-        return CrawlReport(pages=1, listed=rows, yielded=rows)
+        n_rows = len(self._rows_of(site)[1])
+        return CrawlReport(pages=1, listed=n_rows, yielded=n_rows)
 
     def releases(self, site: str) -> pd.DataFrame:  # noqa: ARG002
         """An empty table, since an archive has no upcoming releases."""
@@ -164,12 +178,22 @@ class ArchiveSource:
             if not (folder / self.csv_name).is_file():
                 raise ArchiveError(f"no {self.csv_name} in archive folder {folder}: name one of its CSV files")
             return folder / self.csv_name
-        candidates = sorted(folder.glob("*.csv"))
+        candidates = sorted(file for file in folder.glob("*.csv") if file.is_file())
         preferred = [file for file in candidates if file.name == "listings.csv"] or candidates
         if len(preferred) != 1:
             found = ", ".join(file.name for file in candidates) or "none"
             raise ArchiveError(f"archive folder {folder} needs a listings.csv or exactly one *.csv; found: {found}")
         return preferred[0]
+
+    def _rows_of(self, site: str) -> tuple[Path, pd.DataFrame]:
+        """The CSV file and its rows of a site."""
+        csv = self._csv()
+        rows = self._rows(csv)
+        sites = rows[self.site_column] if self.site_column else rows[self.image_column].str.partition("_")[0]
+        if not (sites == site).any():
+            known = ", ".join(sorted(set(sites) - {""})) or "none"
+            logger.warning("%s has no row of site %r; its sites: %s", csv.name, site, known)
+        return csv, rows[sites == site]
 
     def _rows(self, csv: Path) -> pd.DataFrame:
         try:
@@ -192,3 +216,28 @@ class ArchiveSource:
             lines = ", ".join(str(index + 2) for index in rows.index[unnamed][:10])
             logger.warning("%s: %d rows name no image and are skipped (lines %s)", csv.name, unnamed.sum(), lines)
         return rows[~unnamed]
+
+
+def _open_file(folder: Path, name: str) -> BinaryIO:
+    """Open a regular file inside a folder; anything else, such as a FIFO or a device, is refused without blocking.
+
+    Args:
+        folder: The folder, resolved.
+        name: Path relative to the folder; a symbolic link must lead to a file inside the folder.
+
+    Raises:
+        OSError: There is no such file inside the folder, it is not a regular file, or it is too long.
+    """
+    try:
+        path = (folder / name).resolve()
+    except (ValueError, RuntimeError) as error:  # such as a NUL character, or a loop of symbolic links
+        raise OSError(f"is no file name: {one_line(error)}") from error
+    if not name or not path.is_relative_to(folder):
+        raise OSError("names no file in the images folder")
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    found = os.fstat(descriptor)
+    is_file = stat.S_ISREG(found.st_mode)
+    if is_file and found.st_size <= MAX_IMAGE_BYTES:
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(f"is longer than {MAX_IMAGE_BYTES:,} bytes" if is_file else "is not a regular file")

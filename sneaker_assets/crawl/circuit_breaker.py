@@ -1,7 +1,8 @@
 """Circuit breaker that stops the crawl of a site as soon as the site blocks the client.
 
 A block is a 401 or 403 response, or a block page sent with any status, 200 included. It ends the crawl of the site;
-no attempt is made to get around it.
+no attempt is made to get around it. A challenge with another status than 401 and 403 only pauses the crawl, see
+``refusals``.
 """
 
 import re
@@ -9,17 +10,18 @@ import threading
 
 from sneaker_assets.crawl.errors import SiteBlocked
 from sneaker_assets.crawl.http import Response
+from sneaker_assets.crawl.refusals import is_challenge, is_markup
 
 BLOCK_STATUSES = frozenset({401, 403})
 MAX_REFUSED_IMAGES = 5
 """Number of consecutive refused images that counts as a block; storage services answer 403 for a missing file too."""
 
-_TITLES = (
-    rb"access (to this page )?(has been )?denied|just a moment|attention required|pardon our interruption|"
-    rb"(are|verify) (that )?you.{0,10} human|human verification|security check|request blocked"
-)
+MAX_PAGES_FOR_IMAGES = 5
+"""Number of consecutive pages in place of images that counts as a refusal; some shops answer a missing file so."""
+
 _BLOCK_PAGE = re.compile(
-    rb"<(title|h1|h2)\b[^>]*>[^<]{0,200}(" + _TITLES + rb")|id=.px-captcha|//geo\.captcha-delivery\.com/",
+    rb"<(title|h1|h2)\b[^>]*>[^<]{0,200}"
+    rb"(access (to this page )?(has been )?denied|security check|request (was )?blocked|you have been blocked)",
     re.IGNORECASE,
 )
 _MAX_SEARCHED_BYTES = 65_536
@@ -27,7 +29,7 @@ _MAX_SEARCHED_BYTES = 65_536
 
 def is_block_page(body: bytes) -> bool:
     """Whether an HTML page blocks the client instead of showing content."""
-    return _BLOCK_PAGE.search(body[:_MAX_SEARCHED_BYTES]) is not None
+    return _BLOCK_PAGE.search(body[:_MAX_SEARCHED_BYTES]) is not None or is_challenge(body)
 
 
 class CircuitBreaker:
@@ -41,7 +43,7 @@ class CircuitBreaker:
         self._site = site
         self._lock = threading.Lock()
         self._block: str | None = None
-        self._refused_images = 0
+        self._refused_images = self._pages_for_images = 0
 
     def check(self) -> None:
         """Allow a request.
@@ -61,8 +63,12 @@ class CircuitBreaker:
         if response.status in BLOCK_STATUSES or _has_block_page(response):
             self._open(response)
 
-    def check_image(self, response: Response) -> None:
+    def check_image(self, response: Response) -> bool:
         """Open on a blocked image.
+
+        Returns:
+            Whether the last :data:`MAX_PAGES_FOR_IMAGES` responses were pages instead of images, which asks the client
+            to wait.
 
         Raises:
             SiteBlocked: The response is a block page, or the last :data:`MAX_REFUSED_IMAGES` images were refused.
@@ -70,8 +76,12 @@ class CircuitBreaker:
         with self._lock:
             self._refused_images = self._refused_images + 1 if response.status in BLOCK_STATUSES else 0
             too_many = self._refused_images >= MAX_REFUSED_IMAGES
+            is_page = response.status == 200 and is_markup(response.body)
+            self._pages_for_images = self._pages_for_images + 1 if is_page else 0
+            only_pages = self._pages_for_images >= MAX_PAGES_FOR_IMAGES
         if too_many or _has_block_page(response):
             self._open(response)
+        return only_pages
 
     def _open(self, response: Response) -> None:
         self._block = f"{self._site} refuses us: {response.url} answered {response.status} without content"
@@ -84,4 +94,6 @@ def is_html(response: Response) -> bool:
 
 
 def _has_block_page(response: Response) -> bool:
-    return is_html(response) and is_block_page(response.body)
+    return (is_html(response) or is_markup(response.body) or is_challenge(response.body)) and is_block_page(
+        response.body
+    )

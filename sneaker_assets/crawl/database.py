@@ -24,6 +24,9 @@ from sneaker_assets.crawl.schema import SCHEMA
 from sneaker_assets.lake import Lake, local_path, write_bytes
 
 FILE_NAME = "crawl.sqlite"
+PARSER_VERSION = 1
+"""Version of what the site adapters read from a page; pages parsed by an earlier one are fetched and parsed again."""
+
 LOCK_TIMEOUT = 5.0
 """Seconds to wait for another crawl of the site to end."""
 
@@ -40,6 +43,9 @@ class Database:
         with self.transaction():
             for statement in SCHEMA:
                 self.rows(statement)
+            if self.rows("PRAGMA user_version")[0]["user_version"] < PARSER_VERSION:
+                self.rows("UPDATE frontier SET sha256 = NULL, etag = NULL, last_modified = NULL WHERE kind != 'image'")
+                self.rows(f"PRAGMA user_version = {PARSER_VERSION}")
 
     def rows(self, statement: str, *values: object) -> list[sqlite3.Row]:
         """Execute a statement and return its rows; outside a transaction it is committed immediately."""

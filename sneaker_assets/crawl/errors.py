@@ -14,7 +14,7 @@ class UnreachableError(FetchError):
 
 
 class ForeignAddressError(FetchError):
-    """The URL is outside the site or resolves to a private address; it is never requested."""
+    """The URL is outside the site or the offline shop, or resolves to a private address; it is never requested."""
 
 
 class CrawlStopped(SneakerError, RuntimeError):  # noqa: N818 - not an error of the program

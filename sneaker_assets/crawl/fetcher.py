@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from sneaker_assets.crawl.circuit_breaker import CircuitBreaker, is_block_page, is_html
+from sneaker_assets.crawl.circuit_breaker import BLOCK_STATUSES, CircuitBreaker, is_block_page, is_html
 from sneaker_assets.crawl.errors import (
     CrawlPaused,
     CredentialsRefused,
@@ -23,14 +23,14 @@ from sneaker_assets.crawl.errors import (
 )
 from sneaker_assets.crawl.http import NO_VALIDATORS, Response, Validators
 from sneaker_assets.crawl.rate_limiter import MAX_HOLD, RateLimiter, retry_after_seconds
+from sneaker_assets.crawl.refusals import ORIGIN_ERRORS, announces_challenge, is_challenge, is_throttle_status
 from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import AGENT, FetchSettings
-from sneaker_assets.crawl.transport import Client, DeadlineExceeded, Exchange, PrivateAddress
+from sneaker_assets.crawl.transport import Client, DeadlineExceeded, Exchange, PrivateAddress, UnknownHost
 from sneaker_assets.errors import one_line
 from sneaker_assets.sites.base import Site
 
-RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
-OVERLOAD_STATUSES = frozenset({429, 503})
+RETRY_STATUSES = frozenset({500, 502, 503, 504}) | ORIGIN_ERRORS
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 5
 CHUNK_BYTES = 65_536
@@ -51,7 +51,7 @@ class Fetcher:
         site: Site whose home and image hosts are the only ones requested.
         settings: Limits, delays and contact.
         host_overrides: Host and port to connect to instead of a given host name. The offline shop has permanent names
-            but another port every time it is started.
+            but another port every time it is started. If any are given, no other host is requested or looked up.
 
     Raises:
         ValueError: The settings have no contact and are not those of the offline shop.
@@ -115,7 +115,8 @@ class Fetcher:
             return {"Accept": accepted, "Accept-Encoding": "identity", **known.headers()}
 
         response = self._follow(url, self._image_hosts, self.settings.max_image_bytes, headers, self._robots.allows)
-        self._breaker.check_image(response)
+        if self._breaker.check_image(response):
+            raise self._pause(response.url)
         return _usable(response, known)
 
     def hold(self, host: str, until: datetime) -> None:
@@ -137,13 +138,14 @@ class Fetcher:
         return dict(credentials.headers) if credentials and urlsplit(url)[:2] == urlsplit(self._site.home)[:2] else {}
 
     def _check_credentials(self, response: Response) -> None:
-        """Check for a 401, or a 403 that is not HTML, which would be a block page.
+        """Check for a 401, or a 403 that is neither HTML nor a challenge, which would block the client.
 
         Raises:
             CredentialsRefused: The credentials were rejected.
         """
         credentials = self._site.credentials
-        if credentials and (response.status == 401 or (response.status == 403 and not is_html(response))):
+        blocked = is_html(response) or is_challenge(response.body)
+        if credentials and (response.status == 401 or (response.status == 403 and not blocked)):
             raise CredentialsRefused(
                 f"{self._site.name} does not accept our credentials ({response.url} answered {response.status}): "
                 f"{credentials.renew}"
@@ -189,35 +191,42 @@ class Fetcher:
         """Response to a URL, retried with exponential backoff after transient failures.
 
         Raises:
-            CrawlPaused: The host answered 429 to every attempt.
+            CrawlPaused: The host asked the client to wait at the last attempt.
             FetchError: The body is too long.
-            ForeignAddressError: The host has a private address.
+            ForeignAddressError: The host has a private address or is not one of the offline shop.
             UnreachableError: No attempt succeeded.
         """
-        problem, pause = "", 0.0
+        problem, pause, refused = "", 0.0, False
         for attempt in range(self.settings.attempts):
             if attempt:
                 time.sleep(pause)
             pause = self.settings.backoff * 2**attempt
             try:
-                response = self._attempt(url, max_bytes, headers, pause)
+                response, refused = self._attempt(url, max_bytes, headers, pause)
             except FetchError:
                 raise
             except PrivateAddress as error:
                 raise ForeignAddressError(f"{url} leads to a private address ({error})") from error
+            except UnknownHost as error:
+                raise ForeignAddressError(f"{url} is not requested: {error}") from error
             except _TRANSIENT_ERRORS as error:
-                problem = one_line(error)
+                problem, refused = one_line(error), False
                 continue
-            if response.status not in RETRY_STATUSES:
+            if not refused and response.status not in RETRY_STATUSES:
                 return response
             problem = f"answered {response.status}"
-        if problem == "answered 429":
-            resume_at = datetime.now(UTC) + timedelta(seconds=self.settings.hold_cap)
-            raise CrawlPaused(urlsplit(url).netloc.lower(), resume_at)
+        if refused:
+            raise self._pause(url)
         raise UnreachableError(f"{url}: {problem} ({self.settings.attempts} attempts)")
 
-    def _attempt(self, url: str, max_bytes: int, headers: dict[str, str], pause: float) -> Response:
-        """Send one request and read the response; an overloaded host is put on hold before its slot is released."""
+    def _attempt(self, url: str, max_bytes: int, headers: dict[str, str], pause: float) -> tuple[Response, bool]:
+        """Send one request and read the response.
+
+        A host that refuses or is overloaded is put on hold, if its headers say so before its slot is released.
+
+        Returns:
+            The response, and whether the host asks the client to wait.
+        """
         host, client = urlsplit(url).netloc.lower(), self._client()
         request = client.prepare(url, headers)
         with self._limiter.slot(host):
@@ -227,11 +236,22 @@ class Fetcher:
             self._exchange.start()
             response = client.send(request, self.settings.timeout)
             status, retry_after = response.status_code, retry_after_seconds(response.headers.get("Retry-After"))
-            if status in OVERLOAD_STATUSES or (status in RETRY_STATUSES and retry_after is not None):
-                self._hold(host, pause if retry_after is None else retry_after)
+            refused = _asks_to_wait(status, response.headers)
+            seconds = pause if retry_after is None else retry_after
+            held = refused or status == 503 or (status in RETRY_STATUSES and retry_after is not None)
+            if held:
+                self._hold(host, seconds)
         with response:
             body = self._body(response, max_bytes)
-        return Response(url, status, response.headers, body, datetime.now(UTC))
+        challenged = status not in BLOCK_STATUSES and is_challenge(body)
+        if challenged and not held:
+            self._hold(host, seconds)
+        return Response(url, status, response.headers, body, datetime.now(UTC)), refused or challenged
+
+    def _pause(self, url: str) -> CrawlPaused:
+        """Pause of the crawl, as long as the longest hold, since the host of a URL keeps asking the client to wait."""
+        resume_at = datetime.now(UTC) + timedelta(seconds=self.settings.hold_cap)
+        return CrawlPaused(urlsplit(url).netloc.lower(), resume_at)
 
     def _hold(self, host: str, seconds: float) -> None:
         self._limiter.hold(host, seconds)
@@ -258,6 +278,14 @@ class Fetcher:
             self._threads.client = Client(self.settings.user_agent, proxies=not self.settings.allow_loopback)
         client: Client = self._threads.client
         return client
+
+
+def _asks_to_wait(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether the head of a response is that of a refusal which ends by itself; a 401 or 403 does not."""
+    if status in BLOCK_STATUSES:
+        return False
+    overloaded = status == 503 and retry_after_seconds(headers.get("Retry-After")) is not None
+    return is_throttle_status(status) or overloaded or announces_challenge(headers)
 
 
 def _is_on(url: str, hosts: frozenset[str]) -> bool:

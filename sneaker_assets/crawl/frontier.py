@@ -165,10 +165,13 @@ class Walk:
                 url,
                 read_at,
                 page.listed,
-                len(page.listings),
+                len(page.listings) + len(page.excluded),
             )[0]["id"]
             for statement, products in (
-                ("INSERT INTO listings (reading, product_id, listing) VALUES (?, ?, ?)", page.listings),
+                (
+                    "INSERT INTO listings (reading, product_id, listing) VALUES (?, ?, ?)",
+                    (*page.listings, *page.excluded),
+                ),
                 ("INSERT INTO details (reading, product_id, details) VALUES (?, ?, ?)", page.details),
             ):
                 for product in products:

@@ -9,7 +9,7 @@ from sneaker_assets.crawl.errors import FetchError
 from sneaker_assets.crawl.frontier import Frontier, PageKind, QueuedPage, Walk
 from sneaker_assets.lake import Lake, write_bytes
 from sneaker_assets.progress import Progress
-from sneaker_assets.sites.base import PageError, Site
+from sneaker_assets.sites.base import PageError, Site, with_response_currency
 
 if TYPE_CHECKING:
     from sneaker_assets.crawl.fetcher import Fetcher
@@ -92,6 +92,8 @@ def _visit(page: QueuedPage, site: Site, fetcher: "Fetcher", walk: Walk, lake: L
         return None
     try:
         parsed = site.parse_page(response.body, response.url)
+        if site.response_currency is not None:
+            parsed = with_response_currency(parsed, site.response_currency(response.headers))
     except PageError as error:
         file = lake.folder("crawls", site.name, "unreadable") / f"{sha256}.html"
         write_bytes(file, response.body)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sneaker_assets import tables
 from sneaker_assets.sites.base import Details, Listing, Price
+from sneaker_assets.tables.values import RETAIL_CURRENCY
 
 _PAGE_FORMAT_COLUMN = "generation"
 """Name of ``Listing.page_format`` in tables and stored crawl states."""
@@ -46,6 +47,8 @@ def listing_from_json(source: str) -> Listing:
     released = fields.pop("release_date")
     prices = tuple(Price(**price) for price in fields.pop("prices"))
     fields["page_format"] = fields.pop(_PAGE_FORMAT_COLUMN)
+    if fields["retail_price"] is not None:
+        fields.setdefault("retail_currency", RETAIL_CURRENCY)  # crawl states of earlier versions
     return Listing(**fields, release_date=datetime.fromisoformat(released) if released else None, prices=prices)
 
 

@@ -1,4 +1,4 @@
-"""HTTP transport with a deadline for the whole exchange and protection against requests to private addresses.
+"""HTTP transport with a deadline for the whole exchange and protection against requests to addresses not public.
 
 The timeouts of ``requests`` apply to single reads, so a server that sends a byte now and then keeps a connection open
 without limit; here every read is bounded by the deadline of the exchange. A host name is resolved once and all its
@@ -34,15 +34,20 @@ class PrivateAddress(SneakerError):  # noqa: N818 - no OSError, which urllib3 wo
     """A host name resolves to an address that is not public."""
 
 
+class UnknownHost(SneakerError):  # noqa: N818 - no OSError, which urllib3 would wrap
+    """The host is not one of the offline shop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """Limits of one request and its response.
 
     Attributes:
         seconds: Maximum time from connecting to the last byte.
-        public_only: Whether private, loopback and link-local addresses are rejected. The address of a proxy, which
-            resolves host names itself, is not checked.
-        host_overrides: Host and port to connect to instead of a given host name.
+        public_only: Whether addresses that are not public are rejected. The address of a proxy, which resolves host
+            names itself, is not checked.
+        host_overrides: Host and port to connect to instead of a given host name. If any are given, no other host
+            exists: its name is not looked up.
         deadline: Time of the monotonic clock at which the exchange must have ended.
     """
 
@@ -132,6 +137,8 @@ class _Guarded(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         exchange = _EXCHANGE.get()
+        if exchange.host_overrides and self.host not in exchange.host_overrides:
+            raise UnknownHost(f"the offline shop has no host {self.host}")
         host, port = exchange.host_overrides.get(self.host, (self.host, self.port))
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [(str(info[4][0]), port) for info in found]
@@ -159,9 +166,34 @@ class _TLS(_Guarded, HTTPSConnection):
     pass
 
 
+def is_public(address: str) -> bool:
+    """Whether an IP address is a public unicast address that is not translated to another one.
+
+    Translation prefixes (NAT64, 6to4, Teredo, IPv4-mapped addresses) can embed a private IPv4 address.
+
+    https://www.iana.org/assignments/ipv6-address-space  https://www.iana.org/assignments/iana-ipv4-special-registry
+
+    Args:
+        address: IPv4 or IPv6 address; an IPv6 address may have a zone such as ``%eth0``.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
+        return False
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip not in _RELAYS
+    return ip in _GLOBAL_UNICAST and ip.sixtofour is None and ip.teredo is None
+
+
+_RELAYS = ipaddress.IPv4Network("192.88.99.0/24")
+"""Former anycast addresses of 6to4 relays, RFC 7526."""
+
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""The only assigned public IPv6 addresses; NAT64, site-local and IPv4-mapped addresses lie outside."""
+
+
 def _check_public(host: str, addresses: list[str]) -> None:
     for address in addresses:
-        if not ipaddress.ip_address(address.partition("%")[0]).is_global:
+        if not is_public(address):
             raise PrivateAddress(f"{host} is {address}")
 
 

@@ -13,6 +13,8 @@ from sneaker_assets import tables
 from sneaker_assets.market.bands import band_of
 from sneaker_assets.market.drift import distribution_distance
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT
+from sneaker_assets.market.observations import can_be_bought
+from sneaker_assets.market.price_summaries import summarise_prices
 
 _HORIZONS = {"up to 7 days": 7, "8 to 14 days": 14, "15 to 21 days": 21, "22 to 30 days": 30, "later": np.inf}
 _RESALE = [kind for kind in LABEL_ORDER if kind != "retail"]
@@ -32,11 +34,14 @@ def pair_predictions(predictions: pd.DataFrame, prices: pd.DataFrame) -> pd.Data
         ``tables.Backtest``; shoes without a later resale price have no row.
     """
     resale = prices[prices["price"].notna() & prices["size"].isna() & prices["label_kind"].isin(_RESALE)]
+    resale = resale[can_be_bought(resale)]
     # Of several prices observed at the same time, the preferred kind of label is used.
     order = resale["label_kind"].map({kind: i for i, kind in enumerate(_RESALE)})
-    first = resale.assign(order=order).sort_values(["observed_at", "order"]).drop_duplicates(PRODUCT)
+    ranked = resale.assign(order=order).sort_values(["observed_at", "order"], kind="stable")
+    best = ranked.drop_duplicates(PRODUCT)[[*PRODUCT, "observed_at", "order"]]
+    first = summarise_prices(ranked.merge(best, validate="many_to_one"), PRODUCT)
     paired = predictions.drop(columns="observed_at").merge(
-        first[[*PRODUCT, "observed_at", "price", "label_kind"]], on=PRODUCT, how="inner"
+        first[[*PRODUCT, "observed_at", "price", "label_kind"]], on=PRODUCT, how="inner", validate="many_to_one"
     )
     return add_coverage(paired[paired["observed_at"] > paired["predicted_at"]])
 
@@ -132,9 +137,9 @@ def dated_shoes(listings: pd.DataFrame, prices: pd.DataFrame, lead_days: float) 
         ``label_kind``, ``asked_at`` (missing without a release date) and ``known_at``, the time of the first resale
         price.
     """
-    resale = prices[prices["price"].notna() & prices["label_kind"].isin(_RESALE)]
+    resale = prices[prices["price"].notna() & prices["label_kind"].isin(_RESALE) & can_be_bought(prices)]
     first = resale.groupby(PRODUCT, as_index=False).agg(known_at=("observed_at", "min"))
-    shoes = listings[listings["price"].notna()].merge(first, on=PRODUCT, how="inner")
+    shoes = listings[listings["price"].notna()].merge(first, on=PRODUCT, how="inner", validate="one_to_one")
     asked_at = shoes["release_date"] - pd.Timedelta(days=lead_days)
     release = shoes["site"] + "--" + shoes["product_id"]
     columns = ["release", *PRODUCT, "sha256", "price", "label_kind", "asked_at", "known_at"]

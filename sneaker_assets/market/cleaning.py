@@ -79,13 +79,36 @@ def clean(listings: pd.DataFrame, settings: CleaningSettings | None = None) -> C
     reason.loc[resolved.index[resolved.isna()]] = "twins_disagree"
 
     kept, resolved = inside[resolved.notna()], resolved[resolved.notna()]
-    removed = listings.assign(reason=reason, limit=lower.where(below, upper.where(above)))[reason.notna()]
+    removed = listings.assign(reason=reason, limit=lower.where(below, upper.where(above)), detail=None)
+    removed = removed[reason.notna()]
     return Cleaned(
         listings=_select_columns(kept.assign(listed_price=kept["price"], price=resolved), tables.CleanListings),
         removed=_select_columns(removed, tables.RemovedListings),
         fences=fences,
         conflicts=conflicts,
     )
+
+
+def excluded_products(observations: pd.DataFrame) -> pd.DataFrame:
+    """Products that are no shoes according to their sites.
+
+    Args:
+        observations: ``tables.Observations`` of all sites.
+
+    Returns:
+        ``tables.RemovedListings`` with the reason ``not_footwear``, one row per product as last observed, without an
+        image and a price. ``detail`` is what the site calls the product.
+    """
+    columns = list(tables.RemovedListings.to_schema().columns)
+    latest = observations.sort_values("observed_at", kind="stable").drop_duplicates(
+        ["site", "product_id"], keep="last", ignore_index=True
+    )
+    excluded = latest[latest["exclusion"].notna()]
+    described = excluded[["site", "product_id", "url", "title", "brand", "style_code", "colourway", "release_date"]]
+    described = described.assign(
+        observed_at=excluded["observed_at"], reason="not_footwear", detail=excluded["exclusion"]
+    )
+    return tables.RemovedListings.validate(described.reindex(columns=columns).reset_index(drop=True))
 
 
 def _select_columns(table: pd.DataFrame, schema: "type[tables.CleanListings | tables.RemovedListings]") -> pd.DataFrame:

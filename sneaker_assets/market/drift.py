@@ -31,7 +31,7 @@ def share_changed(before: pd.DataFrame, now: pd.DataFrame, price_tolerance: floa
         price_tolerance: Relative change of a price that counts as unchanged.
     """
     key = ["site", "product_id"]
-    rows = before.merge(now, on=key, how="outer", suffixes=("", "_now"))
+    rows = before.merge(now, on=key, how="outer", suffixes=("", "_now"), validate="one_to_one")
     if rows.empty:
         return 0.0
     moved = (rows["price_now"] / rows["price"] - 1).abs() > price_tolerance

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sneaker_assets import tables
+from sneaker_assets.market.observations import can_be_bought
+from sneaker_assets.market.price_summaries import summarise_prices
 from sneaker_assets.tables import LABEL_KINDS, LabelKind
 
 LABEL_ORDER: tuple[LabelKind, ...] = ("average_sale", "last_sale", "lowest_ask", "list", "sale", "unknown", "retail")
@@ -12,7 +14,7 @@ LABEL_ORDER: tuple[LabelKind, ...] = ("average_sale", "last_sale", "lowest_ask",
 
 PRODUCT = ["site", "product_id"]
 _DESCRIPTION = [*PRODUCT, "url", "title", "brand", "style_code", "colourway", "image_url", "release_date"]
-_LABEL = ["price", "label_kind", "amount", "currency", "fx_rate", "fx_date", "observed_at"]
+_LABEL = ["price", "label_kind", "n_prices", "amount", "currency", "fx_rate", "fx_date", "observed_at"]
 _PICTURE = ["sha256", "left", "top", "right", "bottom", "red", "green", "blue", "twin_group"]
 
 
@@ -33,20 +35,21 @@ def label_listings(
         order: Kinds of price in order of preference; other kinds are never used as labels.
 
     Returns:
-        ``tables.Listings``, sorted by site and product. Products without a price in US dollars are included, with a
-        missing price.
+        ``tables.Listings``, sorted by site and product, without products that are no shoes. Products without a price in
+        US dollars are included, with a missing price.
 
     Raises:
         ValueError: ``order`` contains an unknown kind.
     """
     if unknown := set(order) - set(LABEL_KINDS):
         raise ValueError(f"unknown kind of price {', '.join(sorted(unknown))}; known: {', '.join(LABEL_KINDS)}")
-    products = _latest(observations)[[*_DESCRIPTION, "observed_at"]]
+    shoes = observations[observations["exclusion"].isna()]
+    products = _latest(shoes)[[*_DESCRIPTION, "observed_at"]]
     usable = images.loc[images["problem"].isna(), ["site", "image_url", "sha256", "width", "height"]]
     listings = (
-        products.merge(_labels(prices, order), on=PRODUCT, how="left", suffixes=("_product", ""))
-        .merge(_retail_prices(prices), on=PRODUCT, how="left")
-        .merge(usable, on=["site", "image_url"], how="inner")
+        products.merge(_labels(prices, order), on=PRODUCT, how="left", suffixes=("_product", ""), validate="one_to_one")
+        .merge(_retail_prices(prices), on=PRODUCT, how="left", validate="one_to_one")
+        .merge(usable, on=["site", "image_url"], how="inner", validate="many_to_one")
         .merge(pictures[_PICTURE], on="sha256", how="inner", validate="many_to_one")
     )
     listings["observed_at"] = listings["observed_at"].fillna(listings["observed_at_product"])
@@ -65,7 +68,8 @@ def first_seen(observations: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame
         Columns ``sha256`` and ``first_seen`` (UTC).
     """
     usable = images.loc[images["problem"].isna(), ["site", "image_url", "sha256"]]
-    shown = usable.merge(observations[["site", "image_url", "observed_at"]], on=["site", "image_url"])
+    seen = observations[["site", "image_url", "observed_at"]]
+    shown = usable.merge(seen, on=["site", "image_url"], validate="one_to_many")
     return shown.groupby("sha256", as_index=False).agg(first_seen=("observed_at", "min"))
 
 
@@ -77,22 +81,27 @@ def label_shares(listings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _latest(seen: pd.DataFrame) -> pd.DataFrame:
-    return seen.sort_values("observed_at", kind="stable").drop_duplicates(PRODUCT, keep="last")
+    """Last observation of each product; of several at one moment one with an image, whatever the order of rows."""
+    order = ["observed_at", "_shown", *(column for column in _DESCRIPTION if column in seen and column not in PRODUCT)]
+    shown = seen.assign(_shown=seen["image_url"] != "")
+    return shown.sort_values(order, kind="stable").drop_duplicates(PRODUCT, keep="last").drop(columns="_shown")
+
+
+def _at_last_moment(prices: pd.DataFrame) -> pd.DataFrame:
+    return prices[prices["observed_at"] == prices.groupby(PRODUCT)["observed_at"].transform("max")]
 
 
 def _labels(prices: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     """Latest price of each product, of the most preferred kind that it has."""
     rank = prices["label_kind"].map({kind: i for i, kind in enumerate(order)})
-    for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna()
-    return (
-        prices[for_the_product]
-        .assign(rank=rank)
-        .sort_values(["rank", "observed_at"], ascending=[True, False], kind="stable")
-        .drop_duplicates(PRODUCT)[[*PRODUCT, *_LABEL]]
-    )
+    for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna() & can_be_bought(prices)
+    candidates = prices[for_the_product].assign(rank=rank)
+    preferred = candidates[candidates["rank"] == candidates.groupby(PRODUCT)["rank"].transform("min")]
+    return summarise_prices(_at_last_moment(preferred), PRODUCT)[[*PRODUCT, *_LABEL]]
 
 
 def _retail_prices(prices: pd.DataFrame) -> pd.DataFrame:
     """Latest retail price of each product in US dollars: ``site``, ``product_id`` and ``retail_price``."""
     known = prices[(prices["label_kind"] == "retail") & prices["price"].notna()]
-    return _latest(known)[[*PRODUCT, "price"]].rename(columns={"price": "retail_price"})
+    retail = summarise_prices(_at_last_moment(known), PRODUCT)[[*PRODUCT, "price"]]
+    return retail.rename(columns={"price": "retail_price"})

@@ -1,5 +1,7 @@
 """Append-only history of observations, and its prices in US dollars."""
 
+from pathlib import PurePosixPath
+
 import numpy as np
 import pandas as pd
 
@@ -7,7 +9,13 @@ from sneaker_assets import tables
 from sneaker_assets.market.currency import rates_at
 from sneaker_assets.tables import MAX_PRICE
 
-_OBSERVED = ["site", "product_id", "observed_at", "label_kind", "size", "amount", "currency"]
+_PRICE = ["label_kind", "size", "amount", "currency", "available", "problem", "n_prices"]
+_OBSERVED = ["site", "product_id", "observed_at", *_PRICE]
+_MOMENT = ["site", "product_id", "observed_at", "label_kind", "size", "available"]
+
+
+ARCHIVE = "archive"
+"""Page format of the rows of an archive."""
 
 
 def append_observations(history: pd.DataFrame | None, seen: pd.DataFrame) -> pd.DataFrame:
@@ -23,10 +31,46 @@ def append_observations(history: pd.DataFrame | None, seen: pd.DataFrame) -> pd.
     """
     if history is None:
         return seen
+    history = _with_whole_names(history)
     image_urls = history[history["image_url"] != ""].drop_duplicates("product_id", keep="last")
     kept = seen["product_id"].map(image_urls.set_index("product_id")["image_url"]).fillna("")
     seen = seen.assign(image_url=seen["image_url"].where(seen["image_url"] != "", kept))
     return pd.concat([history, seen], ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+def unreadable_share(observations: pd.DataFrame) -> float:
+    """Share of written amounts that cannot be read; 0 without any. Placeholders for a missing price do not count.
+
+    Args:
+        observations: ``tables.Observations``.
+    """
+    times = observations["n_prices"].fillna(1)
+    unreadable = observations["problem"].notna()
+    written = int(times[unreadable | observations["amount"].notna()].sum())
+    return float(times[unreadable].sum()) / written if written else 0.0
+
+
+def _with_whole_names(history: pd.DataFrame) -> pd.DataFrame:
+    """History in which products of an archive are identified by the whole name of their image.
+
+    Earlier versions used its stem, which images of different folders or formats can share.
+    """
+    named = (history["generation"] == ARCHIVE) & (history["image_url"] != "")
+    return history.assign(product_id=history["product_id"].mask(named, history["image_url"]))
+
+
+def with_whole_names(listings: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
+    """Listings of an earlier version, in which products of an archive are identified as in the current history.
+
+    Args:
+        listings: Columns ``site`` and ``product_id``.
+        observations: ``tables.Observations`` of all sites.
+    """
+    named = observations.loc[observations["generation"] == ARCHIVE, ["site", "product_id"]].drop_duplicates()
+    stems = [PurePosixPath(name).stem for name in named["product_id"]]
+    whole_names = dict(zip(zip(named["site"], stems, strict=True), named["product_id"], strict=True))
+    products = zip(listings["site"], listings["product_id"], strict=True)
+    return listings.assign(product_id=[whole_names.get((site, name), name) for site, name in products])
 
 
 def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
@@ -37,25 +81,49 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
         rates: ``tables.FxRates``.
 
     Returns:
-        ``tables.PriceObservations``. An amount that is implausible or cannot be converted has no price but a
-        ``problem``; without an amount both are missing.
+        ``tables.PriceObservations`` of shoes, one row per price. An amount that cannot be read, is implausible or
+        cannot be converted has no price but a ``problem``; without an amount both are missing.
     """
-    retail = observations[observations["retail_price"].notna()]
-    retail = retail.assign(amount=retail["retail_price"], label_kind="retail", size=pd.Series(dtype=object))
-    parts = [part[_OBSERVED] for part in (observations, retail) if len(part)]
-    seen = pd.concat(parts, ignore_index=True) if parts else observations[_OBSERVED]
-    history = seen.drop_duplicates(ignore_index=True)
+    shoes = observations[observations["exclusion"].isna()]
+    retail = shoes[shoes["retail_price"].notna()]
+    retail = retail.assign(
+        amount=retail["retail_price"],
+        currency=retail["retail_currency"],
+        label_kind="retail",
+        size=pd.Series(dtype=object),
+        available=pd.Series(pd.NA, index=retail.index, dtype="boolean"),
+        problem=pd.Series(dtype=object),
+        n_prices=pd.Series(pd.NA, index=retail.index, dtype="Int64"),
+    )
+    parts = [part[_OBSERVED] for part in (shoes, retail) if len(part)]
+    seen = pd.concat(parts, ignore_index=True) if parts else shoes[_OBSERVED]
+    history = seen.drop_duplicates()
+    history = history.loc[history.index.repeat(history["n_prices"].fillna(1).astype(int))].reset_index(drop=True)
     history = history.join(rates_at(history["currency"], history["observed_at"], rates))
     price = history["amount"] * history["fx_rate"]
     problem = _problems(history, price, set(rates["currency"]))
+    history = history.assign(price=price.where(problem.isna()), problem=problem)
+    n_prices = history.groupby(_MOMENT, dropna=False)["price"].transform("count").astype("Int64")
     columns = list(tables.PriceObservations.to_schema().columns)
-    return history.assign(price=price.where(problem.isna()), problem=problem)[columns]
+    return history.assign(n_prices=n_prices.mask(history["price"].isna()))[columns]
+
+
+def can_be_bought(prices: pd.DataFrame) -> pd.Series:
+    """False for prices at which the site states that the product cannot be bought.
+
+    Args:
+        prices: ``tables.PriceObservations``, or those of a version without the column ``available``.
+    """
+    if "available" not in prices:
+        return pd.Series(True, index=prices.index)
+    return prices["available"].astype("boolean").fillna(True).astype(bool)
 
 
 def _problems(history: pd.DataFrame, price: pd.Series, currencies: set[str]) -> pd.Series:
     """One-line reason why an amount has no price in US dollars; missing if there is none."""
     amount, currency = history["amount"], history["currency"]
     reasons = [
+        (history["problem"].notna(), history["problem"]),
         (amount.isna(), None),
         (~np.isfinite(amount) | (amount <= 0), "the amount is no positive, finite number"),
         (currency.isna(), "the currency is not known"),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from sneaker_assets import tables
 from sneaker_assets.errors import SneakerError
-from sneaker_assets.market.currency import DOLLAR, rates_at
+from sneaker_assets.market.currency import rates_at
 from sneaker_assets.market.placeholders import find_placeholders
 from sneaker_assets.names import path_name
 
@@ -56,9 +56,14 @@ def announcements(observations: pd.DataFrame) -> pd.DataFrame:
         release date, price and image, sixteen hexadecimal digits). If no retail price is announced, the list price of
         the shop is used.
     """
-    announced = observations.drop_duplicates(["site", "product_id"], ignore_index=True)
+    shoes = observations[observations["exclusion"].isna()]
+    announced = shoes.drop_duplicates(["site", "product_id"], ignore_index=True)
     full_price = announced["amount"].where(announced["label_kind"] == "list")
-    announced = announced.assign(retail_price=announced["retail_price"].fillna(full_price))
+    own = announced["retail_price"].notna()
+    announced = announced.assign(
+        retail_price=announced["retail_price"].fillna(full_price),
+        currency=announced["retail_currency"].where(own, announced["currency"]),
+    )
     keys = [
         release_key(site, product_id)
         for site, product_id in zip(announced["site"], announced["product_id"], strict=True)
@@ -98,8 +103,8 @@ def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame, ra
         rates: ``tables.FxRates``.
 
     Returns:
-        ``tables.Releases``, one row. A retail price without a currency is taken as US dollars; in a currency without a
-        rate it is missing in dollars and kept as announced.
+        ``tables.Releases``, one row. A retail price of an unknown currency or one without a rate is missing in dollars
+        and kept as announced.
 
     Raises:
         ReleaseError: The shoe is no longer announced, has no valid image, or shows a placeholder picture.
@@ -107,7 +112,7 @@ def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame, ra
     rows = announced[announced["release"] == key]
     if rows.empty:
         raise ReleaseError(f"{key} is no longer announced: its site lists {len(announced)} other releases")
-    rows = rows.merge(images.drop(columns="site"), on="image_url")
+    rows = rows.drop(columns="problem").merge(images.drop(columns="site"), on="image_url", validate="many_to_one")
     if rows.empty:
         raise ReleaseError(f"{key} is announced without an image: there is nothing to price it by")
     if rows["image_url"].iloc[0] in find_placeholders(announced, "image_url", "retail_price"):
@@ -115,7 +120,7 @@ def describe_release(key: str, announced: pd.DataFrame, images: pd.DataFrame, ra
     problem = rows["problem"].iloc[0]
     if pd.notna(problem):
         raise ReleaseError(f"the image of {key} cannot be used: {problem}")
-    converted = rates_at(rows["currency"].fillna(DOLLAR), rows["observed_at"], rates)
+    converted = rates_at(rows["currency"], rows["observed_at"], rates)
     rows = rows.join(converted.where(rows["retail_price"].notna()))
     rows = rows.assign(retail_amount=rows["retail_price"], retail_price=rows["retail_price"] * rows["fx_rate"])
     return rows[list(tables.Releases.to_schema().columns)]

@@ -98,7 +98,8 @@ def describe_images(
     if not parts:
         return pd.DataFrame(columns=columns)
     pictures = pd.concat(parts, ignore_index=True)
-    return pictures.merge(first, on="sha256").sort_values(["first_seen", "sha256"], ignore_index=True)[columns]
+    dated_pictures = pictures.merge(first, on="sha256", validate="one_to_one")
+    return dated_pictures.sort_values(["first_seen", "sha256"], ignore_index=True)[columns]
 
 
 def reusable_rows(known: pd.DataFrame, settings: ImagePropertySettings) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from upath import UPath
 
 from sneaker_assets import lake, tables
 from sneaker_assets.resources.lake import LakeResource
+from sneaker_assets.tables.upgrade import with_added_columns
 
 _EXAMPLES = 5
 
@@ -70,7 +71,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
                 raise dg.Failure(_not_in_lake(name, keys), allow_retries=False)
             return folder
         paths = {key: here.table(name, key) for key in keys}
-        frames = [lake.read_table(path) for path in paths.values() if path.exists()]
+        frames = [with_added_columns(name, lake.read_table(path)) for path in paths.values() if path.exists()]
         if not frames:
             if optional:
                 return None

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.settings.environment import load_settings
+from sneaker_assets.tables.upgrade import with_added_columns
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
@@ -31,5 +32,6 @@ class LakeResource(dg.ConfigurableResource[Lake]):
             The table; None if it was never written.
         """
         partition = context.partition_key if context.has_partition_key else None
-        path = self.open().table(asset or context.asset_key.to_user_string(), partition)
-        return read_table(path) if path.exists() else None
+        name = asset or context.asset_key.to_user_string()
+        path = self.open().table(name, partition)
+        return with_added_columns(name, read_table(path)) if path.exists() else None

@@ -62,6 +62,11 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
         description="The archive's column of sites; by default the image name up to its first underscore.",
     )
     archive_label_kind: LabelKind = Field(default="unknown", description="Kind of the archive's prices.")
+    archive_currency: str = Field(
+        default="USD",
+        pattern="^[A-Z]{3}$",
+        description="ISO 4217 code of the archive's prices; a price with the sign of another currency is not used.",
+    )
     contact: Contact = ""
     delay_seconds: Delay = FetchSettings().delay
     max_pages: int | None = Field(default=None, gt=0, description="Maximum number of listing pages per crawl.")
@@ -145,4 +150,5 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
             image_column=self.archive_image_column,
             site_column=self.archive_site_column,
             label_kind=self.archive_label_kind,
+            currency=self.archive_currency,
         )

@@ -32,6 +32,7 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 
 _LIVE_WATCH_SECONDS = 900
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_COLLECTION = re.compile(r"(?:[a-z]{2}(?:-[a-z]{2})?/)?collections/[\w%.-]+")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
@@ -60,15 +61,26 @@ def _rising(bands: tuple[float, ...]) -> tuple[float, ...]:
 
 def _parse_stores(text: str) -> Mapping[str, str | None]:
     entries = [entry.strip().partition("=") for entry in text.split(",") if entry.strip()]
-    stores = {}
+    stores: dict[str, str | None] = {}
     for host, separator, currency in entries:
         code = currency.strip().upper()
-        if not _HOST.fullmatch(host.lower()) or (separator and not _CURRENCY.fullmatch(code)):
+        name, slash, path = host.partition("/")
+        if name.lower() in {address.partition("/")[0] for address in stores}:
+            raise ValueError(f"{name} is named twice; without a collection all its products are crawled")
+        if (
+            not _HOST.fullmatch(name.lower())
+            or (slash and not _COLLECTION.fullmatch(path))
+            or (separator and not _CURRENCY.fullmatch(code))
+        ):
             raise ValueError(
                 f"{host + separator + currency!r} is not a host, or a host and its currency such as example.com=USD"
             )
-        stores[host.lower()] = code or None
+        stores[f"{name.lower()}{slash}{path}"] = code or None
     return stores
+
+
+def _parse_labels(text: str) -> tuple[str, ...]:
+    return tuple(label.strip() for label in text.split(",") if label.strip())
 
 
 def _parse_day(text: str) -> date:
@@ -127,7 +139,14 @@ class Settings(BaseSettings, AutomationSettings):
     )
     shopify_stores: Annotated[Mapping[str, str | None], _from_text(_parse_stores)] = Field(
         default={},
-        description="Shopify stores to add as sites, with their currencies: `example.com=USD,other.com=EUR`.",
+        description="Shopify stores to add as sites, with their currencies: `example.com=USD,other.com=EUR`. "
+        "`example.com/collections/shoes=USD` starts at a collection, `.../shoes.atom` at its feed, which states the "
+        "currency.",
+    )
+    footwear_categories: Annotated[tuple[str, ...], _from_text(_parse_labels)] = Field(
+        default=(),
+        description="Product types and tags that are footwear although their names do not say so, separated by commas, "
+        "such as `Lifestyle,Men's Running`. Listings that a site calls something else are not learned from.",
     )
     fees: Annotated[Mapping[str, Fees], _from_text(_parse_fees)] = Field(
         default=DEFAULT_FEES,

@@ -23,7 +23,11 @@ def load_sites(adapters: Iterable[str] = ADAPTERS) -> dict[str, Site]:
     Args:
         adapters: Importable names of modules that define ``SITES``.
     """
-    stores = [shopify.store(host, currency) for host, currency in load_settings().shopify_stores.items()]
+    stores = [
+        shopify.store(host, currency, slash + path)
+        for address, currency in load_settings().shopify_stores.items()
+        for host, slash, path in [address.partition("/")]
+    ]
     sites = [site for adapter in adapters for site in import_module(adapter).SITES]
     return {site.name: site for site in (*sites, *stores)}
 

@@ -21,12 +21,14 @@ class Price:
     """One price on a page.
 
     Attributes:
-        amount: Price in ``currency``; None if the product has no price.
+        amount: Price in ``currency``; None if the product has no price or it cannot be read.
         currency: ISO 4217 code; None if the page does not state it.
         label_kind: What the price means, such as last sale or lowest ask.
         size: Shoe size the price applies to; None if it applies to the product.
         raw_text: The price as written on the page.
         variant: The site's identifier of a size, for prices whose size is given by another page.
+        available: Whether the product can be bought at this price; None if the page does not state it.
+        problem: Why the amount cannot be read, in one line; None if it can or if there is none.
     """
 
     amount: float | None
@@ -35,14 +37,16 @@ class Price:
     size: str | None = None
     raw_text: str | None = None
     variant: str | None = None
+    available: bool | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """One product on one site, with all prices that its page shows.
 
-    ``page_format`` names the format of the page it was parsed from, ``retail_price`` is in the currency of the
-    prices, and ``release_date`` is midnight UTC.
+    ``page_format`` names the format of the page it was parsed from, ``retail_price`` is in ``retail_currency``,
+    ``release_date`` is midnight UTC, and ``exclusion`` states why the product is not a shoe, None if it may be one.
     """
 
     site: str
@@ -55,8 +59,10 @@ class Listing:
     style_code: str | None = None
     colourway: str | None = None
     retail_price: float | None = None
+    retail_currency: str | None = None
     release_date: datetime | None = None
     prices: tuple[Price, ...] = ()
+    exclusion: str | None = None
 
     def __post_init__(self) -> None:
         """Drop the address of a placeholder picture: the product counts as one without an image."""
@@ -99,6 +105,7 @@ class Page:
         listed: Number of products on the page, parsed or not; None if unknown.
         details: Additional data of products that other pages list.
         pages: Total number of pages according to the page; None if unknown.
+        excluded: Products parsed from the page that are not shoes, each with the reason in ``exclusion``.
     """
 
     listings: tuple[Listing, ...]
@@ -107,6 +114,27 @@ class Page:
     listed: int | None = None
     details: tuple[Details, ...] = ()
     pages: int | None = None
+    excluded: tuple[Listing, ...] = ()
+
+
+def with_response_currency(page: Page, currency: str | None) -> Page:
+    """Copy of a page whose response states a currency: amounts of another currency get none.
+
+    Args:
+        page: The parsed page.
+        currency: ISO 4217 code that the response states, None if it states none.
+    """
+    if currency is None:
+        return page
+
+    def restated(listing: Listing) -> Listing:
+        prices = tuple(
+            replace(price, currency=currency if price.currency in (None, currency) else None)
+            for price in listing.prices
+        )
+        return replace(listing, prices=prices)
+
+    return replace(page, listings=tuple(map(restated, page.listings)), excluded=tuple(map(restated, page.excluded)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +163,7 @@ class Site:
         delay: Minimum number of seconds between two requests according to the site's terms.
         page_formats: Every ``Page.page_format`` that ``parse_page`` can return, each with the names of the page layouts
             that have this format. The tests demand a fixture per layout.
+        response_currency: Returns the currency that the headers of a response state for its amounts, if any.
     """
 
     name: str
@@ -146,3 +175,4 @@ class Site:
     credentials: Credentials | None = None
     delay: float = 0.0
     page_formats: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
+    response_currency: Callable[[Mapping[str, str]], str | None] | None = field(default=None, compare=False)

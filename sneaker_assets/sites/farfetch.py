@@ -4,24 +4,28 @@ Prices are ``list`` and, if reduced, ``sale``. Script state is tried before JSON
 from full prices. Listing pages are numbered by ``?page=N``.
 """
 
+import html
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sneaker_assets.sites import json_ld
+from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.base import Listing, Page, Price, Site
-from sneaker_assets.sites.money import amount, amount_in_text, currency_code
+from sneaker_assets.sites.microdata import microdata_product
 from sneaker_assets.sites.parsing import (
     Document,
     Parser,
     assigned_json,
-    attribute,
     dig,
+    first,
     first_text,
     items,
+    list_and_sale,
     make_page,
     mapping,
     next_link,
+    number,
     objects,
     page_number,
     parse_date,
@@ -31,12 +35,11 @@ from sneaker_assets.sites.parsing import (
     text,
     with_query,
 )
-
-if TYPE_CHECKING:
-    from bs4 import Tag
+from sneaker_assets.sites.taxonomy import exclusion
 
 NAME = "farfetch"
 HOME = "https://www.farfetch.com"
+DOMAIN = "farfetch.com"
 
 _HYDRATION = re.compile(r"__HYDRATION_STATE__['\"\]]*\s*=\s*")
 _INITIAL_STATE = re.compile(r"__initialState[\w-]*['\"\]]*\s*=\s*")
@@ -49,7 +52,7 @@ def parse_page(body: bytes, url: str) -> Page:
     Raises:
         PageError: The page has none of the known formats or lists no product.
     """
-    return parse_first(NAME, PARSERS, body, url)
+    return parse_first(NAME, PARSERS, body, url, DOMAIN)
 
 
 def _parse_hydration(document: Document) -> Page | None:
@@ -74,32 +77,40 @@ def _parse_item_list(document: Document) -> Page | None:
 
 
 def _json_ld_id(node: dict[str, Any], address: str) -> str | None:
-    return first_text(node.get("productID"), node.get("sku"), _product_id(address))
+    return first_text(node.get("productID"), node.get("productGroupID"), node.get("sku"), _product_id(address))
 
 
 def _parse_markup(document: Document) -> Page | None:
     """Meta tags and microdata of a 2015 product page."""
-    found = document.tags("meta", "div")
-    meta = {attribute(tag, "property"): attribute(tag, "content") for tag in reversed(found) if tag.name == "meta"}
-    inner = _microdata(found)
-    title = first_text(inner.get("name"), meta.get("og:title"))
-    address = document.link(meta.get("og:url")) or document.url
-    if title is None or not (meta.get("og:price:amount") or inner.get("price")):
+    node = microdata_product(document)
+    title = first_text(first(node.get("name")), document.meta("og:title"))
+    address = document.link(document.meta("og:url")) or document.url
+    found = json_ld.offer_prices(node, "list") or _meta_prices(document)
+    if title is None or not (found or "offers" in node or _meta(document, "price:amount")):
         return None
-    currency = currency_code(meta.get("og:price:currency") or inner.get("pricecurrency"))
-    raw = first_text(meta.get("og:price:amount"), inner.get("price")) or ""
-    value = amount_in_text(raw, currency=currency)
     listing = Listing(
         site=NAME,
-        product_id=inner.get("sku") or _product_id(address),
+        product_id=text(first(node.get("sku"))) or _product_id(address),
         url=address,
-        title=title,
-        image_url=document.link(meta.get("og:image") or inner.get("image")),
+        title=html.unescape(title),
+        image_url=document.link(document.meta("og:image") or text(first(node.get("image")))),
         page_format="markup_2015",
-        brand=inner.get("brand"),
-        prices=(Price(value, currency, "list", raw_text=raw),) if value is not None else (),
+        brand=first_text(first(node.get("brand")), dig(first(node.get("brand")), "name")),
+        prices=found,
+        exclusion=exclusion([text(first(node.get("category"))), document.meta("product:category")], title=title),
     )
     return make_page([listing], "markup_2015")
+
+
+def _meta(document: Document, name: str) -> str:
+    """Content of an Open Graph property of a product."""
+    return document.meta(f"og:{name}") or document.meta(f"product:{name}")
+
+
+def _meta_prices(document: Document) -> tuple[Price, ...]:
+    available = is_available(_meta(document, "availability"))
+    currency = _meta(document, "price:currency")
+    return prices(currency, {"list": _meta(document, "price:amount")}, available=available)
 
 
 PARSERS: Mapping[str, Parser] = {
@@ -113,7 +124,7 @@ PAGE_FORMATS: Mapping[str, Sequence[str]] = {
     "hydration_state": ["hydration_product"],
     "initial_state": ["initial_state_listing", "initial_state_product", "empty_listing"],
     "listing_entries_2018": ["listing_entries_2018"],
-    json_ld.PAGE_FORMAT: ["json_ld_list", "json_ld_product"],
+    json_ld.PAGE_FORMAT: ["json_ld_list", "json_ld_product", "json_ld_group"],
     "markup_2015": ["meta_2015", "microdata_2015"],
 }
 
@@ -156,7 +167,7 @@ def _entry_listing(entry: Any, document: Document) -> Listing | None:
     if product_id is None or title is None:
         return None
     images = [image for image in items(entry, "images") if text(dig(image, "url"))]
-    largest = max(images, key=lambda image: amount(dig(image, "size")) or 0.0, default=None)
+    largest = max(images, key=lambda image: number(dig(image, "size")) or 0.0, default=None)
     return Listing(
         site=NAME,
         product_id=product_id,
@@ -165,7 +176,7 @@ def _entry_listing(entry: Any, document: Document) -> Listing | None:
         image_url=document.link(text(dig(largest, "url"))),
         page_format="listing_entries_2018",
         brand=text(dig(entry, "brand", "name")),
-        prices=_list_and_sale(dig(entry, "priceWithoutDiscount"), dig(entry, "price"), dig(entry, "currencyIsoCode")),
+        prices=list_and_sale(dig(entry, "priceWithoutDiscount"), dig(entry, "price"), dig(entry, "currencyIsoCode")),
     )
 
 
@@ -177,10 +188,10 @@ def _product_listing(product: Any, document: Document, page_format: str) -> List
         return None
     image = dig(product, "images", "main", 0)
     by_size = [
-        price
+        found
         for key, size in mapping(product, "sizes", "available").items()
-        for price in _own_prices(dig(product, "priceInfo", key), text(dig(size, "description")))
-        if price.size is not None
+        for found in _own_prices(dig(product, "priceInfo", key), text(dig(size, "description")), available=True)
+        if found.size is not None
     ]
     return Listing(
         site=NAME,
@@ -196,27 +207,11 @@ def _product_listing(product: Any, document: Document, page_format: str) -> List
     )
 
 
-def _own_prices(info: Any, size: str | None = None) -> tuple[Price, ...]:
+def _own_prices(info: Any, size: str | None = None, *, available: bool | None = None) -> tuple[Price, ...]:
     """Prices of a ``priceInfo`` object."""
-    return _list_and_sale(dig(info, "initialPrice"), dig(info, "finalPrice"), dig(info, "currencyCode"), size)
-
-
-def _list_and_sale(before: Any, now: Any, currency: Any, size: str | None = None) -> tuple[Price, ...]:
-    """The full price, and the sale price if it is lower."""
-    full, final = amount(before), amount(now)
-    reduced = full is not None and final is not None and final < full
-    return prices(currency, {"list": now if full is None else before, "sale": now if reduced else None}, size)
-
-
-def _microdata(found: "list[Tag]") -> dict[str, str]:
-    """First value of each microdata property of the product."""
-    product = next((tag for tag in found if attribute(tag, "itemtype").endswith("Product")), None)
-    values: dict[str, str] = {}
-    for tag in product.find_all(itemprop=True) if product else ():
-        value = first_text(attribute(tag, "content"), attribute(tag, "src"), tag.get_text(" "))
-        if value is not None:
-            values.setdefault(attribute(tag, "itemprop"), value)
-    return values
+    return list_and_sale(
+        dig(info, "initialPrice"), dig(info, "finalPrice"), dig(info, "currencyCode"), size, available=available
+    )
 
 
 def _product_id(address: str) -> str:
@@ -235,7 +230,7 @@ def _next_page(state: Any, document: Document) -> str | None:
     """URL of the next page if the state says that there is one (``hasNextPage`` or ``totalPages``)."""
     shown = page_number(document.url)
     for found in objects(state):
-        pages = amount(found.get("totalPages"))
+        pages = number(found.get("totalPages"))
         if found.get("hasNextPage") is True or (pages is not None and shown < pages):
             return with_query(document.url, page=shown + 1)
     return None
@@ -243,7 +238,7 @@ def _next_page(state: Any, document: Document) -> str | None:
 
 def _pages(state: Any) -> float | None:
     """Number of pages according to the state, or None."""
-    return next((pages for found in objects(state) if (pages := amount(found.get("totalPages")))), None)
+    return next((pages for found in objects(state) if (pages := number(found.get("totalPages")))), None)
 
 
 SITE = Site(

@@ -1,38 +1,48 @@
 """StockX, a sneaker marketplace whose pages embed their data as JSON.
 
-Prices are the last sale, average sale, lowest ask and highest bid, in the page's currency (US dollars by default).
-Listing pages are numbered by ``?page=N``.
+Prices are the last sale, average sale, lowest ask and highest bid, in the currency of the market, else of the query
+that returned it; retail prices are in US dollars on every page. Listing pages are numbered by ``?page=N``.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from sneaker_assets.sites import json_ld
 from sneaker_assets.sites.base import Listing, Page, Price, Site
-from sneaker_assets.sites.money import amount, currency_code
+from sneaker_assets.sites.money import currency_code
 from sneaker_assets.sites.parsing import (
     Document,
     Parser,
     attribute,
     dig,
     first_text,
+    host_of,
     items,
     make_page,
     mapping,
+    nested_objects,
     next_link,
+    number,
     objects,
     page_number,
     parse_date,
     parse_first,
-    parse_json,
+    price,
     prices,
     text,
     with_query,
 )
+from sneaker_assets.sites.taxonomy import exclusion
 
 NAME = "stockx"
 HOME = "https://stockx.com"
+DOMAIN = "stockx.com"
+RETAIL_CURRENCY = "USD"
+
+_API_HOSTS = ("api.stockx.com", "gateway.stockx.com")
+_QUERY_KEYS = ("queryKey", "variables", "query")
+_CURRENCY_KEYS = ("currencyCode", "currency", "selectedCurrency")
 
 
 def parse_page(body: bytes, url: str) -> Page:
@@ -41,16 +51,17 @@ def parse_page(body: bytes, url: str) -> Page:
     Raises:
         PageError: The page has none of the known formats or lists no product.
     """
-    return parse_first(NAME, PARSERS, body, url)
+    return parse_first(NAME, PARSERS, body, url, DOMAIN)
 
 
 def _parse_search(document: Document) -> Page | None:
-    """Search results in ``__NEXT_DATA__``, since 2023."""
+    """Search results in ``__NEXT_DATA__`` since 2023, or the response of the site's GraphQL API."""
     for state in _states(document):
-        for found in objects(state):
+        for found, above in nested_objects(state):
             results = dig(found, "results")
             if isinstance(dig(results, "edges"), list):
-                listings = [_search_listing(dig(edge, "node"), document) for edge in items(results, "edges")]
+                currency = _stated_currency((*above, found), document)
+                listings = [_search_listing(dig(edge, "node"), document, currency) for edge in items(results, "edges")]
                 info = dig(results, "pageInfo")
                 following, pages = _next_page(info, document), _pages(info)
                 return make_page(listings, "next_data_search", following, dig(info, "total"), pages)
@@ -58,12 +69,12 @@ def _parse_search(document: Document) -> Page | None:
 
 
 def _parse_product(document: Document) -> Page | None:
-    """Product page in ``__NEXT_DATA__``, since 2023."""
+    """Product page in ``__NEXT_DATA__`` since 2023, or the response of the site's GraphQL API."""
     for state in _states(document):
-        for found in objects(state):
+        for found, above in nested_objects(state):
             product = dig(found, "product")
-            if dig(product, "urlKey") and (dig(product, "market") or dig(product, "pricing")):
-                listing = _product_listing(product, document)
+            if _key(product) and (dig(product, "market") or dig(product, "pricing")):
+                listing = _product_listing(product, document, _stated_currency((*above, found), document))
                 return make_page([listing], "next_data_product")
     return None
 
@@ -98,7 +109,7 @@ PARSERS: Mapping[str, Parser] = {
 PAGE_FORMATS: Mapping[str, Sequence[str]] = {
     "next_data_search": ["empty_search_2024"],
     "next_data_search_2023": ["next_data_search_2023"],
-    "next_data_search_2024": ["next_data_search_2024", "query_script_2024"],
+    "next_data_search_2024": ["next_data_search_2024", "query_script_2024", "graphql_2025"],
     "next_data_product_2023": ["next_data_product_2023"],
     "next_data_product_2024": ["next_data_product_2024"],
     "browse_2020": ["browse_2020"],
@@ -107,14 +118,33 @@ PAGE_FORMATS: Mapping[str, Sequence[str]] = {
 
 
 def _states(document: Document) -> list[Any]:
+    if document.json is not None:
+        return [document.json]
     return [
-        parse_json(script.get_text())
+        document.script_json(script)
         for script in document.scripts
         if attribute(script, "id") == "__NEXT_DATA__" or attribute(script, "data-name") == "query"
     ]
 
 
-def _search_listing(node: Any, document: Document) -> Listing | None:
+def _stated_currency(above: Sequence[dict[str, Any]], document: Document) -> str | None:
+    """The currency that the query of some results states, else the state around it, else the URL; None if unknown.
+
+    Args:
+        above: The objects that contain the results, from the outermost to the innermost.
+        document: The page.
+    """
+    for found in reversed(above):
+        queries = [inner for name in _QUERY_KEYS for inner in objects(found.get(name))]
+        for scope in ([found], queries):
+            codes = {code for part in scope for name in _CURRENCY_KEYS if (code := currency_code(part.get(name)))}
+            if codes:
+                return codes.pop() if len(codes) == 1 else None
+    query = dict(parse_qsl(urlsplit(document.url).query))
+    return next((code for name in _CURRENCY_KEYS if (code := currency_code(query.get(name)))), None)
+
+
+def _search_listing(node: Any, document: Document, currency: str | None) -> Listing | None:
     market = dig(node, "market")
     later = "lowestAsk" in mapping(market, "state")
     return _listing(
@@ -122,20 +152,22 @@ def _search_listing(node: Any, document: Document) -> Listing | None:
         document,
         "next_data_search_2024" if later else "next_data_search_2023",
         traits=_traits(items(node, "productTraits") or items(node, "traits")),
-        found=_market_prices(market, _currency(market)),
+        found=_market_prices(market, _currency(market) or currency),
     )
 
 
-def _product_listing(product: Any, document: Document) -> Listing | None:
+def _product_listing(product: Any, document: Document, currency: str | None) -> Listing | None:
     """Listing of a product page, whose market data is nested in the product (2023) or under ``pricing`` (2024)."""
     later = dig(product, "pricing")
     market = dig(later or product, "market")
-    currency = _currency(market)
+    currency = _currency(market) or currency
     sizes = {text(dig(variant, "id")): text(dig(variant, "traits", "size")) for variant in items(product, "variants")}
     by_size = [
         price
         for variant in items(later or product, "variants")
-        for price in _market_prices(dig(variant, "market"), currency, sizes.get(text(dig(variant, "id"))))
+        for price in _market_prices(
+            dig(variant, "market"), _currency(dig(variant, "market")) or currency, sizes.get(text(dig(variant, "id")))
+        )
         if price.size is not None
     ]
     return _listing(
@@ -165,27 +197,43 @@ def _listing(
     node: Any, document: Document, page_format: str, *, traits: Mapping[str, Any], found: tuple[Price, ...]
 ) -> Listing | None:
     """Listing from the fields that all formats share; None if the node is not a product."""
-    key, title = text(dig(node, "urlKey")), text(dig(node, "title"))
+    key, title = _key(node), text(dig(node, "title"))
     if key is None or title is None:
         return None
     media = dig(node, "media")
+    retail = next(
+        (
+            stated
+            for raw in (dig(node, "retailPrice"), traits.get("Retail Price"))
+            if (stated := price(raw, RETAIL_CURRENCY, "retail"))
+        ),
+        None,
+    )
+    types = (dig(node, "productCategory"), *items(node, "browseVerticals"), dig(node, "contentGroup"))
     return Listing(
         site=NAME,
         product_id=first_text(dig(node, "id"), key) or key,
-        url=document.link(f"/{key}"),
+        url=f"{HOME}/{key}" if host_of(document.url) in _API_HOSTS else document.link(f"/{key}"),
         title=title,
         image_url=first_text(*(dig(media, name) for name in ("imageUrl", "smallImageUrl", "thumbUrl"))) or "",
         page_format=page_format,
-        brand=text(dig(node, "brand")),
+        brand=first_text(dig(node, "brand"), dig(node, "brands", "default", "name")),
         style_code=first_text(dig(node, "styleId"), traits.get("Style")),
         colourway=first_text(dig(node, "colorway"), traits.get("Colorway"), traits.get("Color")),
-        retail_price=amount(dig(node, "retailPrice")) or amount(traits.get("Retail Price")),
+        retail_price=retail.amount if retail else None,
+        retail_currency=retail.currency if retail and retail.amount is not None else None,
         release_date=parse_date(dig(node, "releaseDate")) or parse_date(traits.get("Release Date")),
-        prices=found,
+        prices=(*found, *((retail,) if retail and retail.problem else ())),
+        exclusion=exclusion(text(label) for label in types),
     )
 
 
-def _market_prices(market: Any, currency: str, size: str | None = None) -> tuple[Price, ...]:
+def _key(node: Any) -> str | None:
+    """Last path segment of the product's URL; the ID, which also leads there, in data without one."""
+    return first_text(dig(node, "urlKey"), dig(node, "id"))
+
+
+def _market_prices(market: Any, currency: str | None, size: str | None = None) -> tuple[Price, ...]:
     """Prices of a market: plain numbers in 2023, objects with an ``amount`` since 2024."""
     sales = dig(market, "salesInformation", "lastSale")
     return prices(
@@ -204,8 +252,8 @@ def _plain(later: Any, earlier: Any) -> Any:
     return dig(later, "amount") if isinstance(later, dict) else earlier
 
 
-def _currency(market: Any) -> str:
-    return currency_code(dig(market, "currencyCode")) or "USD"
+def _currency(market: Any) -> str | None:
+    return currency_code(dig(market, "currencyCode"))
 
 
 def _traits(traits: list[Any]) -> dict[str, Any]:
@@ -213,7 +261,7 @@ def _traits(traits: list[Any]) -> dict[str, Any]:
 
 
 def _next_page(info: Any, document: Document) -> str | None:
-    page, pages = amount(dig(info, "page")), _pages(info)
+    page, pages = number(dig(info, "page")), _pages(info)
     return (
         with_query(document.url, page=int(page) + 1)
         if page is not None and pages is not None and page < pages
@@ -223,8 +271,8 @@ def _next_page(info: Any, document: Document) -> str | None:
 
 def _pages(info: Any) -> float | None:
     """Number of pages, computed from the total if it is not stated; rounded up by the caller."""
-    pages, total, limit = (amount(dig(info, name)) for name in ("pageCount", "total", "limit"))
-    return total / limit if pages is None and total is not None and limit is not None else pages
+    pages, total, limit = (number(dig(info, name)) for name in ("pageCount", "total", "limit"))
+    return total / limit if pages is None and total is not None and limit else pages
 
 
 SITE = Site(

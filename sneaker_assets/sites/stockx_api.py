@@ -15,11 +15,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from sneaker_assets.sites import stockx
 from sneaker_assets.sites.base import Credentials, Details, Listing, Page, Price, Site
-from sneaker_assets.sites.money import amount
 from sneaker_assets.sites.parsing import (
     MAX_PAGES,
     Document,
@@ -27,13 +26,16 @@ from sneaker_assets.sites.parsing import (
     dig,
     first_text,
     items,
+    number,
     page_number,
     parse_date,
     parse_first,
+    price,
     prices,
     text,
     with_query,
 )
+from sneaker_assets.sites.taxonomy import exclusion
 
 HOME = "https://api.stockx.com"
 KEY, TOKEN = "SNEAKER_STOCKX_KEY", "SNEAKER_STOCKX_TOKEN"
@@ -44,7 +46,6 @@ CURRENCY = "USD"
 MIN_DELAY = 1.0
 """Seconds between requests, as the API's terms require."""
 
-_PRODUCT_TYPES = frozenset({"sneakers", "shoes"})
 _PRODUCT_PATH = re.compile(r"/v2/catalog/products/([^/?#]+)/(variants|market-data)(?:[?#]|$)")
 _HEADER = re.compile(r"[\x21-\x7e]+")
 
@@ -87,7 +88,7 @@ def parse_page(body: bytes, url: str) -> Page:
     Raises:
         PageError: The response has none of the known formats.
     """
-    return parse_first("stockx_api", PARSERS, body, url)
+    return parse_first("stockx_api", PARSERS, body, url, stockx.DOMAIN)
 
 
 def _parse_search(document: Document) -> Page | None:
@@ -95,9 +96,9 @@ def _parse_search(document: Document) -> Page | None:
     found = items(document.json, "products")
     if not found and dig(document.json, "count") != 0:
         return None
-    shoes = [product for product in found if text(dig(product, "productType")) in _PRODUCT_TYPES]
-    listings = tuple(listing for product in shoes if (listing := _listing(product)))
-    if shoes and not listings:
+    parsed = [listing for product in found if (listing := _listing(product))]
+    listings = tuple(listing for listing in parsed if listing.exclusion is None)
+    if found and not parsed:
         return None
     following = with_query(document.url, pageNumber=page_number(document.url, "pageNumber") + 1)
     return Page(
@@ -107,8 +108,9 @@ def _parse_search(document: Document) -> Page | None:
             *(address for listing in listings for address in _addresses(listing.product_id, document)),
             *((following,) if dig(document.json, "hasNextPage") is True else ()),
         ),
-        listed=len(shoes),
+        listed=len(found),
         pages=_pages(document.json),
+        excluded=tuple(listing for listing in parsed if listing.exclusion is not None),
     )
 
 
@@ -127,7 +129,8 @@ def _parse_market_data(document: Document) -> Page | None:
     product_id = _product_id(document, "market-data")
     if product_id is None or not isinstance(document.json, list):
         return None
-    by_variant = [price for entry in document.json for price in _prices(entry)]
+    asked = dict(parse_qsl(urlsplit(document.url).query)).get("currencyCode")
+    by_variant = [price for entry in document.json for price in _prices(entry, asked)]
     found = (*_product_prices(by_variant), *by_variant)
     return Page((), "api_v2_market_data", listed=0, details=(Details(product_id, prices=found),))
 
@@ -150,6 +153,7 @@ def _listing(product: Any) -> Listing | None:
     if product_id is None or key is None or title is None:
         return None
     traits = dig(product, "productAttributes")
+    retail = price(dig(traits, "retailPrice"), stockx.RETAIL_CURRENCY, "retail")
     return Listing(
         site=stockx.NAME,
         product_id=product_id,
@@ -160,8 +164,11 @@ def _listing(product: Any) -> Listing | None:
         brand=text(dig(product, "brand")),
         style_code=text(dig(product, "styleId")),
         colourway=first_text(dig(traits, "colorway"), dig(traits, "color")),
-        retail_price=amount(dig(traits, "retailPrice")),
+        retail_price=retail.amount if retail else None,
+        retail_currency=retail.currency if retail and retail.amount is not None else None,
         release_date=parse_date(dig(traits, "releaseDate")),
+        prices=(retail,) if retail and retail.problem else (),
+        exclusion=exclusion([text(dig(product, "productType"))]),
     )
 
 
@@ -182,19 +189,20 @@ def _size(variant: Any) -> str | None:
     return first_text(dig(variant, "variantValue"), dig(variant, "sizeChart", "defaultConversion", "size"))
 
 
-def _prices(entry: Any) -> tuple[Price, ...]:
+def _prices(entry: Any, asked: str | None) -> tuple[Price, ...]:
     variant = text(dig(entry, "variantId"))
     found = prices(
-        dig(entry, "currencyCode"),
+        first_text(dig(entry, "currencyCode"), asked),
         {"lowest_ask": dig(entry, "lowestAskAmount"), "highest_bid": dig(entry, "highestBidAmount")},
     )
-    return tuple(replace(price, variant=variant) for price in found if variant is not None)
+    return tuple(replace(read, variant=variant) for read in found if variant is not None)
 
 
 def _product_prices(by_variant: list[Price]) -> tuple[Price, ...]:
     """The lowest ask and the highest bid over all variants."""
-    asks = sorted((price for price in by_variant if price.label_kind == "lowest_ask"), key=_amount)
-    bids = sorted((price for price in by_variant if price.label_kind == "highest_bid"), key=_amount)
+    readable = [price for price in by_variant if price.amount is not None]
+    asks = sorted((price for price in readable if price.label_kind == "lowest_ask"), key=_amount)
+    bids = sorted((price for price in readable if price.label_kind == "highest_bid"), key=_amount)
     return tuple(replace(price, variant=None) for price in (*asks[:1], *bids[-1:]))
 
 
@@ -204,5 +212,5 @@ def _amount(price: Price) -> float:
 
 def _pages(response: Any) -> int | None:
     """Approximate number of responses of the crawl: the search pages and two per product."""
-    count = amount(dig(response, "count"))
+    count = number(dig(response, "count"))
     return math.ceil(count / PAGE_SIZE + 2 * count) if count is not None and count < MAX_PAGES else None

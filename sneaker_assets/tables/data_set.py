@@ -1,13 +1,14 @@
 """The data set: listings, cleaning, splits and price statistics."""
 
+import pandas as pd
 import pandera.pandas as pa
 
 from sneaker_assets.tables.base import Table, Timestamp
 from sneaker_assets.tables.values import FENCE_METHODS, LABEL_KINDS, MAX_PRICE, REMOVAL_REASONS, RESOLUTIONS, SPLITS
 
 
-class Listings(Table):
-    """One row per product and site, with its latest price and its image."""
+class ListedProduct(Table):
+    """One product at one site with its latest price; shared by the tables of listings."""
 
     site: str = pa.Field(description="Source site.")
     product_id: str = pa.Field(description="Product identifier of the site.")
@@ -27,6 +28,11 @@ class Listings(Table):
     fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars per unit of the currency.")
     fx_date: Timestamp = pa.Field(nullable=True, description="Day on which the rate was published.")
     observed_at: Timestamp = pa.Field(description="Time at which the price was observed.")
+
+
+class Listings(ListedProduct):
+    """One row per product and site, with its latest price and its image."""
+
     sha256: str = pa.Field(str_length=64, description="SHA-256 of the image file.")
     width: int = pa.Field(gt=0, description="Image width in pixels.")
     height: int = pa.Field(gt=0, description="Image height in pixels.")
@@ -57,11 +63,35 @@ class CleanListings(Listings):
     listed_price: float = pa.Field(gt=0, le=MAX_PRICE, description="Price of the listing itself, US dollars.")
 
 
-class RemovedListings(Listings):
-    """Listings excluded from the data set, with the reason."""
+class RemovedListings(ListedProduct):
+    """Listings excluded from the data set, with the reason; without an image if none was downloaded."""
 
+    sha256: str = pa.Field(nullable=True, str_length=64, description="SHA-256 of the image file.")
+    width: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Image width in pixels.")
+    height: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Image height in pixels.")
+    left: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Left edge of the content, pixels.")
+    top: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Top edge of the content, pixels.")
+    right: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Right edge of the content, pixels, exclusive.")
+    bottom: pd.Int64Dtype = pa.Field(nullable=True, ge=0, description="Bottom edge of the content, pixels, exclusive.")
+    red: float = pa.Field(nullable=True, ge=0, le=255, description="Mean red of the content, 0 to 255.")
+    green: float = pa.Field(nullable=True, ge=0, le=255, description="Mean green of the content, 0 to 255.")
+    blue: float = pa.Field(nullable=True, ge=0, le=255, description="Mean blue of the content, 0 to 255.")
+    twin_group: str = pa.Field(
+        nullable=True,
+        str_length=64,
+        description="Group of near duplicates, named by the SHA-256 of its first seen image.",
+    )
     reason: str = pa.Field(isin=REMOVAL_REASONS, description="Reason for the removal.")
     limit: float = pa.Field(nullable=True, description="Fence outside which the price lies, US dollars.")
+    detail: str = pa.Field(
+        nullable=True, description="Product type stated by the site, of a product that is not a shoe."
+    )
+
+    class Config:
+        """Each product of a site has one row; columns added since may be missing in stored tables."""
+
+        unique = ("site", "product_id")
+        add_missing_columns = True
 
 
 class PriceFences(Table):

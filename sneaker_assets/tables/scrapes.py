@@ -1,5 +1,6 @@
 """Crawled observations and images, exchange rates, and image properties."""
 
+import pandas as pd
 import pandera.pandas as pa
 
 from sneaker_assets.tables.base import Table, Timestamp
@@ -17,19 +18,46 @@ class Observations(Table):
     style_code: str = pa.Field(nullable=True, description="Manufacturer's style code.")
     colourway: str = pa.Field(nullable=True, description="Colourway as listed.")
     image_url: str = pa.Field(description="URL of the main product image.")
-    retail_price: float = pa.Field(nullable=True, gt=0, description="Retail price at release, in `currency`.")
+    retail_price: float = pa.Field(nullable=True, gt=0, description="Retail price at release, in `retail_currency`.")
+    retail_currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217 currency of the retail price.")
     release_date: Timestamp = pa.Field(nullable=True, description="Release date (UTC midnight).")
     amount: float = pa.Field(
         nullable=True, gt=0, description="Observed price in `currency`; missing if unknown, never 0."
     )
-    currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217 currency of the amounts.")
+    currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217 currency of the amount.")
     label_kind: str = pa.Field(isin=LABEL_KINDS, description="Meaning of the amount.")
     size: str = pa.Field(
         nullable=True, description="Shoe size to which the amount applies; missing if it applies to all sizes."
     )
+    available: pd.BooleanDtype = pa.Field(
+        nullable=True, description="Whether the product can be bought at the amount; missing if not stated."
+    )
+    n_prices: pd.Int64Dtype = pa.Field(
+        nullable=True, ge=1, description="Number of times the source states this amount at this time; missing for one."
+    )
     observed_at: Timestamp = pa.Field(description="Time at which the page was read.")
     raw_text: str = pa.Field(nullable=True, description="The amount as written on the page.")
+    problem: str = pa.Field(
+        nullable=True, description="Reason why the written amount could not be parsed, in one line."
+    )
+    exclusion: str = pa.Field(nullable=True, description="Product type stated by the site; missing for shoes.")
     generation: str = pa.Field(description="Page format that was parsed.")
+
+    class Config:
+        """Columns added since may be missing in stored tables."""
+
+        add_missing_columns = True
+
+    @pa.dataframe_parser
+    @classmethod
+    def _retail_in_currency(cls, frame: pd.DataFrame) -> pd.DataFrame:
+        """Earlier versions stored retail prices in `currency`."""
+        if "retail_currency" in frame or "retail_price" not in frame or "currency" not in frame:
+            return frame
+        frame = frame.copy()
+        stated = frame["currency"].where(frame["retail_price"].notna())
+        frame.insert(list(frame.columns).index("retail_price") + 1, "retail_currency", stated)
+        return frame
 
 
 class Images(Table):
@@ -71,12 +99,25 @@ class PriceObservations(Table):
     )
     amount: float = pa.Field(nullable=True, description="Observed price in `currency`; missing if unknown, never 0.")
     currency: str = pa.Field(nullable=True, description="ISO 4217 currency of the amount.")
+    available: pd.BooleanDtype = pa.Field(
+        nullable=True, description="Whether the product can be bought at the amount; missing if not stated."
+    )
+    n_prices: pd.Int64Dtype = pa.Field(
+        nullable=True,
+        ge=1,
+        description="Number of prices of this product, size, kind and time; missing without a price.",
+    )
     fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars per unit of the currency.")
     fx_date: Timestamp = pa.Field(nullable=True, description="Day on which the rate was published.")
     price: float = pa.Field(
         nullable=True, gt=0, le=MAX_PRICE, description="The amount in US dollars; missing if it cannot be converted."
     )
     problem: str = pa.Field(nullable=True, description="Reason why there is no price in US dollars, in one line.")
+
+    class Config:
+        """Columns added since may be missing in stored tables."""
+
+        add_missing_columns = True
 
 
 class ImageProperties(Table):

@@ -9,9 +9,12 @@ LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
 SPLITS = ("train", "validation", "test")
 FENCE_METHODS = ("iqr", "modified_z", "fixed_cap")
 RESOLUTIONS = ("median", "drop")
-REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree", "placeholder_picture")
+REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree", "placeholder_picture", "not_footwear")
 PREDICTORS = ("model", "mean", "median", "site_median", "nearest_neighbour")
 STANDINGS = ("champion", "challenger", "former", "set aside")
 
 MAX_PRICE = 10_000_000.0
 """US dollars; higher than any known sale of a shoe, so that a higher price must be a parsing error."""
+
+RETAIL_CURRENCY = "USD"
+"""Currency of StockX's retail prices in tables and crawl states written before each price had its own."""

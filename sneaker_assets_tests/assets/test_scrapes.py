@@ -119,6 +119,28 @@ def test_paused_crawl_fails_without_retries_and_says_when_to_resume(lake: Lake, 
     assert "resume_at" in shown.metadata
 
 
+@pytest.mark.parametrize(("n_unreadable", "succeeds"), [(0, True), (2, True), (3, False)])
+def test_crawl_fails_if_many_written_prices_are_unreadable(
+    lake: Lake, tmp_path: Path, n_unreadable: int, succeeds: bool
+) -> None:
+    texts = ["ask in shop"] * n_unreadable + ["n/a"] * 5 + ["$1\xa0290"] * (100 - n_unreadable)
+    rows = "".join(f"{text},stockx_{i}.jpg\n" for i, text in enumerate(texts))
+    (tmp_path / "listings.csv").write_text("sale_price,image_name\n" + rows)
+    result = run(lake, ListingSourceResource(source="archive", archive=str(tmp_path)), raw_scrapes)
+    assert result.success is succeeds
+    if succeeds:
+        (event,) = result.asset_materializations_for_node("raw_scrapes")
+        counted = event.metadata["prices_unreadable"].value
+        assert isinstance(counted, dict)
+        assert sum(counted.values()) == n_unreadable
+    else:
+        (failure,) = result.get_step_failure_events()
+        shown = failure.step_failure_data.user_failure_data
+        assert shown is not None
+        assert "3.0% of the written prices cannot be read" in (shown.description or "")
+        assert "ask in shop" in (shown.description or "")
+
+
 def test_crawl_steps_of_all_runs_share_one_pool() -> None:
     """The pool has one slot in the instance's settings; without Dagster, a file lock has the same effect."""
     assert {raw_scrapes.op.pool, scraped_images.op.pool} == {"crawl"}

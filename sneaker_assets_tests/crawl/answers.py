@@ -29,7 +29,8 @@ def reply(status: int = 200, body: bytes = b"", kind: str = "text/html", **heade
         "Content-Length": str(len(body)),
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
-    head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields.items())]
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Unregistered"
+    head = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in fields.items())]
     response = "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
     def answer(handler: BaseHTTPRequestHandler) -> None:

@@ -35,6 +35,24 @@ from PIL import Image
 from sneaker_assets_tests.crawl.answers import Answer, Server, by_validator, endless, in_turn, jpeg, raw, reply
 
 REFUSAL = b"<html><head><title>Access Denied</title></head><body><h1>Access Denied</h1></body></html>"
+CHALLENGES: Mapping[str, Answer] = {
+    "aws-waf-202": reply(202, x_amzn_waf_action="challenge"),
+    "aws-waf-captcha": reply(405, b"<title>Confirm</title>", x_amzn_waf_action="captcha"),
+    "aws-waf-body": reply(body=b"<html><script>window.gokuProps = {};</script></html>"),
+    "akamai": reply(body=b'<html><div id="sec-if-cpt-container"></div></html>'),
+    "akamai-json": reply(body=b'{"sec-cp-challenge": "true", "provider": "crypto"}', kind="application/json"),
+    "cloudflare": reply(body=b"<html><head><title>Just a moment...</title></head></html>"),
+    "cloudflare-header": reply(body=b"<html></html>", cf_mitigated="challenge"),
+    "cloudflare-503": reply(503, b"<html><script>window._cf_chl_opt = {};</script></html>"),
+    "perimeterx": reply(body=b'<html><body><div id="px-captcha"></div></body></html>'),
+    "perimeterx-json": reply(
+        body=b'{"appId": "PXabc123", "jsClientSrc": "/abc/init.js", "blockScript": "/abc/captcha.js"}',
+        kind="application/json",
+    ),
+    "datadome": reply(body=b"<html><script src='https://ct.captcha-delivery.com/c.js'></script></html>"),
+    "datadome-json": reply(body=b'{"url": "https://geo.captcha-delivery.com/captcha/?cid=1"}', kind="application/json"),
+}
+"""Challenges in place of the resource, with other statuses than 401 and 403."""
 RULES = b"User-agent: *\nDisallow: /private\n"
 ROBOTS: Mapping[str, Answer] = {
     "rules": reply(body=RULES, kind="text/plain"),
@@ -112,6 +130,8 @@ MISBEHAVIOURS: Mapping[str, Answer] = {
     "/same": by_validator("v1", b"unchanged", kind="text/html"),
     "/same/for-an-hour.jpg": reply(body=jpeg(), kind="image/jpeg", ETag='"v1"', Cache_Control="max-age=3600"),
     "/block-page": reply(body=REFUSAL),
+    **{f"/challenge/{name}": answer for name, answer in CHALLENGES.items()},
+    **{f"/unregistered/{status}": reply(status) for status in (420, 430, 529)},
     "/html.jpg": reply(body=b"<html>no picture</html>", kind="image/jpeg"),
     "/half.jpg": reply(body=jpeg(400, 300)[:-1500], kind="image/jpeg"),
     "/bomb.png": reply(body=bomb(), kind="image/png"),

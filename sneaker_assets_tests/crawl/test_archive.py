@@ -1,8 +1,13 @@
 """Archive folders and the errors of unusable ones."""
 
+import os
+import socket
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sneaker_assets.crawl.archive import ArchiveError, ArchiveSource
 from sneaker_assets.lake import Lake
@@ -37,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 def test_each_row_of_the_site_is_one_observation(folder: Path, lake: Lake) -> None:
     table = ArchiveSource(lake, folder).observe("farfetch")
     Observations.validate(table)
-    assert list(table["product_id"]) == ["farfetch_shoe1", "farfetch_shoe2", "farfetch_shoe3"]
+    assert list(table["product_id"]) == ["farfetch_shoe1.jpg", "farfetch_shoe2.jpg", "farfetch_shoe3.jpg"]
     assert list(table["amount"].fillna(-1)) == [281.0, -1, -1]
     assert list(table["raw_text"]) == ["281.0", "n/a", "999999"]
     assert set(table["label_kind"]) == {"unknown"}
@@ -47,7 +52,7 @@ def test_valid_images_are_stored_and_others_have_a_problem(folder: Path, lake: L
     source = ArchiveSource(lake, folder)
     table = source.images("farfetch", source.observe("farfetch")["image_url"])
     Images.validate(table)
-    assert table["sha256"].nunique() == 1
+    assert len(set(table["sha256"].dropna())) == 1
     assert "truncated" in table["problem"].iloc[2]
     table = source.images("stockx", source.observe("stockx")["image_url"])
     assert list(table["problem"].fillna("")) == ["", "not in the archive", "names no file in the images folder"]
@@ -120,3 +125,96 @@ def test_csv_is_chosen_by_name_or_if_it_is_the_only_one(folder: Path, lake: Lake
         ArchiveSource(lake, folder).observe("stockx")
     with pytest.raises(ArchiveError, match=r"no prices\.csv in archive folder"):
         ArchiveSource(lake, folder, csv_name="prices.csv").observe("stockx")
+
+
+def test_product_is_identified_by_the_whole_image_name(folder: Path, lake: Lake) -> None:
+    names = ["adidas/1.jpg", "nike/1.jpg", "a.jpg", "a.png"]
+    (folder / "listings.csv").write_text("sale_price,image_name,shop\n" + "".join(f"9,{name},x\n" for name in names))
+    table = ArchiveSource(lake, folder, site_column="shop").observe("x")
+    assert table["product_id"].tolist() == table["image_url"].tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "currency"),
+    [
+        ('"$1,097 "', 1097.0, "USD"),
+        ("USD 685", 685.0, "USD"),
+        ('"1,290"', 1290.0, "USD"),
+        ('"1.290,50"', 1290.5, "USD"),
+        ("€890", 890.0, None),
+        ("n/a", None, "USD"),
+        ("", None, "USD"),
+    ],
+)
+def test_written_price_is_read_with_sign_code_and_thousands(
+    folder: Path, lake: Lake, text: str, amount: float | None, currency: str | None
+) -> None:
+    (folder / "listings.csv").write_text(f"sale_price,image_name\n{text},stockx_a.jpg\n")
+    row = ArchiveSource(lake, folder).observe("stockx").iloc[0]
+    assert (None if pd.isna(row["amount"]) else row["amount"]) == amount
+    assert (None if pd.isna(row["currency"]) else row["currency"]) == currency
+    assert pd.isna(row["problem"])
+
+
+@pytest.mark.parametrize("text", ["ask in shop", "-5", "1.290", "inf", "12 or 14"])
+def test_unreadable_price_is_a_problem_with_its_text(folder: Path, lake: Lake, text: str) -> None:
+    (folder / "listings.csv").write_text(f"sale_price,image_name\n{text},stockx_a.jpg\n")
+    row = ArchiveSource(lake, folder).observe("stockx").iloc[0]
+    assert pd.isna(row["amount"])
+    assert row["raw_text"] == text
+    assert text in row["problem"]
+
+
+def test_identical_rows_are_counted(folder: Path, lake: Lake) -> None:
+    (folder / "listings.csv").write_text("sale_price,image_name\n" + "95,stockx_a.jpg\n" * 3 + "720,stockx_a.jpg\n")
+    table = ArchiveSource(lake, folder).observe("stockx")
+    assert table["amount"].tolist() == [95.0, 720.0]
+    assert table["n_prices"].fillna(1).tolist() == [3, 1]
+
+
+def test_names_that_are_no_regular_file_have_a_problem_each(folder: Path, lake: Lake) -> None:
+    images, secret = folder / "images", folder / "secret.jpg"
+    secret.write_bytes(jpeg())
+    (images / "good").mkdir()
+    (images / "good" / "1.jpg").write_bytes(jpeg())
+    (images / "out.jpg").symlink_to(secret)
+    (images / "in.jpg").symlink_to(images / "good" / "1.jpg")
+    (images / "loop.jpg").symlink_to(images / "loop.jpg")
+    (images / "null.jpg").symlink_to("/dev/null")
+    os.mkfifo(images / "fifo.jpg")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(images / "socket.jpg"))
+        names = [
+            "nul\0.jpg",
+            "fifo.jpg",
+            "socket.jpg",
+            "good",
+            "out.jpg",
+            "loop.jpg",
+            "null.jpg",
+            "x" * 5000,
+            "/dev/zero",
+        ]
+        table = ArchiveSource(lake, folder).images("x", [*names, "good/1.jpg", "in.jpg"])
+    Images.validate(table)
+    assert table["problem"].isna().tolist() == [False] * len(names) + [True, True]
+    problems = table.set_index("image_url")["problem"]
+    assert "is no file name" in problems["nul\0.jpg"]
+    assert problems[["fifo.jpg", "good"]].tolist() == ["is not a regular file"] * 2
+    assert problems[["out.jpg", "/dev/zero"]].tolist() == ["names no file in the images folder"] * 2
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(st.text(min_size=1, max_size=300))
+def test_any_name_gives_one_row(folder: Path, lake: Lake, name: str) -> None:
+    table = ArchiveSource(lake, folder).images("x", [name])
+    assert table["problem"].notna().tolist() == [True]
+
+
+def test_csv_that_is_a_fifo_is_not_opened(folder: Path, lake: Lake) -> None:
+    os.mkfifo(folder / "first.csv")
+    assert len(ArchiveSource(lake, folder).observe("stockx")) == 3
+    (folder / "listings.csv").unlink()
+    os.mkfifo(folder / "listings.csv")
+    with pytest.raises(ArchiveError, match="found: none"):
+        ArchiveSource(lake, folder).observe("stockx")

@@ -1,6 +1,7 @@
 """Fetcher against a misbehaving server."""
 
 import gzip
+import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
@@ -11,12 +12,15 @@ from pathlib import Path
 import pytest
 import requests
 import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sneaker_assets.crawl.errors import CrawlPaused, FetchError, SiteBlocked
 from sneaker_assets.crawl.fetcher import Fetcher
 from sneaker_assets.crawl.http import Validators
 from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import FetchSettings
+from sneaker_assets.crawl.transport import is_public
 from sneaker_assets.sites import get_site
 from sneaker_assets.sites.base import Page, Site
 from sneaker_assets_tests.crawl.answers import endless, in_turn, jpeg, raw, reply
@@ -207,6 +211,48 @@ def test_live_crawl_rejects_private_addresses(host: str) -> None:
     site = Site("shop", "https://shop.example", "/", "/", parse_page, frozenset({host}))
     with pytest.raises(FetchError, match="private address"):
         Fetcher(site, FetchSettings(contact="crawl@example.org")).image(f"http://{host}/a.jpg")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "64:ff9b::7f00:1",
+        "64:ff9b::808:808",
+        "64:ff9b:1::a00:1",
+        "2002:7f00:1::1",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        "::ffff:10.0.0.1",
+        "::127.0.0.1",
+        "ff02::1",
+        "fec0::1",
+        "fe80::1%eth0",
+        "fd00::1",
+        "2001:db8::1",
+        "::",
+        "224.0.0.1",
+        "239.255.255.250",
+        "240.0.0.1",
+        "255.255.255.255",
+        "0.0.0.0",
+        "100.64.0.1",
+        "192.88.99.1",
+        "198.18.0.1",
+    ],
+)
+def test_address_that_is_not_public_unicast_is_rejected(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:4700::6810:84e5", "2a00:1450:4001::200e"])
+def test_public_address_is_accepted(address: str) -> None:
+    assert is_public(address)
+
+
+@given(st.ip_addresses(v=4))
+def test_ipv4_address_is_never_more_public_when_embedded(address: ipaddress.IPv4Address) -> None:
+    number = int(address)
+    embedded = [0x64FF9B << 96 | number, 0x2002 << 112 | number << 80, 0xFFFF << 32 | number, number]
+    assert not any(is_public(str(ipaddress.IPv6Address(value))) for value in embedded)
 
 
 def test_host_is_resolved_once_and_checked_before_connecting(monkeypatch: pytest.MonkeyPatch) -> None:

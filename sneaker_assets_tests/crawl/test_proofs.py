@@ -21,7 +21,7 @@ from sneaker_assets.crawl.fetcher import Fetcher
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
 from sneaker_assets_tests.crawl.crawling import crawl_shop, kill_after, shop_source
-from sneaker_assets_tests.crawl.misbehaving_shop import MISBEHAVIOURS, RunningShop, running_shop
+from sneaker_assets_tests.crawl.misbehaving_shop import CHALLENGES, MISBEHAVIOURS, RunningShop, running_shop
 from sneaker_assets_tests.crawl.shop import shop_site
 
 KILLS = 20
@@ -56,6 +56,8 @@ OUTCOMES: dict[str, bytes | tuple[type[Exception], str]] = {
     "/bomb.gz": (FetchError, "longer than 100,000 bytes"),
     "/endless": (FetchError, "longer than 100,000 bytes"),
     "/block-page": (SiteBlocked, "refuses us"),
+    **dict.fromkeys((f"/challenge/{name}" for name in CHALLENGES), (CrawlPaused, "come back after")),
+    **dict.fromkeys((f"/unregistered/{status}" for status in (420, 430, 529)), (CrawlPaused, "come back after")),
     "/private/shoes": (FetchError, r"robots\.txt"),
 }
 PICTURES = {path for path in MISBEHAVIOURS if path.endswith((".jpg", ".png"))}

@@ -1,11 +1,15 @@
+from collections.abc import Mapping
 from datetime import timedelta
+from random import Random
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sneaker_assets.market.currency import bundled_rates
-from sneaker_assets.market.labels import LABEL_ORDER, first_seen, label_listings, label_shares
-from sneaker_assets.market.observations import append_observations, price_history
+from sneaker_assets.market.labels import LABEL_ORDER, _labels, first_seen, label_listings, label_shares
+from sneaker_assets.market.observations import append_observations, price_history, with_whole_names
 from sneaker_assets.tables import Listings
 from sneaker_assets_tests.builders import NOON, digest, images, observations, pictures
 
@@ -19,8 +23,8 @@ def label_all(
     return Listings.validate(label_listings(seen, price_history(seen, RATES), shown, known, order))
 
 
-def label(*rows: dict[str, object], order: tuple[str, ...] = LABEL_ORDER) -> pd.DataFrame:
-    return label_all(observations(*rows), images({}), order)
+def label(*rows: Mapping[str, object], order: tuple[str, ...] = LABEL_ORDER) -> pd.DataFrame:
+    return label_all(observations(*map(dict, rows)), images({}), order)
 
 
 def test_preferred_kind_wins_over_a_later_price() -> None:
@@ -125,3 +129,84 @@ def test_product_without_an_image_url_keeps_its_last_one() -> None:
     table = append_observations(history, observations(*later))
     assert table["image_url"].tolist()[4:] == ["http://stockx.test/new.jpg", "", "http://stockx.test/newest.jpg"]
     assert table["image_url"].tolist()[:4] == history["image_url"].tolist()
+
+
+def labels_of(*rows: Mapping[str, object]) -> list[list[object]]:
+    found = _labels(price_history(observations(*map(dict, rows)), RATES), [*LABEL_ORDER, "highest_bid"])
+    return found[["price", "label_kind", "n_prices"]].values.tolist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("last_sale", [720.0, "average_sale", 3]),
+        ("average_sale", [720.0, "average_sale", 3]),
+        ("unknown", [720.0, "unknown", 3]),
+        ("lowest_ask", [95.0, "lowest_ask", 3]),
+        ("list", [95.0, "list", 3]),
+        ("sale", [95.0, "sale", 3]),
+        ("highest_bid", [800.0, "highest_bid", 3]),
+    ],
+)
+def test_several_prices_of_one_moment_are_summarised_by_kind(kind: str, expected: list[object]) -> None:
+    rows = [{"label_kind": kind, "amount": amount} for amount in (95.0, 800.0, 720.0)]
+    assert labels_of(*rows) == labels_of(*rows[::-1]) == [expected]
+
+
+def test_single_sale_keeps_its_kind() -> None:
+    assert labels_of({"label_kind": "last_sale", "amount": 95.0}) == [[95.0, "last_sale", 1]]
+
+
+def test_repeated_price_counts_as_often_as_it_was_stated() -> None:
+    rows = ({"amount": 95.0, "n_prices": 3}, {"amount": 700.0}, {"amount": 720.0})
+    history = price_history(observations(*rows), RATES)
+    assert history["n_prices"].tolist() == [5] * 5
+    assert labels_of(*rows) == [[95.0, "average_sale", 5]]
+
+
+def test_only_sales_of_the_last_moment_are_summarised() -> None:
+    later = NOON + timedelta(days=1)
+    rows = [{"amount": amount, "observed_at": later} for amount in (200.0, 300.0)]
+    assert labels_of({"amount": 10.0}, {"amount": 20.0}, *rows) == [[250.0, "average_sale", 2]]
+
+
+def test_unavailable_price_is_not_the_lowest() -> None:
+    rows = [
+        {"label_kind": "list", "amount": 180.0, "available": False},
+        {"label_kind": "list", "amount": 1450.0, "available": True},
+    ]
+    assert labels_of(*rows) == [[1450.0, "list", 1]]
+
+
+def test_median_over_several_currencies_is_in_dollars() -> None:
+    rows = ({"amount": 100.0}, {"amount": 100.0, "currency": "EUR"}, {"amount": 300.0, "currency": "CAD"})
+    (row,) = _labels(price_history(observations(*rows), RATES), LABEL_ORDER).to_dict("records")
+    assert (row["currency"], row["fx_rate"]) == ("USD", 1.0)
+    assert row["amount"] == row["price"] == pytest.approx(119.4)
+
+
+def test_differing_retail_prices_become_their_median() -> None:
+    rows = [{"amount": None, "retail_price": price, "retail_currency": "USD"} for price in (90.0, 130.0, 170.0)]
+    assert label(*rows)["retail_price"].tolist() == [130.0]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(1, 1e5), min_size=1, max_size=9), st.randoms(use_true_random=False))
+def test_label_of_sales_does_not_depend_on_their_order(amounts: list[float], random: Random) -> None:
+    shuffled = sorted(amounts, key=lambda _: random.random())
+    rows, others = ([{"amount": amount} for amount in order] for order in (amounts, shuffled))
+    assert labels_of(*rows) == labels_of(*others)
+
+
+def test_archive_history_is_identified_by_whole_names() -> None:
+    earlier = observations({"product_id": "a", "image_url": "x/a.jpg", "generation": "archive"})
+    now = observations({"product_id": "x/a.jpg", "image_url": "x/a.jpg", "generation": "archive"})
+    assert append_observations(earlier, now)["product_id"].tolist() == ["x/a.jpg"]
+
+
+def test_earlier_listings_of_an_archive_get_whole_names() -> None:
+    now = observations(
+        {"product_id": "x/a.jpg", "generation": "archive"}, {"product_id": "b", "generation": "next_data"}
+    )
+    earlier = pd.DataFrame({"site": "stockx", "product_id": ["a", "b", "gone"]})
+    assert with_whole_names(earlier, now)["product_id"].tolist() == ["x/a.jpg", "b", "gone"]

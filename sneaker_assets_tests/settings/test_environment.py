@@ -30,7 +30,7 @@ FREE_TEXT = {
     name
     for name, field in Settings.model_fields.items()
     if field.annotation in (str, Path | None) and not field.metadata
-}
+} | {"footwear_categories"}
 SECRETS = {"stockx_key", "stockx_token", "webhook"}
 OTHERS_VARIABLES = {
     "__init__.py": {"OMP_WAIT_POLICY"},
@@ -159,6 +159,8 @@ def test_values_are_parsed(environment: pytest.MonkeyPatch) -> None:
         ("shopify_stores", "example", "is not a host"),
         ("shopify_stores", "example.com=dollars", "example.com=USD"),
         ("shopify_stores", "example.com=", "example.com=USD"),
+        ("shopify_stores", "example.com/cart=USD", "is not a host"),
+        ("shopify_stores", "example.com=USD,example.com/collections/shoes=USD", "is named twice"),
         ("fees", "0.1,0,4", "names no site"),
         ("fees", "stockx=9,3,4", "0.09,0.03,4"),
         ("recrawl_cron", "farfetch=every night", "not a cron of five fields"),
