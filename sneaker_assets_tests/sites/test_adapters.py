@@ -61,9 +61,9 @@ def check_that_it_parses_or_raises_page_error(case: str, body: bytes) -> None:
         page = adapter(case).parse_page(body, expectation(case)["url"])
     except PageError:
         return
-    assert (page.listed or 0) >= len(page.listings)
+    assert (page.listed or 0) >= len(page.listings) + len(page.excluded)
     assert page.page_format in adapter(case).page_formats
-    listings = [*page.listings, *(BARE for _ in page.details)]
+    listings = [*page.listings, *page.excluded, *(BARE for _ in page.details)]
     observations((merge_details(listing, page.details), datetime.now(UTC)) for listing in listings)
 
 
@@ -112,6 +112,41 @@ def test_mutated_page_parses_or_raises_page_error(case: str, data: st.DataObject
             + body[end:]
         )
     check_that_it_parses_or_raises_page_error(case, body)
+
+
+KEYS = """
+@type @id @graph @value @list name url sku offers price lowPrice priceCurrency priceSpecification availability
+hasVariant isVariantOf inProductGroupWithID productGroupID size itemListElement item mainEntity brand image category
+products variants options tags product_type option1 option2 available compare_at_price collections handle title id
+results edges node market state lowestAsk amount currencyCode productTraits value queryKey traits retailPrice
+browseVerticals brands default productViewModel details productId shortDescription priceInfo initialPrice listingItems
+items offerCount additionalProperty
+"""
+VALUES: list[Any] = [
+    "Product", "ProductGroup", "ItemList", "ListItem", "AggregateOffer", "1.190,00", "-5", "EUR", 0, 9999, 1e308, -1, None,
+    True, "", "https://other.example/a", "http://[bad", "/a", "\ud800", "Sneakers", "Caps", "42", "InStock", "#a", 10**30,
+]  # fmt: skip
+NODES = st.recursive(
+    st.sampled_from(VALUES),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS.split()), inner, max_size=7),
+    max_leaves=30,
+)
+TEMPLATES = {
+    "stockx/json_ld_product": ('<script type="application/ld+json">', "</script>"),
+    "stockx/next_data_search_2024": ('<script id="__NEXT_DATA__">', "</script>"),
+    "stockx/graphql_2025": ('{"data": {"results": {"edges": [{"node": ', "}]}}}"),
+    "farfetch/json_ld_product": ('<script type="application/ld+json">', "</script>"),
+    "farfetch/hydration_product": ("<script>window.__HYDRATION_STATE__=", "</script>"),
+    "shopify/products": ('{"products": [', "]}"),
+}
+
+
+@pytest.mark.parametrize("case", TEMPLATES)
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(node=NODES)
+def test_any_structure_parses_or_raises_page_error(case: str, node: Any) -> None:
+    before, after = TEMPLATES[case]
+    check_that_it_parses_or_raises_page_error(case, f"{before}{json.dumps(node)}{after}".encode())
 
 
 @given(body=st.binary(max_size=300))

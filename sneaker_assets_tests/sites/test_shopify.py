@@ -109,7 +109,7 @@ def test_response_may_state_another_currency_than_the_setting(
     headers = {} if cookie is None else {"Set-Cookie": f"cart_currency={cookie}; path=/"}
     with open_shop() as shop:
         shop.answers["/products.json?limit=250&page=1"] = reply(
-            body=json.dumps({"products": products}).encode(), **headers
+            200, json.dumps({"products": products}).encode(), "application/json", **headers
         )
         source = WebSource(
             lake,
