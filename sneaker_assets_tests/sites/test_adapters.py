@@ -123,8 +123,9 @@ browseVerticals brands default productViewModel details productId shortDescripti
 items offerCount additionalProperty
 """
 VALUES: list[Any] = [
-    "Product", "ProductGroup", "ItemList", "ListItem", "AggregateOffer", "1.190,00", "-5", "EUR", 0, 9999, 1e308, -1, None,
-    True, "", "https://other.example/a", "http://[bad", "/a", "\ud800", "Sneakers", "Caps", "42", "InStock", "#a", 10**30,
+    "Product", "ProductGroup", "ItemList", "ListItem", "AggregateOffer", "1.190,00", "-5", "EUR", 0, 9999, 1e308, -1,
+    None, True, "", "https://other.example/a", "http://[bad", "/a", "\ud800", "Sneakers", "Caps", "42", "InStock", "#a",
+    10**30,
 ]  # fmt: skip
 NODES = st.recursive(
     st.sampled_from(VALUES),
