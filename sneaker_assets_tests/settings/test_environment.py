@@ -16,8 +16,8 @@ from pydantic import BaseModel, ValidationError
 import sneaker_assets
 from sneaker_assets.market.fees import Fees
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
-from sneaker_assets.settings.environment import PREFIX, Settings, load_settings, variable
 from sneaker_assets.settings import environment as module
+from sneaker_assets.settings.environment import PREFIX, Settings, load_settings, variable
 from sneaker_assets.settings.model import SettingsError
 from sneaker_assets_tests.settings.test_model import bounds, out_of_bounds
 
