@@ -18,8 +18,8 @@ PACKAGE = Path(sneaker_assets.__file__).parent
 BUILT_IN = {"ValueError", "KeyError", "RuntimeError", "OSError"}
 VALIDATORS = {"field_validator", "model_validator"}
 ALLOWED = [
-    "crawl/archive.py:file_of",
-    "crawl/archive.py:images",
+    "assets/backtest.py:_shop_calendar",
+    "crawl/archive.py:_open_file",
     "crawl/fetcher.py:__init__",
     "market/bands.py:price_bands",
     "market/cleaning.py:clean",
@@ -35,6 +35,8 @@ ALLOWED = [
     "settings/environment.py:_rising",
     "settings/reference.py:updated",
     "sites/__init__.py:get_site",
+    "sites/parsing.py:_chompjs",
+    "sites/parsing.py:parse_lenient_json",
     "sites/stockx_api.py:site",
     "torch_utils/checkpoint.py:_read_verified",
 ]
