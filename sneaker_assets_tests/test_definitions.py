@@ -15,9 +15,9 @@ import sneaker_assets
 from sneaker_assets import tables
 from sneaker_assets.assets import groups, partitions
 from sneaker_assets.assets.metadata import code_version
+from sneaker_assets.assets.partitions import SITES
 from sneaker_assets.automation.schedules import schedule_name
 from sneaker_assets.definitions import defs
-from sneaker_assets.sites import SITES
 
 UPSTREAM = {
     "raw_scrapes": set(),

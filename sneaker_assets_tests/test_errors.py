@@ -34,7 +34,6 @@ ALLOWED = [
     "settings/environment.py:_parse_stores",
     "settings/environment.py:_rising",
     "settings/reference.py:updated",
-    "sites/__init__.py:get_site",
     "sites/parsing.py:_chompjs",
     "sites/parsing.py:parse_lenient_json",
     "sites/stockx_api.py:site",

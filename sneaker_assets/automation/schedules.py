@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from sneaker_assets.assets.partitions import SITES
 from sneaker_assets.automation.jobs import crawl_site
 from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
 from sneaker_assets.settings.model import SettingsError
-from sneaker_assets.sites import SITES
 
 WINDOW_TAG = "sneaker_assets/night"
 """Run tag that identifies a scheduled crawl, so that a site is crawled once per window of ticks."""

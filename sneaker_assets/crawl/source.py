@@ -211,7 +211,13 @@ class _DemoSource(WebSource):
 
 
 @contextmanager
-def demo_source(lake: Lake, n_products: int = 600, seed: int = 2020, today: date | None = None) -> Iterator[WebSource]:
+def demo_source(
+    lake: Lake,
+    n_products: int = 600,
+    seed: int = 2020,
+    today: date | None = None,
+    sites: Mapping[str, Site] = SITES,
+) -> Iterator[WebSource]:
     """Run the offline shop on loopback for the duration of the block, as a source of listings.
 
     Args:
@@ -219,10 +225,11 @@ def demo_source(lake: Lake, n_products: int = 600, seed: int = 2020, today: date
         n_products: Number of shoes for sale, over all sites of the shop.
         seed: Seed that determines the shop.
         today: Date at the shop, which decides what is released; by default that of its clock in the lake.
+        sites: Known sites by name; those that the shop lacks have no listings.
     """
     # A live crawl does not need the code that draws shoes.
     from sneaker_assets.demo_shop import DemoShop  # noqa: PLC0415
     from sneaker_assets.demo_shop.clock import shop_day  # noqa: PLC0415
 
     with DemoShop(n_products=n_products, seed=seed, today=today or shop_day(lake)) as shop:
-        yield _DemoSource(lake, FetchSettings(delay=0.0, allow_loopback=True), homes=shop.addresses)
+        yield _DemoSource(lake, FetchSettings(delay=0.0, allow_loopback=True), homes=shop.addresses, sites=sites)

@@ -15,7 +15,7 @@ from sneaker_assets.crawl.source import ListingSource, WebSource, demo_source
 from sneaker_assets.lake import Lake
 from sneaker_assets.settings.environment import Settings, SourceName, load_settings
 from sneaker_assets.settings.model import SettingsError
-from sneaker_assets.sites import SITES, stockx, stockx_api
+from sneaker_assets.sites import load_sites, stockx, stockx_api
 from sneaker_assets.sites.base import Site
 from sneaker_assets.tables import LabelKind
 
@@ -31,10 +31,11 @@ def live_sites(settings: Settings) -> Mapping[str, Site]:
     Returns:
         Sites by name.
     """
+    sites = load_sites(stores=settings.shopify_stores)
     if settings.stockx_key is None or settings.stockx_token is None:
-        return SITES
+        return sites
     key, token = settings.stockx_key.get_secret_value(), settings.stockx_token.get_secret_value()
-    return {**SITES, stockx.NAME: stockx_api.site(key, token)}
+    return {**sites, stockx.NAME: stockx_api.site(key, token)}
 
 
 class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
@@ -125,7 +126,8 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
         settings = load_settings()
         if self.name == "demo":
             today = date.fromisoformat(self.demo_today) if self.demo_today else settings.shop_today
-            with demo_source(lake, self.demo_products, self.demo_seed, today) as shop:
+            sites = load_sites(stores=settings.shopify_stores)
+            with demo_source(lake, self.demo_products, self.demo_seed, today, sites) as shop:
                 yield shop
         elif self.name == "archive":
             yield self._archive(lake, settings)

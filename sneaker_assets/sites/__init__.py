@@ -6,7 +6,7 @@ An adapter parses pages; fetching them is the concern of ``crawl``.
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 
-from sneaker_assets.settings.environment import load_settings
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.sites import shopify
 from sneaker_assets.sites.base import Site
 
@@ -17,30 +17,36 @@ ADAPTERS = (
 """Modules that define ``SITES``, an iterable of the sites they provide."""
 
 
-def load_sites(adapters: Iterable[str] = ADAPTERS) -> dict[str, Site]:
-    """Sites of the given adapter modules and the Shopify stores of the settings, by name.
+class UnknownSiteError(SneakerError, LookupError):
+    """A site is not registered; the message lists the known ones."""
+
+
+def load_sites(adapters: Iterable[str] = ADAPTERS, stores: Mapping[str, str | None] | None = None) -> dict[str, Site]:
+    """Sites by name.
 
     Args:
         adapters: Importable names of modules that define ``SITES``.
+        stores: Currency of each Shopify store by its address, a host with an optional path; None if unknown.
     """
-    stores = [
+    shops = [
         shopify.store(host, currency, slash + path)
-        for address, currency in load_settings().shopify_stores.items()
+        for address, currency in (stores or {}).items()
         for host, slash, path in [address.partition("/")]
     ]
     sites = [site for adapter in adapters for site in import_module(adapter).SITES]
-    return {site.name: site for site in (*sites, *stores)}
+    return {site.name: site for site in (*sites, *shops)}
 
 
 SITES: Mapping[str, Site] = load_sites()
+"""The registered sites, without the Shopify stores of the settings."""
 
 
 def get_site(name: str, sites: Mapping[str, Site] = SITES) -> Site:
     """Return the site of that name.
 
     Raises:
-        KeyError: No such site; the message lists the known ones.
+        UnknownSiteError: No such site.
     """
     if name not in sites:
-        raise KeyError(f"unknown site {name!r}; known: {', '.join(sorted(sites))}")
+        raise UnknownSiteError(f"unknown site {name!r}; known: {', '.join(sorted(sites))}")
     return sites[name]

@@ -14,13 +14,12 @@ from PIL import Image
 from upath import UPath
 
 from sneaker_assets import tables
-from sneaker_assets.assets.partitions import release_partitions
+from sneaker_assets.assets.partitions import SITES, release_partitions
 from sneaker_assets.definitions import build_definitions
 from sneaker_assets.lake import Lake, read_json, read_table, write_table
 from sneaker_assets.market.releases import announcements
 from sneaker_assets.near_duplicates.image_properties import describe_images
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
-from sneaker_assets.sites import SITES
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images

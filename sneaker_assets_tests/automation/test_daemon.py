@@ -95,7 +95,7 @@ class Deployment:
         subprocess.run([*arguments], check=True, cwd=self.home, env=self.environment, capture_output=True)
 
     def set_today(self, day: object) -> None:
-        self.command(sys.executable, "-m", "sneaker_assets.demo_shop", "--set-today", str(day))
+        self.command(sys.executable, "-m", "sneaker_assets.cli.shop", "--set-today", str(day))
 
     def start(self) -> None:
         arguments = [str(BIN / "dagster-daemon"), "run", "-w", str(self.workspace)]

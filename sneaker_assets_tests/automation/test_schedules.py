@@ -5,11 +5,11 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
+from sneaker_assets.assets.partitions import SITES
 from sneaker_assets.automation.schedules import WINDOW_TAG, recrawl_schedule, recrawl_schedules, schedule_name, window
 from sneaker_assets.definitions import defs
 from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
 from sneaker_assets.settings.model import SettingsError
-from sneaker_assets.sites import SITES
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = datetime(2026, 3, 2, 2, 50, tzinfo=BERLIN)

@@ -35,9 +35,8 @@ def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def source(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebSource]:
-    with demo_source(lake, n_products=4) as source:
-        monkeypatch.setitem(SITES, STORE, shopify.store(STORE, "USD"))
+def source(lake: Lake) -> Iterator[WebSource]:
+    with demo_source(lake, n_products=4, sites={**SITES, STORE: shopify.store(STORE, "USD")}) as source:
         yield source
 
 

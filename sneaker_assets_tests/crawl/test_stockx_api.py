@@ -189,7 +189,7 @@ def test_key_does_not_appear_in_logs_state_errors_or_repr(
 
 def test_api_is_used_if_a_key_is_set(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     live = ListingSourceResource(source="live", contact="crawl@example.org")
-    assert live_sites(load_settings()) is SITES
+    assert live_sites(load_settings()) == SITES
     monkeypatch.setenv(stockx_api.KEY, KEY)
     monkeypatch.setenv(stockx_api.TOKEN, TOKEN)
     with live.open(lake) as source:

@@ -270,7 +270,7 @@ def test_release_has_a_retail_price_and_a_future_date(shop: DemoShop, session: r
 
 def test_command_serves_until_it_is_interrupted() -> None:
     today = (SHOP_DATE + timedelta(days=30)).isoformat()
-    command = [sys.executable, "-m", "sneaker_assets.demo_shop", "--products", "30", "--today", today]
+    command = [sys.executable, "-m", "sneaker_assets.cli.shop", "--products", "30", "--today", today]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().split() for _ in range(2)]

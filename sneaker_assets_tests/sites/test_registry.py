@@ -15,7 +15,7 @@ import sneaker_assets
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.crawl.source import WebSource
 from sneaker_assets.lake import Lake
-from sneaker_assets.sites import ADAPTERS, SITES, get_site, load_sites
+from sneaker_assets.sites import ADAPTERS, SITES, UnknownSiteError, get_site, load_sites
 from sneaker_assets.tables import Images, Observations
 from sneaker_assets_tests.crawl.answers import jpeg, reply
 from sneaker_assets_tests.crawl.shop import Shop, open_shop
@@ -104,5 +104,5 @@ def test_site_that_the_offline_shop_lacks_is_empty_in_the_demo(extended_project:
 
 
 def test_unknown_site_raises_an_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(KeyError, match=f"known: {', '.join(sorted(SITES))}"):
+    with pytest.raises(UnknownSiteError, match=f"known: {', '.join(sorted(SITES))}"):
         get_site("ebay")

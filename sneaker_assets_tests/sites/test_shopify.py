@@ -37,7 +37,7 @@ def test_full_page_links_to_the_next() -> None:
 
 def test_stores_of_the_setting_are_registered_on_import() -> None:
     printed = subprocess.run(
-        [sys.executable, "-c", "from sneaker_assets.sites import SITES; print(*sorted(SITES))"],
+        [sys.executable, "-c", "from sneaker_assets.assets.partitions import SITES; print(*sorted(SITES))"],
         env={**os.environ, "SNEAKER_SHOPIFY_STORES": "shop.example.org=USD"},
         capture_output=True,
         text=True,
