@@ -22,6 +22,7 @@ from upath import UPath
 from sneaker_assets.crawl.errors import CrawlRunning
 from sneaker_assets.crawl.schema import SCHEMA
 from sneaker_assets.lake import Lake, local_path, write_bytes
+from sneaker_assets.names import path_name
 
 FILE_NAME = "crawl.sqlite"
 PARSER_VERSION = 1
@@ -108,4 +109,4 @@ def _locked(path: Path, site: str) -> Iterator[None]:
 
 def _scratch(lake: Lake, site: str) -> Path:
     name = hashlib.sha256(str(lake.root).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"sneaker-assets-{getpass.getuser()}" / name / site
+    return Path(tempfile.gettempdir()) / f"sneaker-assets-{getpass.getuser()}" / name / path_name(site)
