@@ -85,7 +85,14 @@ def extended_project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
     last = f'    "{ADAPTERS[-1]}",\n'
     assert registry.read_text().count(last) == 1
     registry.write_text(registry.read_text().replace(last, f'{last}    "sneaker_assets.sites.outlet",\n'))
-    environment = {**os.environ, "PYTHONPATH": str(copy), "SNEAKER_LAKE": str(copy / "lake"), "DAGSTER_HOME": ""}
+    # Coverage would count the copied package beside the original.
+    environment = {
+        **os.environ,
+        "COVERAGE_PROCESS_CONFIG": "",
+        "PYTHONPATH": str(copy),
+        "SNEAKER_LAKE": str(copy / "lake"),
+        "DAGSTER_HOME": "",
+    }
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT], env=environment, cwd=copy, capture_output=True, text=True, check=False
     )
