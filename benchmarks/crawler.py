@@ -28,8 +28,8 @@ from typing import Any
 
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.crawl.source import WebSource
 from sneaker_assets.lake import Lake
+from sneaker_assets.sources.web import WebSource
 from sneaker_assets_tests.crawl.misbehaving_shop import RunningShop, running_shop
 from sneaker_assets_tests.crawl.shop import shop_site
 

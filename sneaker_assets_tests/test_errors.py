@@ -19,7 +19,7 @@ BUILT_IN = {"ValueError", "KeyError", "RuntimeError", "OSError"}
 VALIDATORS = {"field_validator", "model_validator"}
 ALLOWED = [
     "assets/backtest.py:_shop_calendar",
-    "crawl/archive.py:_open_file",
+    "sources/archive.py:_open_file",
     "crawl/fetcher.py:__init__",
     "market/bands.py:price_bands",
     "market/cleaning.py:clean",

@@ -14,10 +14,10 @@ import dagster as dg
 
 from sneaker_assets.assets.partitions import SITES, release_partitions
 from sneaker_assets.automation.jobs import PARTITION_TAG, price_release
-from sneaker_assets.crawl.announcements import read_announcements
 from sneaker_assets.market.releases import announced_content, release_site
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.settings.automation import AutomationSettings
+from sneaker_assets.sources.announcements import read_announcements
 
 RUN_KEY_TAG = "dagster/run_key"
 RETRIES = {"dagster/max_retries": "2"}

@@ -9,9 +9,9 @@ from sneaker_assets import tables
 from sneaker_assets.market.currency import rates_at
 from sneaker_assets.tables import MAX_PRICE
 
-_PRICE = ["label_kind", "size", "amount", "currency", "available", "problem", "n_prices"]
+_PRICE = ["label_kind", "size", "size_system", "condition", "amount", "currency", "available", "problem", "n_prices"]
 _OBSERVED = ["site", "product_id", "observed_at", *_PRICE]
-_MOMENT = ["site", "product_id", "observed_at", "label_kind", "size", "available"]
+_MOMENT = ["site", "product_id", "observed_at", "label_kind", "size", "size_system", "condition", "available"]
 
 
 ARCHIVE = "archive"
@@ -91,6 +91,8 @@ def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFra
         currency=retail["retail_currency"],
         label_kind="retail",
         size=pd.Series(dtype=object),
+        size_system=pd.Series(dtype=object),
+        condition=pd.Series(dtype=object),
         available=pd.Series(pd.NA, index=retail.index, dtype="boolean"),
         problem=pd.Series(dtype=object),
         n_prices=pd.Series(pd.NA, index=retail.index, dtype="Int64"),

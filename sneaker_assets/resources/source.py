@@ -9,14 +9,16 @@ from typing import cast, get_args
 import dagster as dg
 from pydantic import Field, field_validator
 
-from sneaker_assets.crawl.archive import ArchiveSource
 from sneaker_assets.crawl.settings import Contact, Delay, FetchSettings
-from sneaker_assets.crawl.source import ListingSource, WebSource, demo_source
 from sneaker_assets.lake import Lake
 from sneaker_assets.settings.environment import Settings, SourceName, load_settings
 from sneaker_assets.settings.model import SettingsError
 from sneaker_assets.sites import load_sites, stockx, stockx_api
 from sneaker_assets.sites.base import Site
+from sneaker_assets.sources.archive import ArchiveSource
+from sneaker_assets.sources.base import ListingSource
+from sneaker_assets.sources.demo import demo_source
+from sneaker_assets.sources.web import WebSource
 from sneaker_assets.tables import LabelKind
 
 
@@ -126,14 +128,13 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
         settings = load_settings()
         if self.name == "demo":
             today = date.fromisoformat(self.demo_today) if self.demo_today else settings.shop_today
-            sites = load_sites(stores=settings.shopify_stores)
-            with demo_source(lake, self.demo_products, self.demo_seed, today, sites) as shop:
+            with demo_source(lake, self.demo_products, self.demo_seed, today) as shop:
                 yield shop
         elif self.name == "archive":
             yield self._archive(lake, settings)
         else:
             fetching = FetchSettings(delay=self.delay_seconds, contact=self._contact(settings))
-            yield WebSource(lake, fetching, max_pages=self.max_pages, sites=live_sites(settings))
+            yield WebSource(lake, fetching, max_pages=self.max_pages, sites_by_name=live_sites(settings))
 
     def _contact(self, settings: Settings) -> str:
         return self.contact or settings.contact

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.sites.placeholders import image_address
-from sneaker_assets.tables import LabelKind
+from sneaker_assets.tables import Condition, LabelKind, SizeSystem
 
 
 class PageError(SneakerError, ValueError):
@@ -29,6 +29,8 @@ class Price:
         variant: The site's identifier of a size, for prices whose size is given by another page.
         available: Whether the product can be bought at this price; None if the page does not state it.
         problem: Why the amount cannot be read, in one line; None if it can or if there is none.
+        condition: Condition of the shoe that the price buys; None if the page does not state it.
+        size_system: System in which ``size`` is given; None if the page does not state it.
     """
 
     amount: float | None
@@ -39,6 +41,8 @@ class Price:
     variant: str | None = None
     available: bool | None = None
     problem: str | None = None
+    condition: Condition | None = None
+    size_system: SizeSystem | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,23 @@ from typing import TYPE_CHECKING
 
 from sneaker_assets.tables.columns import Column, columns_by_asset
 from sneaker_assets.tables.values import (
+    CONDITIONS,
     FENCE_METHODS,
     LABEL_KINDS,
     MAX_PRICE,
     PREDICTORS,
     REMOVAL_REASONS,
     RESOLUTIONS,
+    SIZE_SYSTEMS,
     SPLITS,
     STANDINGS,
+    Condition,
     LabelKind,
+    SizeSystem,
 )
 
 __all__ = [
+    "CONDITIONS",
     "FENCE_METHODS",
     "LABEL_KINDS",
     "MAX_PRICE",
@@ -33,11 +38,13 @@ __all__ = [
     "REMOVAL_REASONS",
     "RESOLUTIONS",
     "SCHEMAS",
+    "SIZE_SYSTEMS",
     "SPLITS",
     "STANDINGS",
     "Backtest",
     "CleanListings",
     "Column",
+    "Condition",
     "EvaluationMetrics",
     "FxRates",
     "GanColourComparison",
@@ -59,6 +66,7 @@ __all__ = [
     "Releases",
     "RemovedListings",
     "ResidualAttributes",
+    "SizeSystem",
     "Splits",
     "Table",
     "TrainedRows",

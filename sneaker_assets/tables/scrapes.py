@@ -4,7 +4,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from sneaker_assets.tables.base import Table, Timestamp
-from sneaker_assets.tables.values import LABEL_KINDS, MAX_PRICE
+from sneaker_assets.tables.values import CONDITIONS, LABEL_KINDS, MAX_PRICE, SIZE_SYSTEMS
 
 
 class Observations(Table):
@@ -28,6 +28,12 @@ class Observations(Table):
     label_kind: str = pa.Field(isin=LABEL_KINDS, description="Meaning of the amount.")
     size: str = pa.Field(
         nullable=True, description="Shoe size to which the amount applies; missing if it applies to all sizes."
+    )
+    size_system: str = pa.Field(
+        nullable=True, isin=SIZE_SYSTEMS, description="System in which the size is given; missing if not stated."
+    )
+    condition: str = pa.Field(
+        nullable=True, isin=CONDITIONS, description="Condition of the shoe on offer; missing if not stated."
     )
     available: pd.BooleanDtype = pa.Field(
         nullable=True, description="Whether the product can be bought at the amount; missing if not stated."
@@ -96,6 +102,12 @@ class PriceObservations(Table):
     label_kind: str = pa.Field(isin=LABEL_KINDS, description="Meaning of the amount.")
     size: str = pa.Field(
         nullable=True, description="Shoe size to which the amount applies; missing if it applies to all sizes."
+    )
+    size_system: str = pa.Field(
+        nullable=True, isin=SIZE_SYSTEMS, description="System in which the size is given; missing if not stated."
+    )
+    condition: str = pa.Field(
+        nullable=True, isin=CONDITIONS, description="Condition of the shoe on offer; missing if not stated."
     )
     amount: float = pa.Field(nullable=True, description="Observed price in `currency`; missing if unknown, never 0.")
     currency: str = pa.Field(nullable=True, description="ISO 4217 currency of the amount.")

@@ -6,6 +6,14 @@ LabelKind = Literal["average_sale", "last_sale", "lowest_ask", "highest_bid", "l
 """Meaning of a price; ``list`` is the shop's regular price, ``sale`` its reduced one, ``unknown`` is not stated."""
 
 LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
+Condition = Literal["new", "used", "defects"]
+"""Condition of a shoe on offer; ``defects`` is an unworn shoe with a flaw or without its box."""
+
+CONDITIONS: tuple[Condition, ...] = get_args(Condition)
+SizeSystem = Literal["us", "us_men", "us_women", "us_kids", "uk", "eu", "jp", "cm", "kr", "cn"]
+"""System in which a size is given; ``us`` where men's and women's sizes are not told apart."""
+
+SIZE_SYSTEMS: tuple[SizeSystem, ...] = get_args(SizeSystem)
 SPLITS = ("train", "validation", "test")
 FENCE_METHODS = ("iqr", "modified_z", "fixed_cap")
 RESOLUTIONS = ("median", "drop")

@@ -13,11 +13,12 @@ from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.assets.prices import fx_rates
 from sneaker_assets.assets.releases import release_predictions, releases
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.crawl.source import ListingSource, WebSource
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.market.releases import release_key
 from sneaker_assets.resources import ComputeResource, LakeIOManager, LakeResource, ListingSourceResource
 from sneaker_assets.sites.base import Listing, Page, Price, Site
+from sneaker_assets.sources.base import ListingSource
+from sneaker_assets.sources.web import WebSource
 from sneaker_assets_tests.champion import lake_with_champion
 from sneaker_assets_tests.crawl.answers import jpeg, reply
 from sneaker_assets_tests.crawl.shop import Shop, open_shop
@@ -46,7 +47,9 @@ def source_of(shop: Shop, product_id: str) -> type[ListingSourceResource]:
         @contextmanager
         def open(self, lake: Lake) -> Iterator[ListingSource]:
             settings = FetchSettings(delay=0.0, allow_loopback=True)
-            yield WebSource(lake, settings, sites={"stockx": Site("stockx", shop.base, "/", "/soon", parse_page)})
+            yield WebSource(
+                lake, settings, sites_by_name={"stockx": Site("stockx", shop.base, "/", "/soon", parse_page)}
+            )
 
     return Source
 

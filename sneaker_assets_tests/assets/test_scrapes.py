@@ -12,10 +12,11 @@ import pytest
 
 from sneaker_assets.assets.scrapes import raw_scrapes, scraped_images
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.crawl.source import ListingSource, WebSource
 from sneaker_assets.lake import Lake, read_table, write_table
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
 from sneaker_assets.sites.base import Page
+from sneaker_assets.sources.base import ListingSource
+from sneaker_assets.sources.web import WebSource
 from sneaker_assets_tests.builders import observations
 from sneaker_assets_tests.crawl.answers import jpeg, reply
 from sneaker_assets_tests.crawl.api_shop import KEY, TOKEN, api_source, files_of, fill
@@ -31,7 +32,9 @@ class ShopResource(ListingSourceResource):
     @contextmanager
     def open(self, lake: Lake) -> Iterator[ListingSource]:
         site = replace(shop_site(self.base), start_path="/", parse_page=read_page_of_thirty)
-        yield WebSource(lake, FetchSettings(delay=0.0, backoff=0.01, allow_loopback=True), sites={"stockx": site})
+        yield WebSource(
+            lake, FetchSettings(delay=0.0, backoff=0.01, allow_loopback=True), sites_by_name={"stockx": site}
+        )
 
 
 def read_page_of_thirty(body: bytes, url: str) -> Page:

@@ -14,15 +14,16 @@ from dagster._core.test_utils import create_run_for_test
 from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.automation.jobs import PARTITION_TAG
 from sneaker_assets.automation.sensors import RUN_KEY_TAG, _requests, release_sensor, run_key
-from sneaker_assets.crawl.announcements import read_announcements
 from sneaker_assets.crawl.database import open_database
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.crawl.source import ListingSource, WebSource
 from sneaker_assets.definitions import defs
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.settings.automation import AutomationSettings
 from sneaker_assets.sites.base import Listing, Page, Price, Site
+from sneaker_assets.sources.announcements import read_announcements
+from sneaker_assets.sources.base import ListingSource
+from sneaker_assets.sources.web import WebSource
 from sneaker_assets_tests.crawl.answers import endless, reply
 from sneaker_assets_tests.crawl.shop import Shop, open_shop
 
@@ -47,7 +48,7 @@ def site_of(name: str, shop: Shop) -> Site:
 
 def source_of(lake: Lake, shops: Shops) -> WebSource:
     settings = FetchSettings(delay=0.0, backoff=0.01, attempts=2, deadline=3.0, allow_loopback=True)
-    return WebSource(lake, settings, sites={name: site_of(name, shop) for name, shop in shops.items()})
+    return WebSource(lake, settings, sites_by_name={name: site_of(name, shop) for name, shop in shops.items()})
 
 
 def shoe(product: str = "p", **changed: Any) -> dict[str, Any]:

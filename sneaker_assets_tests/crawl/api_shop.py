@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.crawl.source import WebSource
 from sneaker_assets.lake import Lake
 from sneaker_assets.sites import stockx_api
 from sneaker_assets.sites.base import Site
+from sneaker_assets.sources.web import WebSource
 from sneaker_assets_tests.crawl.answers import Answer, by_validator, reply
 from sneaker_assets_tests.crawl.shop import Shop
 
@@ -34,7 +34,7 @@ def api_site(base: str, token: str = TOKEN) -> Site:
 
 def api_source(base: str, lake: Lake, token: str = TOKEN, **settings: Any) -> WebSource:
     quick = {"delay": 0.0, "backoff": 0.01, "attempts": 2, "timeout": 2.0, "allow_loopback": True}
-    return WebSource(lake, FetchSettings(**{**quick, **settings}), sites={"stockx": api_site(base, token)})
+    return WebSource(lake, FetchSettings(**{**quick, **settings}), sites_by_name={"stockx": api_site(base, token)})
 
 
 def crawl_api(base: str, root: str, delay: float = 0.0) -> pd.DataFrame:

@@ -7,14 +7,14 @@ from multiprocessing.process import BaseProcess
 import pandas as pd
 
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.crawl.source import WebSource
 from sneaker_assets.lake import Lake, read_table, write_table
+from sneaker_assets.sources.web import WebSource
 from sneaker_assets_tests.crawl.shop import shop_site
 
 
 def shop_source(base: str, lake: Lake, **settings: float) -> WebSource:
     quick = FetchSettings(backoff=0.05, timeout=1.0, allow_loopback=True, **({"delay": 0.0} | settings))  # type: ignore[arg-type]
-    return WebSource(lake, quick, sites={"shop": shop_site(base)})
+    return WebSource(lake, quick, sites_by_name={"shop": shop_site(base)})
 
 
 def crawl_shop(base: str, root: str, delay: float) -> tuple[pd.DataFrame, pd.DataFrame]:

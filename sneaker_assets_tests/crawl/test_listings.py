@@ -18,11 +18,11 @@ from sneaker_assets.crawl.fetcher import Fetcher
 from sneaker_assets.crawl.frontier import Frontier, Walk
 from sneaker_assets.crawl.listings import walk_listings
 from sneaker_assets.crawl.observations import observations
-from sneaker_assets.crawl.source import demo_source
 from sneaker_assets.demo_shop.pages import LAYOUTS
 from sneaker_assets.lake import Lake
 from sneaker_assets.progress import Progress
 from sneaker_assets.sites.base import Page, PageError
+from sneaker_assets.sources.demo import demo_source
 from sneaker_assets.tables import Images, Observations
 from sneaker_assets_tests.crawl.answers import Answer, by_validator, reply
 from sneaker_assets_tests.crawl.shop import Shop, parse_page

@@ -9,9 +9,10 @@ import pytest
 from sneaker_assets.crawl.errors import FetchError
 from sneaker_assets.crawl.fetcher import Fetcher
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.crawl.source import WebSource, demo_source
 from sneaker_assets.lake import Lake
-from sneaker_assets.sites import SITES, shopify
+from sneaker_assets.sites import UnknownSiteError, shopify
+from sneaker_assets.sources.demo import demo_source
+from sneaker_assets.sources.web import WebSource
 from sneaker_assets_tests.crawl.answers import reply
 from sneaker_assets_tests.crawl.shop import Shop, parse_page
 
@@ -36,21 +37,24 @@ def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def source(lake: Lake) -> Iterator[WebSource]:
-    with demo_source(lake, n_products=4, sites={**SITES, STORE: shopify.store(STORE, "USD")}) as source:
+    with demo_source(lake, n_products=4) as source:
         yield source
 
 
-def test_store_outside_the_offline_shop_has_no_listings(source: WebSource, looked_up: list[str]) -> None:
-    assert source.observe(STORE).empty
-    assert source.releases(STORE).empty
+def test_site_outside_the_offline_shop_is_an_error_that_names_its_sites(
+    source: WebSource, looked_up: list[str]
+) -> None:
+    for read in (source.observe, source.releases):
+        with pytest.raises(UnknownSiteError, match="known: farfetch, stockx"):
+            read(STORE)
     assert not looked_up
 
 
 def test_image_outside_the_offline_shop_has_a_problem(source: WebSource, looked_up: list[str]) -> None:
     assert len(source.images("stockx", source.observe("stockx")["image_url"])["sha256"].dropna())
     urls = [f"https://{STORE}/a.jpg", "https://cdn.shopify.com/a.jpg", "http://10.0.0.1/a.jpg"]
-    assert source.images(STORE, urls)["problem"].notna().all()
-    assert source.images("stockx", ["https://images.stockx.com/a.jpg"])["problem"].notna().all()
+    urls.append("https://images.stockx.com/a.jpg")
+    assert source.images("stockx", urls)["problem"].notna().all()
     assert not looked_up
 
 

@@ -17,13 +17,13 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from sneaker_assets.cli.shop import main as shop_command
-from sneaker_assets.crawl.source import demo_source
 from sneaker_assets.demo_shop import DemoShop
 from sneaker_assets.demo_shop.catalogue import SHOP_DATE, Product, ShopSite, generate_catalogue, generate_releases
 from sneaker_assets.demo_shop.clock import FILE_NAME, set_shop_day, shop_day
 from sneaker_assets.demo_shop.pages import LAYOUTS
 from sneaker_assets.lake import Lake, LakeError
 from sneaker_assets.resources import ListingSourceResource
+from sneaker_assets.sources.demo import demo_source
 
 N_PRODUCTS = 700
 SITES = tuple(LAYOUTS)

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from sneaker_assets.crawl.archive import ArchiveSource
 from sneaker_assets.crawl.observations import listing_from_json, observations, to_json
 from sneaker_assets.lake import Lake
 from sneaker_assets.sites.base import Listing
 from sneaker_assets.sites.placeholders import image_address, is_placeholder_address
+from sneaker_assets.sources.archive import ArchiveSource
 from sneaker_assets_tests.builders import NOON
 
 

@@ -13,9 +13,9 @@ import pytest
 
 import sneaker_assets
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.crawl.source import WebSource
 from sneaker_assets.lake import Lake
 from sneaker_assets.sites import ADAPTERS, SITES, UnknownSiteError, get_site, load_sites
+from sneaker_assets.sources.web import WebSource
 from sneaker_assets.tables import Images, Observations
 from sneaker_assets_tests.crawl.answers import jpeg, reply
 from sneaker_assets_tests.crawl.shop import Shop, open_shop
@@ -42,7 +42,7 @@ def test_registered_site_is_crawled_with_its_images(shop: Shop, lake: Lake) -> N
     sites = load_sites((*ADAPTERS, outlet.__name__))
     assert sites.keys() == SITES.keys() | {"outlet"}
     settings = FetchSettings(delay=0.0, allow_loopback=True)
-    source = WebSource(lake, settings, homes={"outlet": shop.base}, sites=sites)
+    source = WebSource(lake, settings, homes={"outlet": shop.base}, sites_by_name=sites)
     observations = Observations.validate(source.observe("outlet"))
     images = Images.validate(source.images("outlet", observations["image_url"]))
     assert observations["product_id"].tolist() == ["shoe-0", "shoe-1"]

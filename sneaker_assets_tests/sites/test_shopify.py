@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from sneaker_assets.crawl.settings import FetchSettings
-from sneaker_assets.crawl.source import WebSource
 from sneaker_assets.lake import Lake
 from sneaker_assets.sites import SITES
 from sneaker_assets.sites.base import Page
 from sneaker_assets.sites.shopify import store
 from sneaker_assets.sites.sizes import is_size
+from sneaker_assets.sources.web import WebSource
 from sneaker_assets_tests.crawl.answers import reply
 from sneaker_assets_tests.crawl.shop import open_shop
 
@@ -115,7 +115,7 @@ def test_response_may_state_another_currency_than_the_setting(
             lake,
             FetchSettings(delay=0.0, allow_loopback=True),
             homes={"shop.example": shop.base},
-            sites={"shop.example": store("shop.example", stated)},
+            sites_by_name={"shop.example": store("shop.example", stated)},
         )
         seen = source.observe("shop.example")
     assert seen["amount"].tolist() == [100.0]

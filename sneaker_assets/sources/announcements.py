@@ -11,7 +11,7 @@ import pandas as pd
 
 from sneaker_assets.crawl.errors import CrawlRunning
 from sneaker_assets.crawl.report import CrawlReport
-from sneaker_assets.crawl.source import ListingSource
+from sneaker_assets.sources.base import ListingSource
 
 TIMEOUT = 40.0
 """Seconds to wait for the slowest site; Dagster cancels a sensor tick after 60."""

@@ -1,20 +1,14 @@
-"""Sources of listings: the offline shop (``demo_source``), a folder (``ArchiveSource``) or real sites (``WebSource``).
+"""Source of listings that crawls sites over HTTP."""
 
-A source returns tables and stores images in the lake; writing the tables is the concern of the pipeline.
-"""
-
-import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pandas as pd
 
-from sneaker_assets.crawl.archive import ArchiveError, ArchiveSource
 from sneaker_assets.crawl.database import Database, open_database
 from sneaker_assets.crawl.downloads import download_images
 from sneaker_assets.crawl.errors import CrawlPaused
@@ -31,36 +25,6 @@ from sneaker_assets.sites.base import Site
 if TYPE_CHECKING:
     from sneaker_assets.crawl.fetcher import Fetcher
 
-logger = logging.getLogger(__name__)
-
-__all__ = ["ArchiveError", "ArchiveSource", "ListingSource", "WebSource", "demo_source"]
-
-
-class ListingSource(Protocol):
-    """Interface of all sources of listings."""
-
-    def observe(self, site: str) -> pd.DataFrame:
-        """Current prices of a site (``tables.Observations``)."""
-        ...
-
-    def images(self, site: str, image_urls: Iterable[str], known: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Store images in the lake and return their records (``tables.Images``).
-
-        Args:
-            site: Name of the site.
-            image_urls: Image URLs returned by :meth:`observe`.
-            known: Table of an earlier call, whose images are not fetched again.
-        """
-        ...
-
-    def releases(self, site: str) -> pd.DataFrame:
-        """Products that are announced but not released yet (``tables.Observations``)."""
-        ...
-
-    def report(self, site: str) -> CrawlReport:
-        """Totals of the last :meth:`observe` or :meth:`releases` of a site."""
-        ...
-
 
 @dataclass(frozen=True)
 class WebSource:
@@ -75,17 +39,25 @@ class WebSource:
         homes: Addresses to use instead of the homes of sites, such as ``{"stockx": "http://127.0.0.1:40123"}``. Such a
             site is stored under the permanent name ``http://<site>.localhost``, since its port may change.
         max_pages: Maximum number of pages per crawl, by default unlimited.
-        sites: Known sites by name.
+        sites_by_name: The sites that can be crawled.
     """
 
     lake: Lake
     settings: FetchSettings
     homes: Mapping[str, str] | None = None
     max_pages: int | None = None
-    sites: Mapping[str, Site] = field(default_factory=lambda: SITES)
+    sites_by_name: Mapping[str, Site] = field(default_factory=lambda: SITES)
     _fetchers: "dict[str, Fetcher]" = field(default_factory=dict, init=False, repr=False, compare=False)
     _reports: dict[str, CrawlReport] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+
+    def sites(self) -> Sequence[str]:
+        """Names of the sites that can be crawled."""
+        return sorted(self.sites_by_name)
+
+    def release_sites(self) -> Sequence[str]:
+        """Names of the sites that have a page of upcoming releases."""
+        return [name for name in self.sites() if self.sites_by_name[name].releases_path is not None]
 
     def observe(self, site: str) -> pd.DataFrame:
         """Crawl the listing pages of a site.
@@ -172,7 +144,7 @@ class WebSource:
                 raise
 
     def _site(self, name: str) -> Site:
-        site = get_site(name, self.sites)
+        site = get_site(name, self.sites_by_name)
         return replace(site, home=f"http://{name}.localhost") if name in (self.homes or {}) else site
 
     def _fetcher(self, name: str) -> "Fetcher":
@@ -188,48 +160,3 @@ class WebSource:
                 }
                 self._fetchers[name] = Fetcher(self._site(name), self.settings, host_overrides)
             return self._fetchers[name]
-
-
-@dataclass(frozen=True)
-class _DemoSource(WebSource):
-    """Source of the offline shop; registered sites that the shop does not imitate have no listings."""
-
-    def observe(self, site: str) -> pd.DataFrame:
-        if self._has(site):
-            return super().observe(site)
-        logger.warning("the offline shop has no site %r; its sites: %s", site, ", ".join(sorted(self.homes or {})))
-        return observations([])
-
-    def releases(self, site: str) -> pd.DataFrame:
-        return super().releases(site) if self._has(site) else observations([])
-
-    def report(self, site: str) -> CrawlReport:
-        return super().report(site) if self._has(site) else CrawlReport(pages=0)
-
-    def _has(self, site: str) -> bool:
-        return site in (self.homes or {})
-
-
-@contextmanager
-def demo_source(
-    lake: Lake,
-    n_products: int = 600,
-    seed: int = 2020,
-    today: date | None = None,
-    sites: Mapping[str, Site] = SITES,
-) -> Iterator[WebSource]:
-    """Run the offline shop on loopback for the duration of the block, as a source of listings.
-
-    Args:
-        lake: Lake that holds images, crawl states and the shop's clock.
-        n_products: Number of shoes for sale, over all sites of the shop.
-        seed: Seed that determines the shop.
-        today: Date at the shop, which decides what is released; by default that of its clock in the lake.
-        sites: Known sites by name; those that the shop lacks have no listings.
-    """
-    # A live crawl does not need the code that draws shoes.
-    from sneaker_assets.demo_shop import DemoShop  # noqa: PLC0415
-    from sneaker_assets.demo_shop.clock import shop_day  # noqa: PLC0415
-
-    with DemoShop(n_products=n_products, seed=seed, today=today or shop_day(lake)) as shop:
-        yield _DemoSource(lake, FetchSettings(delay=0.0, allow_loopback=True), homes=shop.addresses, sites=sites)

@@ -7,7 +7,7 @@ unreadable price: its problem is recorded in the Observations table.
 import logging
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -19,11 +19,12 @@ from sneaker_assets import tables
 from sneaker_assets.crawl.images import ImageRecord, collect_images, store_image, stored_images
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.report import CrawlReport
-from sneaker_assets.errors import SneakerError, one_line
+from sneaker_assets.errors import one_line
 from sneaker_assets.lake import Lake
 from sneaker_assets.market.observations import ARCHIVE
 from sneaker_assets.sites.money import AmountError, parse_amount
 from sneaker_assets.sites.placeholders import image_address
+from sneaker_assets.sources.base import SourceError
 from sneaker_assets.tables import LabelKind
 
 MAX_IMAGE_BYTES = 100_000_000
@@ -32,7 +33,7 @@ MAX_IMAGE_BYTES = 100_000_000
 logger = logging.getLogger(__name__)
 
 
-class ArchiveError(SneakerError, ValueError):
+class ArchiveError(SourceError):
     """The archive cannot be read; the message is one line with the remedy."""
 
 
@@ -64,6 +65,18 @@ class ArchiveSource:
     label_kind: LabelKind = "unknown"
     currency: str = "USD"
     threads: int = 4
+
+    def sites(self) -> Sequence[str]:
+        """Names of the sites that have a row.
+
+        Raises:
+            ArchiveError: There is no such folder, or no readable CSV file with the expected columns.
+        """
+        return sorted(set(self._sites(self._rows(self._csv()))) - {""})
+
+    def release_sites(self) -> Sequence[str]:
+        """An empty list, since an archive has no upcoming releases."""
+        return []
 
     def observe(self, site: str) -> pd.DataFrame:
         """Prices of the site's CSV rows, at the modification time of the CSV file.
@@ -189,11 +202,15 @@ class ArchiveSource:
         """The CSV file and its rows of a site."""
         csv = self._csv()
         rows = self._rows(csv)
-        sites = rows[self.site_column] if self.site_column else rows[self.image_column].str.partition("_")[0]
+        sites = self._sites(rows)
         if not (sites == site).any():
             known = ", ".join(sorted(set(sites) - {""})) or "none"
             logger.warning("%s has no row of site %r; its sites: %s", csv.name, site, known)
         return csv, rows[sites == site]
+
+    def _sites(self, rows: pd.DataFrame) -> pd.Series:
+        """Site of each row."""
+        return rows[self.site_column] if self.site_column else rows[self.image_column].str.partition("_")[0]
 
     def _rows(self, csv: Path) -> pd.DataFrame:
         try:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sneaker_assets.crawl.archive import ArchiveError, ArchiveSource
 from sneaker_assets.lake import Lake
+from sneaker_assets.sources.archive import ArchiveError, ArchiveSource
 from sneaker_assets.tables import Images, Observations
 from sneaker_assets_tests.crawl.answers import jpeg
 
