@@ -203,10 +203,12 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
             "site": self.archive_site_column,
         }
         stated = {"currency": self.archive_currency, "kind": self.archive_label_kind}
-        return ArchiveMapping.model_validate({
-            **{name: value for name, value in stated.items() if value is not None},
-            "columns": {name: column for name, column in columns.items() if column is not None},
-        })
+        return ArchiveMapping.model_validate(
+            {
+                **{name: value for name, value in stated.items() if value is not None},
+                "columns": {name: column for name, column in columns.items() if column is not None},
+            }
+        )
 
 
 def _names(source: str | None) -> tuple[SourceName, ...]:

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import pytest
-
 from sneaker_assets.lake import Lake
 from sneaker_assets.market.currency import bundled_rates
 from sneaker_assets.market.observations import price_history
-from sneaker_assets.sources.archive import ArchiveError, ArchiveSource
+from sneaker_assets.sources.archive import ArchiveSource
 from sneaker_assets.tables import PriceObservations
 
 HEADER = "sale_price,image_name\n"

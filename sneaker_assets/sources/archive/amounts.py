@@ -15,6 +15,13 @@ _NUMBER = re.compile(r"[\d.,' \u00a0\u202f\u2019]*\d[\d.,]*")
 _DECIMALS = re.compile(r"\d([.,])(\d+)$")
 _SIGN_WORDS = {"EURO": "EUR", "EUROS": "EUR", "DOLLAR": "$", "DOLLARS": "$", "POUND": "GBP", "POUNDS": "GBP"}
 
+_HEADER_CODES = """
+USD EUR GBP JPY CNY KRW CAD AUD NZD CHF SEK NOK DKK PLN CZK HUF INR BRL MXN SGD HKD TWD RUB UAH TRY AED ZAR THB MYR IDR
+PHP VND RMB
+"""
+_HEADER_WORDS = frozenset({*_HEADER_CODES.split(), *_SIGN_WORDS})
+"""Words by which a header states its currency; other codes are ordinary words, such as ``ALL`` and ``TOP``."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnAmounts:
@@ -77,13 +84,19 @@ def header_currency(header: str) -> str | None:
     Args:
         header: Header of a column.
     """
-    for word in re.findall(
-        r"[A-Za-z]+|[^\w\s()\[\]/.,:;-]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header.replace("_", " "))
-    ):
-        code = sign_currency(word)
-        if code:
-            return code
-    return None
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", header)
+    words = re.findall(r"[A-Za-z]+|[^\w\s()\[\]/.,:;-]+", spaced)
+    return next((code for word in words if (code := word_currency(word))), None)
+
+
+def word_currency(word: str) -> str | None:
+    """Currency of a word of a header; None if it is another word, such as ``US`` in ``US size``.
+
+    Args:
+        word: A word or sign.
+    """
+    upper = word.upper()
+    return sign_currency(word) if upper in _HEADER_WORDS or not word.isalnum() else None
 
 
 def sign_currency(text: str) -> str | None:
@@ -109,11 +122,13 @@ def _parse(
     """Amount, currency and problem of a cell."""
     currency = stated or constant
     shown = _shown_separator(cell)
+    if shown and separator and shown != separator:
+        return (
+            None,
+            currency,
+            (f"{cell.strip()!r} has the decimal separator {shown!r}, the rest of its column {separator!r}"),
+        )
     try:
-        if shown and separator and shown != separator:
-            raise AmountError(
-                f"{cell.strip()!r} has the decimal separator {shown!r}, the rest of its column {separator!r}"
-            )
         parsed = parse_amount(cell, currency=currency, decimal_separator=separator)
         if parsed is not None and parsed.currency is None and stated is None:
             parsed = _in_own_currency(cell, separator)

@@ -11,14 +11,13 @@ from sneaker_assets.sources.archive.files import TableFile, archive_root, find_t
 from sneaker_assets.sources.archive.guess import find_columns
 from sneaker_assets.sources.archive.images import ImageFiles
 from sneaker_assets.sources.archive.mapping import (
-    MAPPING_FILE,
     ArchiveMapping,
     MappingFile,
     load_mapping,
     overlay,
 )
 from sneaker_assets.sources.archive.rows import MappedTable, identity_fields, row_identities
-from sneaker_assets.sources.archive.tables import Table, lines_text, read_table
+from sneaker_assets.sources.archive.tables import lines_text, read_table
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +81,8 @@ class Archive:
                 refused.append(error)
         if not found:
             raise ArchiveError("; ".join(map(str, refused)))
-        for error in refused:
-            logger.warning("left out: %s", error)
+        for reason in refused:
+            logger.warning("left out: %s", reason)
         for table in found:
             _log(table)
         return found

@@ -47,6 +47,10 @@ class DateError(ArchiveError):
     """A text is no date."""
 
 
+class AmbiguousOrderError(ArchiveError):
+    """All dates of a column may have the day or the month first."""
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnDates:
     """Dates of a column, one of each per cell.
@@ -71,7 +75,8 @@ def column_dates(cells: Mapping[int, str], place: str, order: DateOrder | None =
         order: Order of day and month; by default the one that the values decide.
 
     Raises:
-        ArchiveError: The order is ambiguous, or two rows contradict each other.
+        AmbiguousOrderError: All dates may have the day or the month first.
+        ArchiveError: Two rows contradict each other.
     """
     used = order or date_order(cells, place)
     parsed: dict[str, tuple[datetime | None, str | None]] = {}
@@ -92,7 +97,8 @@ def date_order(cells: Mapping[int, str], place: str) -> DateOrder | None:
         place: Name of table and column, for messages.
 
     Raises:
-        ArchiveError: The order is ambiguous, or two rows contradict each other.
+        AmbiguousOrderError: All dates may have the day or the month first.
+        ArchiveError: Two rows contradict each other.
     """
     shown: dict[DateOrder, tuple[int, str]] = {}
     open_row: tuple[int, str] | None = None
@@ -114,7 +120,7 @@ def date_order(cells: Mapping[int, str], place: str) -> DateOrder | None:
             'month: correct one of them, or state date_order = "dmy" or "mdy" to have the others reported row by row'
         )
     if not shown and open_row:
-        raise ArchiveError(
+        raise AmbiguousOrderError(
             f"{place}: {open_row[1].strip()!r} (line {open_row[0]}) and all other dates may have day or month first: "
             'state date_order = "dmy" or "mdy"'
         )

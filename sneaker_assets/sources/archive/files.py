@@ -197,7 +197,11 @@ def _open_zstandard(path: Path) -> Any:
 
 
 def _members(path: Path, name: str) -> list[TableFile]:
-    """The tables in a file: those inside a ZIP file, otherwise the file itself."""
+    """The tables in a file: those inside a ZIP file, otherwise the file itself.
+
+    Raises:
+        ArchiveError: The ZIP file is damaged.
+    """
     if path.suffix.lower() != ".zip":
         return [TableFile(path, name)]
     try:

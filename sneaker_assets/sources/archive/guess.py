@@ -5,21 +5,21 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from sneaker_assets.sites.money import AmountError, parse_amount
+from sneaker_assets.sites.availability import is_available
+from sneaker_assets.sites.money import AmountError, Separator, parse_amount
 from sneaker_assets.sites.sizes import is_size
+from sneaker_assets.sites.taxonomy import classify
 from sneaker_assets.sources.archive.amounts import header_currency, sign_currency
 from sneaker_assets.sources.archive.dates import DateError, parse_date
 from sneaker_assets.sources.archive.errors import ArchiveError, NoListingsError
 from sneaker_assets.sources.archive.headers import HEADERS, PRICE_HEADERS, SALE_DATES, SALE_PRICES, header_names
-from sneaker_assets.sources.archive.mapping import MAPPING_FILE, ArchiveMapping
+from sneaker_assets.sources.archive.mapping import MAPPING_FILE, ArchiveMapping, DateOrder
 from sneaker_assets.sources.archive.tables import Table, texts
 from sneaker_assets.sources.archive.values import condition_of, is_address, is_image_name, kind_of, yes_or_no
-from sneaker_assets.sites.availability import is_available
-from sneaker_assets.sites.taxonomy import classify
 from sneaker_assets.tables import LabelKind
 
 PUBLISHED = ("sale_price", "image_name")
-"""Columns of the published data set, whose prices are US dollars of an unknown kind and whose sites are in the names."""
+"""Columns of the published data set, whose prices are US dollars and whose sites are in the names."""
 
 _SAMPLE = 1000
 """Number of distinct values by which a column is judged."""
@@ -126,17 +126,15 @@ class _Finder:
 
     def _stated_prices(self) -> list[PriceColumn]:
         price = self.mapping.columns.price
-        by_kind: Mapping[LabelKind | None, str] = price if isinstance(price, dict) else {None: price} if price else {}
+        by_kind = list(price.items()) if isinstance(price, dict) else [(self.mapping.kind, price)] if price else []
         found = []
-        for kind, column in by_kind.items():
+        for kind, column in by_kind:
             self._existing(column, "price")
             if not any(map(_is_amount, self._sample(column))):
                 raise ArchiveError(
                     f"{self.table.name}: column {column!r} of prices has no amount, {self._examples(column)}"
                 )
-            found.append(
-                PriceColumn(column, kind or self.mapping.kind or _header_kind(column), header_currency(column))
-            )
+            found.append(PriceColumn(column, kind or _header_kind(column), header_currency(column)))
         return found
 
     def _guess(self, name: str, taken: Collection[str]) -> None:
@@ -285,9 +283,10 @@ def _checks(exists: Exists) -> dict[str, tuple[Callable[[str], bool], float, str
 
 def _is_amount(cell: str) -> bool:
     """Whether a cell is an amount, or has one that only its column's decimal separator makes unambiguous."""
-    for separator in (".", ","):
+    separators: tuple[Separator, ...] = (".", ",")
+    for separator in separators:
         try:
-            if parse_amount(cell, decimal_separator=separator) is not None:  # type: ignore[arg-type]
+            if parse_amount(cell, decimal_separator=separator) is not None:
                 return True
         except AmountError:
             continue
@@ -295,9 +294,10 @@ def _is_amount(cell: str) -> bool:
 
 
 def _is_date(cell: str) -> bool:
-    for order in ("dmy", "mdy"):
+    orders: tuple[DateOrder, ...] = ("dmy", "mdy")
+    for order in orders:
         try:
-            if parse_date(cell, order) is not None:  # type: ignore[arg-type]
+            if parse_date(cell, order) is not None:
                 return True
         except DateError:
             continue

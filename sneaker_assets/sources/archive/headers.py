@@ -4,47 +4,62 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from sneaker_assets.sources.archive.amounts import sign_currency
+from sneaker_assets.sources.archive.amounts import word_currency
 from sneaker_assets.tables import LabelKind, SizeSystem
 
 PRICE_HEADERS: Mapping[LabelKind, str] = {
-    "last_sale": "lastsale lastsaleprice lastsold lastsoldprice soldprice soldfor pricesold hammerprice transactionprice "
-    "orderprice letzterverkauf dernierevente",
+    "last_sale": """
+        lastsale lastsaleprice lastsold lastsoldprice soldprice soldfor pricesold hammerprice transactionprice
+        orderprice letzterverkauf dernierevente
+        """,
     "lowest_ask": "lowestask lowestaskprice ask askprice asking askingprice minask lowestasking",
     "highest_bid": "highestbid highestbidprice bid bidprice maxbid",
-    "average_sale": "averagesale averagesaleprice averageprice avgsale avgsaleprice avgprice averagedeadstockprice "
-    "meanprice meansale durchschnittspreis prixmoyen",
+    "average_sale": """
+        averagesale averagesaleprice averageprice avgsale avgsaleprice avgprice averagedeadstockprice meanprice
+        meansale durchschnittspreis prixmoyen
+        """,
     "list": "listprice regularprice originalprice fullprice compareatprice wasprice priceoriginal oldprice",
-    "sale": "discountedprice discountprice specialprice promoprice promotionalprice reducedprice offerprice "
-    "pricediscounted angebotspreis",
-    "unknown": "price prices amount preis prix precio prezzo preco prijs pris cena hinta fiyat цена ціна 価格 値段 가격 价格 "
-    "價格 saleprice salesprice saleamount resaleprice resellprice marketprice marketvalue itemprice productprice unitprice "
-    "priceamount currentprice sellprice sellingprice verkaufspreis kaufpreis prixdevente precioventa",
+    "sale": """
+        discountedprice discountprice specialprice promoprice promotionalprice reducedprice offerprice
+        pricediscounted angebotspreis
+        """,
+    "unknown": """
+        price prices amount preis prix precio prezzo preco prijs pris cena hinta fiyat цена ціна 価格 値段 가격 价格 價格
+        saleprice salesprice saleamount resaleprice resellprice marketprice marketvalue itemprice productprice
+        unitprice priceamount currentprice sellprice sellingprice verkaufspreis kaufpreis prixdevente precioventa
+        """,
 }
 """Headers of prices by the kind of price they state."""
 
 SALE_PRICES = frozenset({"saleprice", "salesprice", "saleamount", "price", "amount", "preis", "prix"})
 """Headers of prices that are sales where the table has a date of sale, and reduced prices beside a regular one."""
 
-SALE_DATES = (
-    "orderdate saledate salesdate solddate datesold dateofsale transactiondate purchasedate soldat soldon saletime "
-)
-SALE_DATES += "verkaufsdatum datedevente fechadeventa datavendita"
+SALE_DATES = """
+orderdate saledate salesdate solddate datesold dateofsale transactiondate purchasedate soldat soldon saletime
+verkaufsdatum datedevente fechadeventa datavendita
+"""
 """Headers of dates that state when a shoe was sold."""
 
 HEADERS: Mapping[str, Sequence[str]] = {
     "retail_price": (
-        "retail retailprice retailcost msrp rrp uvp originalretail originalretailprice releaseprice retailvalue",
+        """
+            retail retailprice retailcost msrp rrp uvp originalretail originalretailprice releaseprice
+            retailvalue
+            """,
     ),
     "date": (
         SALE_DATES,
-        "date datum fecha data day дата 日付 날짜 日期 timestamp datetime observedat observationdate observed pricedate "
-        "listingdate listedat scrapedat scrapedate crawledat crawldate dateobserved",
+        """
+            date datum fecha data day дата 日付 날짜 日期 timestamp datetime observedat observationdate observed
+            pricedate listingdate listedat scrapedat scrapedate crawledat crawldate dateobserved
+            """,
         "createdat created updatedat lastupdated",
     ),
     "release_date": (
-        "releasedate released release dateofrelease releasedat releaseday launchdate launch dropdate "
-        "erscheinungsdatum erscheinungstag veroffentlichung datedesortie fechadelanzamiento datadiuscita",
+        """
+            releasedate released release dateofrelease releasedat releaseday launchdate launch dropdate
+            erscheinungsdatum erscheinungstag veroffentlichung datedesortie fechadelanzamiento datadiuscita
+            """,
     ),
     "currency": ("currency currencycode pricecurrency ccy wahrung waehrung devise moneda valuta moeda",),
     "kind": ("kind pricekind pricetype labelkind typeofprice",),
@@ -53,11 +68,16 @@ HEADERS: Mapping[str, Sequence[str]] = {
         "platform source shop store retailer plattform boutique tienda negozio winkel handler haendler",
     ),
     "image": (
-        "image imagename imagefile imagefilename imagepath picture picturefile photo photofile img foto bild bilddatei "
-        "bildname imagen immagine afbeelding 画像",
-        "imageurl imageurls imageaddress imagelink imagesrc imguri imgurl imagehref pictureurl picturelink photourl "
-        "photolink mainimage mainimageurl mainpicture mainpictureurl primaryimage primaryimageurl productimage "
-        "productimageurl originalimage originalimageurl gridpictureurl bildurl urlimage images pictures photos",
+        """
+            image imagename imagefile imagefilename imagepath picture picturefile photo photofile img foto bild
+            bilddatei bildname imagen immagine afbeelding 画像
+            """,
+        """
+            imageurl imageurls imageaddress imagelink imagesrc imguri imgurl imagehref pictureurl picturelink
+            photourl photolink mainimage mainimageurl mainpicture mainpictureurl primaryimage primaryimageurl
+            productimage productimageurl originalimage originalimageurl gridpictureurl bildurl urlimage images
+            pictures photos
+            """,
         "filename file thumbnail thumbnailurl thumb thumburl smallimage smallimageurl mediaimageurl",
     ),
     "url": ("url producturl pageurl link productlink href permalink page adresse webpage address",),
@@ -73,23 +93,34 @@ HEADERS: Mapping[str, Sequence[str]] = {
     "title": (
         "title producttitle productname sneakername shoename sneakertitle shoetitle",
         "name itemname itemtitle fullname",
-        "sneaker shoe product item model modelname modell modele modelo modello titel titre titulo titolo nom nombre nome "
-        "naam bezeichnung artikel название 商品名 상품명 名称",
+        """
+            sneaker shoe product item model modelname modell modele modelo modello titel titre titulo titolo nom
+            nombre nome naam bezeichnung artikel название 商品名 상품명 名称
+            """,
     ),
     "brand": (
         "brand brandname marke marque marca merk бренд ブランド 브랜드 品牌",
         "make manufacturer hersteller vendor",
     ),
-    "colourway": ("colorway colourway", "color colour farbe couleur colore kleur colorname colourname"),
+    "colourway": (
+        "colorway colourway",
+        "color colour farbe couleur colore kleur colorname colourname",
+    ),
     "size": (
-        "size shoesize taille grosse groesse schuhgrosse schuhgroesse talla taglia maat tamanho storlek pointure サイズ 尺码",
+        """
+            size shoesize taille grosse groesse schuhgrosse schuhgroesse talla taglia maat tamanho storlek
+            pointure サイズ 尺码
+            """,
         "ussize sizeus shoesizeus usshoesize usmenssize usmensize sizeusmen",
         "eusize sizeeu shoesizeeu eushoesize grosseeu",
         "uksize sizeuk shoesizeuk ukshoesize",
     ),
     "size_system": ("sizesystem sizetype sizingsystem sizeregion sizescale sizeunit",),
     "condition": ("condition shoecondition itemcondition productcondition zustand etat estado condizione stato",),
-    "category": ("producttype productcategory category categoryname kategorie categorie categoria warengruppe", "type"),
+    "category": (
+        "producttype productcategory category categoryname kategorie categorie categoria warengruppe",
+        "type",
+    ),
     "available": ("available availability instock isavailable verfugbar verfuegbar disponible stockstatus",),
 }
 """Headers of each field in groups, the best first; two columns of one group are equally good."""
@@ -131,7 +162,7 @@ def header_names(header: str) -> set[str]:
     names: set[str] = set()
     for part in {header, header.rpartition(".")[2]}:
         words = header_words(part)
-        bare = [word for word in words if sign_currency(word) is None]
+        bare = [word for word in words if word_currency(word) is None]
         names |= {"".join(words), "".join(bare) or "price"}
     return names - {""}
 
@@ -152,4 +183,4 @@ def stated_size_system(text: str) -> SizeSystem | None:
     groups = [bool(words & group) for group in (_MEN, _WOMEN, _KIDS)]
     if sum(groups) != 1:
         return "us"
-    return ("us_men", "us_women", "us_kids")[groups.index(True)]  # type: ignore[return-value]
+    return ("us_men", "us_women", "us_kids")[groups.index(True)]

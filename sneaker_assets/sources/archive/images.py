@@ -54,7 +54,8 @@ class ImageFiles:
             name: Name as written in a row.
 
         Raises:
-            OSError: There is no such file, it is outside the archive, not a regular file, or too long.
+            FileNotFoundError: There is no such file.
+            OSError: It is outside the archive, not a regular file, or too long.
         """
         for folder in self._folders:
             try:
@@ -99,6 +100,7 @@ def collect_archive_images(
     files: ImageFiles,
     names: Iterable[str],
     site: str,
+    *,
     lake: Lake,
     fetching: FetchSettings,
     known: pd.DataFrame | None,

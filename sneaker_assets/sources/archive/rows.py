@@ -1,7 +1,8 @@
 """Rows of a table as observations."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
@@ -18,14 +19,13 @@ from sneaker_assets.sites.parsing import text
 from sneaker_assets.sites.placeholders import image_address
 from sneaker_assets.sites.taxonomy import exclusion
 from sneaker_assets.sources.archive.amounts import ColumnAmounts, column_amounts, header_currency, sign_currency
-from sneaker_assets.sources.archive.dates import ColumnDates, column_dates
+from sneaker_assets.sources.archive.dates import AmbiguousOrderError, ColumnDates, column_dates
 from sneaker_assets.sources.archive.errors import ArchiveError
 from sneaker_assets.sources.archive.guess import Columns, PriceColumn
-from sneaker_assets.sources.archive.headers import header_words, stated_size_system
+from sneaker_assets.sources.archive.headers import stated_size_system
 from sneaker_assets.sources.archive.mapping import MAPPING_FILE, ArchiveMapping, DateOrder
-from sneaker_assets.sources.archive.tables import Table, lines_text
+from sneaker_assets.sources.archive.tables import Table
 from sneaker_assets.sources.archive.values import condition_of, is_address, kind_of, size_of, yes_or_no
-from sneaker_assets.tables import SizeSystem
 
 FIRST_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 """Earliest date of an observation."""
@@ -88,12 +88,15 @@ def read_observations(mapped: MappedTable) -> Reading:
     Raises:
         ArchiveError: The currency of the prices or the order of dates is not known.
     """
-    sites, identities = row_sites(mapped), row_identities(mapped)
+    sites, identities, index = row_sites(mapped), row_identities(mapped), mapped.table.rows.index
     dates, released = _dates(mapped)
     column = mapped.columns.fields.get("retail_price")
     retail = _amounts(mapped, column, column and header_currency(column))
     shared = _described(mapped).assign(
-        site=sites, product_id=identities, release_date=_day(released), retail_price=retail.amounts
+        site=sites,
+        product_id=identities,
+        release_date=pd.Series(_day(released), index=index, dtype=object),
+        retail_price=pd.Series(retail.amounts, index=index, dtype=object),
     )
     shared["retail_currency"] = [
         currency if value is not None else None
@@ -108,12 +111,11 @@ def read_observations(mapped: MappedTable) -> Reading:
     parts = [_priced(mapped, shared, price, problems) for price in mapped.columns.prices]
     rows = pd.concat(parts, ignore_index=True) if parts else shared.assign(label_kind="unknown")
     kept = (rows["product_id"] != "") & (rows["site"] != "")
-    lines = mapped.table.rows.index
     return Reading(
         _counted(rows[kept].reset_index(drop=True)),
         dates.order or released.order,
-        [int(line) for line in lines[[name == "" for name in identities]]],
-        [int(line) for line in lines[[site == "" for site in sites]]],
+        [int(line) for line in index[[name == "" for name in identities]]],
+        [int(line) for line in index[[site == "" for site in sites]]],
         Counter(problem for problem in problems if problem),
         Counter(problem for problem in released.problems if problem),
     )
@@ -170,7 +172,7 @@ def file_site(table: Table) -> str:
     Args:
         table: The table.
     """
-    return "-".join(header_words(table.file.stem)) or "archive"
+    return "-".join(re.findall(r"[^\W_]+", table.file.stem.casefold())) or "archive"
 
 
 def row_identities(mapped: MappedTable) -> list[str]:
@@ -226,10 +228,10 @@ def _dates(mapped: MappedTable) -> tuple[ColumnDates, ColumnDates]:
             found[name] = column_dates(cells, mapped.place(name), stated)
         except ArchiveError as error:
             errors[name] = error
-    for name, error in errors.items():
+    for name, unclear in errors.items():
         orders = {dates.order for dates in found.values()} - {None}
-        if len(orders) != 1 or "all other dates" not in str(error):
-            raise error
+        if len(orders) != 1 or not isinstance(unclear, AmbiguousOrderError):
+            raise unclear
         cells = {int(line): cell for line, cell in mapped.cells(name).items()}  # type: ignore[call-overload]
         found[name] = column_dates(cells, mapped.place(name), orders.pop())
     return found["date"], found["release_date"]
@@ -316,24 +318,29 @@ def _priced(
     written = [cell for cell, value in zip(cells, amounts.amounts, strict=True) if value is not None]
     if written and not any(amounts.currencies):
         raise ArchiveError(
-            f"{mapped.table.name}, column {price.name!r}: the prices, such as {written[0].strip()!r}, state no currency: "
-            f'state currency = "USD" or another, or a columns.currency, in {MAPPING_FILE}'
+            f"{mapped.table.name}, column {price.name!r}: the prices, such as {written[0].strip()!r}, state no "
+            f'currency: state currency = "USD" or another, or a columns.currency, in {MAPPING_FILE}'
         )
     dated = [problem is None for problem in date_problems]
-    return shared.assign(
-        amount=[value if kept else None for value, kept in zip(amounts.amounts, dated, strict=True)],
-        currency=amounts.currencies,
-        problem=[ours or date for ours, date in zip(amounts.problems, date_problems, strict=True)],
-        raw_text=cells,
-        label_kind=[kind or price.kind for kind in _mapped(mapped.cells("kind"), kind_of)],
+    found = pd.DataFrame(
+        {
+            "amount": [value if kept else None for value, kept in zip(amounts.amounts, dated, strict=True)],
+            "currency": amounts.currencies,
+            "problem": [ours or date for ours, date in zip(amounts.problems, date_problems, strict=True)],
+            "raw_text": cells,
+            "label_kind": [kind or price.kind for kind in _mapped(mapped.cells("kind"), kind_of)],
+        },
+        index=cells.index,
+        dtype=object,
     )
+    return shared.join(found)
 
 
 def _counted(rows: pd.DataFrame) -> pd.DataFrame:
     """Distinct rows with the number of times that each occurs, as ``tables.Observations``."""
     if rows.empty:
         return observations([])
-    varying = [name for name in rows.columns if rows[name].nunique(dropna=False) > 1]
+    varying = [name for name in rows.columns if len(rows[name].unique()) > 1]
     if varying:
         groups = rows.groupby(varying, dropna=False, sort=False).ngroup()
         counts = groups.groupby(groups, sort=False).transform("size")

@@ -108,7 +108,9 @@ class ArchiveSource:
             ArchiveError: The archive is not there, or has no folder of images of the name in the mapping.
         """
         files = self._archive().image_files
-        table = collect_archive_images(files, image_urls, site, self.lake, self.fetching, known, self.threads)
+        table = collect_archive_images(
+            files, image_urls, site, lake=self.lake, fetching=self.fetching, known=known, threads=self.threads
+        )
         problems = table["problem"].dropna()
         if len(problems):
             logger.warning("%s: %d of %d images are not usable", site, len(problems), len(table))

@@ -171,7 +171,12 @@ def _check_broken(file: TableFile, n_rows: int, broken: Sequence[int], need: str
 
 
 def _read_json(file: TableFile, text: str, encoding: str) -> Table:
-    """A JSON array of objects, an object that contains one, or one object per line."""
+    """A JSON array of objects, an object that contains one, or one object per line.
+
+    Raises:
+        ArchiveError: The text is not JSON.
+        NoListingsError: The JSON has no list of objects.
+    """
     try:
         records: list[tuple[int, Any]] = list(enumerate(_objects(json.loads(text)), start=1))
     except RecursionError:

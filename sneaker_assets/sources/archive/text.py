@@ -76,7 +76,7 @@ def _is_utf_8(data: bytes) -> bool:
 
 def _detected(data: bytes) -> str:
     """Most likely single-byte or East Asian encoding; Windows-1252 where others fit as well."""
-    from charset_normalizer import from_bytes  # noqa: PLC0415 - takes long to import
+    from charset_normalizer import from_bytes
 
     lines = [line for line in data[: 20 * _SAMPLE_BYTES].splitlines() if not line.isascii()]
     found = from_bytes(b"\n".join(lines)[:_SAMPLE_BYTES]).best()

@@ -12,14 +12,22 @@ _IMAGE_SUFFIX = re.compile(r"\.(jpe?g|png|webp|gif|avif|bmp|tiff?|heic|jfif)$", 
 _ADDRESS = re.compile(r"https?://[^\s/]+", re.IGNORECASE)
 _SIZE_NUMBER = re.compile(r"\d+(?:[.,]\d+)?(?:\s+\d/\d)?")
 _CONDITIONS: dict[Condition, str] = {
-    "new": "new,brand new,new with box,new in box,new with tags,bnib,bnwt,nib,nwt,deadstock,ds,unworn,unused,neu,neu mit "
-    "karton,neuf,nuevo,nuovo,nieuw,novo,mint",
-    "used": "used,pre owned,preowned,worn,vnds,very near deadstock,gebraucht,getragen,occasion,usato,usado,gebruikt,second "
-    "hand,secondhand,good,very good,fair,like new,excellent,lightly worn,gently used",
-    "defects": "defects,new with defects,new defects,b grade,bgrade,damaged box,no box,no original box,missing lid,"
-    "new without box,new no original box,box damaged,neu ohne karton,neu mit fehlern,new with flaws",
+    "new": """
+        new, brand new, new with box, new in box, new with tags, bnib, bnwt, nib, nwt, deadstock, ds, unworn, unused,
+        neu, neu mit karton, neuf, nuevo, nuovo, nieuw, novo, mint
+        """,
+    "used": """
+        used, pre owned, preowned, worn, vnds, very near deadstock, gebraucht, getragen, occasion, usato, usado,
+        gebruikt, second hand, secondhand, good, very good, fair, like new, excellent, lightly worn, gently used
+        """,
+    "defects": """
+        defects, new with defects, new defects, b grade, bgrade, damaged box, box damaged, no box, no original box,
+        missing lid, new without box, new no original box, neu ohne karton, neu mit fehlern, new with flaws
+        """,
 }
-_CONDITION_OF = {name: condition for condition, names in _CONDITIONS.items() for name in names.split(",")}
+_CONDITION_OF = {
+    name: condition for condition, names in _CONDITIONS.items() for name in map(str.strip, names.split(","))
+}
 _KIND_OF: dict[str, LabelKind] = {kind.replace("_", ""): kind for kind in LABEL_KINDS} | {
     "ask": "lowest_ask",
     "bid": "highest_bid",
