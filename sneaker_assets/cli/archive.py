@@ -19,6 +19,9 @@ from sneaker_assets.sources.archive.mapping import MAPPING_FILE
 from sneaker_assets.sources.archive.rows import site_is_in_image
 from sneaker_assets.sources.archive.tables import lines_text
 
+_WIDTH = 120
+"""Characters per line of output that is not a terminal."""
+
 _MAX_EXAMPLES = 5
 _MAX_SITES = 10
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -37,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         archive = open_archive(path, ArchiveMapping())
         check = check_archive(archive)
-        console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
         for table in check.tables:
-            _print_table(console, table)
+            _print_table(console, table, names_error=len(check.tables) > 1)
         if check.error:
             return _fail(check.error)
         _print_verdict(console, check)
@@ -82,12 +85,14 @@ def _write_mapping(path: Path, check: ArchiveCheck, console: Console) -> None:
     console.print(f"wrote {path}")
 
 
-def _print_table(console: Console, table: TableCheck) -> None:
+def _print_table(console: Console, table: TableCheck, *, names_error: bool) -> None:
+    if table.error and table.mapped is None and not names_error:
+        return
     console.print(Text(table.file.name, style="bold"))
     if table.mapped is not None:
         console.print(_facts(table))
         console.print(_columns(table))
-    if table.error:
+    if table.error and names_error:
         reason = "left out: " if table.skipped else "cannot be read: "
         console.print(Text(f"  {reason}{table.error}", style="yellow" if table.skipped else "red"))
     elif table.reading is not None:
@@ -112,7 +117,9 @@ def _facts(table: TableCheck) -> Table:
     read = table.mapped.table
     delimiter = _DELIMITERS.get(read.delimiter or "", read.delimiter or "")
     parts = [read.format, read.encoding or "", delimiter and f"delimiter {delimiter}", table.file.compression or ""]
-    broken = f"; {len(read.broken):,} broken ones are skipped: lines {lines_text(read.broken)}" if read.broken else ""
+    broken = (
+        f"; {len(read.broken):,} more are broken and skipped (lines {lines_text(read.broken)})" if read.broken else ""
+    )
     return _grid([("format", ", ".join(filter(None, parts))), ("rows", f"{len(read.rows):,}{broken}")])
 
 

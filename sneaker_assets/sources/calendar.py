@@ -70,7 +70,13 @@ class CalendarSource:
             ArchiveError: The table is not there.
         """
         return collect_archive_images(
-            self._archive().image_files, image_urls, site, lake=self.lake, fetching=self.fetching, known=known, threads=4
+            self._archive().image_files,
+            image_urls,
+            site,
+            lake=self.lake,
+            fetching=self.fetching,
+            known=known,
+            threads=4,
         )
 
     def releases(self, site: str) -> pd.DataFrame:

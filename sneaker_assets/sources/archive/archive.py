@@ -11,9 +11,11 @@ from sneaker_assets.sources.archive.files import TableFile, archive_root, find_t
 from sneaker_assets.sources.archive.guess import find_columns
 from sneaker_assets.sources.archive.images import ImageFiles
 from sneaker_assets.sources.archive.mapping import (
+    MAPPING_FILE,
     ArchiveMapping,
     MappingFile,
     load_mapping,
+    matches,
     overlay,
 )
 from sneaker_assets.sources.archive.rows import MappedTable, identity_fields, row_identities
@@ -63,7 +65,13 @@ class Archive:
         mapping = self.mapping_of(file)
         table = read_table(file, mapping)
         columns = find_columns(table, mapping, self.image_files.exists, needs_price=self.needs_price)
-        return MappedTable(table, columns, mapping)
+        mapped = MappedTable(table, columns, mapping)
+        if not identity_fields(mapped):
+            raise NoListingsError(
+                f"{table.name} has no column that names the products; it has: {', '.join(table.rows.columns)}. State "
+                f'one, such as columns.title = "{table.rows.columns[0]}", in {MAPPING_FILE}'
+            )
+        return mapped
 
     @cached_property
     def tables(self) -> Sequence[MappedTable]:
@@ -111,6 +119,10 @@ def open_archive(path: Path, mapping: ArchiveMapping, *, needs_price: bool = Tru
     stated = load_mapping(root)
     general = overlay(stated.of_table(""), mapping)
     files = find_tables(path, general.files, general.images_folder)
+    names = [file.name for file in files]
+    unused = [pattern for pattern in stated.tables if not any(matches(name, (pattern,)) for name in names)]
+    if unused:
+        raise ArchiveError(f"{root / MAPPING_FILE}: tables.{unused[0]!r} matches none of: {', '.join(names[:10])}")
     version = (stated.model_dump_json(), tuple(file.version for file in files))
     return Archive(path, files, stated, mapping, needs_price, version)
 

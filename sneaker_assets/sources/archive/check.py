@@ -137,17 +137,17 @@ class ArchiveCheck:
         n_priced = _n_products(priced)
         n_pictured = _n_products(priced[priced["image_url"].isin(self._usable())])
         n_coming = _n_products(seen[seen["release_date"] > pd.Timestamp.now(tz="UTC")])
-        coming = f"; {n_coming:,} announced releases" if n_coming else ""
+        coming = f"; {n_coming:,} announced for release" if n_coming else ""
         if not n_priced:
-            return "no price with a known currency: nothing to learn from" + coming
+            return "no price in a known currency: nothing to learn from" + coming
         if not n_pictured:
             return (
-                f"prices of {n_priced:,} products without pictures: price history, statistics and back-tests, but no "
-                "data set to train on" + coming
+                f"prices of {_products(n_priced)} without pictures: price history, statistics and back-tests, but no "
+                f"data set to train on{coming}"
             )
         rest = n_priced - n_pictured
-        without = f"; {rest:,} more without pictures, for price history only" if rest else ""
-        return f"prices and pictures of {n_pictured:,} products: a data set{without}{coming}"
+        without = f"; prices of {rest:,} more without pictures, for the price history only" if rest else ""
+        return f"prices and pictures of {_products(n_pictured)}: a data set{without}{coming}"
 
     def _usable(self) -> set[str]:
         """Images that are in the archive, or are given by address."""
@@ -217,6 +217,10 @@ def _count_images(archive: Archive, reading: Reading) -> ImageCount:
 
 def _n_products(seen: pd.DataFrame) -> int:
     return len(seen[["site", "product_id"]].drop_duplicates())
+
+
+def _products(n_products: int) -> str:
+    return "1 product" if n_products == 1 else f"{n_products:,} products"
 
 
 def _toml_lines(table: TableCheck, columns_name: str) -> list[str]:

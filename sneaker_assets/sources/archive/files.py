@@ -40,7 +40,7 @@ FORMATS = {
 """Format of a table by its suffix."""
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 _DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 """Errors of the decompressors for truncated, damaged and encrypted files."""
 

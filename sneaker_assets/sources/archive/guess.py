@@ -199,10 +199,13 @@ class _Finder:
         )
 
     def _no_price(self) -> str:
-        tried = "; ".join(self.refused.get("price", ())) or "none has the header of one"
+        have = ", ".join(self.table.rows.columns)
+        tried = "; ".join(self.refused.get("price", ())) or "none has a header of prices"
+        amounts = [column for column in self._free(()) if self._refusal("price", column) is None]
+        held = f"; amounts are in {', '.join(map(repr, amounts))}" if amounts else "; none holds amounts"
         return (
-            f"{self.table.name} has no price column; it has: {', '.join(self.table.rows.columns)}. Tried: {tried}. "
-            f'State it, such as columns.price = "{next(iter(self.table.rows.columns), "price")}", in {MAPPING_FILE}'
+            f"{self.table.name} has no price column; it has: {have}. Tried: {tried}{held}. "
+            f'State it in {MAPPING_FILE}: columns.price = "{amounts[0] if amounts else "<column>"}"'
         )
 
     def _refusal(self, name: str, column: str) -> str | None:
@@ -235,7 +238,7 @@ class _Finder:
     def _numbers_rows(self, column: str) -> str | None:
         """Refusal of an identifier that numbers the rows of products which other columns repeat."""
         cells = self.table.rows[column]
-        names = [name for name in ("style_code", "title", "image") for name in self._titles(name)]
+        names = [name for name in ("style_code", "title") for name in self._titles(name)]
         if not cells.is_unique or len(cells) < 3:
             return None
         repeated = any(self.table.rows[name].nunique() < 0.9 * len(cells) for name in names)

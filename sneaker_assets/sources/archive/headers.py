@@ -24,7 +24,8 @@ PRICE_HEADERS: Mapping[LabelKind, str] = {
         pricediscounted angebotspreis
         """,
     "unknown": """
-        price prices amount preis prix precio prezzo preco prijs pris cena hinta fiyat цена ціна 価格 値段 가격 价格 價格
+        price prices amount preis prix precio prezzo preco prijs pris cena hinta fiyat цена ціна
+        価格 値段 가격 价格 價格
         saleprice salesprice saleamount resaleprice resellprice marketprice marketvalue itemprice productprice
         unitprice priceamount currentprice sellprice sellingprice verkaufspreis kaufpreis prixdevente precioventa
         """,

@@ -25,7 +25,7 @@ from sneaker_assets.sources.archive.guess import Columns, PriceColumn
 from sneaker_assets.sources.archive.headers import stated_size_system
 from sneaker_assets.sources.archive.mapping import MAPPING_FILE, ArchiveMapping, DateOrder
 from sneaker_assets.sources.archive.tables import Table
-from sneaker_assets.sources.archive.values import condition_of, is_address, kind_of, size_of, yes_or_no
+from sneaker_assets.sources.archive.values import condition_of, image_of, is_address, kind_of, size_of, yes_or_no
 
 FIRST_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 """Earliest date of an observation."""
@@ -69,6 +69,7 @@ class Reading:
         siteless: Lines of the rows without a site.
         bad_dates: Reasons why a date of a price is not used, with their numbers of rows.
         bad_release_dates: Reasons why a release date is not used, with their numbers of rows.
+        bad_retail_prices: Reasons why a retail price is not used, with their numbers of rows.
     """
 
     observations: pd.DataFrame
@@ -77,6 +78,7 @@ class Reading:
     siteless: Sequence[int] = ()
     bad_dates: Counter[str] = field(default_factory=Counter)
     bad_release_dates: Counter[str] = field(default_factory=Counter)
+    bad_retail_prices: Counter[str] = field(default_factory=Counter)
 
 
 def read_observations(mapped: MappedTable) -> Reading:
@@ -118,6 +120,7 @@ def read_observations(mapped: MappedTable) -> Reading:
         [int(line) for line in index[[site == "" for site in sites]]],
         Counter(problem for problem in problems if problem),
         Counter(problem for problem in released.problems if problem),
+        Counter(problem for problem in retail.problems if problem),
     )
 
 
@@ -185,11 +188,11 @@ def row_identities(mapped: MappedTable) -> list[str]:
     for name in IDENTITIES:
         cells = mapped.cells(name)
         if name == "image":
-            cells = cells.where(~_mapped(cells, is_address).astype(bool), "")
+            cells = _mapped(cells, lambda cell: "" if is_address(cell) or not cell.strip() else cell)
         elif name in mapped.columns.fields:
             cells = _mapped(cells, lambda cell: text(cell) or "")
         result = result.where(result != "", cells)
-    addresses = mapped.cells("image")
+    addresses = _mapped(mapped.cells("image"), image_of)
     return [str(name) for name in result.where(result != "", addresses)]
 
 
@@ -264,7 +267,7 @@ def _described(mapped: MappedTable) -> pd.DataFrame:
     for name in ("title", "brand", "style_code", "colourway"):
         frame[name] = _mapped(mapped.cells(name), text)
     frame["url"] = _mapped(mapped.cells("url"), lambda cell: text(cell) or mapped.table.file.path.name)
-    frame["image_url"] = _mapped(mapped.cells("image"), image_address)
+    frame["image_url"] = _mapped(mapped.cells("image"), lambda cell: image_address(image_of(cell)))
     sizes = _mapped(mapped.cells("size"), size_of)
     systems = _mapped(mapped.cells("size_system"), stated_size_system)
     constant = mapped.mapping.size_system or stated_size_system(mapped.columns.fields.get("size", ""))

@@ -84,8 +84,13 @@ def lines_text(lines: Sequence[int]) -> str:
 
 
 def _read_csv(file: TableFile, data: bytes, mapping: ArchiveMapping) -> Table:
-    if data.startswith(b"PK\x03\x04") or (b"\0" in data[:1000] and data[:2] not in (b"\xff\xfe", b"\xfe\xff")):
-        _refuse_binary(file, data)
+    """A table of delimited text.
+
+    Raises:
+        ArchiveError: The file is not text, or most of its rows are broken.
+    """
+    if data.startswith(b"PK\x03\x04"):
+        raise ArchiveError(f"{file.name} is a spreadsheet or ZIP file under another name: export it as CSV")
     text, encoding = decode(data, file.name, mapping.encoding)
     stated, text = stated_delimiter(text)
     delimiter = mapping.delimiter or stated or ("\t" if file.format == "TSV" else delimiter_of(text))
@@ -107,18 +112,6 @@ def _read_csv(file: TableFile, data: bytes, mapping: ArchiveMapping) -> Table:
     _check_broken(file, len(rows), broken, f"the header's {len(names)} cells: state the `delimiter`")
     frame = pd.DataFrame(rows, columns=names, index=numbers, dtype=object)
     return Table(file, frame, "TSV" if delimiter == "\t" else "CSV", encoding, delimiter, broken)
-
-
-def _refuse_binary(file: TableFile, data: bytes) -> None:
-    """Refuse what is no text.
-
-    Raises:
-        ArchiveError: The file is a spreadsheet or other binary data.
-    """
-    if data.startswith(b"PK\x03\x04"):
-        raise ArchiveError(f"{file.name} is a spreadsheet or ZIP file under another name: export it as CSV")
-    if data[:1000].count(0) < 0.3 * len(data[:1000]):
-        raise ArchiveError(f"{file.name} is binary data, not a table: export it as CSV")
 
 
 def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -22,6 +22,10 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WESTERN = "cp1252"
+_WESTERN_LETTERS = frozenset(
+    "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝœŒ€£¥§°©®«»·…•™\u2018\u2019\u201c\u201d\u2013\u2014\xa0"
+)
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 UNDECODABLE = re.compile("[\udc80-\udcff]")
@@ -44,20 +48,23 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> tuple[str, st
     """
     used = encoding or _encoding(data)
     try:
-        return data.decode(used, "surrogateescape" if used in ("utf-8", "utf-8-sig") else "strict"), used
+        text = data.decode(used, "surrogateescape" if used in ("utf-8", "utf-8-sig") else "strict")
     except LookupError:
         raise ArchiveError(f"{name}: unknown encoding {used!r}; use a name such as utf-8 or cp1252") from None
     except UnicodeError as error:
         raise ArchiveError(f"{name} is not text in {used}: state its `encoding` ({error})") from error
+    if "\0" in text:
+        raise ArchiveError(f"{name} is binary data, not a table: export it as CSV")
+    return text, used
 
 
 def _encoding(data: bytes) -> str:
     marked = next((name for mark, name in _BOMS if data.startswith(mark)), None)
     if marked:
         return marked
-    zeros = data[:_SAMPLE_BYTES]
-    if zeros.count(0) > 0.3 * len(zeros):
-        return "utf-16-le" if zeros[1::2].count(0) >= zeros[::2].count(0) else "utf-16-be"
+    sample = data[:_SAMPLE_BYTES]
+    if 0 in sample:  # UTF-8 and single-byte encodings of text have no zeros
+        return "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
     if _is_utf_8(data):
         return "utf-8"
     return _detected(data)
@@ -75,14 +82,23 @@ def _is_utf_8(data: bytes) -> bool:
 
 
 def _detected(data: bytes) -> str:
-    """Most likely single-byte or East Asian encoding; Windows-1252 where others fit as well."""
+    """Windows-1252 if the text is plausible in it, otherwise what charset-normalizer finds most likely."""
     from charset_normalizer import from_bytes
 
+    if _is_western(data):
+        return _WESTERN
     lines = [line for line in data[: 20 * _SAMPLE_BYTES].splitlines() if not line.isascii()]
     found = from_bytes(b"\n".join(lines)[:_SAMPLE_BYTES]).best()
-    if found is None or _WESTERN in {found.encoding, *found.could_be_from_charset}:
-        return _WESTERN if _decodes(data, _WESTERN) else "latin-1"
-    return found.encoding if _decodes(data, found.encoding) else "latin-1"
+    return found.encoding if found is not None and _decodes(data, found.encoding) else "latin-1"
+
+
+def _is_western(data: bytes) -> bool:
+    """Whether the bytes are a Western European text in Windows-1252: single accented letters between others."""
+    if not _decodes(data, _WESTERN):
+        return False
+    runs = _NOT_ASCII.findall(data.decode(_WESTERN))
+    letters = "".join(runs)
+    return set(letters) <= _WESTERN_LETTERS and len(letters) < 2 * len(runs)
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -10,6 +10,9 @@ from sneaker_assets.tables.values import LABEL_KINDS
 
 _IMAGE_SUFFIX = re.compile(r"\.(jpe?g|png|webp|gif|avif|bmp|tiff?|heic|jfif)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://[^\s/]+", re.IGNORECASE)
+_LISTED = re.compile(
+    r"""[\s\[("']*(https?://[^\s"'|]+?)[\s"'\]|]*(?:[,;|\s]\s*["']?https?://.*)?$""", re.IGNORECASE | re.DOTALL
+)
 _SIZE_NUMBER = re.compile(r"\d+(?:[.,]\d+)?(?:\s+\d/\d)?")
 _CONDITIONS: dict[Condition, str] = {
     "new": """
@@ -45,7 +48,17 @@ def is_address(cell: str) -> bool:
     Args:
         cell: A cell.
     """
-    return _ADDRESS.match(cell.strip()) is not None
+    return _ADDRESS.match(image_of(cell)) is not None
+
+
+def image_of(cell: str) -> str:
+    """Image that a cell names: the first address if it lists several, otherwise the cell.
+
+    Args:
+        cell: A cell, such as a file name, an address, or a list of addresses.
+    """
+    listed = _LISTED.match(cell)
+    return listed[1] if listed else cell if cell.strip() else ""
 
 
 def is_image_name(cell: str) -> bool:
