@@ -170,14 +170,16 @@ def _read_json(file: TableFile, text: str, encoding: str) -> Table:
         ArchiveError: The text is not JSON.
         NoListingsError: The JSON has no list of objects.
     """
-    try:
-        records: list[tuple[int, Any]] = list(enumerate(_objects(json.loads(text)), start=1))
-    except RecursionError:
-        raise ArchiveError(f"{file.name} is nested too deeply") from None
-    except ValueError as error:
-        records = [(number, _parsed(line)) for number, line in enumerate(split_lines(text), start=1) if line.strip()]
-        if file.format == "JSON" and not any(isinstance(record, dict) for _, record in records):
-            raise ArchiveError(f"{file.name} is not valid JSON: {one_line(error)}") from error
+    lines = [(number, _parsed(line)) for number, line in enumerate(split_lines(text), start=1) if line.strip()]
+    records: list[tuple[int, Any]] = lines
+    if file.format == "JSON" or text.lstrip().startswith("["):
+        try:
+            records = list(enumerate(_objects(json.loads(text)), start=1))
+        except RecursionError:
+            raise ArchiveError(f"{file.name} is nested too deeply") from None
+        except ValueError as error:
+            if not any(isinstance(record, dict) for _, record in lines):
+                raise ArchiveError(f"{file.name} is not valid JSON: {one_line(error)}") from error
     found = [(number, dict(_flat(record))) for number, record in records if isinstance(record, dict)]
     broken = [number for number, record in records if not isinstance(record, dict)]
     if not found and not broken:
@@ -195,19 +197,14 @@ def _parsed(line: str) -> Any:
 
 
 def _objects(value: Any) -> list[Any]:
-    """The longest list of objects in a JSON value, which is the value itself or at most three levels below."""
+    """The longest list of objects in a JSON value, at most three levels deep; an object without one is the only row."""
     if isinstance(value, list):
         return value if any(isinstance(item, dict) for item in value) else []
     candidates, level = [], [value]
     for _ in range(3):
         level = [inner for outer in level if isinstance(outer, dict) for inner in outer.values()]
         candidates += [_objects(inner) for inner in level if isinstance(inner, list)]
-    fallback = (
-        [value]
-        if isinstance(value, dict) and not any(isinstance(inner, list | dict) for inner in value.values())
-        else []
-    )
-    return max(candidates, key=len, default=fallback)
+    return max(candidates, key=len, default=[]) or ([value] if isinstance(value, dict) else [])
 
 
 def _flat(record: dict[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

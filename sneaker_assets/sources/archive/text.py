@@ -21,6 +21,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_UNMARKED = ("utf-16-be", "utf-16-le")
+"""Encodings that are tried for data with zeros, which may be binary."""
+
 _WESTERN = "cp1252"
 _WESTERN_LETTERS = frozenset(
     "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝœŒ€£¥§°©®«»·…•™\u2018\u2019\u201c\u201d\u2013\u2014\xa0"
@@ -53,9 +56,15 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> tuple[str, st
         raise ArchiveError(f"{name}: unknown encoding {used!r}; use a name such as utf-8 or cp1252") from None
     except UnicodeError as error:
         raise ArchiveError(f"{name} is not text in {used}: state its `encoding` ({error})") from error
-    if "\0" in text:
+    if "\0" in text or (used in _UNMARKED and _is_binary(text[:_SAMPLE_BYTES])):
         raise ArchiveError(f"{name} is binary data, not a table: export it as CSV")
     return text, used
+
+
+def _is_binary(text: str) -> bool:
+    """Whether decoded data has many control characters."""
+    n_control = sum(not (character.isprintable() or character.isspace()) for character in text)
+    return n_control > 0.1 * len(text)
 
 
 def _encoding(data: bytes) -> str:
@@ -64,7 +73,7 @@ def _encoding(data: bytes) -> str:
         return marked
     sample = data[:_SAMPLE_BYTES]
     if 0 in sample:  # UTF-8 and single-byte encodings of text have no zeros
-        return "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
+        return _UNMARKED[sample[1::2].count(0) > sample[::2].count(0)]
     if _is_utf_8(data):
         return "utf-8"
     return _detected(data)
