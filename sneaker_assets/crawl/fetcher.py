@@ -30,7 +30,7 @@ from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import AGENT, FetchSettings
 from sneaker_assets.crawl.transport import Client, DeadlineExceeded, Exchange, PrivateAddress, UnknownHost
 from sneaker_assets.errors import one_line
-from sneaker_assets.sites.base import Site
+from sneaker_assets.sites.base import Quota, Site
 
 RETRY_STATUSES = frozenset({500, 502, 503, 504}) | ORIGIN_ERRORS
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -249,8 +249,12 @@ class Fetcher:
         """
         host, client = urlsplit(url).netloc.lower(), self._client()
         request = client.prepare(url, headers)
+        quota = self._site.quota if host in self._page_hosts else None
         breaker = self._breaker(url)
         breaker.check()
+        if quota is not None:
+            with self._limiter.slot(_hold_of_quota(host, quota)):
+                pass  # only a used-up quota delays the request here
         with self._limiter.slot(host):
             breaker.check()
             with self._lock:
@@ -263,6 +267,8 @@ class Fetcher:
             held = refused or status == 503 or (status in RETRY_STATUSES and retry_after is not None)
             if held:
                 self._hold(host, seconds)
+            if quota is not None and (quota.used(response.headers) or 0) >= quota.limit:
+                self._hold(_hold_of_quota(host, quota), _seconds_to_next_month())
         with response:
             body = self._body(response, max_bytes)
         challenged = status not in BLOCK_STATUSES and is_challenge(body)
@@ -300,6 +306,17 @@ class Fetcher:
             self._threads.client = Client(self.settings.user_agent, proxies=not self.settings.allow_loopback)
         client: Client = self._threads.client
         return client
+
+
+def _hold_of_quota(host: str, quota: Quota) -> str:
+    """Name under which the pause of a used-up quota is held; with another limit it is not found, so that it ends."""
+    return f"{host}, where {quota.limit:,} requests a month are used up ({quota.setting}),"
+
+
+def _seconds_to_next_month() -> float:
+    now = datetime.now(UTC)
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return ((first + timedelta(days=32)).replace(day=1) - now).total_seconds()
 
 
 def _asks_to_wait(status: int, headers: Mapping[str, str]) -> bool:
