@@ -1,0 +1,109 @@
+"""Reader of HAR files, which browsers export from the network tab: http://www.softwareishard.com/blog/har-12-spec/."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sneaker_assets.errors import one_line
+from sneaker_assets.sites.parsing import dig, items, text
+from sneaker_assets.sources.saved.compression import Metered
+from sneaker_assets.sources.saved.records import (
+    BrokenFileError,
+    Content,
+    Headers,
+    Readable,
+    Record,
+    Skipped,
+    UnusableError,
+    media_type_of,
+    parse_time,
+    within,
+)
+
+MAX_ENTRY_BYTES = 100_000_000
+"""Maximum size of an entry, which is in memory as a whole."""
+
+WITHOUT_BODY = "HAR entries without a body"
+
+
+def read_har(stream: Readable, modified: datetime) -> Iterator[Record | Skipped]:
+    """The entries of a HAR file, one at a time in memory.
+
+    Args:
+        stream: Content of the file.
+        modified: Time (UTC) of its last modification, used for entries without a time.
+
+    Yields:
+        Records of the responses; an entry without a body is skipped.
+
+    Raises:
+        BrokenFileError: The file is no HAR, is cut off, or has no bodies at all.
+    """
+    import ijson  # noqa: PLC0415 - not needed to define assets
+
+    metered = Metered(stream, f"an entry of more than {MAX_ENTRY_BYTES:,} bytes")
+    entries = ijson.items(metered, "log.entries.item", use_float=True)
+    n_entries = n_bodies = 0
+    while True:
+        metered.renew(MAX_ENTRY_BYTES)
+        try:
+            entry = next(entries, None)
+        except (ijson.JSONError, BrokenFileError, UnicodeDecodeError) as error:
+            raise BrokenFileError(f"cannot be read after entry {n_entries}: {_reason(error)}") from error
+        if entry is None:
+            break
+        n_entries += 1
+        found = _entry(entry, modified)
+        n_bodies += isinstance(found, Record)
+        yield found
+    if not n_entries:
+        raise BrokenFileError("has no log.entries: it is no HAR file, or nothing was recorded")
+    if not n_bodies:
+        raise BrokenFileError(
+            f"has {n_entries:,} entries and no response body: export it with content ('Save all as HAR with content')"
+        )
+
+
+def _entry(entry: Any, modified: datetime) -> Record | Skipped:
+    url = text(dig(entry, "request", "url")) or ""
+    body = dig(entry, "response", "content", "text")
+    status = dig(entry, "response", "status")
+    if status == 200 and not isinstance(body, str):
+        return Skipped(url, WITHOUT_BODY)
+    saved_at = parse_time(text(dig(entry, "startedDateTime")) or "") or modified
+
+    def content() -> Content:
+        if status != 200:
+            raise UnusableError(f"responses with status {status}")
+        return _content(entry, body)
+
+    return Record(url, saved_at, content)
+
+
+def _content(entry: Any, body: str) -> Content:
+    encoded = dig(entry, "response", "content", "encoding") == "base64"
+
+    def read(limit: int) -> bytes:
+        if len(body) > 2 * limit:
+            raise UnusableError(f"responses of more than {limit:,} bytes")
+        try:
+            decoded = base64.b64decode(body) if encoded else body.encode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            raise UnusableError("responses that are not base64") from None
+        return within(decoded, limit)
+
+    fields = [
+        (name, value)
+        for header in items(entry, "response", "headers")
+        if (name := text(dig(header, "name"))) and (value := text(dig(header, "value")))
+    ]
+    headers = Headers(fields)
+    stated = text(dig(entry, "response", "content", "mimeType")) or headers.get("Content-Type")
+    return Content(media_type_of(stated), read, headers)
+
+
+def _reason(error: Exception) -> str:
+    message = one_line(error, max_length=200)
+    return "the file is cut off" if "premature EOF" in message or "ncomplete" in message else message
