@@ -103,6 +103,8 @@ class Document:
 
     def tags(self, *names: str) -> "list[Tag]":
         """Elements of the given names, in document order."""
+        if not re.search(rb"<(?:%b)\b" % "|".join(names).encode(), self.body, re.IGNORECASE):
+            return []  # parsing takes most of the time of a page that is no listing
         from bs4 import BeautifulSoup, Tag
         from bs4.filter import SoupStrainer
 

@@ -47,7 +47,7 @@ class _Gunzip:
         self._n_bytes = 0
 
     def read(self, size: int, /) -> bytes:
-        while True:
+        while size > 0:
             if self._decompressor.eof:
                 self._input = (self._decompressor.unused_data or self._file.read(_CHUNK)).lstrip(b"\0")
                 if not self._input:
@@ -55,9 +55,9 @@ class _Gunzip:
                 self._decompressor = zlib.decompressobj(_WRAPPED)
             if not self._input:
                 self._input = self._file.read(_CHUNK)
-            data = self._decompress(size)
-            if data:
+            if data := self._decompress(size):
                 return data
+        return b""
 
     def _decompress(self, size: int) -> bytes:
         if not self._input and not self._decompressor.eof:
@@ -76,7 +76,7 @@ class _Gunzip:
 
 
 class Metered:
-    """Stream that refuses to deliver more than a number of bytes before it is renewed.
+    """Stream that refuses to be read once it has delivered a number of bytes, until it is renewed.
 
     It bounds the memory of a library that reads a whole item, such as a line or a JSON object, before it returns it.
 
@@ -96,12 +96,12 @@ class Metered:
         """At most ``size`` bytes.
 
         Raises:
-            BrokenFileError: More bytes were read than are allowed.
+            BrokenFileError: As many bytes as are allowed were read.
         """
+        if size > 0 >= self._left:
+            raise BrokenFileError(f"{self._what} is too large")
         data = self._stream.read(size)
         self._left -= len(data)
-        if self._left < 0:
-            raise BrokenFileError(f"{self._what} is too large")
         return data
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sneaker_assets.errors import one_line
 from sneaker_assets.sites.parsing import dig, items, text
 from sneaker_assets.sources.saved.compression import Metered
 from sneaker_assets.sources.saved.records import (
@@ -22,9 +21,13 @@ from sneaker_assets.sources.saved.records import (
     within,
 )
 
-MAX_ENTRY_BYTES = 100_000_000
+MAX_ENTRY_BYTES = 50_000_000
 """Maximum size of an entry, which is in memory as a whole."""
 
+_BLOCK = 1_000_000
+"""Bytes per call of the parser, which takes quadratic time in the number of calls that a string spans."""
+
+_END = object()
 WITHOUT_BODY = "HAR entries without a body"
 
 
@@ -44,19 +47,19 @@ def read_har(stream: Readable, modified: datetime) -> Iterator[Record | Skipped]
     import ijson  # noqa: PLC0415 - not needed to define assets
 
     metered = Metered(stream, f"an entry of more than {MAX_ENTRY_BYTES:,} bytes")
-    entries = ijson.items(metered, "log.entries.item", use_float=True)
+    entries = ijson.items(metered, "log.entries.item", buf_size=_BLOCK, use_float=True)
     n_entries = n_bodies = 0
     while True:
         metered.renew(MAX_ENTRY_BYTES)
         try:
-            entry = next(entries, None)
+            entry = next(entries, _END)
         except (ijson.JSONError, BrokenFileError, UnicodeDecodeError) as error:
             raise BrokenFileError(f"cannot be read after entry {n_entries}: {_reason(error)}") from error
-        if entry is None:
+        if entry is _END:
             break
         n_entries += 1
         found = _entry(entry, modified)
-        n_bodies += isinstance(found, Record)
+        n_bodies += bool(dig(entry, "response", "content", "text"))
         yield found
     if not n_entries:
         raise BrokenFileError("has no log.entries: it is no HAR file, or nothing was recorded")
@@ -70,7 +73,7 @@ def _entry(entry: Any, modified: datetime) -> Record | Skipped:
     url = text(dig(entry, "request", "url")) or ""
     body = dig(entry, "response", "content", "text")
     status = dig(entry, "response", "status")
-    if status == 200 and not isinstance(body, str):
+    if not url or (status == 200 and not (body and isinstance(body, str))):
         return Skipped(url, WITHOUT_BODY)
     saved_at = parse_time(text(dig(entry, "startedDateTime")) or "") or modified
 
@@ -105,5 +108,7 @@ def _content(entry: Any, body: str) -> Content:
 
 
 def _reason(error: Exception) -> str:
-    message = one_line(error, max_length=200)
-    return "the file is cut off" if "premature EOF" in message or "ncomplete" in message else message
+    if isinstance(error, BrokenFileError):
+        return str(error)
+    cut_off = any(word in str(error).lower() for word in ("premature eof", "incomplete"))
+    return "the file is cut off" if cut_off else "it is not valid JSON"

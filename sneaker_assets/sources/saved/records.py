@@ -136,7 +136,7 @@ def media_type_of(content_type: str) -> str:
 
 def parse_time(text: str) -> datetime | None:
     """Time (UTC) in ISO 8601, as of RFC 5322 or as JavaScript writes it; None if it is none of them or implausible."""
-    for parse in (_iso, parsedate_to_datetime, _javascript):
+    for parse in (_iso, _javascript, parsedate_to_datetime):
         try:
             found = parse(text.strip())
         except (ValueError, TypeError, IndexError):

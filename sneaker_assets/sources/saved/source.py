@@ -236,7 +236,10 @@ def _no_listing(site: str, folder: Path, reading: Reading, survey: Survey) -> st
     reasons = ", ".join(f"{n:,} {reason}" for reason, n in reading.report(survey).skipped.items())
     unreadable = f"{reading.unreadable:,} pages that cannot be parsed" if reading.unreadable else ""
     found = ", ".join(filter(None, (unreadable, reasons))) or "empty listing pages"
-    return f"the pages of {site} in {folder} have no listing: {found}. Save its listing or product pages, with scripts"
+    return (
+        f"the pages of {site} in {folder} have no listing: {found}. Save listing or product pages with their scripts, "
+        "which MHTML files of Chrome and the defaults of SingleFile leave out: as HAR, WARC or 'Webpage, Complete'"
+    )
 
 
 def _why(survey: Survey) -> str:

@@ -62,7 +62,7 @@ def read_warc(stream: Readable, modified: datetime) -> Iterator[Record | Skipped
         number += 1
         metered.renew(record.length + MAX_HEADER_BYTES)
         url = record.rec_headers.get_header("WARC-Target-URI") or ""
-        if record.rec_type in _RESPONSES:
+        if url and record.rec_type in _RESPONSES:
             saved_at = parse_time(record.rec_headers.get_header("WARC-Date") or "") or modified
             yield Record(url, saved_at, lambda record=record: _content(record, archive))  # type: ignore[misc]
         elif record.rec_type == "revisit":
