@@ -97,7 +97,7 @@ def release_replay(
     from sneaker_assets.vision.features.store import FeatureStore
 
     here, store = lake.open(), FeatureStore.open(image_features)
-    if listing_source.name == "demo":
+    if listing_source.is_demo:
         shoes = _shop_calendar(listing_source, config.n_shop_releases, listings, here)
         images = {sha256: here.image(sha256) for sha256 in shoes["sha256"]}
         add_missing_features(store, images, compute.weights_folder, compute.torch_device())

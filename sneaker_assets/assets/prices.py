@@ -21,7 +21,8 @@ class RatesConfig(dg.Config):
     )
     fetch: bool | None = Field(
         default=None,
-        description="Whether to download the rates. Default: only for the live source; others use the bundled rates.",
+        description="Whether to download the rates. Default: only if a source crawls real sites; the bundled rates "
+        "are used otherwise.",
     )
 
 
@@ -53,7 +54,7 @@ _RATE_AGE = warning_check("price_observations", "rates_are_recent", "No price is
 )
 def fx_rates(config: RatesConfig, listing_source: ListingSourceResource) -> dg.Output[pd.DataFrame]:
     """Exchange rates to US dollars: the reference rates of the European Central Bank."""
-    fetched = listing_source.name == "live" if config.fetch is None else config.fetch
+    fetched = listing_source.crawls if config.fetch is None else config.fetch
     table = fetch_rates(config.url) if fetched else bundled_rates()
     return dg.Output(
         table,

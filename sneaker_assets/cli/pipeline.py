@@ -27,6 +27,7 @@ from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
+from sneaker_assets.settings.environment import load_settings
 from sneaker_assets.settings.model import SettingsError
 from sneaker_assets.vision.backbones.architectures import BACKBONES, get_architecture
 from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings, WeightsChoice
@@ -116,7 +117,7 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
 
 def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
     """Every stage before the releases, in order."""
-    for site in site_partitions.get_partition_keys():
+    for site in _sites():
         yield Stage("crawl_site", site)
     yield Stage("build_data_set")
     for backbone in arguments.backbone:
@@ -146,13 +147,29 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
         yield Stage("compare_bands")
 
 
+def _sites() -> list[str]:
+    """Sites to crawl: those of the settings, or those known ones that the sources have listings of.
+
+    Raises:
+        StageError: The sources have no listing of any site.
+    """
+    known = site_partitions.get_partition_keys()
+    if "saved" not in ListingSourceResource().names or load_settings().sites:
+        return list(known)
+    with ListingSourceResource().open(LakeResource().open()) as source:
+        found = [site for site in source.sites() if site in known]
+    if not found:
+        raise StageError(f"the saved pages are of none of the sites {', '.join(known)}")
+    return found
+
+
 def release_stages(instance: dg.DagsterInstance) -> Iterator[Stage]:
     """A stage for each announced shoe; new ones are added as partitions.
 
     Runs have the run key that the sensor would give them, so that the sensor does not price the shoe again.
     """
     with ListingSourceResource().open(LakeResource().open()) as source:
-        seen = [announced_content(source.releases(site)) for site in site_partitions.get_partition_keys()]
+        seen = [announced_content(source.releases(site)) for site in source.release_sites()]
     content = {release: digest for announced in seen for release, digest in announced.items()}
     instance.add_dynamic_partitions(release_partitions.name or "", list(content))
     for release, digest in content.items():

@@ -1,23 +1,25 @@
 """Resource for the source of listings. The sources themselves are in ``sneaker_assets.crawl``."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import cast, get_args
 
 import dagster as dg
 from pydantic import Field, field_validator
+from upath import UPath
 
 from sneaker_assets.crawl.settings import Contact, Delay, FetchSettings
-from sneaker_assets.lake import Lake
+from sneaker_assets.lake import DEMO, Lake
 from sneaker_assets.settings.environment import Settings, SourceName, load_settings
 from sneaker_assets.settings.model import SettingsError
-from sneaker_assets.sites import load_sites, stockx, stockx_api
+from sneaker_assets.sites import DEFAULT_SITES, SITES, load_sites, stockx, stockx_api
 from sneaker_assets.sites.base import Site
 from sneaker_assets.sources.archive import ArchiveSource
 from sneaker_assets.sources.base import ListingSource
-from sneaker_assets.sources.demo import demo_source
+from sneaker_assets.sources.demo import DEMO_SITES, demo_source
+from sneaker_assets.sources.routing import Offer, RoutedSource, route_sites
 from sneaker_assets.sources.web import WebSource
 from sneaker_assets.tables import LabelKind
 
@@ -33,7 +35,9 @@ def live_sites(settings: Settings) -> Mapping[str, Site]:
     Returns:
         Sites by name.
     """
-    sites = load_sites(stores=settings.shopify_stores)
+    named = {address.partition("/")[0] for address in settings.shopify_stores}
+    hosts = {site: None for site in settings.sites if "." in site and site not in named}
+    sites = load_sites(stores={**settings.shopify_stores, **hosts})
     if settings.stockx_key is None or settings.stockx_token is None:
         return sites
     key, token = settings.stockx_key.get_secret_value(), settings.stockx_token.get_secret_value()
@@ -41,12 +45,12 @@ def live_sites(settings: Settings) -> Mapping[str, Site]:
 
 
 class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
-    """The offline shop, a published data set, or the real sites."""
+    """Where listings come from: the offline shop, or real listings from one or several sources."""
 
     source: str | None = Field(
         default=None,
-        description="demo (the offline shop), archive (a folder) or live (the real sites). "
-        "Default: SNEAKER_SOURCE, else demo.",
+        description="Sources separated by commas: archive (tables), saved (saved pages), live (the real sites) and "
+        "kicksdb, or demo (the offline shop) alone. Default: SNEAKER_SOURCE, else demo.",
     )
     demo_products: int = Field(default=600, gt=0, description="Number of shoes that the offline shop sells.")
     demo_seed: int = Field(default=2020, description="Random seed of the offline shop.")
@@ -76,9 +80,10 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
 
     @field_validator("source")
     @classmethod
-    def _known_source(cls, source: str | None) -> str | None:
-        if source is not None and source not in get_args(SourceName):
-            raise ValueError(f"unknown source {source!r}: choose one of {', '.join(get_args(SourceName))}")
+    def _known_sources(cls, source: str | None) -> str | None:
+        unknown = sorted(set(_names(source)) - set(get_args(SourceName)))
+        if unknown:
+            raise ValueError(f"unknown source {unknown[0]!r}: choose of {', '.join(get_args(SourceName))}")
         return source
 
     @field_validator("demo_today")
@@ -91,50 +96,95 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
         return demo_today
 
     @property
-    def name(self) -> SourceName:
-        """The source in use."""
-        return cast("SourceName", self.source) if self.source else load_settings().source
+    def names(self) -> tuple[SourceName, ...]:
+        """The sources in use."""
+        return _names(self.source) or load_settings().source
 
-    def check(self) -> None:
-        """Check the settings of the source without opening it.
+    @property
+    def is_demo(self) -> bool:
+        """Whether the listings are those of the offline shop."""
+        return self.names == (DEMO,)
+
+    @property
+    def crawls(self) -> bool:
+        """Whether a source sends requests to real sites."""
+        return not {"live", "kicksdb"}.isdisjoint(self.names)
+
+    def site_sources(self) -> Mapping[str, str]:
+        """Source by site: the sites of the settings, or the default ones of each source.
 
         Raises:
-            SettingsError: The archive's folder or the contact of a live crawl is missing.
+            SettingsError: A source has not been configured, a site is unknown, or several sources have it.
+            SourceError: A source cannot be read.
         """
         settings = load_settings()
-        if self.name == "archive":
+        offers: dict[str, Offer] = {name: self._offer(name, settings) for name in self.names}
+        return route_sites(offers, {} if self.is_demo else settings.sites)
+
+    def check(self) -> None:
+        """Check the settings of the sources without opening them.
+
+        Raises:
+            SettingsError: A folder, a key or the contact of a live crawl is missing.
+        """
+        settings = load_settings()
+        if "archive" in self.names:
             self._archive_folder(settings)
-        if self.name == "live" and not self._contact(settings):
+        if self.crawls and not self._contact(settings):
             raise SettingsError(
                 "a live crawl needs a contact in its user agent: set SNEAKER_CONTACT to an address of yours"
             )
 
     @contextmanager
     def open(self, lake: Lake) -> Iterator[ListingSource]:
-        """The source, available inside the ``with`` block.
+        """The sources as one, available inside the ``with`` block.
 
         Args:
-            lake: Where images are stored; a lake is bound to the source that filled it first.
+            lake: Where images are stored; drawn and real shoes need different lakes.
 
         Raises:
-            LakeError: The lake was filled from another source.
-            SettingsError: A setting of the source is missing.
+            LakeError: The lake was filled from the offline shop and the sources are real, or the other way round.
+            SettingsError: A setting of a source is missing.
         """
-        with lake.kept_to(self.name), self._source(lake) as source:
-            yield source
+        with lake.kept_to(self.names[0]), ExitStack() as stack:
+            by_site = self.site_sources()
+            opened = {
+                name: self._opened(name, frozenset(site for site in by_site if by_site[site] == name), lake, stack)
+                for name in set(by_site.values())
+            }
+            yield RoutedSource({site: opened[name] for site, name in by_site.items()}, {})
 
-    @contextmanager
-    def _source(self, lake: Lake) -> Iterator[ListingSource]:
+    def _offer(self, name: SourceName, settings: Settings) -> Offer:
+        """The sites of a source."""
+        if name == "demo":
+            return Offer(frozenset(DEMO_SITES), frozenset(DEMO_SITES))
+        if name == "archive":
+            sites = frozenset(self._archive(Lake(UPath(settings.lake)), settings).sites())
+            return Offer(sites, sites)
+        stores = {address.partition("/")[0] for address in settings.shopify_stores}
+        known = frozenset({*SITES, *stores})
+        return Offer(known, frozenset({*DEFAULT_SITES, *stores}), any_store=True)
+
+    def _opened(self, name: str, sites: Collection[str], lake: Lake, stack: ExitStack) -> ListingSource:
+        """One source, restricted to the sites that are assigned to it where it would send requests."""
         settings = load_settings()
-        if self.name == "demo":
+        if name == "demo":
             today = date.fromisoformat(self.demo_today) if self.demo_today else settings.shop_today
-            with demo_source(lake, self.demo_products, self.demo_seed, today) as shop:
-                yield shop
-        elif self.name == "archive":
-            yield self._archive(lake, settings)
-        else:
-            fetching = FetchSettings(delay=self.delay_seconds, contact=self._contact(settings))
-            yield WebSource(lake, fetching, max_pages=self.max_pages, sites_by_name=live_sites(settings))
+            return stack.enter_context(demo_source(lake, self.demo_products, self.demo_seed, today))
+        if name == "archive":
+            return self._archive(lake, settings)
+        live = live_sites(settings)
+        return WebSource(
+            lake,
+            self._fetching(settings),
+            max_pages=self.max_pages,
+            sites_by_name={site: live[site] for site in sites},
+        )
+
+    def _fetching(self, settings: Settings) -> FetchSettings:
+        return FetchSettings(
+            delay=self.delay_seconds, contact=self._contact(settings), allow_loopback=settings.allow_loopback
+        )
 
     def _contact(self, settings: Settings) -> str:
         return self.contact or settings.contact
@@ -155,3 +205,8 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
             label_kind=self.archive_label_kind,
             currency=self.archive_currency,
         )
+
+
+def _names(source: str | None) -> tuple[SourceName, ...]:
+    """The sources of a comma-separated list."""
+    return cast("tuple[SourceName, ...]", tuple(name.strip() for name in (source or "").split(",") if name.strip()))

@@ -255,7 +255,7 @@ def test_missing_input_error_says_what_to_materialize(tmp_path: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         project = Project(tmp_path, instance)
         with pytest.raises(
-            dg.Failure, match=rf"raw_scrapes \[{', '.join(sorted(SITES))}\] is not in the lake yet: materialize it"
+            dg.Failure, match=rf"raw_scrapes \[{', '.join(SITES)}\] is not in the lake yet: materialize it"
         ):
             project.run("build_data_set")
 

@@ -135,7 +135,7 @@ def test_a_lake_of_a_newer_format_is_refused_in_one_line(run: Run, tmp_path: Pat
 def test_unknown_source_error_lists_the_known_ones(run: Run) -> None:
     status, output = run(SNEAKER_SOURCE="ebay")
     assert status == 1
-    assert "SNEAKER_SOURCE='ebay': it must be 'demo', 'archive' or 'live'" in output
+    assert "SNEAKER_SOURCE='ebay': it must be 'demo', 'archive', 'saved', 'live' or 'kicksdb'" in output
 
 
 def test_unknown_backbone_error_lists_the_known_ones(run: Run) -> None:

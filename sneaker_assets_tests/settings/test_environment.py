@@ -30,8 +30,8 @@ FREE_TEXT = {
     name
     for name, field in Settings.model_fields.items()
     if field.annotation in (str, Path | None) and not field.metadata
-} | {"footwear_categories"}
-SECRETS = {"stockx_key", "stockx_token", "webhook"}
+} | {"footwear_categories", "sites"}
+SECRETS = {"kicksdb_key", "stockx_key", "stockx_token", "webhook"}
 OTHERS_VARIABLES = {
     "__init__.py": {"OMP_WAIT_POLICY"},
     "assets/finetune_worker.py": {"DAGSTER_PIPES_CONTEXT"},
@@ -112,12 +112,38 @@ def test_unknown_name_is_logged_with_the_nearest_setting(
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("source", "demo,archive", "demo cannot be combined"),
+        ("source", ",", "it names no source"),
+        ("sites", "goat,goat=saved", "goat is named twice"),
+        ("sites", "=saved", "each entry is a site, or a site and its source such as stockx=saved"),
+        ("sites", "goat=ebay", "it must be 'demo', 'archive', 'saved', 'live' or 'kicksdb'"),
+        ("kicksdb_market", "usa", "String should match"),
+    ],
+)
+def test_invalid_sources_and_sites_are_refused(
+    environment: pytest.MonkeyPatch, name: str, text: str, reason: str
+) -> None:
+    environment.setenv(variable(name), text)
+    (line,) = mistakes()
+    assert reason in line
+
+
+def test_sources_and_sites_are_lists(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SNEAKER_SOURCE", "archive, Saved")
+    environment.setenv("SNEAKER_SITES", "GOAT, stockx = saved")
+    assert load_settings().source == ("archive", "saved")
+    assert load_settings().sites == {"goat": None, "stockx": "saved"}
+
+
 def test_every_mistake_has_a_line(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("SNEAKER_SOURCE", "ebay")
     environment.setenv("SNEAKER_RECRAWL_JITTER", "soon")
     assert sorted(mistakes()) == [
         "SNEAKER_RECRAWL_JITTER='soon': it must be a valid integer",
-        "SNEAKER_SOURCE='ebay': it must be 'demo', 'archive' or 'live'",
+        "SNEAKER_SOURCE='ebay': it must be 'demo', 'archive', 'saved', 'live' or 'kicksdb'",
     ]
 
 
@@ -190,7 +216,7 @@ def test_resource_fields_override_the_environment(environment: pytest.MonkeyPatc
     environment.setenv("SNEAKER_WEIGHTS", "/environment")
     assert str(LakeResource().open().root) == str(tmp_path / "environment")
     assert str(LakeResource(root=str(tmp_path / "field")).open().root) == str(tmp_path / "field")
-    assert (ListingSourceResource().name, ListingSourceResource(source="demo").name) == ("live", "demo")
+    assert (ListingSourceResource().names, ListingSourceResource(source="demo").names) == (("live",), ("demo",))
     weights = [ComputeResource(weights=folder).weights_folder for folder in (None, "/field")]
     assert weights == [Path("/environment"), Path("/field")]
 
