@@ -93,7 +93,11 @@ def har_entry(one: Saved) -> dict[str, Any]:
 
 
 def write_har(file: Path, saved: Iterable[Saved]) -> Path:
-    entries = [har_entry(one) for one in saved]
+    return write_entries(file, [har_entry(one) for one in saved])
+
+
+def write_entries(file: Path, entries: Iterable[Any]) -> Path:
+    entries = list(entries)
     file.write_text(json.dumps({"log": {"version": "1.2", "creator": {"name": "test"}, "entries": entries}}))
     return file
 

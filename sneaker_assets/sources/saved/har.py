@@ -44,7 +44,7 @@ def read_har(stream: Readable, modified: datetime) -> Iterator[Record | Skipped]
     Raises:
         BrokenFileError: The file is no HAR, is cut off, or has no bodies at all.
     """
-    import ijson  # noqa: PLC0415 - not needed to define assets
+    import ijson
 
     metered = Metered(stream, f"an entry of more than {MAX_ENTRY_BYTES:,} bytes")
     entries = ijson.items(metered, "log.entries.item", buf_size=_BLOCK, use_float=True)

@@ -15,7 +15,7 @@ from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.report import CrawlReport
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
-from sneaker_assets.sites import SITES
+from sneaker_assets.sites import SITES, get_site
 from sneaker_assets.sites.base import Site
 from sneaker_assets.sources.base import SourceError
 from sneaker_assets.sources.saved.folder import companion_folder
@@ -79,7 +79,9 @@ class SavedSource:
         Raises:
             SourceError: There is no such folder, or it has no listing of the site.
         """
-        reading = self._reading(site)
+        reading, survey = self._reading(site)
+        if not any(parsed.page.listings or parsed.page.excluded for parsed in reading.pages):
+            raise SourceError(_no_listing(site, self.folder, reading, survey))
         return _table(merge_pages(page for page in reading.pages if not self._announces(site, page)))
 
     def releases(self, site: str) -> pd.DataFrame:
@@ -92,9 +94,10 @@ class SavedSource:
             ``tables.Observations``.
 
         Raises:
-            SourceError: There is no such folder, or it has no listing of the site.
+            SourceError: There is no such folder, or it has no page of the site.
         """
-        reading, today = self._reading(site), self.today or datetime.now(UTC).date()
+        reading, _ = self._reading(site)
+        today = self.today or datetime.now(UTC).date()
         announced = [page for page in reading.pages if self._announces(site, page)]
         others = [page for page in reading.pages if not self._announces(site, page)]
         seen = [
@@ -129,34 +132,40 @@ class SavedSource:
             CrawlStopped: Images are fetched, and a host asks for a pause or blocks the client.
         """
         wanted = list(dict.fromkeys(url for url in image_urls if url))
-        records = {url: record for url, record in stored_images(known, self.lake, site).items() if url in set(wanted)}
-        max_bytes = (self.fetch_images or FetchSettings()).max_image_bytes
-        if missing := _without(wanted, records):
-            records |= stored_responses(self.folder, missing, self.lake, site, max_bytes)
-        if missing := _without(wanted, records):
-            pages = read_site(self.sites_by_name[site], self._with_companions()).pages
-            records |= stored_companions(pages, set(missing), self.lake, site, max_bytes)
+        records = self._stored(site, wanted, known)
         missing = _without(wanted, records)
+        logger.info("%s: %d of %d pictures are in the saved pages", site, len(wanted) - len(missing), len(wanted))
         if self.fetch_images is None:
-            logger.info("%s: %d of %d pictures are in the saved pages", site, len(wanted) - len(missing), len(wanted))
             return images_table(records.get(url, ImageRecord(site, url, problem=NOT_SAVED)) for url in wanted)
         from sneaker_assets.crawl.listed_images import download_listed_images  # noqa: PLC0415 - loads an HTTP client
 
         fetched = download_listed_images(missing, site, self.lake, self.fetch_images, known)
-        found = images_table(records[url] for url in wanted if url not in set(missing))
-        table = pd.concat([found, fetched], ignore_index=True).set_index("image_url", drop=False)
-        return table.loc[wanted].reset_index(drop=True)
+        lacking = set(missing)
+        found = images_table(records[url] for url in wanted if url not in lacking)
+        both = pd.concat([found, fetched], ignore_index=True)
+        return both.set_index("image_url", drop=False).loc[wanted].reset_index(drop=True)
 
-    def _reading(self, site: str) -> Reading:
-        """Pages of a site, read once.
+    def _stored(self, site: str, wanted: Sequence[str], known: pd.DataFrame | None) -> dict[str, ImageRecord]:
+        """Records of the pictures that are in the lake, in saved responses, or beside saved pages."""
+        max_bytes = (self.fetch_images or FetchSettings()).max_image_bytes
+        records = stored_images(known, self.lake, site)
+        if missing := _without(wanted, records):
+            records |= stored_responses(self.folder, missing, self.lake, site, max_bytes)
+        if missing := _without(wanted, records):
+            pages = read_site(get_site(site, self.sites_by_name), self._with_companions()).pages
+            records |= stored_companions(pages, set(missing), self.lake, site, max_bytes)
+        return records
+
+    def _reading(self, site: str) -> tuple[Reading, Survey]:
+        """Pages of a site, read once, and what else the folder has.
 
         Raises:
-            SourceError: There is no such folder, or it has no listing of the site.
+            SourceError: There is no such folder, or it has no page of the site.
         """
         with self._lock:
             if site not in self._readings:
                 self._readings[site] = self._read(site)
-            return self._readings[site][0]
+            return self._readings[site]
 
     def _read(self, site: str) -> tuple[Reading, Survey]:
         survey = Survey()
@@ -168,8 +177,6 @@ class SavedSource:
         if site not in survey.pages:
             raise SourceError(_lacks(site, self.folder, survey))
         _log(reading, survey)
-        if not any(parsed.page.listings or parsed.page.excluded for parsed in reading.pages):
-            raise SourceError(_no_listing(site, self.folder, reading, survey))
         return reading, survey
 
     def _survey(self) -> Survey:

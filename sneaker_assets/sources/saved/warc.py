@@ -51,7 +51,7 @@ def read_warc(stream: Readable, modified: datetime) -> Iterator[Record | Skipped
     Raises:
         BrokenFileError: The file is cut off or damaged; the message names the record.
     """
-    from warcio.archiveiterator import ArchiveIterator  # noqa: PLC0415 - not needed to define assets
+    from warcio.archiveiterator import ArchiveIterator
 
     metered = Metered(stream, "its header")
     archive = ArchiveIterator(metered, no_record_parse=True, block_size=_BLOCK)
@@ -112,7 +112,7 @@ def _content(record: "ArcWarcRecord", archive: "ArchiveIterator") -> Content:
 
 def _http_headers(record: "ArcWarcRecord", archive: "ArchiveIterator") -> "StatusAndHeaders":
     """Status line and headers of a response, whose stream is left at the beginning of its body."""
-    from warcio.limitreader import LimitReader  # noqa: PLC0415 - not needed to define assets
+    from warcio.limitreader import LimitReader
 
     return archive.loader.http_parser.parse(LimitReader(record.raw_stream, MAX_HEADER_BYTES))
 
@@ -123,7 +123,7 @@ def _body(record: "ArcWarcRecord", headers: Headers, limit: int) -> bytes:
     Raises:
         UnusableError: It is too large, cut off, damaged, or has a content encoding that is not supported.
     """
-    from warcio.bufferedreaders import ChunkedDataReader  # noqa: PLC0415 - not needed to define assets
+    from warcio.bufferedreaders import ChunkedDataReader
 
     try:
         body = within(read_at_most(record.raw_stream, limit + 1), limit)
