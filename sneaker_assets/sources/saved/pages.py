@@ -16,6 +16,7 @@ from sneaker_assets.sources.saved.records import Record, Skipped, UnusableError
 _PAGE_TYPES = frozenset(
     {
         "",
+        "x-unknown",  # as Chrome states in HAR files
         "text/html",
         "application/xhtml+xml",
         "application/json",
@@ -106,7 +107,8 @@ def _with_address(file: Path, record: Record, site: str | None, survey: Survey) 
     if content.media_type not in _PAGE_TYPES:
         return
     if site is None:
-        survey.hosts[host_of(record.url)] += 1
+        if host := host_of(record.url):  # an address such as data: or blob: has none
+            survey.hosts[host] += 1
         return
     survey.pages[site] += 1
     yield SavedPage(site, record.url, record.saved_at, file, content.headers, lambda: content.read(MAX_BYTES))

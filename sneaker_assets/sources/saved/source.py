@@ -142,8 +142,8 @@ class SavedSource:
         fetched = download_listed_images(missing, site, self.lake, self.fetch_images, known)
         lacking = set(missing)
         found = images_table(records[url] for url in wanted if url not in lacking)
-        both = pd.concat([found, fetched], ignore_index=True)
-        return both.set_index("image_url", drop=False).loc[wanted].reset_index(drop=True)
+        both = pd.concat([found, fetched], ignore_index=True).set_index("image_url", drop=False)
+        return both.reindex(wanted).reset_index(drop=True)
 
     def _stored(self, site: str, wanted: Sequence[str], known: pd.DataFrame | None) -> dict[str, ImageRecord]:
         """Records of the pictures that are in the lake, in saved responses, or beside saved pages."""
@@ -217,16 +217,16 @@ def _exhaust(pages: Iterator[SavedPage]) -> None:
 
 
 def _log(reading: Reading, survey: Survey) -> None:
-    """One line about the pages of a site, and one about what belongs to none."""
+    """One line about the pages of a site, and one about each file whose site is unknown."""
     report = reading.report(survey)
-    skipped = "".join(f"; {n:,} {reason}" for reason, n in report.skipped.items())
+    skipped = ", ".join(f"{n:,} {reason}" for reason, n in report.skipped.items())
     logger.info(
-        "%s: %d saved pages with %d listings, %d could not be parsed%s",
+        "%s saved pages: %d parsed, %d unreadable, %d listings%s",
         reading.site,
         report.pages,
-        report.yielded,
         report.unreadable,
-        skipped,
+        report.yielded,
+        f"; skipped: {skipped}" if skipped else "",
     )
     for line in survey.unplaced:
         logger.warning("%s", line)
