@@ -25,6 +25,7 @@ from sneaker_assets_tests.sources.saved_files import (
     har_entry,
     page,
     product,
+    write_entries,
     write_har,
     write_mhtml,
     write_warc,
@@ -165,6 +166,17 @@ def test_har_entries_without_a_body_are_counted(folder: Path, source: SavedSourc
     assert source.report("stockx").skipped == {har.WITHOUT_BODY: 1}
 
 
+def test_har_bodies_that_are_not_base64_or_too_large_are_counted(folder: Path, source: SavedSource) -> None:
+    bad, large = har_entry(product(1)), har_entry(product(2, body=b"x" * (2 * MAX_BYTES + 1)))
+    bad["response"]["content"] |= {"text": "abc", "encoding": "base64"}
+    write_entries(folder / "a.har", [bad, large])
+    source.observe("stockx")
+    assert source.report("stockx").skipped == {
+        "responses that are not base64": 1,
+        f"responses of more than {MAX_BYTES:,} bytes": 1,
+    }
+
+
 def test_a_har_entry_that_is_too_large_is_refused(
     folder: Path, source: SavedSource, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +278,23 @@ def test_a_decoded_body_is_never_longer_than_the_limit(body: bytes, encoding: st
     except BrokenFileError:
         return
     assert found is None if encoding == "br" else len(found or b"") <= 50
+
+
+def test_a_warc_response_without_http_headers_is_counted(folder: Path, source: SavedSource) -> None:
+    header = b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: https://stockx.com/x\r\nContent-Length: 0\r\n\r\n"
+    (folder / "a.warc").write_bytes(header + b"\r\n\r\n")
+    source.observe("stockx")
+    assert source.report("stockx").skipped == {"responses that are cut off or damaged": 1}
+
+
+def test_an_mhtml_file_that_is_nested_too_deeply_is_refused(
+    folder: Path, source: SavedSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = "Content-Type: multipart/mixed; boundary=b{0}\n\n--b{0}\n"
+    (folder / "deep.mhtml").write_text("MIME-Version: 1.0\n" + "".join(map(part.format, range(3000))))
+    products, lines = read(source, caplog)
+    assert products == ["id-0"]
+    assert lines == ["deep.mhtml: its parts are nested too deeply"]
 
 
 def test_revisit_records_and_other_types_are_skipped(folder: Path, source: SavedSource) -> None:

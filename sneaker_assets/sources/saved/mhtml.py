@@ -11,7 +11,6 @@ from sneaker_assets.sources.saved.records import (
     Content,
     Readable,
     Record,
-    UnusableError,
     parse_time,
     read_whole,
     within,
@@ -55,9 +54,7 @@ def read_mhtml(stream: Readable, modified: datetime) -> Iterator[Record]:
 def _record(part: Message, url: str, saved_at: datetime) -> Record:
     def body(limit: int) -> bytes:
         content = part.get_payload(decode=True)
-        if not isinstance(content, bytes):
-            raise UnusableError("parts without a body")
-        return within(content, limit)
+        return within(content if isinstance(content, bytes) else b"", limit)
 
     media_type = part.get_content_type().lower()
     return Record(url, saved_at, lambda: Content(media_type, body))

@@ -9,7 +9,7 @@ from sneaker_assets.crawl.images import ImageRecord, store_image
 from sneaker_assets.lake import Lake
 from sneaker_assets.sources.saved.folder import Problems, companion_folder, read_folder
 from sneaker_assets.sources.saved.merging import ParsedPage
-from sneaker_assets.sources.saved.records import BrokenFileError, Record, UnusableError
+from sneaker_assets.sources.saved.records import Record, UnusableError
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".tif", ".tiff", ".bmp"})
 """Suffixes of paths that name a picture, whose query then only states how it is rendered."""
@@ -77,7 +77,7 @@ def stored_responses(
             continue
         try:
             stored = store_image(record.content().read(max_bytes), lake, site, url)
-        except (UnusableError, BrokenFileError) as error:
+        except UnusableError as error:
             stored = ImageRecord(site, url, problem=str(error))
         exact = record.url == url
         size = record.saved_at.timestamp() if exact else float(stored.width * stored.height)

@@ -10,7 +10,7 @@ from sneaker_assets.errors import one_line
 from sneaker_assets.sites.base import NoListingError, Page, PageError, Site, with_response_currency
 from sneaker_assets.sources.saved.merging import ParsedPage
 from sneaker_assets.sources.saved.pages import SavedPage, Survey
-from sneaker_assets.sources.saved.records import BrokenFileError, UnusableError
+from sneaker_assets.sources.saved.records import UnusableError
 
 NO_LISTING = "pages without a listing"
 _MAX_HOSTS = 10
@@ -71,8 +71,6 @@ def read_site(site: Site, pages: Iterable[SavedPage]) -> Reading:
             page = _parse(site, saved)
         except UnusableError as error:
             reading.skipped[str(error)] += 1
-        except BrokenFileError:
-            continue  # the reader of the file states the place
         except NoListingError:
             reading.skipped[NO_LISTING] += 1
         except PageError as error:
