@@ -28,7 +28,8 @@ class CrawlReport:
         requests: Requests sent, including robots.txt and retries; 0 for a source without a network.
         megabytes: Millions of bytes received.
         held_back: Requests delayed because a host had asked for a pause.
-        skipped: Number of saved responses that hold no listing, by reason; empty for a source that saves none.
+        skipped: Number of saved responses without a listing, by reason; empty for a source that reads none.
+        broken: Files of saved pages that could not be read to their end, each with the place, in one line.
     """
 
     pages: int
@@ -42,6 +43,7 @@ class CrawlReport:
     megabytes: float = 0.0
     held_back: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
+    broken: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

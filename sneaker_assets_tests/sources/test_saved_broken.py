@@ -52,6 +52,8 @@ def read(source: SavedSource, caplog: pytest.LogCaptureFixture) -> tuple[list[st
         seen = source.observe("stockx")
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("sneaker_assets.sources.saved")]
     assert all("\n" not in line and len(line) < 400 for line in lines)
+    lines = [line for line in lines if not line.startswith("page in ")]
+    assert source.report("stockx").broken == tuple(lines)
     assert source.report("stockx").failed == len(lines)
     return list(seen["product_id"]), lines
 

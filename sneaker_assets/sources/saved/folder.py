@@ -1,6 +1,5 @@
 """Files of a folder of saved pages, each read by the reader of its format, which its first bytes decide."""
 
-import logging
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -16,8 +15,6 @@ from sneaker_assets.sources.saved.html import read_html, read_json
 from sneaker_assets.sources.saved.mhtml import read_mhtml
 from sneaker_assets.sources.saved.records import BrokenFileError, Readable, Record, Skipped, read_at_most
 from sneaker_assets.sources.saved.warc import read_warc
-
-logger = logging.getLogger(__name__)
 
 COMPANION = "_files"
 """Suffix of the folder in which a browser puts the pictures of a page that is saved as ``Webpage, Complete``."""
@@ -79,9 +76,7 @@ def read_folder(folder: Path, problems: Problems) -> Iterator[tuple[Path, Record
             for record in _read_file(path, problems):
                 yield path, record
         except (BrokenFileError, OSError) as error:
-            line = f"{_name(path, folder)}: {one_line(error, 300)}"
-            problems.broken.append(line)
-            logger.warning("%s", line)
+            problems.broken.append(f"{_name(path, folder)}: {one_line(error, 300)}")
 
 
 def saved_files(folder: Path) -> list[Path]:

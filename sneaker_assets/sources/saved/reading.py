@@ -49,6 +49,7 @@ class Reading:
             listed=sum(lists),
             yielded=sum(yields),
             min_share=min((n / listed for n, listed in zip(yields, lists, strict=True) if listed), default=1.0),
+            broken=tuple(survey.problems.broken),
             skipped={**(self.skipped + survey.skipped.get(self.site, Counter())), **_elsewhere(survey)},
         )
 

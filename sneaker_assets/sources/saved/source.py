@@ -174,9 +174,11 @@ class SavedSource:
             _exhaust(pages)
         reading = Reading(site) if site not in self.sites_by_name else read_site(self.sites_by_name[site], pages)
         self._surveys[:] = [survey]
+        for line in (*survey.problems.broken, *survey.unplaced):
+            logger.warning("%s", line)
         if site not in survey.pages:
             raise SourceError(_lacks(site, self.folder, survey))
-        _log(reading, survey)
+        _log(reading.report(survey), site)
         return reading, survey
 
     def _survey(self) -> Survey:
@@ -216,20 +218,17 @@ def _exhaust(pages: Iterator[SavedPage]) -> None:
         pass
 
 
-def _log(reading: Reading, survey: Survey) -> None:
-    """One line about the pages of a site, and one about each file whose site is unknown."""
-    report = reading.report(survey)
+def _log(report: CrawlReport, site: str) -> None:
+    """One line about the pages of a site."""
     skipped = ", ".join(f"{n:,} {reason}" for reason, n in report.skipped.items())
     logger.info(
         "%s saved pages: %d parsed, %d unreadable, %d listings%s",
-        reading.site,
+        site,
         report.pages,
         report.unreadable,
         report.yielded,
         f"; skipped: {skipped}" if skipped else "",
     )
-    for line in survey.unplaced:
-        logger.warning("%s", line)
 
 
 def _lacks(site: str, folder: Path, survey: Survey) -> str:
