@@ -154,9 +154,9 @@ def test_a_har_file_without_bodies_says_how_to_export_it(
     products, lines = read(source, caplog)
     assert products == ["id-0"]
     assert lines == [
-        "bare.har: has 4 entries and no response body: export it with content ('Save all as HAR with content')"
+        "bare.har: has 4 entries and no response body: export it again with content, such as by 'Export HAR' of Chrome"
     ]
-    with pytest.raises(SourceError, match="no response body: export it with content"):
+    with pytest.raises(SourceError, match="no response body: export it again with content"):
         SavedSource(source.lake, folder / "bare.har").observe("stockx")
 
 

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
 from sneaker_assets.sources.saved.pictures import Wanted
 from sneaker_assets.sources.saved.source import NOT_SAVED, SavedSource
 from sneaker_assets.tables import Images
-from sneaker_assets_tests.crawl.answers import jpeg
+from sneaker_assets_tests.crawl.answers import jpeg, reply
+from sneaker_assets_tests.crawl.shop import open_shop
 from sneaker_assets_tests.sources.saved_files import (
     AT,
     Saved,
@@ -126,6 +128,24 @@ def test_a_picture_that_is_too_large_or_not_found_is_not_stored(lake: Lake, fold
     write_warc(folder / "a.warc", saved)
     images = SavedSource(lake, folder).images("stockx", [image_url(1), image_url(2)])
     assert list(images["problem"]) == ["responses of more than 20,000,000 bytes", "responses with status 404"]
+
+
+def test_pictures_that_are_not_saved_are_fetched_only_if_asked_for(lake: Lake, folder: Path) -> None:
+    with open_shop() as shop:
+        shop.answers["/2.jpg"] = reply(body=BLUE, kind="image/jpeg")
+        urls = [f"{shop.base}/{number}.jpg" for number in (1, 2, 3)]
+        write_har(folder / "a.har", [picture(urls[0], RED)])
+        without = SavedSource(lake, folder).images("stockx", urls)
+        assert shop.log == []
+
+        settings = FetchSettings(delay=0.0, allow_loopback=True)
+        images = Images.validate(SavedSource(lake, folder, fetch_images=settings).images("stockx", urls, without))
+
+    assert [request.path for request in shop.log if request.path != "/robots.txt"] == ["/2.jpg", "/3.jpg"]
+    assert without["problem"].fillna("").tolist() == ["", NOT_SAVED, NOT_SAVED]
+    assert list(images["image_url"]) == urls
+    assert [lake.image(sha256).read_bytes() for sha256 in images["sha256"].dropna()] == [RED, BLUE]
+    assert "404" in images["problem"][2]
 
 
 def companion_page(folder: Path, *numbers: int, **files: bytes) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from sneaker_assets.crawl.images import ImageRecord, images_table, stored_images
+from sneaker_assets.crawl.listed_images import download_listed_images
 from sneaker_assets.crawl.observations import observations
 from sneaker_assets.crawl.report import CrawlReport
 from sneaker_assets.crawl.settings import FetchSettings
@@ -129,16 +130,15 @@ class SavedSource:
 
         Raises:
             SourceError: There is no such folder.
-            CrawlStopped: Images are fetched, and a host asks for a pause or blocks the client.
+            ContactMissing: Images have to be fetched, and the settings have no contact.
+            CrawlRunning: Images are fetched, and another crawl or download of the site is running.
         """
-        wanted = list(dict.fromkeys(url for url in image_urls if url))
+        wanted = list(dict.fromkeys(url for url in image_urls if url.strip()))
         records = self._stored(site, wanted, known)
         missing = _without(wanted, records)
         logger.info("%s: %d of %d pictures are in the saved pages", site, len(wanted) - len(missing), len(wanted))
         if self.fetch_images is None:
             return images_table(records.get(url, ImageRecord(site, url, problem=NOT_SAVED)) for url in wanted)
-        from sneaker_assets.crawl.listed_images import download_listed_images  # noqa: PLC0415 - loads an HTTP client
-
         fetched = download_listed_images(missing, site, self.lake, self.fetch_images, known)
         lacking = set(missing)
         found = images_table(records[url] for url in wanted if url not in lacking)
