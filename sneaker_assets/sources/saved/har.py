@@ -65,7 +65,8 @@ def read_har(stream: Readable, modified: datetime) -> Iterator[Record | Skipped]
         raise BrokenFileError("has no log.entries: it is no HAR file, or nothing was recorded")
     if not n_bodies:
         raise BrokenFileError(
-            f"has {n_entries:,} entries and no response body: export it again with content, such as by 'Export HAR' of Chrome"
+            f"has {n_entries:,} entries and no response body: export it again with content, such as by 'Export HAR' of "
+            "Chrome"
         )
 
 
