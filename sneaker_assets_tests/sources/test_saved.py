@@ -412,9 +412,19 @@ def test_observations_do_not_depend_on_how_pages_are_spread_over_files(
     assert len(seen[0]) == len(numbers)
 
 
-def test_pages_of_subdomains_and_of_the_api_belong_to_their_site(folder: Path, source: SavedSource) -> None:
-    write_har(folder / "session.har", [product(1, url="https://www.stockx.com/shoe-1")])
-    assert source.sites() == ["stockx"]
+def test_a_page_belongs_to_the_site_with_the_closest_domain(folder: Path, lake: Lake) -> None:
+    products = json.dumps(PRODUCTS).encode()
+    saved = [
+        product(1, url="https://www.stockx.com/shoe-1"),
+        Saved("https://eu.kith.com/products.json", products, "application/json"),
+        Saved("https://kith.com/products.json", products, "application/json"),
+        Saved("https://notkith.com/products.json", products, "application/json"),
+    ]
+    write_har(folder / "session.har", saved)
+    source = SavedSource(lake, folder, load_sites(stores={"kith.com": "USD", "eu.kith.com": "EUR"}))
+    assert source.sites() == ["eu.kith.com", "kith.com", "stockx"]
+    assert [set(source.observe(site)["currency"]) for site in ("eu.kith.com", "kith.com")] == [{"EUR"}, {"USD"}]
+    assert source.report("kith.com").skipped == {"pages of notkith.com": 1}
 
 
 def test_har_entries_of_odd_types_are_skipped(folder: Path, source: SavedSource) -> None:

@@ -83,13 +83,16 @@ class Attribution:
 
 
 def site_of_address(url: str, sites: Mapping[str, Site]) -> str | None:
-    """TEMPORARY."""
+    """Name of the site whose home has the host of an address or a parent domain of it; None if there is none.
+
+    Args:
+        url: The address.
+        sites: Sites by name. The one whose home is the closest domain is chosen.
+    """
     host = host_of(url)
-    for name, site in sites.items():
-        home = host_of(site.home).removeprefix("www.")
-        if host == home or host.endswith("." + home):
-            return name
-    return None
+    domains = {name: host_of(site.home).removeprefix("www.") for name, site in sites.items()}
+    able = [name for name, domain in domains.items() if host == domain or host.endswith(f".{domain}")]
+    return max(able, key=lambda name: len(domains[name]), default=None)
 
 
 def _address_beside(file: Path) -> str | None:
