@@ -16,6 +16,10 @@ class PageError(SneakerError, ValueError):
     """A page could not be parsed; the message names the adapter, the URL and the page formats that were tried."""
 
 
+class NoListingError(PageError):
+    """A page is intact but has no listing in any known page format, as a login page or a cart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """One price on a page.
