@@ -66,6 +66,11 @@ def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     return parse
 
 
+def sneaker_archive() -> int:
+    """Entry point of ``sneaker-archive``; returns the exit status."""
+    return _run("sneaker-archive", "archive")
+
+
 def sneaker_assets() -> int:
     """Entry point of ``sneaker-assets``; returns the exit status."""
     return _run("sneaker-assets", "pipeline")

@@ -16,7 +16,7 @@ from sneaker_assets.settings.environment import Settings, SourceName, load_setti
 from sneaker_assets.settings.model import SettingsError
 from sneaker_assets.sites import DEFAULT_SITES, SITES, load_sites, stockx, stockx_api
 from sneaker_assets.sites.base import Site
-from sneaker_assets.sources.archive import ArchiveSource
+from sneaker_assets.sources.archive import ArchiveMapping, ArchiveSource
 from sneaker_assets.sources.base import ListingSource
 from sneaker_assets.sources.demo import DEMO_SITES, demo_source
 from sneaker_assets.sources.routing import Offer, RoutedSource, route_sites
@@ -62,17 +62,12 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
     archive: str | None = Field(
         default=None, description="Folder with a CSV and an images folder. Default: SNEAKER_ARCHIVE."
     )
-    archive_price_column: str = Field(default="sale_price", description="The archive's column of prices.")
-    archive_image_column: str = Field(default="image_name", description="The archive's column of image names.")
-    archive_site_column: str | None = Field(
-        default=None,
-        description="The archive's column of sites; by default the image name up to its first underscore.",
-    )
-    archive_label_kind: LabelKind = Field(default="unknown", description="Kind of the archive's prices.")
-    archive_currency: str = Field(
-        default="USD",
-        pattern="^[A-Z]{3}$",
-        description="ISO 4217 code of the archive's prices; a price with the sign of another currency is not used.",
+    archive_price_column: str | None = Field(default=None, description="The archive's column of prices.")
+    archive_image_column: str | None = Field(default=None, description="The archive's column of images.")
+    archive_site_column: str | None = Field(default=None, description="The archive's column of sites.")
+    archive_label_kind: LabelKind | None = Field(default=None, description="Kind of the archive's prices.")
+    archive_currency: str | None = Field(
+        default=None, pattern="^[A-Z]{3}$", description="ISO 4217 code of prices written without a currency."
     )
     contact: Contact = ""
     delay_seconds: Delay = FetchSettings().delay
@@ -197,13 +192,22 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
 
     def _archive(self, lake: Lake, settings: Settings) -> ArchiveSource:
         return ArchiveSource(
-            lake,
-            self._archive_folder(settings),
-            price_column=self.archive_price_column,
-            image_column=self.archive_image_column,
-            site_column=self.archive_site_column,
-            label_kind=self.archive_label_kind,
-            currency=self.archive_currency,
+            lake, self._archive_folder(settings), mapping=self._archive_mapping(), fetching=self._fetching(settings)
+        )
+
+    def _archive_mapping(self) -> ArchiveMapping:
+        """What the configuration states of the archive; the rest is in its mapping file or guessed."""
+        columns = {
+            "price": self.archive_price_column,
+            "image": self.archive_image_column,
+            "site": self.archive_site_column,
+        }
+        stated = {"currency": self.archive_currency, "kind": self.archive_label_kind}
+        return ArchiveMapping.model_validate(
+            {
+                **{name: value for name, value in stated.items() if value is not None},
+                "columns": {name: column for name, column in columns.items() if column is not None},
+            }
         )
 
 
