@@ -60,7 +60,11 @@ def deep_lake(champion: Champion, tmp_path_factory: pytest.TempPathFactory) -> L
     """A copy of the champion's lake with exchange rates, three folders deep in an otherwise empty one."""
     lake = Lake.at(shutil.copytree(str(champion.lake.root), tmp_path_factory.mktemp("outside") / "a" / "b" / "lake"))
     resource = LakeResource(root=str(lake.root))
-    resources = {"lake": resource, "io_manager": LakeIOManager(lake=resource), "listing_source": ListingSourceResource(source="demo")}
+    resources = {
+        "lake": resource,
+        "io_manager": LakeIOManager(lake=resource),
+        "listing_source": ListingSourceResource(source="demo"),
+    }
     dg.materialize([fx_rates], resources=resources)
     return lake
 

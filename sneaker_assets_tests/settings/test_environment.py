@@ -299,6 +299,7 @@ def test_command_rejects_an_invalid_option_in_one_line(
     environment: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    *,
     command: str,
     arguments: list[str],
     reason: str,
