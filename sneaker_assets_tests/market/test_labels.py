@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sneaker_assets.market.currency import bundled_rates
-from sneaker_assets.market.labels import LABEL_ORDER, _labels, first_seen, label_listings, label_shares
+from sneaker_assets.market.labels import LABEL_ORDER, first_seen, label_listings, label_shares, latest_labels
 from sneaker_assets.market.observations import append_observations, price_history, with_whole_names
 from sneaker_assets.tables import Listings
 from sneaker_assets_tests.builders import NOON, digest, images, observations, pictures
@@ -69,9 +69,8 @@ def test_price_in_another_currency_is_converted() -> None:
     assert found["fx_date"] == pd.Timestamp("2020-08-31", tz="UTC")
 
 
-def test_prices_of_unknown_currency_or_single_sizes_are_no_labels() -> None:
-    listings = label({"currency": "XTS", "amount": 50.0}, {"size": "44", "amount": 60.0})
-    assert listings["price"].isna().all()
+def test_price_in_an_unknown_currency_is_no_label() -> None:
+    assert label({"currency": "XTS", "amount": 50.0})["price"].isna().all()
 
 
 def test_product_without_a_valid_image_is_excluded() -> None:
@@ -132,7 +131,7 @@ def test_product_without_an_image_url_keeps_its_last_one() -> None:
 
 
 def labels_of(*rows: Mapping[str, object]) -> list[list[object]]:
-    found = _labels(price_history(observations(*map(dict, rows)), RATES), [*LABEL_ORDER, "highest_bid"])
+    found = latest_labels(price_history(observations(*map(dict, rows)), RATES), [*LABEL_ORDER, "highest_bid"])
     return found[["price", "label_kind", "n_prices"]].values.tolist()
 
 
@@ -180,7 +179,7 @@ def test_unavailable_price_is_not_the_lowest() -> None:
 
 def test_median_over_several_currencies_is_in_dollars() -> None:
     rows = ({"amount": 100.0}, {"amount": 100.0, "currency": "EUR"}, {"amount": 300.0, "currency": "CAD"})
-    (row,) = _labels(price_history(observations(*rows), RATES), LABEL_ORDER).to_dict("records")
+    (row,) = latest_labels(price_history(observations(*rows), RATES), LABEL_ORDER).to_dict("records")
     assert (row["currency"], row["fx_rate"]) == ("USD", 1.0)
     assert row["amount"] == row["price"] == pytest.approx(119.4)
 
