@@ -21,7 +21,7 @@ from sneaker_assets.sources.base import ListingSource
 from sneaker_assets.sources.demo import DEMO_SITES, demo_source
 from sneaker_assets.sources.routing import Offer, RoutedSource, route_sites
 from sneaker_assets.sources.web import WebSource
-from sneaker_assets.tables import LabelKind
+from sneaker_assets.tables.values import LABEL_KINDS
 
 
 def live_sites(settings: Settings) -> Mapping[str, Site]:
@@ -65,7 +65,9 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
     archive_price_column: str | None = Field(default=None, description="The archive's column of prices.")
     archive_image_column: str | None = Field(default=None, description="The archive's column of images.")
     archive_site_column: str | None = Field(default=None, description="The archive's column of sites.")
-    archive_label_kind: LabelKind | None = Field(default=None, description="Kind of the archive's prices.")
+    archive_label_kind: str | None = Field(
+        default=None, pattern=f"^({'|'.join(LABEL_KINDS)})$", description="Kind of the archive's prices."
+    )
     archive_currency: str | None = Field(
         default=None, pattern="^[A-Z]{3}$", description="ISO 4217 code of prices written without a currency."
     )

@@ -71,7 +71,10 @@ def decimal_separator(cells: Iterable[str]) -> Separator | None:
     Args:
         cells: Amounts as written.
     """
-    counts = Counter(shown for cell in cells if (shown := _shown_separator(cell)))
+    counts: Counter[Separator] = Counter()
+    for cell, times in Counter(cells).items():
+        if shown := _shown_separator(cell):
+            counts[shown] += times
     point, comma = counts["."], counts[","]
     if point == comma:
         return None
