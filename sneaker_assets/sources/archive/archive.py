@@ -18,8 +18,8 @@ from sneaker_assets.sources.archive.mapping import (
     matches,
     overlay,
 )
-from sneaker_assets.sources.archive.rows import MappedTable, identity_fields, row_identities
-from sneaker_assets.sources.archive.tables import lines_text, read_table
+from sneaker_assets.sources.archive.rows import MappedTable, identity_fields, row_identities, row_sites
+from sneaker_assets.sources.archive.tables import Table, lines_text, read_table
 
 logger = logging.getLogger(__name__)
 
@@ -134,9 +134,12 @@ def _log(mapped: MappedTable) -> None:
         logger.warning(
             "%s: %d broken rows are skipped (lines %s)", table.name, len(table.broken), lines_text(table.broken)
         )
-    unnamed = [int(line) for line, name in zip(table.rows.index, row_identities(mapped), strict=True) if not name]
-    if unnamed:
-        names = " or ".join(identity_fields(mapped)) or "product"
-        logger.warning(
-            "%s: %d rows name no %s and are skipped (lines %s)", table.name, len(unnamed), names, lines_text(unnamed)
-        )
+    _log_skipped(table, "name no " + " or ".join(identity_fields(mapped)), row_identities(mapped))
+    _log_skipped(table, "have no site", row_sites(mapped))
+
+
+def _log_skipped(table: Table, reason: str, values: Sequence[str]) -> None:
+    """Log the rows whose value is empty."""
+    lines = [int(line) for line, value in zip(table.rows.index, values, strict=True) if not value]
+    if lines:
+        logger.warning("%s: %d rows %s and are skipped (lines %s)", table.name, len(lines), reason, lines_text(lines))

@@ -1,6 +1,7 @@
 """Dates of a column, whose order of day and month its values decide."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,17 +21,17 @@ _MONTHS = {
     for month, names in enumerate(
         (
             "jan january januar janvier enero gennaio janeiro januari",
-            "feb february februar fevrier février fev fév febrero febbraio fevereiro februari",
-            "mar march marz märz mrz mars marzo marco março maart",
+            "feb february februar fevrier fevr fev febrero febbraio fevereiro februari",
+            "mar march marz maerz mrz mars marzo marco maart",
             "apr april avr avril abr abril aprile",
             "may mai mayo maggio maio mei mag",
             "jun june juni juin junio giugno junho giu",
-            "jul july juli juillet julio luglio julho lug",
-            "aug august aout août agosto ago augustus",
+            "jul july juli juil juillet julio luglio julho lug",
+            "aug august aout agosto ago augustus",
             "sep sept september septembre septiembre settembre setembro set",
             "oct october oktober okt octobre octubre ottobre outubro ott out",
             "nov november novembre noviembre novembro",
-            "dec december dezember dez decembre décembre déc diciembre dic dicembre dezembro",
+            "dec december dezember dez decembre diciembre dic dicembre dezembro",
         ),
         start=1,
     )
@@ -169,13 +170,18 @@ def _parse_day(text: str, order: DateOrder | None) -> datetime | None:
         if order == "dmy" or (order is None and first == second):
             return _day(third, second, first)
         return _day(third, first, second) if order == "mdy" else None
-    words = [word for word in _WORDS.findall(text.lower()) if word not in _IGNORED]
+    words = [word for word in _WORDS.findall(_without_accents(text.lower())) if word not in _IGNORED]
     months = [_MONTHS[word] for word in words if word in _MONTHS]
     numbers = [word for word in words if word.isdigit()]
     if len(months) != 1 or len(numbers) != 2 or len(words) != 3:
         return None
     day, year = (numbers[1], numbers[0]) if len(numbers[0]) == 4 else numbers
     return _day(year, str(months[0]), day)
+
+
+def _without_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
 def _day(year: str, month: str, day: str) -> datetime | None:
