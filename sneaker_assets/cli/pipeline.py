@@ -25,6 +25,8 @@ from sneaker_assets.cli import Parser, option
 from sneaker_assets.definitions import defs
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
+from sneaker_assets.lake_io import read_table
+from sneaker_assets.market.labels import has_usable_picture
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.settings.environment import load_settings
@@ -33,6 +35,12 @@ from sneaker_assets.vision.backbones.architectures import BACKBONES, get_archite
 from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings, WeightsChoice
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+WITHOUT_PICTURES = (
+    "No listing has a usable picture: price_observations and price_trends are built, and predictions can be "
+    "back-tested against them. A price model needs pictures: add a column of files or addresses."
+)
 
 
 class StageError(SneakerError, RuntimeError):
@@ -116,9 +124,7 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
 
 
 def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
-    """Every stage before the releases, in order."""
-    for site in _sites():
-        yield Stage("crawl_site", site)
+    """Every stage between the crawls and the releases, in order."""
     yield Stage("build_data_set")
     for backbone in arguments.backbone:
         # The article's head takes whole feature maps.
@@ -145,6 +151,13 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
     lake = LakeResource().open()
     if any(lake.table("gan_evaluation", band).exists() for band in bands):
         yield Stage("compare_bands")
+
+
+def _has_pictures() -> bool:
+    """Whether a site has a picture that can be used."""
+    lake = LakeResource().open()
+    paths = [lake.table("scraped_images", site) for site in site_partitions.get_partition_keys()]
+    return any(has_usable_picture(read_table(path)) for path in paths if path.exists())
 
 
 def _sites() -> list[str]:
@@ -201,8 +214,13 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
     ListingSourceResource().check()
     LakeResource().open().check_writable()
     with dg.DagsterInstance.get() as instance:
-        run_stages(stages(arguments))
-        run_stages(release_stages(instance))
+        run_stages(Stage("crawl_site", site) for site in _sites())
+        if _has_pictures():
+            run_stages(stages(arguments))
+            run_stages(release_stages(instance))
+        else:
+            run_stages(iter([Stage("build_price_history")]))
+            console.print(WITHOUT_PICTURES)
     return outcomes
 
 
@@ -243,6 +261,10 @@ _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "raw_scrapes": (
         "listings",
         lambda metadata: f"{metadata['products']:,} products, {metadata['new_products']:,} new",
+    ),
+    "price_observations": (
+        "prices",
+        lambda metadata: ", ".join(f"{kind} {n:,}" for kind, n in metadata["label_kinds"].items()),
     ),
     "scraped_images": (
         "images",

@@ -204,7 +204,7 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
             calendar = self._calendar(lake, settings)
             yield RoutedSource(
                 {site: opened[name] for site, name in by_site.items()},
-                dict.fromkeys(calendar.release_sites() if calendar else (), calendar),
+                {CALENDAR: calendar} if calendar else {},
             )
 
     def _offer(self, name: SourceName, settings: Settings) -> Offer:
