@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import dagster as dg
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -25,8 +26,8 @@ from sneaker_assets.cli import Parser, option
 from sneaker_assets.definitions import defs
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
-from sneaker_assets.lake_io import read_table
-from sneaker_assets.market.labels import has_usable_picture
+from sneaker_assets.lake import Lake, read_table
+from sneaker_assets.market.labels import has_usable_picture, without_pictures
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.settings.environment import load_settings
@@ -35,12 +36,6 @@ from sneaker_assets.vision.backbones.architectures import BACKBONES, get_archite
 from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings, WeightsChoice
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-WITHOUT_PICTURES = (
-    "No listing has a usable picture: price_observations and price_trends are built, and predictions can be "
-    "back-tested against them. A price model needs pictures: add a column of files or addresses."
-)
 
 
 class StageError(SneakerError, RuntimeError):
@@ -153,11 +148,10 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
         yield Stage("compare_bands")
 
 
-def _has_pictures() -> bool:
-    """Whether a site has a picture that can be used."""
-    lake = LakeResource().open()
+def _images(lake: Lake) -> pd.DataFrame:
+    """Images of all sites (``tables.Images``)."""
     paths = [lake.table("scraped_images", site) for site in site_partitions.get_partition_keys()]
-    return any(has_usable_picture(read_table(path)) for path in paths if path.exists())
+    return pd.concat([read_table(path) for path in paths if path.exists()], ignore_index=True)
 
 
 def _sites() -> list[str]:
@@ -212,15 +206,17 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
             console.print(f"  [green]done[/green] in {outcomes[-1].seconds:.1f} s")
 
     ListingSourceResource().check()
-    LakeResource().open().check_writable()
+    lake = LakeResource().open()
+    lake.check_writable()
     with dg.DagsterInstance.get() as instance:
         run_stages(Stage("crawl_site", site) for site in _sites())
-        if _has_pictures():
+        images = _images(lake)
+        if has_usable_picture(images):
             run_stages(stages(arguments))
             run_stages(release_stages(instance))
         else:
             run_stages(iter([Stage("build_price_history")]))
-            console.print(WITHOUT_PICTURES)
+            console.print(without_pictures(read_table(lake.table("price_observations")), images))
     return outcomes
 
 

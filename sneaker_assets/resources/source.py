@@ -18,7 +18,7 @@ from sneaker_assets.sites import DEFAULT_SITES, SITES, kicksdb, load_sites, stoc
 from sneaker_assets.sites.base import Site
 from sneaker_assets.sources.archive import ArchiveMapping, ArchiveSource
 from sneaker_assets.sources.base import ListingSource
-from sneaker_assets.sources.calendar import CalendarSource
+from sneaker_assets.sources.calendar import CALENDAR, CalendarSource
 from sneaker_assets.sources.demo import DEMO_SITES, demo_source
 from sneaker_assets.sources.routing import Offer, RoutedSource, route_sites
 from sneaker_assets.sources.saved.source import SavedSource
