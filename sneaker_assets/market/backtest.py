@@ -27,8 +27,8 @@ def pair_predictions(
     """Pair each prediction with the first resale price observed after it.
 
     It is the price of the product itself or, where that has none, of products with its style code. Prices of used shoes
-    do not count, and prices by size only for a product without others, over all sizes. A shoe that already had a price
-    at the time of its prediction is excluded, since the model may have been trained on it.
+    do not count, and prices by size only for a product without others, over all sizes. A shoe whose first
+    price is older than its prediction is excluded, since the model may have been trained on it.
 
     Args:
         predictions: ``tables.ReleasePredictions``.
@@ -40,15 +40,22 @@ def pair_predictions(
         ``tables.Backtest``; shoes without a later resale price have no row.
     """
     resale = _resale_prices(prices)
-    rows = predictions.drop(columns="observed_at").reset_index(drop=True).rename_axis("row").reset_index()
-    links = rows[["row", *PRODUCT]]
+    rows = predictions.drop(columns="observed_at").reset_index(drop=True).rename_axis("prediction").reset_index()
+    links = rows[["prediction", *PRODUCT]]
     own = links.merge(resale, on=PRODUCT, how="inner", validate="many_to_many")
-    others = links.head(0) if products is None else _same_style_code(rows[~rows["row"].isin(own["row"])], products)
+    others = (
+        links.head(0)
+        if products is None
+        else _same_style_code(rows[~rows["prediction"].isin(own["prediction"])], products)
+    )
     elsewhere = others.merge(resale, on=PRODUCT, how="inner", validate="many_to_many")
     found = pd.concat([part for part in (own, elsewhere) if len(part)] or [own], ignore_index=True)
     first = _first_prices(found.rename(columns={"site": "price_site"}))
     paired = rows.merge(
-        first[["row", "observed_at", "price", "label_kind", "price_site"]], on="row", how="inner", validate="one_to_one"
+        first[["prediction", "observed_at", "price", "label_kind", "price_site"]],
+        on="prediction",
+        how="inner",
+        validate="one_to_one",
     )
     return add_coverage(paired[paired["observed_at"] > paired["predicted_at"]])
 
@@ -63,20 +70,20 @@ def _resale_prices(prices: pd.DataFrame) -> pd.DataFrame:
 
 
 def _same_style_code(rows: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
-    """Products with a style code of each prediction: ``row``, ``site`` and ``product_id``."""
+    """Products with a style code of each prediction: ``prediction``, ``site`` and ``product_id``."""
     if "style_code" not in rows:
-        return rows.head(0)[["row", *PRODUCT]]
+        return rows.head(0)[["prediction", *PRODUCT]]
     known = joining_codes(products)[[*PRODUCT, "code"]]
-    asked = product_codes(rows).join(rows["row"])[["row", "code"]]
-    return asked.merge(known, on="code", how="inner")[["row", *PRODUCT]].drop_duplicates()
+    asked = product_codes(rows).join(rows["prediction"])[["prediction", "code"]]
+    return asked.merge(known, on="code", how="inner")[["prediction", *PRODUCT]].drop_duplicates()
 
 
 def _first_prices(found: pd.DataFrame) -> pd.DataFrame:
-    """First price of each ``row``; of several kinds at one moment the preferred one."""
+    """First price of each ``prediction``; of several kinds at one moment the preferred one."""
     order = found["label_kind"].map({kind: i for i, kind in enumerate(_RESALE)})
     ranked = found.assign(order=order).sort_values(["observed_at", "order"], kind="stable")
-    best = ranked.drop_duplicates("row")[["row", "observed_at", "order"]]
-    return summarise_prices(ranked.merge(best, validate="many_to_one"), ["row"])
+    best = ranked.drop_duplicates("prediction")[["prediction", "observed_at", "order"]]
+    return summarise_prices(ranked.merge(best, validate="many_to_one"), ["prediction"])
 
 
 def add_coverage(paired: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:

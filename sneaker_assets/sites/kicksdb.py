@@ -439,10 +439,7 @@ def _next_page(document: Document, count: int, max_pages: int) -> str | None:
     """
     this, per_page, total = page_number(document.url), _per_page(document), number(dig(document.json, "meta", "total"))
     seen = (this - 1) * per_page + count
-    if total is None or (this == 1 and seen == total):
-        more = count >= per_page
-    else:
-        more = seen < total
+    more = count >= per_page if total is None or (this == 1 and seen == total) else seen < total
     return with_query(document.url, page=this + 1) if count and more and this < max_pages else None
 
 
