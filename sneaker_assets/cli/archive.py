@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sneaker_assets.cli import BAD_INPUT, Parser
-from sneaker_assets.settings.environment import load_settings
+from sneaker_assets.settings.environment import Settings, load_settings
 from sneaker_assets.sources.archive import ArchiveError, ArchiveMapping
 from sneaker_assets.sources.archive.archive import open_archive
 from sneaker_assets.sources.archive.check import ArchiveCheck, TableCheck, check_archive, mapping_toml
@@ -34,11 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Command line, by default that of the process.
     """
     options = _parser().parse_args(arguments)
-    path = options.archive or load_settings().archive
+    settings = load_settings()
+    path = options.archive or settings.archive
     if path is None:
         return _fail("name a table or a folder of tables, or set SNEAKER_ARCHIVE")
     try:
-        archive = open_archive(path, ArchiveMapping())
+        archive = open_archive(path, _settings_mapping(settings))
         check = check_archive(archive)
         console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
         for table in check.tables:
@@ -51,6 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ArchiveError, OSError) as error:
         return _fail(str(error))
     return 0
+
+
+def _settings_mapping(settings: Settings) -> ArchiveMapping:
+    """What the environment states of the archive."""
+    return ArchiveMapping(currency=settings.archive_currency) if settings.archive_currency else ArchiveMapping()
 
 
 def _parser() -> Parser:

@@ -20,7 +20,8 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the command; gives exit status, stdout and stderr."""
-    monkeypatch.delenv("SNEAKER_ARCHIVE", raising=False)
+    for name in ("SNEAKER_ARCHIVE", "SNEAKER_ARCHIVE_CURRENCY"):
+        monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
         status = cli.main([str(argument) for argument in arguments])
@@ -144,9 +145,12 @@ def test_table_without_listings_is_shown_as_left_out(run: Run, tmp_path: Path) -
 
 def test_archive_is_that_of_the_settings_by_default(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("check")[::2] == (2, "sneaker-archive: name a table or a folder of tables, or set SNEAKER_ARCHIVE\n")
-    (tmp_path / "t.csv").write_text("name,price\nDunk,$5\n")
+    (tmp_path / "t.csv").write_text("name,price\nDunk,5\n")
     monkeypatch.setenv("SNEAKER_ARCHIVE", str(tmp_path))
-    assert run("check")[0] == 0
+    monkeypatch.setenv("SNEAKER_ARCHIVE_CURRENCY", "EUR")
+    status, out, _ = run("check")
+    assert status == 0
+    assert "1; currency: EUR" in out
 
 
 def test_command_loads_neither_dagster_nor_torch(tmp_path: Path) -> None:

@@ -322,7 +322,7 @@ def _priced(
     if written and not any(amounts.currencies):
         raise ArchiveError(
             f"{mapped.table.name}, column {price.name!r}: the prices, such as {written[0].strip()!r}, state no "
-            f'currency: state currency = "USD" or another, or a columns.currency, in {MAPPING_FILE}'
+            f'currency: set SNEAKER_ARCHIVE_CURRENCY=USD, or state currency = "USD" or columns.currency in {MAPPING_FILE}'
         )
     dated = [problem is None for problem in date_problems]
     found = pd.DataFrame(
