@@ -123,9 +123,7 @@ def _facts(table: TableCheck) -> Table:
     read = table.mapped.table
     delimiter = _DELIMITERS.get(read.delimiter or "", read.delimiter or "")
     parts = [read.format, read.encoding or "", delimiter and f"delimiter {delimiter}", table.file.compression or ""]
-    broken = (
-        f"; {len(read.broken):,} more are broken and skipped (lines {lines_text(read.broken)})" if read.broken else ""
-    )
+    broken = f", and {_rows(len(read.broken))} skipped as broken: {_lines(read.broken)}" if read.broken else ""
     return _grid([("format", ", ".join(filter(None, parts))), ("rows", f"{len(read.rows):,}{broken}")])
 
 
@@ -156,11 +154,11 @@ def _contents(table: TableCheck) -> Table:
         ("images", _images(table)),
         (
             "no product",
-            f"{len(reading.unnamed):,} rows: lines {lines_text(reading.unnamed)}" if reading.unnamed else "",
+            f"{_rows(len(reading.unnamed))} skipped: {_lines(reading.unnamed)}" if reading.unnamed else "",
         ),
         (
             "no site",
-            f"{len(reading.siteless):,} rows: lines {lines_text(reading.siteless)}" if reading.siteless else "",
+            f"{_rows(len(reading.siteless))} skipped: {_lines(reading.siteless)}" if reading.siteless else "",
         ),
         ("no shoe", _excluded(table)),
         ("release dates", _problems(reading.bad_release_dates)),
@@ -197,7 +195,7 @@ def _examples(table: TableCheck) -> str:
     seen = table.observations
     empty = int(seen["n_prices"].fillna(1)[seen["amount"].isna() & seen["problem"].isna()].sum())
     unreadable = table.problems
-    parts = [f"{empty:,} rows without a price"] if empty else []
+    parts = [f"{_rows(empty)} without a price"] if empty else []
     return "; ".join([*parts, *filter(None, [_problems(unreadable)])])
 
 
@@ -207,7 +205,15 @@ def _problems(problems: dict[str, int]) -> str:
     ordered = sorted(problems.items(), key=lambda item: -item[1])
     shown = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in ordered[:_MAX_EXAMPLES])
     more = f"; and {len(ordered) - _MAX_EXAMPLES:,} more" if len(ordered) > _MAX_EXAMPLES else ""
-    return f"{sum(problems.values()):,} rows: {shown}{more}"
+    return f"{_rows(sum(problems.values()))}: {shown}{more}"
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row" if number == 1 else f"{number:,} rows"
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    return f"{'line' if len(numbers) == 1 else 'lines'} {lines_text(numbers)}"
 
 
 def _dates(table: TableCheck) -> str:
