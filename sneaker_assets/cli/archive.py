@@ -12,6 +12,7 @@ from rich.text import Text
 from sneaker_assets.cli import BAD_INPUT, Parser
 from sneaker_assets.settings.environment import Settings, load_settings
 from sneaker_assets.sources.archive import ArchiveError, ArchiveMapping
+from sneaker_assets.sources.archive.amounts import DEFAULT_SIGNS
 from sneaker_assets.sources.archive.archive import open_archive
 from sneaker_assets.sources.archive.check import ArchiveCheck, TableCheck, check_archive, mapping_toml
 from sneaker_assets.sources.archive.files import archive_root
@@ -170,7 +171,10 @@ def _contents(table: TableCheck) -> Table:
 def _prices(table: TableCheck) -> str:
     """How many prices of which kind and currency."""
     currencies, kinds = table.counts("currency"), table.counts("label_kind")
-    return f"{sum(kinds.values()):,}; currency: {_counted(currencies)}; kind: {_counted(kinds)}" if kinds else "none"
+    if not kinds:
+        return "none"
+    signs = "".join(f" ({sign} is read as {DEFAULT_SIGNS[sign]})" for sign in table.assumed_signs)
+    return f"{sum(kinds.values()):,}; currency: {_counted(currencies)}{signs}; kind: {_counted(kinds)}"
 
 
 def _sites(table: TableCheck) -> str:

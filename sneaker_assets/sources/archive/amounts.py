@@ -119,6 +119,23 @@ def sign_currency(text: str) -> str | None:
     return parsed.currency if parsed and len(sign) <= 4 else None
 
 
+def assumed_signs(cells: Iterable[str]) -> list[str]:
+    """Signs of a column that several currencies share and that nothing else in their cells decides.
+
+    Args:
+        cells: Distinct amounts as written, in a table that states no currency.
+    """
+    found = set()
+    for cell in cells:
+        try:
+            parsed = parse_amount(cell)
+        except AmountError:
+            continue
+        if parsed is not None and parsed.currency is None:
+            found |= {sign for sign in DEFAULT_SIGNS if sign in cell}
+    return sorted(found)
+
+
 def _parse(
     cell: str, stated: str | None, constant: str | None, separator: Separator | None
 ) -> tuple[float | None, str | None, str | None]:
