@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sneaker_assets.cli import BAD_INPUT, Parser
+from sneaker_assets.market.observations import unreadable_share
 from sneaker_assets.settings.environment import Settings, load_settings
 from sneaker_assets.sources.archive import ArchiveError, ArchiveMapping
 from sneaker_assets.sources.archive.amounts import DEFAULT_SIGNS
@@ -198,9 +199,10 @@ def _examples(table: TableCheck) -> str:
     """Prices that are missing or cannot be read."""
     seen = table.observations
     empty = int(seen["n_prices"].fillna(1)[seen["amount"].isna() & seen["problem"].isna()].sum())
-    unreadable = table.problems
     parts = [f"{_rows(empty)} without a price"] if empty else []
-    return "; ".join([*parts, *filter(None, [_problems(unreadable)])])
+    if problems := _problems(table.problems):
+        parts.append(f"{problems}; {unreadable_share(seen):.1%} of the written prices are unreadable")
+    return "; ".join(parts)
 
 
 def _problems(problems: dict[str, int]) -> str:
