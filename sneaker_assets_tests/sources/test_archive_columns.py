@@ -373,8 +373,12 @@ def test_product_is_identified_by_the_best_column_it_has(
 
 
 def test_column_that_numbers_the_rows_is_no_product_id(tmp_path: Path, lake: Lake) -> None:
-    rows = observed(lake, tmp_path, "id,name,price\n" + "".join(f"{i},Dunk {i % 3},${i + 5}\n" for i in range(30)))
+    rows = observed(lake, tmp_path, "id,name,price\n" + "".join(f"x{i},Dunk {i % 3},${i + 5}\n" for i in range(30)))
     assert set(rows["product_id"]) == {"Dunk 0", "Dunk 1", "Dunk 2"}
+    rows = observed(lake, tmp_path, "id,name,price\n" + "".join(f"{i},Dunk {i},${i + 5}\n" for i in range(30)))
+    assert rows["product_id"].tolist() == [f"Dunk {i}" for i in range(30)]
+    rows = observed(lake, tmp_path, "id,name,price\n" + "".join(f"x{i},Dunk {i},${i + 5}\n" for i in range(30)))
+    assert rows["product_id"].tolist() == [f"x{i}" for i in range(30)]
 
 
 def test_rows_without_product_or_site_are_skipped_and_logged(

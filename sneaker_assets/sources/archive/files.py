@@ -118,7 +118,8 @@ def find_tables(archive: Path, patterns: Sequence[str] = (), images_folder: str 
     found = [table for path, name in _walk(archive, images_folder) for table in _members(path, name)]
     unused = [pattern for pattern in patterns if not any(matches(table.name, (pattern,)) for table in found)]
     if not found or unused:
-        names = ", ".join(table.name for table in found[:10]) or "none"
+        files = [table.name for table in found] or sorted(path.name for path in archive.iterdir() if path.is_file())
+        names = ", ".join(files[:10]) or "none"
         wanted = f"files matching {unused[0]!r}" if unused else f"a table ({', '.join(FORMATS)}, plain or compressed)"
         raise ArchiveError(f"archive {archive} needs {wanted}; found: {names}")
     if patterns:

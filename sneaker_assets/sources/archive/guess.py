@@ -241,6 +241,8 @@ class _Finder:
         names = [name for name in ("style_code", "title") for name in self._titles(name)]
         if not cells.is_unique or len(cells) < 3:
             return None
+        if any(cells.tolist() == [str(i) for i in range(first, first + len(cells))] for first in (0, 1)):
+            return "it numbers the rows"
         repeated = any(self.table.rows[name].nunique() < 0.9 * len(cells) for name in names)
         return "it differs in every row, while products repeat" if repeated else None
 

@@ -125,7 +125,7 @@ def load_mapping(folder: Path) -> MappingFile:
     """
     path = folder / MAPPING_FILE
     try:
-        return MappingFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return MappingFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except FileNotFoundError:
         return MappingFile()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -21,7 +21,7 @@ from sneaker_assets.sources.archive.archive import Archive, open_archive
 from sneaker_assets.sources.archive.errors import ArchiveError
 from sneaker_assets.sources.archive.images import collect_archive_images
 from sneaker_assets.sources.archive.mapping import ArchiveMapping
-from sneaker_assets.sources.archive.rows import MappedTable, read_observations, release_dates, row_sites
+from sneaker_assets.sources.archive.rows import MappedTable, read_observations, release_dates, row_identities, row_sites
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +51,16 @@ class ArchiveSource:
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def sites(self) -> Sequence[str]:
-        """Names of the sites that have a row.
+        """Names of the sites that have a row with a product.
 
         Raises:
             ArchiveError: The archive is not there or cannot be read.
         """
-        return sorted({site for table in self._tables() for site in row_sites(table)} - {""})
+        found: set[str] = set()
+        for table in self._tables():
+            rows = zip(row_sites(table), row_identities(table), strict=True)
+            found.update(site for site, product in rows if site and product)
+        return sorted(found)
 
     def release_sites(self) -> Sequence[str]:
         """Names of the sites with a release date after today.
