@@ -23,7 +23,7 @@ from sneaker_assets.sources.demo import DEMO_SITES, demo_source
 from sneaker_assets.sources.routing import Offer, RoutedSource, route_sites
 from sneaker_assets.sources.saved.source import SavedSource
 from sneaker_assets.sources.web import WebSource
-from sneaker_assets.tables import LabelKind
+from sneaker_assets.tables import LABEL_KINDS
 
 KICKSDB_SITES = (kicksdb.STOCKX.name, kicksdb.GOAT.name)
 
@@ -105,7 +105,9 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
     archive_price_column: str | None = Field(default=None, description="The archive's column of prices.")
     archive_image_column: str | None = Field(default=None, description="The archive's column of images.")
     archive_site_column: str | None = Field(default=None, description="The archive's column of sites.")
-    archive_label_kind: LabelKind | None = Field(default=None, description="Kind of the archive's prices.")
+    archive_label_kind: str | None = Field(
+        default=None, description=f"Kind of the archive's prices: {', '.join(LABEL_KINDS)}."
+    )
     archive_currency: str | None = Field(
         default=None,
         pattern="^[A-Z]{3}$",
