@@ -184,6 +184,8 @@ class Site:
         releases_path: Path of the page of upcoming releases; None if the site has no such page.
         parse_page: Parses the body of a page, given its URL; raises :class:`PageError`.
         image_hosts: Hosts that may serve images besides ``home``.
+        hosts: Hosts whose pages the adapter parses besides that of ``home`` and its subdomains, such as that of a
+            search service.
         credentials: Authentication headers, if the site needs any.
         delay: Minimum number of seconds between two requests according to the site's terms.
         page_formats: Every ``Page.page_format`` that ``parse_page`` can return, each with the names of the page layouts
@@ -198,6 +200,7 @@ class Site:
     releases_path: str | None
     parse_page: Callable[[bytes, str], Page]
     image_hosts: frozenset[str] = field(default_factory=frozenset)
+    hosts: frozenset[str] = field(default_factory=frozenset)
     credentials: Credentials | None = None
     delay: float = 0.0
     page_formats: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
