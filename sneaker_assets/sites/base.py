@@ -148,17 +148,6 @@ def with_response_currency(page: Page, currency: str | None) -> Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """Secret headers that authenticate requests to a site's own host; they are excluded from ``repr``.
-
-    ``renew`` tells the user what to do when the site rejects them.
-    """
-
-    headers: Mapping[str, str] = field(repr=False, compare=False)
-    renew: str
-
-
-@dataclass(frozen=True, slots=True)
 class Quota:
     """Requests that an account may send in a calendar month (UTC).
 
@@ -171,6 +160,19 @@ class Quota:
     limit: int
     setting: str
     used: Callable[[Mapping[str, str]], int | None] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Secret headers that authenticate requests to a site's own host; they are excluded from ``repr``.
+
+    ``renew`` tells the user what to do when the site rejects them; ``quota`` limits the requests sent with them, if the
+    account has a limit.
+    """
+
+    headers: Mapping[str, str] = field(repr=False, compare=False)
+    renew: str
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,6 @@ class Site:
         page_formats: Every ``Page.page_format`` that ``parse_page`` can return, each with the names of the page layouts
             that have this format. The tests demand a fixture per layout.
         response_currency: Returns the currency that the headers of a response state for its amounts, if any.
-        quota: Limit on the requests to ``home`` per month, if there is one.
     """
 
     name: str
@@ -205,4 +206,3 @@ class Site:
     delay: float = 0.0
     page_formats: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     response_currency: Callable[[Mapping[str, str]], str | None] | None = field(default=None, compare=False)
-    quota: Quota | None = None
