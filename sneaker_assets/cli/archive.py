@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from sneaker_assets.cli import BAD_INPUT, Parser
-from sneaker_assets.settings.environment import load_settings
+from sneaker_assets.market.observations import unreadable_share
+from sneaker_assets.settings.environment import Settings, load_settings
 from sneaker_assets.sources.archive import ArchiveError, ArchiveMapping
+from sneaker_assets.sources.archive.amounts import DEFAULT_SIGNS
 from sneaker_assets.sources.archive.archive import open_archive
 from sneaker_assets.sources.archive.check import ArchiveCheck, TableCheck, check_archive, mapping_toml
 from sneaker_assets.sources.archive.files import archive_root
@@ -34,11 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Command line, by default that of the process.
     """
     options = _parser().parse_args(arguments)
-    path = options.archive or load_settings().archive
+    settings = load_settings()
+    path = options.archive or settings.archive
     if path is None:
         return _fail("name a table or a folder of tables, or set SNEAKER_ARCHIVE")
     try:
-        archive = open_archive(path, ArchiveMapping())
+        archive = open_archive(path, _settings_mapping(settings))
         check = check_archive(archive)
         console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
         for table in check.tables:
@@ -51,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ArchiveError, OSError) as error:
         return _fail(str(error))
     return 0
+
+
+def _settings_mapping(settings: Settings) -> ArchiveMapping:
+    """What the environment states of the archive."""
+    return ArchiveMapping(currency=settings.archive_currency) if settings.archive_currency else ArchiveMapping()
 
 
 def _parser() -> Parser:
@@ -117,9 +125,7 @@ def _facts(table: TableCheck) -> Table:
     read = table.mapped.table
     delimiter = _DELIMITERS.get(read.delimiter or "", read.delimiter or "")
     parts = [read.format, read.encoding or "", delimiter and f"delimiter {delimiter}", table.file.compression or ""]
-    broken = (
-        f"; {len(read.broken):,} more are broken and skipped (lines {lines_text(read.broken)})" if read.broken else ""
-    )
+    broken = f", and {_rows(len(read.broken))} skipped as broken: {_lines(read.broken)}" if read.broken else ""
     return _grid([("format", ", ".join(filter(None, parts))), ("rows", f"{len(read.rows):,}{broken}")])
 
 
@@ -150,11 +156,11 @@ def _contents(table: TableCheck) -> Table:
         ("images", _images(table)),
         (
             "no product",
-            f"{len(reading.unnamed):,} rows: lines {lines_text(reading.unnamed)}" if reading.unnamed else "",
+            f"{_rows(len(reading.unnamed))} skipped: {_lines(reading.unnamed)}" if reading.unnamed else "",
         ),
         (
             "no site",
-            f"{len(reading.siteless):,} rows: lines {lines_text(reading.siteless)}" if reading.siteless else "",
+            f"{_rows(len(reading.siteless))} skipped: {_lines(reading.siteless)}" if reading.siteless else "",
         ),
         ("no shoe", _excluded(table)),
         ("release dates", _problems(reading.bad_release_dates)),
@@ -166,7 +172,10 @@ def _contents(table: TableCheck) -> Table:
 def _prices(table: TableCheck) -> str:
     """How many prices of which kind and currency."""
     currencies, kinds = table.counts("currency"), table.counts("label_kind")
-    return f"{sum(kinds.values()):,}; currency: {_counted(currencies)}; kind: {_counted(kinds)}" if kinds else "none"
+    if not kinds:
+        return "none"
+    signs = "".join(f" ({sign} is read as {DEFAULT_SIGNS[sign]})" for sign in table.assumed_signs)
+    return f"{sum(kinds.values()):,}; currency: {_counted(currencies)}{signs}; kind: {_counted(kinds)}"
 
 
 def _sites(table: TableCheck) -> str:
@@ -190,9 +199,10 @@ def _examples(table: TableCheck) -> str:
     """Prices that are missing or cannot be read."""
     seen = table.observations
     empty = int(seen["n_prices"].fillna(1)[seen["amount"].isna() & seen["problem"].isna()].sum())
-    unreadable = table.problems
-    parts = [f"{empty:,} rows without a price"] if empty else []
-    return "; ".join([*parts, *filter(None, [_problems(unreadable)])])
+    parts = [f"{_rows(empty)} without a price"] if empty else []
+    if problems := _problems(table.problems):
+        parts.append(f"{problems}; {unreadable_share(seen):.1%} of the written prices are unreadable")
+    return "; ".join(parts)
 
 
 def _problems(problems: dict[str, int]) -> str:
@@ -201,7 +211,15 @@ def _problems(problems: dict[str, int]) -> str:
     ordered = sorted(problems.items(), key=lambda item: -item[1])
     shown = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in ordered[:_MAX_EXAMPLES])
     more = f"; and {len(ordered) - _MAX_EXAMPLES:,} more" if len(ordered) > _MAX_EXAMPLES else ""
-    return f"{sum(problems.values()):,} rows: {shown}{more}"
+    return f"{_rows(sum(problems.values()))}: {shown}{more}"
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row" if number == 1 else f"{number:,} rows"
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    return f"{'line' if len(numbers) == 1 else 'lines'} {lines_text(numbers)}"
 
 
 def _dates(table: TableCheck) -> str:

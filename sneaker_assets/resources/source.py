@@ -23,7 +23,7 @@ from sneaker_assets.sources.demo import DEMO_SITES, demo_source
 from sneaker_assets.sources.routing import Offer, RoutedSource, route_sites
 from sneaker_assets.sources.saved.source import SavedSource
 from sneaker_assets.sources.web import WebSource
-from sneaker_assets.tables import LABEL_KINDS
+from sneaker_assets.tables.values import LABEL_KINDS
 
 KICKSDB_SITES = (kicksdb.STOCKX.name, kicksdb.GOAT.name)
 
@@ -106,7 +106,7 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
     archive_image_column: str | None = Field(default=None, description="The archive's column of images.")
     archive_site_column: str | None = Field(default=None, description="The archive's column of sites.")
     archive_label_kind: str | None = Field(
-        default=None, description=f"Kind of the archive's prices: {', '.join(LABEL_KINDS)}."
+        default=None, pattern=f"^({'|'.join(LABEL_KINDS)})$", description="Kind of the archive's prices."
     )
     archive_currency: str | None = Field(
         default=None,

@@ -20,7 +20,8 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the command; gives exit status, stdout and stderr."""
-    monkeypatch.delenv("SNEAKER_ARCHIVE", raising=False)
+    for name in ("SNEAKER_ARCHIVE", "SNEAKER_ARCHIVE_CURRENCY"):
+        monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
         status = cli.main([str(argument) for argument in arguments])
@@ -53,12 +54,12 @@ def test_check_describes_file_columns_and_contents(run: Run, folder: Path) -> No
     for line in (
         "sales.csv",
         "format CSV, utf-8, delimiter comma",
-        "rows 4; 1 more are broken and skipped (lines 5)",
+        "rows 4, and 1 row skipped as broken: line 5",
         "Sold On date guessed 13/01/2020",
         "Price price (last_sale) guessed $100",
         "Notes not used x",
-        "prices 2; currency: EUR 1, USD 1; kind: last_sale",
-        "not used 1 rows without a price; 1 rows: 'call us' is not one amount",
+        "prices 2; currency: EUR 1, USD 1 ($ is read as USD); kind: last_sale",
+        "not used 1 row without a price; 1 row: 'call us' is not one amount; 33.3% of the written prices are unreadable",
         "dates 2020-01-13 to 2020-01-16, written dmy",
         "images 1 found, 1 by address, to be downloaded, 1 missing, such as gone.jpg",
         "This archive gives prices and pictures of 1 product: a data set.",
@@ -144,9 +145,12 @@ def test_table_without_listings_is_shown_as_left_out(run: Run, tmp_path: Path) -
 
 def test_archive_is_that_of_the_settings_by_default(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("check")[::2] == (2, "sneaker-archive: name a table or a folder of tables, or set SNEAKER_ARCHIVE\n")
-    (tmp_path / "t.csv").write_text("name,price\nDunk,$5\n")
+    (tmp_path / "t.csv").write_text("name,price\nDunk,5\n")
     monkeypatch.setenv("SNEAKER_ARCHIVE", str(tmp_path))
-    assert run("check")[0] == 0
+    monkeypatch.setenv("SNEAKER_ARCHIVE_CURRENCY", "EUR")
+    status, out, _ = run("check")
+    assert status == 0
+    assert "1; currency: EUR" in out
 
 
 def test_command_loads_neither_dagster_nor_torch(tmp_path: Path) -> None:

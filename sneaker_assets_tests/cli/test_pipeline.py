@@ -85,7 +85,7 @@ def test_summary_describes_network_and_closed_form_heads(kept: dict[str, float],
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (pd.DataFrame({"cost": [1], "image_name": ["stockx_1.png"]}), "no column sale_price; it has: cost, image_name"),
+        (pd.DataFrame({"cost": [1], "image_name": ["stockx_1.png"]}), "no price column; it has: cost, image_name"),
         (pd.DataFrame({"sale_price": [], "image_name": []}), "listings.csv has a header and no rows"),
     ],
 )

@@ -219,9 +219,7 @@ def test_broken_json_lines_are_skipped(tmp_path: Path) -> None:
 
 
 def test_parquet_keeps_numbers_and_dates(tmp_path: Path) -> None:
-    frame = pd.DataFrame(
-        {"price": [1.125, None], "day": pd.to_datetime(pd.Series(["2024-01-02", None])), "name": ["a", "b"]}
-    )
+    frame = pd.DataFrame({"price": [1.125, None], "day": [pd.Timestamp("2024-01-02"), pd.NaT], "name": ["a", "b"]})
     frame.to_parquet(tmp_path / "t.parquet")
     table = read(tmp_path / "t.parquet")
     assert cells(table)[1:] == [["1.125", "2024-01-02T00:00:00", "a"], ["", "", "b"]]

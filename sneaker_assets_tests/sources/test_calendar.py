@@ -37,7 +37,7 @@ def test_rows_of_the_calendar_are_announcements(tmp_path: Path, lake: Lake) -> N
     assert (source.sites(), source.release_sites()) == ([], ["calendar"])
     rows = Observations.validate(source.releases("calendar"))
     assert rows["title"].tolist() == ["Air Max 1", "Samba", "Someday"]
-    assert rows["product_id"].tolist() == ["AB1234-100", "b.jpg", "b.jpg"]
+    assert rows["product_id"].tolist() == ["AB1234-100", "Samba", "Someday"]
     assert rows["retail_price"].fillna(0).tolist() == [140.0, 120.0, 0.0]
     assert rows["retail_currency"].fillna("").tolist() == ["USD", "EUR", ""]
     assert rows["amount"].isna().all()

@@ -71,7 +71,10 @@ def decimal_separator(cells: Iterable[str]) -> Separator | None:
     Args:
         cells: Amounts as written.
     """
-    counts = Counter(shown for cell in cells if (shown := _shown_separator(cell)))
+    counts: Counter[Separator] = Counter()
+    for cell, times in Counter(cells).items():
+        if shown := _shown_separator(cell):
+            counts[shown] += times
     point, comma = counts["."], counts[","]
     if point == comma:
         return None
@@ -114,6 +117,23 @@ def sign_currency(text: str) -> str | None:
     except AmountError:
         return None
     return parsed.currency if parsed and len(sign) <= 4 else None
+
+
+def assumed_signs(cells: Iterable[str]) -> list[str]:
+    """Signs of a column that several currencies share and that nothing else in their cells decides.
+
+    Args:
+        cells: Distinct amounts as written, in a table that states no currency.
+    """
+    found = set()
+    for cell in cells:
+        try:
+            parsed = parse_amount(cell)
+        except AmountError:
+            continue
+        if parsed is not None and parsed.currency is None:
+            found |= {sign for sign in DEFAULT_SIGNS if sign in cell}
+    return sorted(found)
 
 
 def _parse(

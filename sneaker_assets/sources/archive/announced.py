@@ -10,6 +10,9 @@ from sneaker_assets.sources.archive.errors import ArchiveError
 from sneaker_assets.sources.archive.mapping import MAPPING_FILE, ArchiveMapping, overlay
 from sneaker_assets.sources.archive.rows import MappedTable, read_observations
 
+IDENTITIES = ("product_id", "style_code", "url", "title", "image")
+"""Fields that identify an announced shoe; its picture comes last, since it is often a teaser that is replaced."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -59,4 +62,5 @@ def _as_announcements(table: MappedTable, site: str) -> MappedTable:
     if table.columns.prices:
         fields.setdefault("retail_price", table.columns.prices[0].name)
     columns = replace(table.columns, prices=(), fields=fields)
-    return replace(table, columns=columns, mapping=overlay(table.mapping, ArchiveMapping(site=site)))
+    mapping = overlay(table.mapping, ArchiveMapping(site=site))
+    return replace(table, columns=columns, mapping=mapping, identities=IDENTITIES)

@@ -121,7 +121,7 @@ def open_archive(path: Path, mapping: ArchiveMapping, *, needs_price: bool = Tru
     files = find_tables(path, general.files, general.images_folder)
     names = [file.name for file in files]
     unused = [pattern for pattern in stated.tables if not any(matches(name, (pattern,)) for name in names)]
-    if unused:
+    if unused and path.is_dir():
         raise ArchiveError(f"{root / MAPPING_FILE}: tables.{unused[0]!r} matches none of: {', '.join(names[:10])}")
     version = (stated.model_dump_json(), tuple(file.version for file in files))
     return Archive(path, files, stated, mapping, needs_price, version)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from sneaker_assets.sources.archive.amounts import assumed_signs
 from sneaker_assets.sources.archive.archive import Archive
 from sneaker_assets.sources.archive.errors import ArchiveError, NoListingsError
 from sneaker_assets.sources.archive.files import TableFile
@@ -98,6 +99,14 @@ class TableCheck:
         for value, times in zip(seen[name], seen["n_prices"].fillna(1), strict=True):
             counts["unknown" if pd.isna(value) else str(value)] += int(times)
         return counts
+
+    @property
+    def assumed_signs(self) -> list[str]:
+        """Signs that stand for several currencies, where the table states none."""
+        if self.mapped is None or "currency" in self.mapped.columns.fields or self.mapped.mapping.currency:
+            return []
+        names = [price.name for price in self.mapped.columns.prices if price.currency is None]
+        return assumed_signs(cell for name in names for cell in self.mapped.table.rows[name].unique())
 
     @property
     def problems(self) -> Counter[str]:

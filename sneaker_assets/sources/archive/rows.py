@@ -31,7 +31,7 @@ FIRST_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 """Earliest date of an observation."""
 
 IDENTITIES = ("product_id", "style_code", "image", "url", "title")
-"""Fields that identify a product, in the order in which they are used."""
+"""Fields that identify a product of a list of prices, in the order in which they are used."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,13 @@ class MappedTable:
         table: The table.
         columns: Its columns by field.
         mapping: What the user states.
+        identities: Fields that identify a product, in the order in which they are used.
     """
 
     table: Table
     columns: Columns
     mapping: ArchiveMapping
+    identities: Sequence[str] = IDENTITIES
 
     def cells(self, name: str) -> pd.Series:
         """Cells of a field, empty if it has no column."""
@@ -179,13 +181,13 @@ def file_site(table: Table) -> str:
 
 
 def row_identities(mapped: MappedTable) -> list[str]:
-    """Identifier of each row's product: the first of :data:`IDENTITIES` that it has, empty if it has none.
+    """Identifier of each row's product: the first of its identities that is there, empty if none is.
 
     Args:
         mapped: The table.
     """
     result = pd.Series("", index=mapped.table.rows.index, dtype=object)
-    for name in IDENTITIES:
+    for name in mapped.identities:
         cells = mapped.cells(name)
         if name == "image":
             cells = _mapped(cells, lambda cell: "" if is_address(cell) or not cell.strip() else cell)
@@ -197,12 +199,12 @@ def row_identities(mapped: MappedTable) -> list[str]:
 
 
 def identity_fields(mapped: MappedTable) -> list[str]:
-    """Fields of :data:`IDENTITIES` that the table has.
+    """Identities that the table has.
 
     Args:
         mapped: The table.
     """
-    return [name for name in IDENTITIES if name in mapped.columns.fields]
+    return [name for name in mapped.identities if name in mapped.columns.fields]
 
 
 def release_dates(mapped: MappedTable) -> ColumnDates:
@@ -322,7 +324,8 @@ def _priced(
     if written and not any(amounts.currencies):
         raise ArchiveError(
             f"{mapped.table.name}, column {price.name!r}: the prices, such as {written[0].strip()!r}, state no "
-            f'currency: state currency = "USD" or another, or a columns.currency, in {MAPPING_FILE}'
+            "currency: set SNEAKER_ARCHIVE_CURRENCY=USD or another, or state currency or columns.currency in "
+            f"{MAPPING_FILE}"
         )
     dated = [problem is None for problem in date_problems]
     found = pd.DataFrame(
