@@ -140,15 +140,7 @@ def test_price_bands_of_the_environment_are_partitions(monkeypatch: pytest.Monke
         bands("dear")
 
 
-def test_loading_the_definitions_raises_no_warning_and_does_not_import_torch() -> None:
-    code = "import sys, sneaker_assets.definitions as d; d.defs.get_repository_def(); assert 'torch' not in sys.modules"
-    result = subprocess.run(
-        [sys.executable, "-W", "error:::dagster", "-c", code], check=False, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr
-    assert "Warning" not in result.stderr
-
-
+@pytest.mark.slow
 def test_the_domain_does_not_import_dagster() -> None:
     files = [file.relative_to(PACKAGE).with_suffix("") for file in PACKAGE.rglob("*.py")]
     modules = [".".join(("sneaker_assets", *file.parts)) for file in files if not DAGSTER_LAYER & {*file.parts}]
@@ -160,6 +152,7 @@ def test_the_domain_does_not_import_dagster() -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_dagster_validates_the_workspace(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
     dagster = Path(sys.executable).with_name("dagster")

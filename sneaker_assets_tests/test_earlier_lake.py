@@ -109,6 +109,7 @@ def test_the_champion_prices_a_picture_with_similar_shoes(
     assert priced["similar"][0]["product_id"] == listing["product_id"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("known_weights")
 def test_running_again_keeps_every_row_and_trains_nothing(earlier: Path) -> None:
     before = {name: read_table(Lake.at(earlier).table(name)) for name in ("listings", "clean_listings", "splits")}

@@ -16,6 +16,10 @@ class PageError(SneakerError, ValueError):
     """A page could not be parsed; the message names the adapter, the URL and the page formats that were tried."""
 
 
+class NoListingError(PageError):
+    """A page is intact but has no listing in any known page format, as a login page or a cart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """One price on a page.
@@ -31,6 +35,7 @@ class Price:
         problem: Why the amount cannot be read, in one line; None if it can or if there is none.
         condition: Condition of the shoe that the price buys; None if the page does not state it.
         size_system: System in which ``size`` is given; None if the page does not state it.
+        observed_at: Time (UTC) of a sale that has its own; None for a price that was current when the page was read.
     """
 
     amount: float | None
@@ -43,6 +48,7 @@ class Price:
     problem: str | None = None
     condition: Condition | None = None
     size_system: SizeSystem | None = None
+    observed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,21 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """Requests that an account may send in a calendar month (UTC).
+
+    Attributes:
+        limit: Number of requests at which a crawl pauses until the next month.
+        setting: Name of the setting of the limit, for the message.
+        used: Returns the number of requests of this month that the headers of a response state, if any.
+    """
+
+    limit: int
+    setting: str
+    used: Callable[[Mapping[str, str]], int | None] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Definition of a site: where a crawl starts, how pages are parsed, and what the site asks of its clients.
 
@@ -168,6 +189,7 @@ class Site:
         page_formats: Every ``Page.page_format`` that ``parse_page`` can return, each with the names of the page layouts
             that have this format. The tests demand a fixture per layout.
         response_currency: Returns the currency that the headers of a response state for its amounts, if any.
+        quota: Limit on the requests to ``home`` per month, if there is one.
     """
 
     name: str
@@ -180,3 +202,4 @@ class Site:
     delay: float = 0.0
     page_formats: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     response_currency: Callable[[Mapping[str, str]], str | None] | None = field(default=None, compare=False)
+    quota: Quota | None = None
