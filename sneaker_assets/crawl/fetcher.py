@@ -155,6 +155,11 @@ class Fetcher:
         credentials = self._site.credentials
         return dict(credentials.headers) if credentials and urlsplit(url)[:2] == urlsplit(self._site.home)[:2] else {}
 
+    def _quota_for(self, headers: Mapping[str, str]) -> Quota | None:
+        """Quota of the credentials among the headers of a request, None if it is not counted."""
+        credentials = self._site.credentials
+        return credentials.quota if credentials and credentials.headers.items() <= headers.items() else None
+
     def _check_credentials(self, response: Response) -> None:
         """Check for a 401, or a 403 that is neither HTML nor a challenge, which would block the client.
 
@@ -249,7 +254,7 @@ class Fetcher:
         """
         host, client = urlsplit(url).netloc.lower(), self._client()
         request = client.prepare(url, headers)
-        quota = self._site.quota if host in self._page_hosts else None
+        quota = self._quota_for(headers)
         breaker = self._breaker(url)
         breaker.check()
         if quota is not None:

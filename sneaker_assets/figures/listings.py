@@ -229,5 +229,7 @@ def prices_across_sites(shoes: pd.DataFrame) -> Figure:
             ratios.setdefault(name, []).append(label["price"] / median)
     groups = {name: pd.Series(values) for name, values in sorted(ratios.items())}
     figure = _box_plot(groups, f"Prices of the same shoe at several sites ({len(shoes):,} shoes)")
-    figure.axes[0].set_xlabel("Price divided by the median of the shoe's labels (log scale)")
+    (axes,) = figure.axes
+    axes.set_xlabel("Price divided by the median of the shoe's labels (log scale)")
+    axes.xaxis.set_major_formatter("{x:g}")
     return figure

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -221,32 +221,21 @@ def _side_by_side(prices: pd.DataFrame, sale_days: float) -> pd.Series:
 def _conflicts(stated: pd.DataFrame, max_retail_difference: float) -> pd.Series:
     """Values that sites state differently about a shoe, as JSON arrays with the shoes as index."""
     several = stated[stated.duplicated("shoe", keep=False)]
-    found = {}
-    for shoe, rows in several.groupby("shoe"):
-        differing = [
-            {"field": field, "values": values}
-            for field, values in _values_by_site(rows)
-            if _differ(field, values.values(), max_retail_difference)
-        ]
-        if differing:
-            found[shoe] = _json(differing)
-    return pd.Series(found, dtype=object)
+    day, retail = several["release_date"].dt.strftime("%Y-%m-%d"), several["retail_price"].round(2)
+    several = several.assign(release_date=day, retail_price=retail)
+    first = several.groupby(["shoe", "site"])[["brand", "colourway", "retail_price", "release_date"]].first()
+    found: dict[str, list[dict[str, object]]] = {}
+    for field, column in first.items():
+        known = column.dropna()
+        for shoe, values in known[known.groupby("shoe").transform("nunique") > 1].groupby("shoe"):
+            by_site = values.droplevel("shoe").to_dict()
+            if _differ(str(field), list(by_site.values()), max_retail_difference):
+                found.setdefault(str(shoe), []).append({"field": field, "values": by_site})
+    return pd.Series({shoe: _json(conflicts) for shoe, conflicts in found.items()}, dtype=object)
 
 
-def _values_by_site(rows: pd.DataFrame) -> Iterator[tuple[str, dict[Any, Any]]]:
-    """First value of each site, for each field that can conflict."""
-    rows = rows.assign(
-        release_date=rows["release_date"].dt.strftime("%Y-%m-%d"), retail_price=rows["retail_price"].round(2)
-    )
-    first = rows.groupby("site")[["brand", "colourway", "retail_price", "release_date"]].first()
-    for field in first:
-        yield str(field), first[field].dropna().to_dict()
-
-
-def _differ(field: str, values: Iterable[Any], max_retail_difference: float) -> bool:
-    values = list(values)
-    if len(values) < 2:
-        return False
+def _differ(field: str, values: list[Any], max_retail_difference: float) -> bool:
+    """Whether at least two different values are more than spellings of one."""
     if field == "retail_price":
         return bool(max(values) / min(values) - 1 > max_retail_difference)
     if field == "brand":

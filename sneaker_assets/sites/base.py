@@ -148,17 +148,6 @@ def with_response_currency(page: Page, currency: str | None) -> Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """Secret headers that authenticate requests to a site's own host; they are excluded from ``repr``.
-
-    ``renew`` tells the user what to do when the site rejects them.
-    """
-
-    headers: Mapping[str, str] = field(repr=False, compare=False)
-    renew: str
-
-
-@dataclass(frozen=True, slots=True)
 class Quota:
     """Requests that an account may send in a calendar month (UTC).
 
@@ -174,6 +163,19 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """Secret headers that authenticate requests to a site's own host; they are excluded from ``repr``.
+
+    ``renew`` tells the user what to do when the site rejects them; ``quota`` limits the requests sent with them, if the
+    account has a limit.
+    """
+
+    headers: Mapping[str, str] = field(repr=False, compare=False)
+    renew: str
+    quota: Quota | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Definition of a site: where a crawl starts, how pages are parsed, and what the site asks of its clients.
 
@@ -184,12 +186,13 @@ class Site:
         releases_path: Path of the page of upcoming releases; None if the site has no such page.
         parse_page: Parses the body of a page, given its URL; raises :class:`PageError`.
         image_hosts: Hosts that may serve images besides ``home``.
+        hosts: Hosts whose pages the adapter parses besides that of ``home`` and its subdomains, such as that of a
+            search service.
         credentials: Authentication headers, if the site needs any.
         delay: Minimum number of seconds between two requests according to the site's terms.
         page_formats: Every ``Page.page_format`` that ``parse_page`` can return, each with the names of the page layouts
             that have this format. The tests demand a fixture per layout.
         response_currency: Returns the currency that the headers of a response state for its amounts, if any.
-        quota: Limit on the requests to ``home`` per month, if there is one.
     """
 
     name: str
@@ -198,8 +201,8 @@ class Site:
     releases_path: str | None
     parse_page: Callable[[bytes, str], Page]
     image_hosts: frozenset[str] = field(default_factory=frozenset)
+    hosts: frozenset[str] = field(default_factory=frozenset)
     credentials: Credentials | None = None
     delay: float = 0.0
     page_formats: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     response_currency: Callable[[Mapping[str, str]], str | None] | None = field(default=None, compare=False)
-    quota: Quota | None = None

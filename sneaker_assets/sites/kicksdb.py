@@ -152,6 +152,7 @@ def sites(
     credentials = Credentials(
         {"Authorization": key},
         renew=f"set {KEY} to a valid key, whose plan includes what is asked",
+        quota=Quota(quota, QUOTA, requests_of_this_month),
     )
     day = today or datetime.now(UTC).date()
 
@@ -171,7 +172,6 @@ def sites(
             credentials=credentials,
             delay=MIN_DELAY,
             page_formats=PAGE_FORMATS[marketplace.name],
-            quota=Quota(quota, QUOTA, requests_of_this_month),
         )
 
     return site(STOCKX), site(GOAT)
@@ -446,7 +446,8 @@ def _next_page(document: Document, count: int, max_pages: int) -> str | None:
 def _per_page(document: Document) -> float:
     """Products per page: what the response states, else what was asked for."""
     meta, asked = dig(document.json, "meta"), dict(parse_qsl(urlsplit(document.url).query)).get("limit")
-    return number(dig(meta, "limit")) or number(dig(meta, "per_page")) or number(asked) or PAGE_SIZE
+    stated = number(dig(meta, "limit")) or number(dig(meta, "per_page")) or number(asked) or PAGE_SIZE
+    return max(stated, 1.0)
 
 
 def _pages(document: Document, max_pages: int) -> int | None:

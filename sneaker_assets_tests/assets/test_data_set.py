@@ -202,7 +202,7 @@ def test_shoes_are_joined_and_kept_on_one_side(data_set_of_twenty: DataSet) -> N
     assert splits["shoe"].tolist() == made.table("listings")["shoe"].tolist()
     assert splits.groupby("shoe")["split"].nunique().max() == 1
     (event,) = result.asset_materializations_for_node("splits")
-    assert event.metadata["moved_by_shoes"].value > 0
+    assert event.metadata["moved_by_shoes"].value != 0
     assert event.metadata["shoes_on_two_sides_by_picture_alone"].value == 1
 
 

@@ -162,7 +162,7 @@ def test_product_without_a_picture_is_joined_by_its_code() -> None:
 
 
 def test_prices_of_all_sites_are_side_by_side() -> None:
-    day = {"observed_at": NOON + timedelta(days=1)}
+    day: dict[str, Any] = {"observed_at": NOON + timedelta(days=1)}
     table = summarised(
         product("stockx/a", style_code="DD1391-100", label_kind="average_sale", amount=300.0, retail_price=100.0,
                 retail_currency="USD"),

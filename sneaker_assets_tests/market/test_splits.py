@@ -158,7 +158,7 @@ def test_shoe_with_several_pictures_is_in_one_split(many: pd.DataFrame, how: Spl
     assert set(splits["split"]) == {"train", "validation", "test"}
     if how.released_after:
         test_groups = split_groups(table)[splits["split"] == "test"]
-        assert table.loc[split_groups(table).isin(test_groups), "release_date"].min() >= pd.Timestamp(how.cutoff)
+        assert table.loc[split_groups(table).isin(test_groups), "release_date"].min() >= how.cutoff
 
 
 def test_shoes_of_one_picture_each_move_no_row(many: pd.DataFrame) -> None:

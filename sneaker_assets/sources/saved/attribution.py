@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urljoin
 
+from sneaker_assets.sites import site_of_address
 from sneaker_assets.sites.base import PageError, Site
 from sneaker_assets.sites.parsing import host_of
 from sneaker_assets.sources.saved.folder import ADDRESS
@@ -30,7 +31,8 @@ class Attribution:
         """Name of the site that an address belongs to, None if it is none of the known ones."""
         host = host_of(url)
         if host not in self._by_host:
-            self._by_host[host] = site_of_address(url, self._sites)
+            site = site_of_address(url, self._sites)
+            self._by_host[host] = None if site is None else site.name
         return self._by_host[host]
 
     def locate(self, file: Path, body: bytes) -> tuple[str, str]:
@@ -80,19 +82,6 @@ class Attribution:
     def _first_page(self, name: str) -> str:
         site = self._sites[name]
         return urljoin(site.home, site.start_path)
-
-
-def site_of_address(url: str, sites: Mapping[str, Site]) -> str | None:
-    """Name of the site whose home has the host of an address or a parent domain of it; None if there is none.
-
-    Args:
-        url: The address.
-        sites: Sites by name. The one whose home is the closest domain is chosen.
-    """
-    host = host_of(url)
-    domains = {name: host_of(site.home).removeprefix("www.") for name, site in sites.items()}
-    able = [name for name, domain in domains.items() if host == domain or host.endswith(f".{domain}")]
-    return max(able, key=lambda name: len(domains[name]), default=None)
 
 
 def _address_beside(file: Path) -> str | None:
