@@ -56,7 +56,7 @@ COVERAGE := --cov --cov-report= --cov-fail-under=0
 test: env ## lint, types and the fast tests
 	@$(MAKE) --no-print-directory --jobs 2 lint types test-fast
 
-test-fast: env
+test-fast: env ## the fast tests alone
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile $(COVERAGE)
 
 test-slow: env ## the tests that take minutes: the daemon, several processes, fine-tuning

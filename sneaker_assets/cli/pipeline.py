@@ -118,6 +118,12 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
     return "the run failed before its first step"
 
 
+def crawl_stages() -> Iterator[Stage]:
+    """The crawl of every site."""
+    for site in _sites():
+        yield Stage("crawl_site", site)
+
+
 def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
     """Every stage between the crawls and the releases, in order."""
     yield Stage("build_data_set")
@@ -209,7 +215,7 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
     lake = LakeResource().open()
     lake.check_writable()
     with dg.DagsterInstance.get() as instance:
-        run_stages(Stage("crawl_site", site) for site in _sites())
+        run_stages(crawl_stages())
         images = _images(lake)
         if has_usable_picture(images):
             run_stages(stages(arguments))

@@ -43,6 +43,7 @@ OTHERS_VARIABLES = {
 
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 ARGUMENTS = {
+    "sneaker-archive": ["check", "folder"],
     "sneaker-assets": [],
     "sneaker-generate": ["--band", "cheap", "out"],
     "sneaker-price": ["photo.jpg"],
