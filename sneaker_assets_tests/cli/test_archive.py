@@ -14,6 +14,7 @@ from sneaker_assets.lake import Lake
 from sneaker_assets.sources.archive import ArchiveSource
 from sneaker_assets_tests.crawl.answers import jpeg
 
+UNREADABLE = "'call us' is not one amount; 33.3% of the written prices are unreadable"
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -47,11 +48,6 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-UNUSED = (
-    "not used 1 row without a price; 1 row: 'call us' is not one amount; 33.3% of the written prices are unreadable"
-)
-
-
 def test_check_describes_file_columns_and_contents(run: Run, folder: Path) -> None:
     status, out, err = run("check", folder)
     assert (status, err) == (0, "")
@@ -64,7 +60,7 @@ def test_check_describes_file_columns_and_contents(run: Run, folder: Path) -> No
         "Price price (last_sale) guessed $100",
         "Notes not used x",
         "prices 2; currency: EUR 1, USD 1 ($ is read as USD); kind: last_sale",
-        UNUSED,
+        f"not used 1 row without a price; 1 row: {UNREADABLE}",
         "dates 2020-01-13 to 2020-01-16, written dmy",
         "images 1 found, 1 by address, to be downloaded, 1 missing, such as gone.jpg",
         "This archive gives prices and pictures of 1 product: a data set.",

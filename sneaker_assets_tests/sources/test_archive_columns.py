@@ -96,10 +96,13 @@ def test_prices_of_several_kinds_give_an_observation_each(tmp_path: Path, lake: 
     }
 
 
-def test_guess_is_logged(tmp_path: Path, lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+def test_guess_is_logged_once(tmp_path: Path, lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    observed(lake, tmp_path, "Model,Lowest Ask,Colour\nDunk,$5,red\n")
-    assert "shoes.csv: 'Lowest Ask' -> price (lowest_ask), 'Model' -> title, 'Colour' -> colourway" in caplog.text
+    text = "Model,Lowest Ask,Colour\nDunk,$5,red\n"
+    observed(lake, tmp_path, text)
+    ArchiveSource(lake, tmp_path).sites()
+    note = "shoes.csv: 'Lowest Ask' -> price (lowest_ask), 'Model' -> title, 'Colour' -> colourway"
+    assert caplog.text.count(note) == 1
 
 
 @pytest.mark.parametrize(

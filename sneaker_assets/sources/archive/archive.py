@@ -1,9 +1,9 @@
 """An archive: its tables with the meaning of their columns, and its images."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from sneaker_assets.sources.archive.errors import ArchiveError, NoListingsError
@@ -42,7 +42,7 @@ class Archive:
     stated: MappingFile
     mapping: ArchiveMapping
     needs_price: bool = True
-    version: object = None
+    version: Hashable = None
 
     def mapping_of(self, file: TableFile) -> ArchiveMapping:
         """What the user states of a table.
@@ -89,10 +89,8 @@ class Archive:
                 refused.append(error)
         if not found:
             raise ArchiveError("; ".join(map(str, refused)))
-        for reason in refused:
-            logger.warning("left out: %s", reason)
-        for table in found:
-            _log(table)
+        notes = [(logging.WARNING, f"left out: {reason}") for reason in refused]
+        _log_once(self.path.absolute(), self.version, (*notes, *(note for table in found for note in _notes(table))))
         return found
 
     @cached_property
@@ -127,19 +125,30 @@ def open_archive(path: Path, mapping: ArchiveMapping, *, needs_price: bool = Tru
     return Archive(path, files, stated, mapping, needs_price, version)
 
 
-def _log(mapped: MappedTable) -> None:
+@lru_cache(maxsize=64)
+def _log_once(path: Path, version: Hashable, notes: Sequence[tuple[int, str]]) -> None:  # noqa: ARG001
+    """Log notes of an archive once per process, although every step opens it."""
+    for level, note in notes:
+        logger.log(level, "%s", note)
+
+
+def _notes(mapped: MappedTable) -> Iterator[tuple[int, str]]:
+    """The columns of a table and its skipped rows, each with its level of logging."""
     table = mapped.table
-    logger.info("%s: %s", table.name, mapped.columns.summary())
-    if table.broken:
-        logger.warning(
-            "%s: %d broken rows are skipped (lines %s)", table.name, len(table.broken), lines_text(table.broken)
-        )
-    _log_skipped(table, "name no " + " or ".join(identity_fields(mapped)), row_identities(mapped))
-    _log_skipped(table, "have no site", row_sites(mapped))
+    yield logging.INFO, f"{table.name}: {mapped.columns.summary()}"
+    skipped = {
+        "are broken": table.broken,
+        "name no " + " or ".join(identity_fields(mapped)): _empty_lines(table, row_identities(mapped)),
+        "have no site": _empty_lines(table, row_sites(mapped)),
+    }
+    for reason, lines in skipped.items():
+        if lines:
+            yield (
+                logging.WARNING,
+                f"{table.name}: {len(lines)} rows {reason} and are skipped (lines {lines_text(lines)})",
+            )
 
 
-def _log_skipped(table: Table, reason: str, values: Sequence[str]) -> None:
-    """Log the rows whose value is empty."""
-    lines = [int(line) for line, value in zip(table.rows.index, values, strict=True) if not value]
-    if lines:
-        logger.warning("%s: %d rows %s and are skipped (lines %s)", table.name, len(lines), reason, lines_text(lines))
+def _empty_lines(table: Table, values: Sequence[str]) -> list[int]:
+    """Lines of the rows whose value is empty."""
+    return [int(line) for line, value in zip(table.rows.index, values, strict=True) if not value]

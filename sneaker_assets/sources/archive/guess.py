@@ -12,7 +12,14 @@ from sneaker_assets.sites.taxonomy import classify
 from sneaker_assets.sources.archive.amounts import header_currency, sign_currency
 from sneaker_assets.sources.archive.dates import DateError, parse_date
 from sneaker_assets.sources.archive.errors import ArchiveError, NoListingsError
-from sneaker_assets.sources.archive.headers import HEADERS, PRICE_HEADERS, SALE_DATES, SALE_PRICES, header_names
+from sneaker_assets.sources.archive.headers import (
+    HEADERS,
+    PRICE_HEADERS,
+    SALE_DATES,
+    SALE_PRICES,
+    header_names,
+    header_words,
+)
 from sneaker_assets.sources.archive.mapping import MAPPING_FILE, ArchiveMapping, DateOrder
 from sneaker_assets.sources.archive.tables import Table, texts
 from sneaker_assets.sources.archive.values import condition_of, is_address, is_image_name, kind_of, yes_or_no
@@ -201,8 +208,12 @@ class _Finder:
     def _no_price(self) -> str:
         have = ", ".join(self.table.rows.columns)
         tried = "; ".join(self.refused.get("price", ())) or "none has a header of prices"
-        amounts = [column for column in self._free(()) if self._refusal("price", column) is None]
-        held = f"; amounts are in {', '.join(map(repr, amounts))}" if amounts else "; none holds amounts"
+        amounts = [
+            column
+            for column in self._free(())
+            if self._refusal("price", column) is None and "cents" not in header_words(column)
+        ]
+        held = f"; amounts are in {', '.join(map(repr, amounts))}" if amounts else "; no other column holds amounts"
         return (
             f"{self.table.name} has no price column; it has: {have}. Tried: {tried}{held}. "
             f'State it in {MAPPING_FILE}: columns.price = "{amounts[0] if amounts else "<column>"}"'

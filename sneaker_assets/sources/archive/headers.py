@@ -18,7 +18,7 @@ PRICE_HEADERS: Mapping[LabelKind, str] = {
         averagesale averagesaleprice averageprice avgsale avgsaleprice avgprice averagedeadstockprice meanprice
         meansale durchschnittspreis prixmoyen
         """,
-    "list": "listprice regularprice originalprice fullprice compareatprice wasprice priceoriginal oldprice",
+    "list": "listprice regularprice originalprice fullprice compareatprice variantcompareatprice wasprice oldprice",
     "sale": """
         discountedprice discountprice specialprice promoprice promotionalprice reducedprice offerprice
         pricediscounted angebotspreis
@@ -28,6 +28,7 @@ PRICE_HEADERS: Mapping[LabelKind, str] = {
         価格 値段 가격 价格 價格
         saleprice salesprice saleamount resaleprice resellprice marketprice marketvalue itemprice productprice
         unitprice priceamount currentprice sellprice sellingprice verkaufspreis kaufpreis prixdevente precioventa
+        variantprice
         """,
 }
 """Headers of prices by the kind of price they state."""
@@ -88,7 +89,7 @@ HEADERS: Mapping[str, Sequence[str]] = {
     ),
     "style_code": (
         "stylecode styleid stylenumber styleno",
-        "style sku productsku manufacturersku mpn modelnumber modelno modelcode",
+        "style sku productsku variantsku manufacturersku mpn modelnumber modelno modelcode",
         "productcode articlenumber articleno artikelnummer reference referencenumber",
     ),
     "title": (
