@@ -20,7 +20,6 @@ VALIDATORS = {"field_validator", "model_validator"}
 ALLOWED = [
     "assets/backtest.py:_shop_calendar",
     "sources/archive.py:_open_file",
-    "crawl/fetcher.py:__init__",
     "market/bands.py:price_bands",
     "market/cleaning.py:clean",
     "market/labels.py:label_listings",
