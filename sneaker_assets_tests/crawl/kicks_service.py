@@ -62,7 +62,7 @@ class Service:
     def _documented(self, path: str, query: dict[str, str]) -> Answer:
         _, _, marketplace, _, *product = path.split("/")
         products = getattr(self, marketplace)
-        headers = {"X_Key_Type": "free", "X_Quota_Current": str(self.quota)}
+        headers: dict[str, Any] = {"X_Key_Type": "free", "X_Quota_Current": str(self.quota)}
         if product[1:] == ["sales"]:
             return _json({"status": "success", "data": self.sales.get(product[0])}, **headers)
         if product:
