@@ -57,6 +57,7 @@ class Listing:
 
     ``page_format`` names the format of the page it was parsed from, ``retail_price`` is in ``retail_currency``,
     ``release_date`` is midnight UTC, and ``exclusion`` states why the product is not a shoe, None if it may be one.
+    ``size_system`` is that of the sizes on the product's detail pages, for sites that state it here only.
     """
 
     site: str
@@ -73,6 +74,7 @@ class Listing:
     release_date: datetime | None = None
     prices: tuple[Price, ...] = ()
     exclusion: str | None = None
+    size_system: SizeSystem | None = None
 
     def __post_init__(self) -> None:
         """Drop the address of a placeholder picture: the product counts as one without an image."""
@@ -91,7 +93,8 @@ class Details:
 def merge_details(listing: Listing, details: Iterable[Details]) -> Listing:
     """Copy of a listing with the prices of its detail pages added.
 
-    Prices of a variant get the size that any of the pages gives for it, and are dropped if none does.
+    Prices of a variant get the size that any of the pages gives for it, and are dropped if none does. Sizes without a
+    system get that of the listing.
     """
     details = tuple(details)
     sizes = {variant: size for page in details for variant, size in page.sizes.items()}
@@ -101,7 +104,11 @@ def merge_details(listing: Listing, details: Iterable[Details]) -> Listing:
         for price in page.prices
         if price.variant is None or price.variant in sizes
     )
-    return replace(listing, prices=(*listing.prices, *added))
+    stated = (
+        replace(price, size_system=listing.size_system) if price.size and not price.size_system else price
+        for price in added
+    )
+    return replace(listing, prices=(*listing.prices, *stated))
 
 
 @dataclass(frozen=True, slots=True)
