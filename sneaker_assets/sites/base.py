@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.sites.placeholders import image_address
+from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.tables import Condition, LabelKind, SizeSystem
 
 
@@ -50,6 +51,11 @@ class Price:
     size_system: SizeSystem | None = None
     observed_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        """Fill the system that the size itself states, such as ``EU 42``; a price without a size has none."""
+        system = None if self.size is None else self.size_system or stated_size_system(self.size)
+        object.__setattr__(self, "size_system", system)
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -83,11 +89,12 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Additional data of a product that is listed on another page: prices, and the size of each variant."""
+    """Additional data of a product that is listed on another page: prices, and size and size system of each variant."""
 
     product_id: str
     prices: tuple[Price, ...] = ()
     sizes: Mapping[str, str] = field(default_factory=dict)
+    size_systems: Mapping[str, SizeSystem] = field(default_factory=dict)
 
 
 def merge_details(listing: Listing, details: Iterable[Details]) -> Listing:
@@ -98,8 +105,11 @@ def merge_details(listing: Listing, details: Iterable[Details]) -> Listing:
     """
     details = tuple(details)
     sizes = {variant: size for page in details for variant, size in page.sizes.items()}
+    systems = {variant: system for page in details for variant, system in page.size_systems.items()}
     added = (
-        price if price.variant is None else replace(price, size=sizes[price.variant])
+        price
+        if price.variant is None
+        else replace(price, size=sizes[price.variant], size_system=systems.get(price.variant))
         for page in details
         for price in page.prices
         if price.variant is None or price.variant in sizes

@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.base import Credentials, Details, Listing, Page, PageError, Price, Quota, Site
+from sneaker_assets.sites.condition import condition_of
 from sneaker_assets.sites.money import currency_code
 from sneaker_assets.sites.parsing import (
     MAX_PAGES,
@@ -79,13 +80,6 @@ _SIZE_SYSTEMS: Mapping[str, SizeSystem] = {
     "cm": "cm",
     "kr": "kr",
     "cn": "cn",
-}
-_CONDITIONS: Mapping[str, Condition] = {
-    "new": "new",
-    "new_no_defects": "new",
-    "new_without_defects": "new",
-    "new_with_defects": "defects",
-    "used": "used",
 }
 
 
@@ -363,7 +357,7 @@ def _ask(variant: Any, asked: str | None) -> Price | None:
     size, system = _size(variant)
     read = price(dig(variant, "lowest_ask"), currency, "lowest_ask", size, available=available)
     state = first_text(dig(variant, "condition"), dig(variant, "shoe_condition"))
-    return read and replace(read, size_system=system, condition=_CONDITIONS.get((state or "").lower()))
+    return read and replace(read, size_system=system, condition=condition_of(state))
 
 
 def _is_unavailable(variant: Any) -> bool:

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sneaker_assets.lake import Lake
+from sneaker_assets.sites.condition import condition_of
+from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.sources.archive import ArchiveColumns, ArchiveError, ArchiveMapping, ArchiveSource
 from sneaker_assets.sources.archive.amounts import column_amounts, header_currency
 from sneaker_assets.sources.archive.dates import DateError, column_dates, parse_date
-from sneaker_assets.sources.archive.headers import stated_size_system
-from sneaker_assets.sources.archive.values import condition_of, image_of, size_of
+from sneaker_assets.sources.archive.values import image_of, size_of
 from sneaker_assets.tables import Observations
 
 TODAY = datetime(2026, 6, 1, tzinfo=UTC).date()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from sneaker_assets.sites.availability import is_available
+from sneaker_assets.sites.condition import condition_of
 from sneaker_assets.sites.money import AmountError, Separator, parse_amount
 from sneaker_assets.sites.sizes import is_size
 from sneaker_assets.sites.taxonomy import classify
@@ -22,7 +23,7 @@ from sneaker_assets.sources.archive.headers import (
 )
 from sneaker_assets.sources.archive.mapping import MAPPING_FILE, ArchiveMapping, DateOrder
 from sneaker_assets.sources.archive.tables import Table, texts
-from sneaker_assets.sources.archive.values import condition_of, is_address, is_image_name, kind_of, yes_or_no
+from sneaker_assets.sources.archive.values import is_address, is_image_name, kind_of, yes_or_no
 from sneaker_assets.tables import LabelKind
 
 PUBLISHED = ("sale_price", "image_name")

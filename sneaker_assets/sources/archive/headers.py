@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from sneaker_assets.sources.archive.amounts import word_currency
-from sneaker_assets.tables import LabelKind, SizeSystem
+from sneaker_assets.tables import LabelKind
 
 PRICE_HEADERS: Mapping[LabelKind, str] = {
     "last_sale": """
@@ -127,21 +127,6 @@ HEADERS: Mapping[str, Sequence[str]] = {
 }
 """Headers of each field in groups, the best first; two columns of one group are equally good."""
 
-_SYSTEMS: Mapping[str, SizeSystem] = {
-    "us": "us",
-    "usa": "us",
-    "uk": "uk",
-    "eu": "eu",
-    "eur": "eu",
-    "jp": "jp",
-    "cm": "cm",
-    "kr": "kr",
-    "cn": "cn",
-}
-_MEN = frozenset({"m", "men", "mens", "man", "herren", "homme"})
-_WOMEN = frozenset({"w", "women", "womens", "woman", "wmns", "damen", "femme"})
-_KIDS = frozenset({"c", "y", "gs", "ps", "td", "kid", "kids", "youth", "junior", "infant", "toddler"})
-
 
 def header_words(header: str) -> list[str]:
     """Words of a header in lower case, without accents; ``lowestAsk`` has two.
@@ -167,22 +152,3 @@ def header_names(header: str) -> set[str]:
         bare = [word for word in words if word_currency(word) is None]
         names |= {"".join(words), "".join(bare) or "price"}
     return names - {""}
-
-
-def stated_size_system(text: str) -> SizeSystem | None:
-    """System that a header or cell such as ``US Size``, ``EU`` or ``US Men`` states; None if it states none.
-
-    Args:
-        text: Header, or cell of a size or size system.
-    """
-    words = set(header_words(re.sub(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", " ", text)))
-    found = {_SYSTEMS[word] for word in words if word in _SYSTEMS}
-    if len(found) != 1:
-        return None
-    (system,) = found
-    if system != "us":
-        return system
-    groups = [bool(words & group) for group in (_MEN, _WOMEN, _KIDS)]
-    if sum(groups) != 1:
-        return "us"
-    return ("us_men", "us_women", "us_kids")[groups.index(True)]

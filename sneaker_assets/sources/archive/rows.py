@@ -15,17 +15,18 @@ from sneaker_assets.crawl.observations import observations
 from sneaker_assets.market.observations import ARCHIVE
 from sneaker_assets.sites import SITES
 from sneaker_assets.sites.availability import is_available
+from sneaker_assets.sites.condition import condition_of
 from sneaker_assets.sites.parsing import text
 from sneaker_assets.sites.placeholders import image_address
+from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.sites.taxonomy import exclusion
 from sneaker_assets.sources.archive.amounts import ColumnAmounts, column_amounts, header_currency, sign_currency
 from sneaker_assets.sources.archive.dates import AmbiguousOrderError, ColumnDates, column_dates
 from sneaker_assets.sources.archive.errors import ArchiveError
 from sneaker_assets.sources.archive.guess import Columns, PriceColumn
-from sneaker_assets.sources.archive.headers import stated_size_system
 from sneaker_assets.sources.archive.mapping import MAPPING_FILE, ArchiveMapping, DateOrder
 from sneaker_assets.sources.archive.tables import Table
-from sneaker_assets.sources.archive.values import condition_of, image_of, is_address, kind_of, size_of, yes_or_no
+from sneaker_assets.sources.archive.values import image_of, is_address, kind_of, size_of, yes_or_no
 
 FIRST_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 """Earliest date of an observation."""

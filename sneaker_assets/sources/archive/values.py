@@ -1,11 +1,10 @@
 """What cells of a field hold: sizes, conditions, kinds of price, image addresses."""
 
 import re
-import unicodedata
 
 from sneaker_assets.sites.parsing import text
-from sneaker_assets.sources.archive.headers import stated_size_system
-from sneaker_assets.tables import Condition, LabelKind, SizeSystem
+from sneaker_assets.sites.size_systems import stated_size_system
+from sneaker_assets.tables import LabelKind, SizeSystem
 from sneaker_assets.tables.values import LABEL_KINDS
 
 _IMAGE_SUFFIX = re.compile(r"\.(jpe?g|png|webp|gif|avif|bmp|tiff?|heic|jfif)$", re.IGNORECASE)
@@ -14,23 +13,6 @@ _LISTED = re.compile(
     r"""[\s\[("']*(https?://[^\s"'|]+?)[\s"'\]|]*(?:[,;|\s]\s*["']?https?://.*)?$""", re.IGNORECASE | re.DOTALL
 )
 _SIZE_NUMBER = re.compile(r"\d+(?:[.,]\d+)?(?:\s+\d/\d)?")
-_CONDITIONS: dict[Condition, str] = {
-    "new": """
-        new, brand new, new with box, new in box, new with tags, bnib, bnwt, nib, nwt, deadstock, ds, unworn, unused,
-        neu, neu mit karton, neuf, nuevo, nuovo, nieuw, novo, mint
-        """,
-    "used": """
-        used, pre owned, preowned, worn, vnds, very near deadstock, gebraucht, getragen, occasion, usato, usado,
-        gebruikt, second hand, secondhand, good, very good, fair, like new, excellent, lightly worn, gently used
-        """,
-    "defects": """
-        defects, new with defects, new defects, b grade, bgrade, damaged box, box damaged, no box, no original box,
-        missing lid, new without box, new no original box, neu ohne karton, neu mit fehlern, new with flaws
-        """,
-}
-_CONDITION_OF = {
-    name: condition for condition, names in _CONDITIONS.items() for name in map(str.strip, names.split(","))
-}
 _KIND_OF: dict[str, LabelKind] = {kind.replace("_", ""): kind for kind in LABEL_KINDS} | {
     "ask": "lowest_ask",
     "bid": "highest_bid",
@@ -68,16 +50,6 @@ def is_image_name(cell: str) -> bool:
         cell: A cell.
     """
     return _IMAGE_SUFFIX.search(cell.strip()) is not None
-
-
-def condition_of(cell: str) -> Condition | None:
-    """Condition that a cell such as ``Pre-Owned`` or ``new_no_defects`` states; None if it states none.
-
-    Args:
-        cell: A cell.
-    """
-    words = " ".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", cell).casefold()))
-    return _CONDITION_OF.get(words) or _CONDITION_OF.get(words.removesuffix(" no defects"))
 
 
 def kind_of(cell: str) -> LabelKind | None:
