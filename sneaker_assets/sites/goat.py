@@ -74,7 +74,11 @@ def parse_page(body: bytes, url: str) -> Page:
 
 
 def _parse_asks(document: Document) -> Page | None:
-    """Asks of one product by size and condition (``buy_bar_data``), whose address has the product's ID."""
+    """Asks of one product by size and condition (``buy_bar_data``), whose address has the product's ID.
+
+    Raises:
+        PageError: The address has the product's slug instead.
+    """
     parts = urlsplit(document.url)
     if not _BUY_BAR.search(parts.path):
         return None
@@ -207,8 +211,8 @@ def _constructor_listing(result: Any, document: Document) -> Listing | None:
     retail = _price(_in_dollars(data, "retail_price_cents"), "retail")
     ask = _price(_in_dollars(data, "lowest_price_cents"), "lowest_ask")
     sold_out = number(dig(data, "lowest_price_cents")) == 0
-    found = (ask or _unavailable(),) if ask or sold_out else ()
-    found = tuple(_with_state(read, dig(data, "product_condition"), dig(data, "box_condition")) for read in found)
+    seen = ask or (_unavailable() if sold_out else None)
+    found = () if seen is None else (_with_state(seen, dig(data, "product_condition"), dig(data, "box_condition")),)
     return _listing(data, document, "constructor", title=dig(result, "value"), retail=retail, found=found)
 
 
@@ -272,22 +276,22 @@ def _variant_prices(variants: Sequence[Any], system: SizeSystem | None = None) -
     """Lowest asks and last sales of a product's sizes; one ask without an amount if none is in stock."""
     asks = [ask for variant in variants if (ask := _variant_price(variant, "lowest_ask", system))]
     sales = [sale for variant in variants if (sale := _variant_price(variant, "last_sale", system))]
-    out = bool(variants) and not asks and all(map(_is_out_of_stock, variants))
+    out = bool(variants) and not asks and all(_in_stock(variant) is False for variant in variants)
     return (*_summary(asks), *((_unavailable(),) if out else ()), *sales)
 
 
 def _variant_price(variant: Any, kind: LabelKind, system: SizeSystem | None) -> Price | None:
     size = first_text(dig(variant, "sizeOption", "presentation"), dig(variant, "sizeOption", "value"))
     if kind == "lowest_ask":
-        available = _IN_STOCK.get(text(dig(variant, "stockStatus")) or "")
-        read = _price(dig(variant, "lowestPriceCents"), kind, size, available=available)
+        read = _price(dig(variant, "lowestPriceCents"), kind, size, available=_in_stock(variant))
     else:
         read = _price(dig(variant, "lastSoldPriceCents"), kind, size)
     return read and _with_state(read, dig(variant, "shoeCondition"), dig(variant, "boxCondition"), system)
 
 
-def _is_out_of_stock(variant: Any) -> bool:
-    return _IN_STOCK.get(text(dig(variant, "stockStatus")) or "") is False
+def _in_stock(variant: Any) -> bool | None:
+    stated = dig(variant, "stockStatus")
+    return _IN_STOCK.get(text(stated) or "", is_available(stated))
 
 
 def _unavailable() -> Price:
