@@ -32,7 +32,9 @@ SourceName = Literal["demo", "archive", "saved", "live", "kicksdb"]
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
-_LIVE_WATCH_SECONDS = 900
+_WATCH_SECONDS = {"live": 900, "kicksdb": 43_200}
+"""Seconds between two polls of release pages, by source; KicksDB counts requests."""
+
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _COLLECTION = re.compile(r"(?:[a-z]{2}(?:-[a-z]{2})?/)?collections/[\w%.-]+")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -244,7 +246,7 @@ class Settings(BaseSettings, AutomationSettings):
         """The settings of automation; real sites are polled less often than the offline shop."""
         values = {name: getattr(self, name) for name in AutomationSettings.model_fields}
         if self.crawls and "watch_seconds" not in self.model_fields_set:
-            values["watch_seconds"] = _LIVE_WATCH_SECONDS
+            values["watch_seconds"] = max(_WATCH_SECONDS.get(name, 0) for name in self.source)
         return AutomationSettings.model_construct(**values)  # validated as part of these settings
 
 

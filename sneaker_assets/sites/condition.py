@@ -14,11 +14,13 @@ _CONDITIONS: dict[Condition, str] = {
         neu, neu mit karton, neuf, nuevo, nuovo, nieuw, novo, mint
         """,
     "used": """
-        used, pre owned, preowned, pre loved, preloved, pre worn, refurbished, goat clean, worn, vnds, very near deadstock, gebraucht, getragen, occasion, usato, usado,
+        used, pre owned, preowned, pre loved, preloved, pre worn, refurbished, goat clean,
+        worn, vnds, very near deadstock, gebraucht, getragen, occasion, usato, usado,
         gebruikt, second hand, secondhand, good, very good, fair, like new, excellent, lightly worn, gently used
         """,
     "defects": """
-        defects, damaged, new with defects, b stock, new defects, b grade, bgrade, damaged box, box damaged, no box, no original box,
+        defects, damaged, new with defects, b stock,
+        new defects, b grade, bgrade, damaged box, box damaged, no box, no original box,
         missing lid, new without box, new no original box, neu ohne karton, neu mit fehlern, new with flaws
         """,
 }
