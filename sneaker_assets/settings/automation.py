@@ -79,7 +79,8 @@ class AutomationSettings(SettingsModel):
     watch_seconds: int = Field(
         default=60,
         ge=1,
-        description="Minimum seconds between two polls of the release pages; by default 900 for the source `live` and 43200 for `kicksdb`.",
+        description="Minimum seconds between two polls of the release pages; by default 900 for the source `live` and "
+        "43200 for `kicksdb`.",
     )
     alert_premium: float = Field(
         default=0.5,

@@ -238,15 +238,8 @@ def test_saved_session_is_read(source: SavedSource) -> None:
         ("9", "used", 50.0),
     ]
     assert set(shoes.loc[shoes["size"].isna() & shoes["amount"].notna(), "condition"]) == {"new"}
+    assert set(asked["size_system"]) == {"us_men"}, "stated by the page of the product only"
     assert source.report("goat").skipped == {"pages without a listing": 1}
-
-
-def test_saved_asks_get_the_size_system_of_the_product(lake: Lake, tmp_path: Path) -> None:
-    product = Saved(PRODUCT, product_page(template()))
-    write_har(tmp_path / "session.har", [product, Saved(ASKS, json.dumps([variant("9", 100_00)]).encode())])
-    seen = SavedSource(lake, tmp_path).observe("goat")
-    assert seen["size_system"].dropna().tolist() == ["us_men"]
-    assert seen["size"].dropna().tolist() == ["9"]
 
 
 JSON = st.recursive(
@@ -278,6 +271,6 @@ def test_fields_of_any_type_parse_or_raise_page_error(
             page = parse_page(body, url)
         except PageError:
             continue
-        found = [price for priced in (*page.listings, *page.excluded) for price in priced.prices]
+        found = [price for listing in (*page.listings, *page.excluded) for price in listing.prices]
         found += [price for details in page.details for price in details.prices]
         assert all(price.amount is None or price.amount > 0 for price in found)

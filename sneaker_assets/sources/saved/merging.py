@@ -54,10 +54,15 @@ def _distinct(page: Page) -> Iterable[Listing]:
 
 
 def _with_details(listings: Sequence[Seen], details: Sequence[tuple[Details, datetime]]) -> list[Seen]:
-    """Listings of a product, those that its details belong to with their prices."""
+    """Listings of a product, those that its details belong to with their prices.
+
+    Any of the listings may state the system of the sizes.
+    """
     by_day: dict[object, list[tuple[Details, datetime]]] = {}
     for added, at in details:
         by_day.setdefault(at.date(), []).append((added, at))
+    system = next((listing.size_system for listing, _ in listings if listing.size_system), None)
+    listings = [(replace(listing, size_system=listing.size_system or system), at) for listing, at in listings]
     merged = list(listings)
     for day, found in by_day.items():
         priced_at = [at for added, at in found if added.prices]
