@@ -14,6 +14,7 @@ from sneaker_assets.sites.parsing import host_of
 ADAPTERS = (
     "sneaker_assets.sites.stockx",
     "sneaker_assets.sites.farfetch",
+    "sneaker_assets.sites.goat",
 )
 """Modules that define ``SITES``, an iterable of the sites they provide."""
 

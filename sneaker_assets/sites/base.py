@@ -75,17 +75,26 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Additional data of a product that is listed on another page: prices, and the size of each variant."""
+    """Additional data of a product that is listed on another page.
+
+    Attributes:
+        product_id: Identifier of the product.
+        prices: Prices of the product.
+        sizes: Size of each variant.
+        size_system: System of all sizes of the product; None if the page does not state it.
+    """
 
     product_id: str
     prices: tuple[Price, ...] = ()
     sizes: Mapping[str, str] = field(default_factory=dict)
+    size_system: SizeSystem | None = None
 
 
 def merge_details(listing: Listing, details: Iterable[Details]) -> Listing:
     """Copy of a listing with the prices of its detail pages added.
 
-    Prices of a variant get the size that any of the pages gives for it, and are dropped if none does.
+    Prices of a variant get the size that any of the pages gives for it, and are dropped if none does. Sizes without a
+    system get that of the product if the pages agree on it.
     """
     details = tuple(details)
     sizes = {variant: size for page in details for variant, size in page.sizes.items()}
@@ -95,7 +104,13 @@ def merge_details(listing: Listing, details: Iterable[Details]) -> Listing:
         for price in page.prices
         if price.variant is None or price.variant in sizes
     )
-    return replace(listing, prices=(*listing.prices, *added))
+    systems = {page.size_system for page in details if page.size_system}
+    system = systems.pop() if len(systems) == 1 else None
+    return replace(listing, prices=tuple(_with_system(price, system) for price in (*listing.prices, *added)))
+
+
+def _with_system(price: Price, system: SizeSystem | None) -> Price:
+    return price if price.size is None or price.size_system else replace(price, size_system=system)
 
 
 @dataclass(frozen=True, slots=True)

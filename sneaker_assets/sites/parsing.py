@@ -122,7 +122,15 @@ Parser = Callable[[Document], Page | None]
 """Parses one page format; returns None for a page of another format."""
 
 
-def parse_first(site: str, parsers: Mapping[str, Parser], body: bytes, url: str, domain: str | None = None) -> Page:
+def parse_first(
+    site: str,
+    parsers: Mapping[str, Parser],
+    body: bytes,
+    url: str,
+    domain: str | None = None,
+    *,
+    hosts: Iterable[str] = (),
+) -> Page:
     """Parse a page with the first parser that recognises it.
 
     Args:
@@ -131,6 +139,7 @@ def parse_first(site: str, parsers: Mapping[str, Parser], body: bytes, url: str,
         body: Body of the page.
         url: URL of the page.
         domain: Domain of the site; a page or product of another one is refused. By default it is not checked.
+        hosts: Other hosts that may serve the site's data.
 
     Raises:
         PageError: The page is too large or nested too deeply, belongs to another site, or no parser found a listing,
@@ -141,7 +150,7 @@ def parse_first(site: str, parsers: Mapping[str, Parser], body: bytes, url: str,
     document = Document(body, url)
     try:
         page = next((page for parse in parsers.values() if (page := parse(document))), None)
-        foreign = _foreign_address(document, page, domain) if page and domain else None
+        foreign = _foreign_address(document, page, {domain, *hosts}) if page and domain else None
     except RecursionError:
         raise PageError(f"{site}: the data of {url} ({len(body):,} bytes) are nested too deeply") from None
     if foreign:
@@ -186,7 +195,7 @@ def _excess_of_tags(body: bytes) -> str | None:
     return None
 
 
-def _foreign_address(document: Document, page: Page, domain: str) -> str | None:
+def _foreign_address(document: Document, page: Page, domains: set[str]) -> str | None:
     """The statement by which a page or one of its products belongs to another site, None if there is none."""
     stated = {"URL": document.url}
     if document.is_html:
@@ -196,10 +205,11 @@ def _foreign_address(document: Document, page: Page, domain: str) -> str | None:
     stated |= {f"product {listing.product_id!r}": listing.url for listing in (*page.listings, *page.excluded)}
     for name, address in stated.items():
         host = host_of(address)
-        if host and not _belongs(host, domain) and not _LOCAL_HOST.fullmatch(host):
+        if host and not any(_belongs(host, domain) for domain in domains) and not _LOCAL_HOST.fullmatch(host):
             return f"its {name} is at {host}"
     title = document.meta("og:site_name") if document.is_html else ""
-    if title and domain.split(".", maxsplit=1)[0] not in re.sub(r"\W", "", title).lower():
+    plain = re.sub(r"\W", "", title).lower()
+    if title and not any(domain.split(".", maxsplit=1)[0] in plain for domain in domains):
         return f"its site name is {title!r}"
     return None
 

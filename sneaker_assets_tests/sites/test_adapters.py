@@ -121,6 +121,8 @@ products variants options tags product_type option1 option2 available compare_at
 results edges node market state lowestAsk amount currencyCode productTraits value queryKey traits retailPrice
 browseVerticals brands default productViewModel details productId shortDescription priceInfo initialPrice listingItems
 items offerCount additionalProperty
+productTemplate slug mainPictureUrl sizeOption presentation shoeCondition boxCondition stockStatus lowestPriceCents
+amountUsdCents currency lastSoldPriceCents variationsMap good_condition minRegionalPrice releaseDate gender sizeUnit
 """
 VALUES: list[Any] = [
     "Product", "ProductGroup", "ItemList", "ListItem", "AggregateOffer", "1.190,00", "-5", "EUR", 0, 9999, 1e308, -1,
@@ -138,6 +140,9 @@ TEMPLATES = {
     "stockx/graphql_2025": ('{"data": {"results": {"edges": [{"node": ', "}]}}}"),
     "farfetch/json_ld_product": ('<script type="application/ld+json">', "</script>"),
     "farfetch/hydration_product": ("<script>window.__HYDRATION_STATE__=", "</script>"),
+    "goat/next_data_product": ('<script id="__NEXT_DATA__">{"productTemplate": ', "}</script>"),
+    "goat/buy_bar_data": ("[", "]"),
+    "goat/constructor_search": ('{"response": {"results": [{"data": ', "}]}}"),
     "shopify/products": ('{"products": [', "]}"),
 }
 
