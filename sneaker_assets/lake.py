@@ -43,6 +43,9 @@ __all__ = [
 ]
 
 
+DEMO = "demo"
+"""Name of the offline shop among the sources of listings."""
+
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -124,19 +127,19 @@ class Lake:
 
     @contextmanager
     def kept_to(self, source: str) -> Iterator[None]:
-        """Restrict the lake to the first source of listings that filled it: drawn and real shoes must not mix.
+        """Restrict the lake to drawn shoes or to real ones, whichever filled it first.
 
         The source is recorded when the block ends without an error.
 
         Args:
-            source: Name of the source that is about to write.
+            source: Name of the source that is about to write; ``demo`` is the offline shop, all others are real.
 
         Raises:
-            LakeError: the lake was filled from another source.
+            LakeError: the lake was filled from the offline shop and ``source`` is real, or the other way round.
         """
         owner = self.root / "source.json"
         first = read_json(owner)["source"] if owner.exists() else None
-        if first not in (None, source):
+        if first is not None and (first == DEMO) != (source == DEMO):
             raise LakeError(
                 f"the lake at {self.root} was filled from {first}, not {source}: set SNEAKER_LAKE to another"
             )

@@ -41,7 +41,7 @@ def image_features(
     from sneaker_assets.vision.backbones.backbone import load_backbone
     from sneaker_assets.vision.features.extractor import open_store, update_store
 
-    weights = compute.weights_choice(config.weights, listing_source.name)
+    weights = compute.weights_choice(config.weights, offline=listing_source.is_demo)
     backbone = load_backbone(context.partition_key, weights, compute.weights_folder)
     here = lake.open()
     hashes = scraped_images["sha256"].dropna().unique()

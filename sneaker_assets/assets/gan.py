@@ -149,5 +149,5 @@ def load_embedding_backbone(
     """
     from sneaker_assets.vision.backbones.backbone import load_backbone
 
-    weights = compute.weights_choice(config.weights, listing_source.name)
+    weights = compute.weights_choice(config.weights, offline=listing_source.is_demo)
     return load_backbone(config.backbone, weights, compute.weights_folder)

@@ -61,7 +61,7 @@ def raw_scrapes(
     yield dg.Output(
         table,
         metadata={
-            "source": listing_source.name,
+            "source": listing_source.site_sources()[site],
             "products": seen["product_id"].nunique(),
             "new_products": seen.loc[~seen["product_id"].isin(known), "product_id"].nunique(),
             "prices_missing": int(seen["amount"].isna().sum()),

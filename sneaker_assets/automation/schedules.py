@@ -29,8 +29,8 @@ def recrawl_schedules(settings: AutomationSettings) -> list[dg.ScheduleDefinitio
     """
     unknown = sorted(set(settings.recrawl_cron) - {ALL_SITES, *SITES})
     if unknown:
-        raise SettingsError(f"SNEAKER_RECRAWL_CRON: no site {', '.join(unknown)}; known: {', '.join(sorted(SITES))}")
-    return [recrawl_schedule(site, settings) for site in sorted(SITES)]
+        raise SettingsError(f"SNEAKER_RECRAWL_CRON: no site {', '.join(unknown)}; known: {', '.join(SITES)}")
+    return [recrawl_schedule(site, settings) for site in SITES]
 
 
 def schedule_name(site: str) -> str:

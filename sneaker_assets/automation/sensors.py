@@ -12,7 +12,7 @@ from itertools import takewhile
 
 import dagster as dg
 
-from sneaker_assets.assets.partitions import SITES, release_partitions
+from sneaker_assets.assets.partitions import release_partitions
 from sneaker_assets.automation.jobs import PARTITION_TAG, price_release
 from sneaker_assets.market.releases import announced_content, release_site
 from sneaker_assets.resources import LakeResource, ListingSourceResource
@@ -47,7 +47,7 @@ def release_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
             return dg.SkipReason("there is no champion yet: train a model and rank it first")
         partitions = set(context.instance.get_dynamic_partitions(release_partitions.name or ""))
         with listing_source.open(here) as source:
-            announced = read_announcements(source, sorted(SITES), {release_site(key) for key in partitions})
+            announced = read_announcements(source, source.release_sites(), {release_site(key) for key in partitions})
         content = {
             release: digest
             for observations in announced.observations.values()

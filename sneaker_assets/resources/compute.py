@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 import dagster as dg
 from pydantic import Field, field_validator
 
-from sneaker_assets.settings.environment import DeviceName, SourceName, load_settings
+from sneaker_assets.settings.environment import DeviceName, load_settings
 
 if TYPE_CHECKING:
     import torch
@@ -42,15 +42,14 @@ class ComputeResource(dg.ConfigurableResource["ComputeResource"]):
 
         return choose_device(self.device or load_settings().device)
 
-    def weights_choice(self, choice: "WeightsChoice", source: SourceName) -> "WeightsChoice":
+    def weights_choice(self, choice: "WeightsChoice", *, offline: bool) -> "WeightsChoice":
         """The weights that ``choice`` stands for: with the offline shop, ``auto`` downloads none.
 
         Args:
             choice: The configured choice.
-            source: The source of the listings.
+            offline: Whether the listings are those of the offline shop.
         """
-        offline = choice == "auto" and source == "demo" and self.weights_folder is None
-        return "none" if offline else choice
+        return "none" if choice == "auto" and offline and self.weights_folder is None else choice
 
     @property
     def weights_folder(self) -> Path | None:

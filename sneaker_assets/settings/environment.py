@@ -27,7 +27,9 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "SNEAKER_"
 
-SourceName = Literal["demo", "archive", "live"]
+SourceName = Literal["demo", "archive", "saved", "live", "kicksdb"]
+"""Where listings come from."""
+
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 _LIVE_WATCH_SECONDS = 900
@@ -79,6 +81,29 @@ def _parse_stores(text: str) -> Mapping[str, str | None]:
     return stores
 
 
+def _parse_sources(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+
+
+def _one_kind(sources: tuple[SourceName, ...]) -> tuple[SourceName, ...]:
+    if not sources:
+        raise ValueError("it names no source")
+    if "demo" in sources and len(sources) > 1:
+        raise ValueError("demo cannot be combined: drawn and real shoes must not mix")
+    return sources
+
+
+def _parse_sites(text: str) -> Mapping[str, str | None]:
+    entries = [entry.partition("=") for entry in text.split(",") if entry.strip()]
+    sites = [(site.strip().lower(), source.strip().lower() or None) for site, _, source in entries]
+    names = [site for site, _ in sites]
+    if repeated := next((site for site in names if names.count(site) > 1), None):
+        raise ValueError(f"{repeated} is named twice")
+    if not all(names):
+        raise ValueError("each entry is a site, or a site and its source such as stockx=saved")
+    return dict(sites)
+
+
 def _parse_labels(text: str) -> tuple[str, ...]:
     return tuple(label.strip() for label in text.split(",") if label.strip())
 
@@ -111,12 +136,32 @@ class Settings(BaseSettings, AutomationSettings):
         hide_input_in_errors=True,
     )
 
-    source: SourceName = Field(
-        default="demo",
-        description="Source of the listings: `demo` (the offline shop), `archive` (a folder) or `live` (the real "
-        "sites).",
+    source: Annotated[tuple[SourceName, ...], _from_text(_parse_sources), AfterValidator(_one_kind)] = Field(
+        default=("demo",),
+        description="Sources of the listings, separated by commas: `archive` (tables), `saved` (pages saved from a "
+        "browser), `live` (the real sites) and `kicksdb` (a catalogue with a key), or `demo` (the offline shop) alone.",
     )
-    archive: Path | None = Field(default=None, description="Folder of the archive: a CSV and `images/`.")
+    sites: Annotated[Mapping[str, SourceName | None], _from_text(_parse_sites)] = Field(
+        default={},
+        description="Sites to use, such as `goat,kith.com,stockx=saved`: names of the registry, Shopify hosts, and "
+        "sites of the archive, each with its source if several have it. Default: `stockx,farfetch` and the Shopify "
+        "stores for `live`, all sites of an archive, all known sites for `saved`.",
+    )
+    archive: Path | None = Field(default=None, description="Table, or folder of tables and images, of the archive.")
+    archive_currency: str | None = Field(
+        default=None,
+        pattern="^[A-Z]{3}$",
+        description="ISO 4217 code of the archive's prices that are written without a currency, such as `EUR`.",
+    )
+    saved: Path | None = Field(
+        default=None, description="Folder of saved pages: HTML, MHTML, JSON, HAR and WARC files."
+    )
+    fetch_images: bool = Field(
+        default=False, description="Whether pictures that saved pages show but do not contain are fetched."
+    )
+    releases: Path | None = Field(
+        default=None, description="Table of announced shoes of your own, which the release sensor prices."
+    )
     lake: str = Field(
         default="data_lake",
         description="Folder or fsspec address of the lake, such as `s3://bucket/lake`.",
@@ -136,6 +181,16 @@ class Settings(BaseSettings, AutomationSettings):
         default=None,
         description="Access token that belongs to the key. It expires after some hours; a crawl resumes with a new "
         "one.",
+    )
+    kicksdb_key: _Credential | None = Field(default=None, description="Key of KicksDB.")
+    kicksdb_market: str = Field(
+        default="US", pattern="^[A-Z]{2}$", description="Country whose prices KicksDB is asked for."
+    )
+    kicksdb_sales: bool = Field(
+        default=False, description="Whether the sales at KicksDB are read too: a request per product, and a paid plan."
+    )
+    kicksdb_quota: int = Field(
+        default=1000, gt=0, description="Requests a month at KicksDB at which a crawl pauses; 1,000 are free."
     )
     shopify_stores: Annotated[Mapping[str, str | None], _from_text(_parse_stores)] = Field(
         default={},
@@ -158,6 +213,9 @@ class Settings(BaseSettings, AutomationSettings):
         description="Edges between the price bands in US dollars, such as `200,500`; each band is a partition of the "
         "GAN.",
     )
+    allow_loopback: bool = Field(
+        default=False, description="Whether pictures of archives may be fetched from this machine's own addresses."
+    )
     shop_today: Annotated[date, _from_text(_parse_day)] | None = Field(
         default=None,
         description="Date at the offline shop, such as `2020-10-01`; by default that of its clock in the lake.",
@@ -177,10 +235,15 @@ class Settings(BaseSettings, AutomationSettings):
         return self
 
     @property
+    def crawls(self) -> bool:
+        """Whether a source sends requests to real sites."""
+        return not {"live", "kicksdb"}.isdisjoint(self.source)
+
+    @property
     def automation(self) -> AutomationSettings:
         """The settings of automation; real sites are polled less often than the offline shop."""
         values = {name: getattr(self, name) for name in AutomationSettings.model_fields}
-        if self.source == "live" and "watch_seconds" not in self.model_fields_set:
+        if self.crawls and "watch_seconds" not in self.model_fields_set:
             values["watch_seconds"] = _LIVE_WATCH_SECONDS
         return AutomationSettings.model_construct(**values)  # validated as part of these settings
 

@@ -18,6 +18,9 @@ ADAPTERS = (
 )
 """Modules that define ``SITES``, an iterable of the sites they provide."""
 
+DEFAULT_SITES = ("farfetch", "stockx")
+"""Sites that are crawled unless the settings name others."""
+
 
 class UnknownSiteError(SneakerError, LookupError):
     """A site is not registered; the message lists the known ones."""

@@ -1,32 +1,45 @@
-"""Condition of shoes as sites state it: new, used, or unworn with a flaw.
+"""Condition of shoes in the words of sites and tables.
 
-https://schema.org/OfferItemCondition
+schema.org: https://schema.org/OfferItemCondition
 """
 
 import re
-from typing import Any
+import unicodedata
 
 from sneaker_assets.tables import Condition
 
-_TERMS: dict[Condition, str] = {
-    "new": "new brandnew newcondition newnodefects newwithbox newwithtags unworn deadstock ds bnib",
-    "used": "used usedcondition preowned preloved secondhand preworn worn gentlyused lightlyused refurbished "
-    "refurbishedcondition goatclean",
-    "defects": "damaged damagedcondition newwithdefects newwithdefect defects bgrade bstock newwithoutbox nobox",
+_CONDITIONS: dict[Condition, str] = {
+    "new": """
+        new, brand new, new with box, new in box, new with tags, bnib, bnwt, nib, nwt, deadstock, ds, unworn, unused,
+        neu, neu mit karton, neuf, nuevo, nuovo, nieuw, novo, mint
+        """,
+    "used": """
+        used, pre owned, preowned, pre loved, preloved, pre worn, refurbished, goat clean, worn, vnds, very near deadstock, gebraucht, getragen, occasion, usato, usado,
+        gebruikt, second hand, secondhand, good, very good, fair, like new, excellent, lightly worn, gently used
+        """,
+    "defects": """
+        defects, damaged, new with defects, b stock, new defects, b grade, bgrade, damaged box, box damaged, no box, no original box,
+        missing lid, new without box, new no original box, neu ohne karton, neu mit fehlern, new with flaws
+        """,
 }
-_CONDITIONS: dict[str, Condition] = {term: condition for condition, terms in _TERMS.items() for term in terms.split()}
-_NOT_LETTERS = re.compile(r"[^a-z]")
+_CONDITION_OF = {
+    name: condition for condition, names in _CONDITIONS.items() for name in map(str.strip, names.split(","))
+}
+_SCHEMA = re.compile(r"(?:https?://(?:www\.)?schema\.org/|schema:)?(\w+?)Condition", re.IGNORECASE)
 
 
-def stated_condition(value: Any) -> Condition | None:
-    """Condition that a term such as ``schema.org/UsedCondition``, ``Pre-Owned`` or ``new_no_defects`` names, or None.
+def condition_of(stated: str | None) -> Condition | None:
+    """Condition that a text such as ``Pre-Owned``, ``new_no_defects`` or ``https://schema.org/UsedCondition`` states.
 
     Args:
-        value: Term of a site, or a JSON-LD node with the term under ``@id`` or ``name``.
+        stated: A term of a site, or a cell of a table.
+
+    Returns:
+        The condition; None if the text states none that is known.
     """
-    if isinstance(value, dict):
-        value = value.get("@id") or value.get("name")
-    if not isinstance(value, str):
+    if stated is None:
         return None
-    term = re.split(r"[/#:]", value.strip().rstrip("/"))[-1].lower()
-    return _CONDITIONS.get(_NOT_LETTERS.sub("", term))
+    schema = _SCHEMA.fullmatch(stated.strip())
+    plain = unicodedata.normalize("NFKC", schema[1] if schema else stated).casefold()
+    words = " ".join(re.findall(r"[^\W_]+", plain))
+    return _CONDITION_OF.get(words) or _CONDITION_OF.get(words.removesuffix(" no defects"))

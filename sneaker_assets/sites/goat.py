@@ -1,24 +1,19 @@
-"""GOAT, a marketplace of new and used sneakers; pages saved from a browser and responses of its API are parsed.
+"""GOAT, a sneaker marketplace, in pages saved from a browser: page state, responses of its API and of its search.
 
-A product page embeds its data as JSON, and so do the pages of searches and collections. The API returns the same data
-in several responses: the product, the offers of each size (``buy_bar_data``), and results of the search service
-Constructor.io. A product is identified by the ID of its template in all of them.
-
-Amounts are in cents. An amount that comes with its currency is in that currency; a plain number, whose name may end in
-``_usd``, is in US dollars, as GOAT puts other currencies in fields of their own. Prices are lowest asks and last sales.
-GOAT answers most crawlers with 403.
+Asks are amounts in cents by size and condition. The product data and the asks of a product are separate responses,
+joined by its ID, the same in all formats. Search results come from Constructor (``ac.cnstrc.com``), since 2025 from the
+site's own API.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from sneaker_assets.sites.base import Details, Listing, Page, Price, Site
-from sneaker_assets.sites.condition import stated_condition
-from sneaker_assets.sites.money import currency_code
+from sneaker_assets.sites.availability import is_available
+from sneaker_assets.sites.base import Details, Listing, Page, PageError, Price, Site
 from sneaker_assets.sites.parsing import (
     Document,
     Parser,
@@ -27,321 +22,317 @@ from sneaker_assets.sites.parsing import (
     first_text,
     host_of,
     items,
-    lowest,
+    lowest_and_sizes,
     make_page,
     mapping,
+    nested_objects,
     number,
-    objects,
-    page_number,
     parse_date,
     parse_first,
     price,
     text,
-    with_query,
 )
-from sneaker_assets.sites.sizes import size_system
+from sneaker_assets.sites.placeholders import image_address
 from sneaker_assets.sites.taxonomy import exclusion
 from sneaker_assets.tables import Condition, LabelKind, SizeSystem
 
 NAME = "goat"
 HOME = "https://www.goat.com"
 DOMAIN = "goat.com"
-HOSTS = frozenset({"ac.cnstrc.com"})
-CURRENCY = "USD"
-"""Currency of amounts that are plain numbers."""
+SEARCH_HOSTS = frozenset({"ac.cnstrc.com", "goat.cnstrc.com"})
+"""Hosts of Constructor, which also answer for other shops."""
 
-_LISTS = ("results", "productTemplates", "products", "hits")
-_TOTALS = ("total_num_results", "totalNumResults", "totalCount", "nbHits")
-_PICTURES = ("mainPictureUrl", "pictureUrl", "imageUrl", "gridPictureUrl", "mainGlowPictureUrl", "gridGlowPictureUrl")
-_RETAIL = ("localizedSpecialDisplayPriceCents", "localizedRetailPriceCents", "specialDisplayPriceCents")
-_WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"})
-"""Currencies in which an amount in cents is ambiguous."""
-
-_OFFERS_PATH = re.compile(r"/product_variants(?:/|$)")
-_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
-_COMPACT_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)")
+_CONDITIONS: Mapping[str, Condition] = {
+    "new_no_defects": "new",
+    "new": "new",
+    "1": "new",
+    "new_with_defects": "defects",
+    "used": "used",
+    "goat_clean": "used",
+}
+_GOOD_BOXES = frozenset({"good_condition", "1"})
+_IN_STOCK: Mapping[str, bool] = {"not_in_stock": False, "single_in_stock": True, "multiple_in_stock": True}
+_US_SYSTEMS: Mapping[str, SizeSystem] = {
+    "men": "us_men",
+    "women": "us_women",
+    **dict.fromkeys(("youth", "infant", "kids", "toddler"), "us_kids"),
+}
+_SIZE_SYSTEMS: Mapping[str, SizeSystem] = {"us": "us", "1": "us", "uk": "uk", "eu": "eu", "jp": "jp", "cm": "cm"}
+_TEMPLATE = frozenset({"id", "slug", "name"})
+_PICTURES = ("mainPictureUrl", "pictureUrl", "originalPictureUrl", "gridPictureUrl", "image_url")
+_RETAIL = ("localizedRetailPriceCents", "localizedSpecialDisplayPriceCents", "retailPriceCents")
+_BUY_BAR = re.compile(r"/product_variants/buy_bar_data/?$")
 
 
 def parse_page(body: bytes, url: str) -> Page:
-    """Parse a page of GOAT or a response of its API.
+    """Parse a page or a response of GOAT.
 
     Raises:
-        PageError: The page has none of the known formats or lists no product.
+        PageError: The page has none of the known formats, or its asks do not state their product by its ID.
     """
-    return parse_first(NAME, PARSERS, body, url, DOMAIN, hosts=HOSTS)
+    return parse_first(NAME, PARSERS, body, url, None if host_of(url) in SEARCH_HOSTS else DOMAIN)
 
 
-def _parse_product_page(document: Document) -> Page | None:
-    """Product page in ``__NEXT_DATA__``, or the response that replaces it when the site is browsed."""
-    for state in _states(document):
-        for found in objects(state):
-            if _is_product(product := dig(found, "productTemplate")):
-                return _product_page(product, _offers(state), "next_data_product")
-    return None
+def _parse_asks(document: Document) -> Page | None:
+    """Asks of one product by size and condition (``buy_bar_data``), whose address has the product's ID.
+
+    Raises:
+        PageError: The address has the product's slug instead.
+    """
+    parts = urlsplit(document.url)
+    if not _BUY_BAR.search(parts.path):
+        return None
+    variants = document.json if isinstance(document.json, list) else dig(document.json, "productVariants")
+    if not isinstance(variants, list) or not all(map(_is_variant, variants)):
+        return None
+    product_id = dict(parse_qsl(parts.query)).get("productTemplateId", "")
+    if not (product_id.isascii() and product_id.isdigit()):
+        raise PageError(f"{NAME}: {document.url} states its product as {product_id!r} instead of by a numeric ID")
+    return Page((), "asks", listed=0, details=(Details(product_id, prices=_variant_prices(variants)),))
 
 
 def _parse_product(document: Document) -> Page | None:
-    """Response of the API with one product."""
-    product = document.json
-    return _product_page(product, _offers(product), "api_product") if _is_product(product) else None
-
-
-def _parse_offers(document: Document) -> Page | None:
-    """Response of the API with the offers of each size of a product, whose ID only the URL states."""
-    parts = urlsplit(document.url)
-    product_id = text(dict(parse_qsl(parts.query)).get("productTemplateId"))
-    if product_id is None or not _OFFERS_PATH.search(parts.path) or not isinstance(document.json, list):
-        return None
-    if document.json and not any(map(_is_offer, document.json)):
-        return None
-    found = _offer_prices(document.json, None)
-    return Page((), "api_offers", listed=0, details=(Details(product_id, prices=found),))
-
-
-def _parse_results(document: Document) -> Page | None:
-    """Results of the search service, or a page of a search or collection."""
-    page_format = "next_data_search" if document.json is None else "api_search"
+    """Product data: the state of a product page, or a response of the API with one or several products."""
     for state in _states(document):
-        for found in objects(state):
-            entries = next((items(found, name) for name in _LISTS if isinstance(found.get(name), list)), None)
-            total = next((found[name] for name in _TOTALS if name in found), None)
-            if entries is not None and (total == 0 or any(_is_product(_entry(entry)) for entry in entries)):
-                listings = [_listing(_entry(entry), page_format) for entry in entries]
-                return make_page(listings, page_format, _next_page(state, total, document), total)
+        if templates := _templates(state):
+            variants = _variants(state) if len(templates) == 1 else []
+            return make_page([_product_listing(template, variants, document) for template in templates], "product")
+    return None
+
+
+def _parse_search(document: Document) -> Page | None:
+    """Search results of the site's API, also in the state of a page."""
+    for state in _states(document):
+        for found, _ in nested_objects(state):
+            if isinstance(dig(found, "productsList"), list):
+                listings = [_search_listing(product, document) for product in items(found, "productsList")]
+                return make_page(listings, "search", total=dig(found, "totalResults"))
+    return None
+
+
+def _parse_constructor(document: Document) -> Page | None:
+    """Search results of Constructor, also in the state of a page; those of another shop have other pictures."""
+    for state in _states(document):
+        for found, _ in nested_objects(state):
+            results = items(found, "results")
+            pictures = [text(dig(result, "data", "image_url")) for result in results]
+            if all(_is_own(picture) for picture in pictures if picture):
+                listings = [_constructor_listing(result, document) for result in results]
+                if page := make_page(listings, "constructor", total=dig(found, "total_num_results")):
+                    return page
     return None
 
 
 PARSERS: Mapping[str, Parser] = {
-    "next_data_product": _parse_product_page,
-    "api_product": _parse_product,
-    "api_offers": _parse_offers,
-    "search": _parse_results,
+    "asks": _parse_asks,
+    "product": _parse_product,
+    "search": _parse_search,
+    "constructor": _parse_constructor,
 }
 
 PAGE_FORMATS: Mapping[str, Sequence[str]] = {
-    "next_data_product": ["next_data_product", "next_data_json"],
-    "api_product": ["api_product"],
-    "api_offers": ["buy_bar_data", "no_offers"],
-    "next_data_search": ["next_data_collection"],
-    "api_search": ["constructor_search", "empty_search"],
+    "asks": ["buy_bar_data"],
+    "product": ["next_data_product", "product_template", "recommended"],
+    "search": ["consumer_search", "empty_search"],
+    "constructor": ["constructor_search", "next_data_collection"],
 }
 
 
 def _states(document: Document) -> list[Any]:
     if document.json is not None:
         return [document.json]
-    scripts = (script for script in document.scripts if attribute(script, "id") == "__NEXT_DATA__")
-    return [document.script_json(script) for script in scripts]
+    return [document.script_json(script) for script in document.scripts if attribute(script, "id") == "__NEXT_DATA__"]
 
 
-def _field(node: Any, *names: str) -> Any:
-    """Value of the first of the fields that is not None; the search service writes them in snake case."""
-    spellings = (spelling for name in names for spelling in (name, _CAPITAL.sub(r"_\1", name).lower()))
-    return next((value for spelling in spellings if (value := dig(node, spelling)) is not None), None)
+def _templates(state: Any) -> list[Any]:
+    """Distinct products of a state: those named ``productTemplate``, else the response itself or the list in it."""
+    named = [dig(found, "productTemplate") for found, _ in nested_objects(state)]
+    whole = [state, *(state if isinstance(state, list) else items(state, "productTemplates"))]
+    found = [value for value in named if _is_template(value)] or [value for value in whole if _is_template(value)]
+    return list({text(template["id"]): template for template in found}.values())
 
 
-def _entry(entry: Any) -> Any:
-    """Fields of a result; the search service nests them and puts the title beside them."""
-    data = mapping(entry, "data")
-    if not data:
-        return entry
-    return {"name": dig(entry, "value"), "variationsMap": dig(entry, "variations_map")} | data
+def _is_template(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() >= _TEMPLATE and ("sku" in value or "brandName" in value)
 
 
-def _is_product(node: Any) -> bool:
-    """Whether an object is a product of GOAT; the search service also serves other shops."""
-    picture = host_of(_picture(node))
-    known = isinstance(node, dict) and _key(node) is not None
-    return known and all(text(_field(node, name)) for name in ("name", "slug")) and _is_own(picture)
+def _variants(state: Any) -> list[Any]:
+    """Asks in the state of a product page."""
+    found = (value for above, _ in nested_objects(state) for value in above.values() if isinstance(value, list))
+    return next((value for value in found if value and all(map(_is_variant, value))), [])
 
 
-def _is_own(host: str) -> bool:
-    return not host or host == DOMAIN or host.endswith(f".{DOMAIN}")
+def _is_variant(value: Any) -> bool:
+    return isinstance(value, dict) and "sizeOption" in value and ("lowestPriceCents" in value or "stockStatus" in value)
 
 
-def _key(node: Any) -> str | None:
-    return first_text(_field(node, "productTemplateId"), _field(node, "id"))
+def _is_own(picture: str) -> bool:
+    host = host_of(picture)
+    return host == DOMAIN or host.endswith(f".{DOMAIN}")
 
 
-def _picture(node: Any) -> str:
-    extra = (
-        dig(picture, name) for picture in items(_field(node, "productTemplateExternalPictures")) for name in _PICTURES
-    )
-    return first_text(*(_field(node, name) for name in _PICTURES), *extra) or ""
+def _product_listing(template: Any, variants: Sequence[Any], document: Document) -> Listing | None:
+    system = _size_system(dig(template, "sizeUnit"), template)
+    found = _variant_prices(variants, system) if variants else _template_prices(template)
+    retail = next((read for name in _RETAIL if (read := _price(dig(template, name), "retail"))), None)
+    listing = _listing(template, document, "product", title=dig(template, "name"), retail=retail, found=found)
+    return listing and replace(listing, size_system=system)
 
 
-def _product_page(product: Any, offers: list[Any], page_format: str) -> Page | None:
-    """Page of one product, whose sizes on other pages are in the system that this one states."""
-    listing = _listing(product, page_format)
-    if listing is None:
+def _template_prices(template: Any) -> tuple[Price, ...]:
+    """Lowest asks that the product data have themselves, which are 0 on the pages of the site."""
+    conditions: Mapping[str, Condition] = {"newLowestPriceCents": "new", "usedLowestPriceCents": "used"}
+    read = {condition: _price(dig(template, name), "lowest_ask") for name, condition in conditions.items()}
+    return tuple(replace(ask, condition=condition) for condition, ask in read.items() if ask)
+
+
+def _search_listing(product: Any, document: Document) -> Listing | None:
+    found = _summary([ask for variant in items(product, "variantsList") if (ask := _search_ask(variant, product))])
+    if not found and dig(product, "inStock") is False:
+        found = (_unavailable(),)
+    retail = _price(dig(product, "localizedRetailPriceCents"), "retail")
+    listing = _listing(product, document, "search", title=dig(product, "title"), retail=retail, found=found)
+    return listing and replace(listing, size_system=_size_system(_unit(dig(product, "variantsList", 0)), product))
+
+
+def _search_ask(variant: Any, product: Any) -> Price | None:
+    available, size = is_available(dig(product, "inStock")), text(dig(variant, "size", "size"))
+    read = _price(dig(variant, "localizedLowestPriceCents"), "lowest_ask", size, available=available)
+    system = _size_system(_unit(variant), product)
+    return read and _with_state(read, dig(variant, "productCondition"), dig(variant, "boxCondition"), system)
+
+
+def _unit(variant: Any) -> Any:
+    return dig(variant, "size", "sizeUnit")
+
+
+def _constructor_listing(result: Any, document: Document) -> Listing | None:
+    data = dig(result, "data")
+    retail = _price(_in_dollars(data, "retail_price_cents"), "retail")
+    ask = _price(_in_dollars(data, "lowest_price_cents"), "lowest_ask")
+    sold_out = number(dig(data, "lowest_price_cents")) == 0
+    seen = ask or (_unavailable() if sold_out else None)
+    found = () if seen is None else (_with_state(seen, dig(data, "product_condition"), dig(data, "box_condition")),)
+    return _listing(data, document, "constructor", title=dig(result, "value"), retail=retail, found=found)
+
+
+def _in_dollars(data: Any, name: str) -> Any:
+    """Amount in US dollars: the one so named, else the one without a currency beside those in all others."""
+    if number(dig(data, f"{name}_usd")):
+        return {"amount": dig(data, f"{name}_usd"), "currency": "USD"}
+    others = any(re.fullmatch(f"{name}_[a-z]{{3}}", key) for key in mapping(data))
+    return {"amount": dig(data, name), "currency": "USD"} if others else dig(data, name)
+
+
+def _listing(
+    product: Any, document: Document, page_format: str, *, title: Any, retail: Price | None, found: tuple[Price, ...]
+) -> Listing | None:
+    """Listing from the fields that all formats share; None if the data is not that of a product."""
+    product_id, slug, title = text(dig(product, "id")), text(dig(product, "slug")), text(title)
+    if product_id is None or slug is None or title is None:
         return None
-    system = _system(product)
-    by_size = _offer_prices(offers, system)
-    known = {(found.condition, found.label_kind) for found in by_size if found.size is None}
-    summary = tuple(found for found in listing.prices if (found.condition, found.label_kind) not in known)
-    page = make_page([replace(listing, prices=(*summary, *by_size))], page_format)
-    details = Details(listing.product_id, size_system=system)
-    return replace(page, details=(details,)) if page and system and page.listings else page
-
-
-def _listing(node: Any, page_format: str) -> Listing | None:
-    """Listing of a product, None if the node is not one."""
-    product_id, title, slug = _key(node), text(_field(node, "name")), text(_field(node, "slug"))
-    if product_id is None or title is None or slug is None or not _is_product(node):
-        return None
-    retail = next((stated for name in _RETAIL if (stated := _amount(_field(node, name), "retail"))), None) or _plain(
-        node, "retailPriceCents", "retail"
-    )
+    pictures = (document.link(address) for name in _PICTURES if isinstance(address := dig(product, name), str))
+    types = (dig(product, name) for name in ("productType", "product_type", "productCategory", "category"))
     return Listing(
         site=NAME,
         product_id=product_id,
-        url=f"{HOME}/sneakers/{quote(slug, safe='-._~%')}",
+        url=f"{HOME}/sneakers/{quote(slug, safe='')}",
         title=title,
-        image_url=_picture(node),
+        image_url=next((picture for picture in pictures if image_address(picture)), ""),
         page_format=page_format,
-        brand=first_text(_field(node, "brandName"), _field(node, "brand")),
-        style_code=text(_field(node, "sku")),
-        colourway=first_text(_field(node, "details"), _field(node, "colorway"), _field(node, "color")),
+        brand=first_text(dig(product, "brandName"), dig(product, "brand_name")),
+        style_code=text(dig(product, "sku")),
+        colourway=first_text(dig(product, "details"), dig(product, "color")),
         retail_price=retail.amount if retail else None,
         retail_currency=retail.currency if retail and retail.amount is not None else None,
-        release_date=_date(_field(node, "releaseDate")),
-        prices=(*_product_prices(node), *((retail,) if retail and retail.problem else ())),
-        exclusion=exclusion((text(_field(node, name)) for name in ("productType", "productCategory")), title=title),
+        release_date=_release_date(_first_of(product, "releaseDate", "release_date")),
+        prices=(*found, *((retail,) if retail and retail.problem else ())),
+        exclusion=exclusion((text(label) for label in types), title=title),
     )
 
 
-def _date(value: Any) -> datetime | None:
-    """Date of an ISO 8601 date-time, or of digits such as ``20210310``."""
-    compact = _COMPACT_DATE.fullmatch(text(value) or "")
-    return parse_date("-".join(compact.groups()) if compact else value)
+def _first_of(product: Any, *names: str) -> Any:
+    """Value of the first field that a product has, None if it has none of them."""
+    return next((value for name in names if (value := dig(product, name)) is not None), None)
 
 
-def _product_prices(node: Any) -> tuple[Price, ...]:
-    """The lowest ask of a product in each condition, or that of all of them."""
-    available = _field(node, "hasStock")
-    stock = available if isinstance(available, bool) else None
-    new, used = (_plain(node, f"{state}LowestPriceCents", "lowest_ask", available=stock) for state in ("new", "used"))
-    by_condition = (
-        *((replace(new, condition="new"),) if new else ()),
-        *((replace(used, condition="used"),) if used else ()),
+def _release_date(value: Any) -> datetime | None:
+    """Midnight UTC of ``2021-03-10T23:59:59Z``, ``20210310`` or ``{"seconds": 1615420799}``."""
+    if (seconds := number(dig(value, "seconds"))) is not None and seconds < 4e9:
+        return parse_date(datetime.fromtimestamp(seconds, UTC).isoformat())
+    stated = text(value) or ""
+    return parse_date(f"{stated[:4]}-{stated[4:6]}-{stated[6:]}" if re.fullmatch(r"\d{8}", stated) else stated)
+
+
+def _size_system(unit: Any, product: Any) -> SizeSystem | None:
+    """System of sizes of a unit; of US sizes, by the gender of the product."""
+    system = _SIZE_SYSTEMS.get((text(unit) or "").lower())
+    genders = items(product, "gender") or [_first_of(product, "singleGender", "gender")]
+    known = {_US_SYSTEMS.get((text(gender) or "").lower(), "us") for gender in genders}
+    return known.pop() if system == "us" and len(known) == 1 else system
+
+
+def _variant_prices(variants: Sequence[Any], system: SizeSystem | None = None) -> tuple[Price, ...]:
+    """Lowest asks and last sales of a product's sizes; one ask without an amount if none is in stock."""
+    asks = [ask for variant in variants if (ask := _variant_price(variant, "lowest_ask", system))]
+    sales = [sale for variant in variants if (sale := _variant_price(variant, "last_sale", system))]
+    out = bool(variants) and not asks and all(_in_stock(variant) is False for variant in variants)
+    return (*_summary(asks), *((_unavailable(),) if out else ()), *sales)
+
+
+def _variant_price(variant: Any, kind: LabelKind, system: SizeSystem | None) -> Price | None:
+    size = first_text(dig(variant, "sizeOption", "presentation"), dig(variant, "sizeOption", "value"))
+    if kind == "lowest_ask":
+        read = _price(dig(variant, "lowestPriceCents"), kind, size, available=_in_stock(variant))
+    else:
+        read = _price(dig(variant, "lastSoldPriceCents"), kind, size)
+    return read and _with_state(read, dig(variant, "shoeCondition"), dig(variant, "boxCondition"), system)
+
+
+def _in_stock(variant: Any) -> bool | None:
+    stated = dig(variant, "stockStatus")
+    return _IN_STOCK.get(text(stated) or "", is_available(stated))
+
+
+def _unavailable() -> Price:
+    return Price(None, None, "lowest_ask", available=False)
+
+
+def _summary(asks: Sequence[Price]) -> tuple[Price, ...]:
+    """Lowest new ask of a product, and the lowest ask of each size by condition."""
+    by_condition: dict[Condition | None, list[Price]] = {}
+    for ask in asks:
+        by_condition.setdefault(ask.condition, []).append(ask)
+    return tuple(
+        ask if ask.size is not None else replace(ask, size_system=None)
+        for condition, found in by_condition.items()
+        for ask in lowest_and_sizes(found)
+        if ask.size is not None or ask.problem or condition in ("new", None)
     )
-    if by_condition:
-        return by_condition
-    condition = _condition(_field(node, "productCondition", "shoeCondition"), _field(node, "boxCondition"))
-    names = ("lowestPriceCents", "instantShipLowestPriceCents")
-    asked = next((found for name in names if (found := _plain(node, name, "lowest_ask", available=stock))), None)
-    return (replace(asked, condition=condition),) if asked else tuple(_variation_prices(node))
 
 
-def _variation_prices(node: Any) -> Iterator[Price]:
-    """Lowest asks by condition of shoe and box, in the currency of a region that is not stated."""
-    found: dict[Condition | None, list[Price]] = {}
-    for shoe, boxes in mapping(_field(node, "variationsMap")).items():
-        for box, amounts in mapping(boxes).items():
-            if asked := _in_cents(_field(amounts, "minRegionalPrice"), None, "lowest_ask"):
-                found.setdefault(_condition(shoe, box), []).append(asked)
-    for condition, asks in found.items():
-        if cheapest := lowest(asks):
-            yield replace(cheapest, condition=condition)
+def _price(field: Any, kind: LabelKind, size: str | None = None, *, available: bool | None = None) -> Price | None:
+    """Price from cents, alone or with a currency; from cents of US dollars if the amount has no currency."""
+    cents, currency = field, None
+    if isinstance(field, dict):
+        cents, currency = _first_of(field, "amount", "amountCents"), field.get("currency")
+        if (cents is None or currency is None) and field.get("amountUsdCents") is not None:
+            cents, currency = field["amountUsdCents"], "USD"
+    amount = number(cents)
+    read = price(cents if amount is None else amount / 100, currency, kind, size, available=available)
+    return read and replace(read, raw_text=text(cents))
 
 
-def _plain(node: Any, name: str, kind: LabelKind, *, available: bool | None = None) -> Price | None:
-    """Amount of a product under a name or its localised or US dollar variants."""
-    localised = f"localized{name[0].upper()}{name[1:]}"
-    fields = (_field(node, spelling) for spelling in (localised, f"{name}Usd", name))
-    return next((found for raw in fields if (found := _amount(raw, kind, available=available))), None)
-
-
-def _offers(state: Any) -> list[Any]:
-    """Offers by size that a page embeds, empty if there are none."""
-    lists = (value for found in objects(state) for value in found.values() if isinstance(value, list))
-    return next((value for value in lists if any(map(_is_offer, value))), [])
-
-
-def _is_offer(value: Any) -> bool:
-    return "sizeOption" in mapping(value) and "shoeCondition" in mapping(value)
-
-
-def _offer_prices(offers: Iterable[Any], system: SizeSystem | None) -> tuple[Price, ...]:
-    """Prices of each size and condition, after the lowest ask of the product in each condition."""
-    found = [price for offer in offers if _is_offer(offer) for price in _prices_of_offer(offer, system)]
-    by_key: dict[tuple[Condition | None, LabelKind, str | None], list[Price]] = {}
-    for stated in found:
-        by_key.setdefault((stated.condition, stated.label_kind, stated.size), []).append(stated)
-    cheapest = [best for prices in by_key.values() if (best := lowest(prices))]
-    asks: dict[Condition | None, list[Price]] = {}
-    for stated in cheapest:
-        if stated.label_kind == "lowest_ask":
-            asks.setdefault(stated.condition, []).append(stated)
-    summary = (replace(best, size=None, size_system=None) for prices in asks.values() if (best := lowest(prices)))
-    return (*summary, *cheapest, *dict.fromkeys(stated for stated in found if stated.problem))
-
-
-def _prices_of_offer(offer: Any, system: SizeSystem | None) -> Iterator[Price]:
-    size = first_text(dig(offer, "sizeOption", "presentation"), dig(offer, "sizeOption", "value"), dig(offer, "size"))
-    if size is None:
-        return
-    stock = _in_stock(dig(offer, "stockStatus"))
-    condition = _condition(dig(offer, "shoeCondition"), dig(offer, "boxCondition"))
-    asks = (dig(offer, name) for name in ("lowestPriceCents", "instantShipLowestPriceCents"))
-    asked = next((found for raw in asks if (found := _amount(raw, "lowest_ask", available=stock))), None)
-    sold = _amount(dig(offer, "lastSoldPriceCents"), "last_sale")
-    for found in (asked, sold):
-        if found:
-            yield replace(found, size=size, size_system=system, condition=condition)
-
-
-def _in_stock(status: Any) -> bool | None:
-    if not isinstance(status, str) or not status.endswith("in_stock"):
-        return None
-    return not status.startswith("not_")
-
-
-def _condition(shoe: Any, box: Any) -> Condition | None:
-    """Condition of a shoe; an unworn one whose box is missing or damaged counts as one with defects."""
-    condition = stated_condition(shoe)
-    return "defects" if condition == "new" and box not in (None, "", "good_condition") else condition
-
-
-def _system(product: Any) -> SizeSystem | None:
-    gender = _field(product, "singleGender") or _field(product, "gender")
-    wearers = [text(wearer) for wearer in (gender if isinstance(gender, list) else [gender])]
-    return size_system(text(_field(product, "sizeUnit")), *wearers)
-
-
-def _amount(raw: Any, kind: LabelKind, *, available: bool | None = None) -> Price | None:
-    """Price from an amount in cents, with its currency or as a plain number of US cents; None if there is none."""
-    if not isinstance(raw, dict):
-        return _in_cents(raw, CURRENCY, kind, available=available)
-    code, dollars = currency_code(_field(raw, "currency")), _field(raw, "amountUsdCents")
-    if code in _WITHOUT_CENTS or _is_missing(_field(raw, "amount")):
-        found = _in_cents(dollars, CURRENCY, kind, available=available)
-        if found or code not in _WITHOUT_CENTS or _is_missing(_field(raw, "amount")):
-            return found
-        stated = text(_field(raw, "amount"))
-        return Price(None, code, kind, raw_text=stated, available=available, problem=f"{code} has no cents")
-    return _in_cents(_field(raw, "amount"), code, kind, available=available)
-
-
-def _in_cents(raw: Any, code: str | None, kind: LabelKind, *, available: bool | None = None) -> Price | None:
-    if _is_missing(raw):
-        return None
-    cents = number(raw)
-    if cents is None:
-        return Price(None, code, kind, raw_text=text(raw), available=available, problem="not an amount in cents")
-    found = price(cents / 100, code, kind, available=available)
-    return replace(found, raw_text=text(raw)) if found else None
-
-
-def _is_missing(raw: Any) -> bool:
-    return raw is None or raw == "" or number(raw) == 0
-
-
-def _next_page(state: Any, total: Any, document: Document) -> str | None:
-    """URL of the next page of results of the search service."""
-    shown, size = page_number(document.url), number(dig(state, "request", "num_results_per_page"))
-    count = number(total)
-    return with_query(document.url, page=shown + 1) if size and count and shown * size < count else None
+def _with_state(read: Price, shoe: Any, box: Any, system: SizeSystem | None = None) -> Price:
+    """Copy of a price with the condition of its shoe; a new one without a good box counts as one with defects."""
+    system = system if read.size is not None else None
+    stated = (text(shoe) or "").lower()
+    condition = _CONDITIONS.get(stated)
+    if stated and condition is None:
+        return replace(read, amount=None, problem=f"the condition {stated!r} is not known", size_system=system)
+    if condition == "new" and box is not None and (text(box) or "").lower() not in _GOOD_BOXES:
+        condition = "defects"
+    return replace(read, condition=condition, size_system=system)
 
 
 SITE = Site(
@@ -351,7 +342,7 @@ SITE = Site(
     releases_path=None,
     parse_page=parse_page,
     image_hosts=frozenset({"image.goat.com"}),
-    hosts=HOSTS,
+    hosts=SEARCH_HOSTS,
     page_formats=PAGE_FORMATS,
 )
 SITES = (SITE,)

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import chompjs
 
-from sneaker_assets.sites.base import Listing, Page, PageError, Price
+from sneaker_assets.sites.base import Listing, NoListingError, Page, PageError, Price
 from sneaker_assets.sites.money import AmountError, currency_code, parse_amount
-from sneaker_assets.tables import LabelKind
+from sneaker_assets.tables import Condition, LabelKind
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -103,6 +103,8 @@ class Document:
 
     def tags(self, *names: str) -> "list[Tag]":
         """Elements of the given names, in document order."""
+        if not re.search(rb"<(?:%b)\b" % "|".join(names).encode(), self.body, re.IGNORECASE):
+            return []  # parsing takes most of the time of a page that is no listing
         from bs4 import BeautifulSoup, Tag
         from bs4.filter import SoupStrainer
 
@@ -122,15 +124,7 @@ Parser = Callable[[Document], Page | None]
 """Parses one page format; returns None for a page of another format."""
 
 
-def parse_first(
-    site: str,
-    parsers: Mapping[str, Parser],
-    body: bytes,
-    url: str,
-    domain: str | None = None,
-    *,
-    hosts: Iterable[str] = (),
-) -> Page:
+def parse_first(site: str, parsers: Mapping[str, Parser], body: bytes, url: str, domain: str | None = None) -> Page:
     """Parse a page with the first parser that recognises it.
 
     Args:
@@ -139,25 +133,26 @@ def parse_first(
         body: Body of the page.
         url: URL of the page.
         domain: Domain of the site; a page or product of another one is refused. By default it is not checked.
-        hosts: Other hosts that may serve the site's data.
 
     Raises:
-        PageError: The page is too large or nested too deeply, belongs to another site, or no parser found a listing,
-            nor a statement that the page lists none.
+        NoListingError: No parser found a listing, nor a statement that the page lists none.
+        PageError: Nor did one, and part of the page could not be parsed; or the page is too large, is nested too
+            deeply, or belongs to another site.
     """
     if problem := _oversize(body):
         raise PageError(f"{site}: {url} ({len(body):,} bytes) {problem}")
     document = Document(body, url)
     try:
         page = next((page for parse in parsers.values() if (page := parse(document))), None)
-        foreign = _foreign_address(document, page, {domain, *hosts}) if page and domain else None
+        foreign = _foreign_address(document, page, domain) if page and domain else None
     except RecursionError:
         raise PageError(f"{site}: the data of {url} ({len(body):,} bytes) are nested too deeply") from None
     if foreign:
         raise PageError(f"{site}: {url} is a page of another site: {foreign}")
     if page:
         return page
-    raise PageError(
+    error = PageError if document.problems else NoListingError
+    raise error(
         f"{site}: no listing on {url} ({len(body):,} bytes); page formats tried: {', '.join(parsers)}"
         + "".join(f"; {problem}" for problem in dict.fromkeys(document.problems))
     )
@@ -195,7 +190,7 @@ def _excess_of_tags(body: bytes) -> str | None:
     return None
 
 
-def _foreign_address(document: Document, page: Page, domains: set[str]) -> str | None:
+def _foreign_address(document: Document, page: Page, domain: str) -> str | None:
     """The statement by which a page or one of its products belongs to another site, None if there is none."""
     stated = {"URL": document.url}
     if document.is_html:
@@ -205,11 +200,10 @@ def _foreign_address(document: Document, page: Page, domains: set[str]) -> str |
     stated |= {f"product {listing.product_id!r}": listing.url for listing in (*page.listings, *page.excluded)}
     for name, address in stated.items():
         host = host_of(address)
-        if host and not any(_belongs(host, domain) for domain in domains) and not _LOCAL_HOST.fullmatch(host):
+        if host and not _belongs(host, domain) and not _LOCAL_HOST.fullmatch(host):
             return f"its {name} is at {host}"
     title = document.meta("og:site_name") if document.is_html else ""
-    plain = re.sub(r"\W", "", title).lower()
-    if title and not any(domain.split(".", maxsplit=1)[0] in plain for domain in domains):
+    if title and domain.split(".", maxsplit=1)[0] not in re.sub(r"\W", "", title).lower():
         return f"its site name is {title!r}"
     return None
 
@@ -466,26 +460,30 @@ def list_and_sale(
 
 
 def lowest(found: Iterable[Price]) -> Price | None:
-    """The lowest price at which a product can be bought, else the lowest of those at which it cannot.
+    """The lowest price at which a product can be bought new, else used, else the lowest of those at which it cannot.
 
     Args:
         found: Prices of one product; those in another currency than the first are ignored.
     """
     readable = [price for price in found if price.amount is not None]
     comparable = [price for price in readable if price.currency == readable[0].currency]
-    return min(comparable, key=lambda price: (price.available is False, price.amount), default=None)
+    return min(comparable, key=_rank, default=None)
+
+
+def _rank(price: Price) -> tuple[bool, bool, float]:
+    return price.available is False, price.condition in ("used", "defects"), price.amount or 0.0
 
 
 def lowest_and_sizes(found: Sequence[Price]) -> tuple[Price, ...]:
-    """Price of a product that is sold in sizes: the lowest one, the lowest of each size, and those with a problem.
+    """Price of a product that is sold in sizes: the lowest, that of each size and condition, and those with a problem.
 
     Args:
         found: Prices of its variants, which are of one kind.
     """
-    by_size: dict[str, list[Price]] = {}
+    by_size: dict[tuple[str, Condition | None], list[Price]] = {}
     for price in found:
         if price.size is not None:
-            by_size.setdefault(price.size, []).append(price)
+            by_size.setdefault((price.size, price.condition), []).append(price)
     best = lowest(found)
     return (
         *((replace(best, size=None),) if best else ()),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from sneaker_assets.sites.parsing import dig, text
-from sneaker_assets.tables import SizeSystem
 
 _NAMES = (
     "size",
@@ -30,23 +29,6 @@ _WORDS = frozenset(_SYSTEMS.split())
 _LETTER_SIZES = "xxs xs s m l xl xxl xxxl 2xl 3xl 4xl os"
 _LETTERS = frozenset(_LETTER_SIZES.split())
 _NUMBER = re.compile(r"(\d{1,3})(?:[.,]\d)?")
-_NAMED_SYSTEMS: dict[SizeSystem, frozenset[str]] = {
-    "us": frozenset({"us", "usa"}),
-    "uk": frozenset({"uk"}),
-    "eu": frozenset({"eu", "eur", "europe", "european"}),
-    "jp": frozenset({"jp", "jpn", "japan"}),
-    "cm": frozenset({"cm"}),
-    "kr": frozenset({"kr", "korea"}),
-    "cn": frozenset({"cn", "china"}),
-}
-_WEARERS: dict[SizeSystem, frozenset[str]] = {
-    "us_men": frozenset({"m", "men", "mens", "man"}),
-    "us_women": frozenset({"w", "women", "womens", "woman", "wmns"}),
-    "us_kids": frozenset(
-        {"y", "c", "k", "t", "gs", "ps", "td", "kid", "kids", "child", "youth", "infant", "toddler", "preschool"}
-    ),
-}
-_LETTER_RUN = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+")
 
 
@@ -79,20 +61,3 @@ def size_option(names: Sequence[str], variants: Sequence[Any]) -> str | None:
         if share >= 0.5 or named:
             ranked.append((share >= 0.5, named, share, len(values), f"option{place}"))
     return max(ranked, key=lambda option: option[:4])[-1] if ranked else None
-
-
-def size_system(*statements: str | None) -> SizeSystem | None:
-    """System of sizes that a site states, None if it states none or several.
-
-    Args:
-        statements: Texts that together state the system, such as ``us m``, ``EU 42.5``, or ``us`` and ``women``.
-    """
-    words = {word for statement in statements if statement for word in _LETTER_RUN.findall(statement.lower())}
-    stated = {system for system, names in _NAMED_SYSTEMS.items() if words & names}
-    if len(stated) != 1:
-        return None
-    system = stated.pop()
-    if system != "us":
-        return system
-    wearers = [wearer for wearer, names in _WEARERS.items() if words & names]
-    return wearers[0] if len(wearers) == 1 else "us"

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ FREE_TEXT = {
     name
     for name, field in Settings.model_fields.items()
     if field.annotation in (str, Path | None) and not field.metadata
-} | {"footwear_categories"}
-SECRETS = {"stockx_key", "stockx_token", "webhook"}
+} | {"footwear_categories", "sites"}
+SECRETS = {"kicksdb_key", "stockx_key", "stockx_token", "webhook"}
 OTHERS_VARIABLES = {
     "__init__.py": {"OMP_WAIT_POLICY"},
     "assets/finetune_worker.py": {"DAGSTER_PIPES_CONTEXT"},
@@ -42,6 +43,7 @@ OTHERS_VARIABLES = {
 
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 ARGUMENTS = {
+    "sneaker-archive": ["check", "folder"],
     "sneaker-assets": [],
     "sneaker-generate": ["--band", "cheap", "out"],
     "sneaker-price": ["photo.jpg"],
@@ -112,12 +114,38 @@ def test_unknown_name_is_logged_with_the_nearest_setting(
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("source", "demo,archive", "demo cannot be combined"),
+        ("source", ",", "it names no source"),
+        ("sites", "goat,goat=saved", "goat is named twice"),
+        ("sites", "=saved", "each entry is a site, or a site and its source such as stockx=saved"),
+        ("sites", "goat=ebay", "it must be 'demo', 'archive', 'saved', 'live' or 'kicksdb'"),
+        ("kicksdb_market", "usa", "String should match"),
+    ],
+)
+def test_invalid_sources_and_sites_are_refused(
+    environment: pytest.MonkeyPatch, name: str, text: str, reason: str
+) -> None:
+    environment.setenv(variable(name), text)
+    (line,) = mistakes()
+    assert reason in line
+
+
+def test_sources_and_sites_are_lists(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SNEAKER_SOURCE", "archive, Saved")
+    environment.setenv("SNEAKER_SITES", "GOAT, stockx = saved")
+    assert load_settings().source == ("archive", "saved")
+    assert load_settings().sites == {"goat": None, "stockx": "saved"}
+
+
 def test_every_mistake_has_a_line(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("SNEAKER_SOURCE", "ebay")
     environment.setenv("SNEAKER_RECRAWL_JITTER", "soon")
     assert sorted(mistakes()) == [
         "SNEAKER_RECRAWL_JITTER='soon': it must be a valid integer",
-        "SNEAKER_SOURCE='ebay': it must be 'demo', 'archive' or 'live'",
+        "SNEAKER_SOURCE='ebay': it must be 'demo', 'archive', 'saved', 'live' or 'kicksdb'",
     ]
 
 
@@ -190,7 +218,7 @@ def test_resource_fields_override_the_environment(environment: pytest.MonkeyPatc
     environment.setenv("SNEAKER_WEIGHTS", "/environment")
     assert str(LakeResource().open().root) == str(tmp_path / "environment")
     assert str(LakeResource(root=str(tmp_path / "field")).open().root) == str(tmp_path / "field")
-    assert (ListingSourceResource().name, ListingSourceResource(source="demo").name) == ("live", "demo")
+    assert (ListingSourceResource().names, ListingSourceResource(source="demo").names) == (("live",), ("demo",))
     weights = [ComputeResource(weights=folder).weights_folder for folder in (None, "/field")]
     assert weights == [Path("/environment"), Path("/field")]
 
@@ -269,11 +297,24 @@ def test_cron_without_room_for_the_jitter_is_reported_in_one_line(tmp_path: Path
     ],
 )
 def test_command_rejects_an_invalid_option_in_one_line(
-    command: str, arguments: list[str], reason: str, tmp_path: Path
+    environment: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    command: str,
+    arguments: list[str],
+    reason: str,
 ) -> None:
-    result = run_script(command, arguments, tmp_path)
-    assert (result.returncode, result.stdout) == (2, "")
-    (line,) = result.stderr.splitlines()
+    """In this process: that each command also does so in its own is tested with invalid settings."""
+    environment.chdir(tmp_path)
+    environment.setenv("DAGSTER_HOME", str(tmp_path))
+    environment.setattr(sys, "argv", [command, *arguments])
+    target, function = SCRIPTS[command].split(":")
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(getattr(import_module(target), function)())
+    output = capsys.readouterr()
+    assert (ended.value.code, output.out) == (2, "")
+    (line,) = output.err.splitlines()
     assert line.startswith(f"{command}: {reason}")
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sneaker_assets.crawl.observations import observations
-from sneaker_assets.sites import SITES, shopify, stockx_api
+from sneaker_assets.sites import SITES, kicksdb, shopify, stockx_api
 from sneaker_assets.sites.base import Listing, PageError, Site, merge_details
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -21,6 +21,8 @@ ADAPTED = {
     # These depend on settings, so that they are not in the registry by default.
     "shopify": shopify.store("shop.example", "USD"),
     "stockx_api": stockx_api.site("key", "token"),
+    "kicksdb_stockx": kicksdb.sites("key")[0],
+    "kicksdb_goat": kicksdb.sites("key")[1],
 }
 """Sites by the name of the folder of their fixtures."""
 
@@ -121,8 +123,6 @@ products variants options tags product_type option1 option2 available compare_at
 results edges node market state lowestAsk amount currencyCode productTraits value queryKey traits retailPrice
 browseVerticals brands default productViewModel details productId shortDescription priceInfo initialPrice listingItems
 items offerCount additionalProperty
-productTemplate slug mainPictureUrl sizeOption presentation shoeCondition boxCondition stockStatus lowestPriceCents
-amountUsdCents currency lastSoldPriceCents variationsMap good_condition minRegionalPrice releaseDate gender sizeUnit
 """
 VALUES: list[Any] = [
     "Product", "ProductGroup", "ItemList", "ListItem", "AggregateOffer", "1.190,00", "-5", "EUR", 0, 9999, 1e308, -1,
@@ -140,9 +140,6 @@ TEMPLATES = {
     "stockx/graphql_2025": ('{"data": {"results": {"edges": [{"node": ', "}]}}}"),
     "farfetch/json_ld_product": ('<script type="application/ld+json">', "</script>"),
     "farfetch/hydration_product": ("<script>window.__HYDRATION_STATE__=", "</script>"),
-    "goat/next_data_product": ('<script id="__NEXT_DATA__">{"productTemplate": ', "}</script>"),
-    "goat/buy_bar_data": ("[", "]"),
-    "goat/constructor_search": ('{"response": {"results": [{"data": ', "}]}}"),
     "shopify/products": ('{"products": [', "]}"),
 }
 

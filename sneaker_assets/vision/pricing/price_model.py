@@ -27,6 +27,7 @@ from upath import UPath
 
 from sneaker_assets import code_versions, lake
 from sneaker_assets.errors import SneakerError, one_line
+from sneaker_assets.market.splits import split_groups
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.backbones.blocks import with_weights
 from sneaker_assets.vision.backbones.weights import WeightsError
@@ -229,13 +230,13 @@ def train_price_model(
 def _measure_interval(trained: TrainedHead, features: Features, splits: pd.DataFrame, config: HeadSettings) -> Interval:
     """Conformal interval with 90 % coverage, calibrated on rows that did not influence their own predictions.
 
-    For heads with a closed form these are the training rows, each predicted without its group of near duplicates. Doing
-    the same for a network would mean training it again, so it is calibrated on the validation rows, which are
-    used only to select the epoch.
+    For heads with a closed form these are the training rows, each predicted without its group of near duplicates and
+    shoes. Doing the same for a network would mean training it again, so it is calibrated on the validation rows, which
+    are used only to select the epoch.
     """
     prices, sides = splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str)
     if config.kind in CLOSED_FORMS:
-        alpha, groups = trained.history["alpha"].iloc[trained.best], splits["twin_group"].to_numpy(dtype=str)
+        alpha, groups = trained.history["alpha"].iloc[trained.best], split_groups(splits).to_numpy(dtype=str)
         x, rows = torch.from_numpy(features).mean(0), split_rows(prices, sides)
         return conformal_interval(
             prices[sides == "train"], leave_group_out_predictions(trained.head, alpha, x, rows, groups)
