@@ -12,29 +12,22 @@ from typing import Any
 from sneaker_assets.sites import json_ld
 from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.base import Listing, Page, Price, Site
-from sneaker_assets.sites.microdata import microdata_product
-from sneaker_assets.sites.parsing import (
-    Document,
-    Parser,
+from sneaker_assets.sites.json_values import (
     assigned_json,
     dig,
     first,
     first_text,
     items,
-    list_and_sale,
-    make_page,
     mapping,
-    next_link,
     number,
     objects,
-    page_number,
     parse_date,
-    parse_first,
     parse_json,
-    prices,
     text,
-    with_query,
 )
+from sneaker_assets.sites.microdata import microdata_product
+from sneaker_assets.sites.parsing import Document, Parser, make_page, next_link, page_number, parse_first, with_query
+from sneaker_assets.sites.prices import list_and_sale, prices
 from sneaker_assets.sites.taxonomy import exclusion
 
 NAME = "farfetch"

@@ -14,25 +14,10 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.base import Details, Listing, Page, PageError, Price, Site
-from sneaker_assets.sites.parsing import (
-    Document,
-    Parser,
-    attribute,
-    dig,
-    first_text,
-    host_of,
-    items,
-    lowest_and_sizes,
-    make_page,
-    mapping,
-    nested_objects,
-    number,
-    parse_date,
-    parse_first,
-    price,
-    text,
-)
+from sneaker_assets.sites.json_values import dig, first_text, items, mapping, nested_objects, number, parse_date, text
+from sneaker_assets.sites.parsing import Document, Parser, attribute, host_of, make_page, parse_first
 from sneaker_assets.sites.placeholders import image_address
+from sneaker_assets.sites.prices import lowest_and_sizes, price
 from sneaker_assets.sites.taxonomy import exclusion
 from sneaker_assets.tables import Condition, LabelKind, SizeSystem
 

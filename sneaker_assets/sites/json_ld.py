@@ -16,19 +16,9 @@ from urllib.parse import urlsplit
 from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.base import Listing, PageError, Price
 from sneaker_assets.sites.condition import condition_of
-from sneaker_assets.sites.parsing import (
-    Document,
-    attribute,
-    dig,
-    first,
-    first_text,
-    lowest,
-    lowest_and_sizes,
-    number,
-    parse_date,
-    price,
-    text,
-)
+from sneaker_assets.sites.json_values import dig, first, first_text, number, parse_date, text
+from sneaker_assets.sites.parsing import Document, attribute
+from sneaker_assets.sites.prices import lowest, lowest_and_sizes, price
 from sneaker_assets.sites.taxonomy import exclusion
 from sneaker_assets.tables import LabelKind
 

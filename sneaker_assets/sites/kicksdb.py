@@ -23,23 +23,11 @@ from sneaker_assets.errors import SneakerError
 from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.base import Credentials, Details, Listing, Page, PageError, Price, Quota, Site
 from sneaker_assets.sites.condition import condition_of
+from sneaker_assets.sites.json_values import dig, first_text, items, number, parse_date, text
 from sneaker_assets.sites.money import currency_code
-from sneaker_assets.sites.parsing import (
-    MAX_PAGES,
-    Document,
-    dig,
-    first_text,
-    items,
-    lowest_and_sizes,
-    number,
-    page_number,
-    parse_date,
-    parse_first,
-    price,
-    text,
-    with_query,
-)
+from sneaker_assets.sites.parsing import MAX_PAGES, Document, page_number, parse_first, with_query
 from sneaker_assets.sites.placeholders import image_address
+from sneaker_assets.sites.prices import lowest_and_sizes, price
 from sneaker_assets.sites.taxonomy import exclusion
 from sneaker_assets.tables import Condition, SizeSystem
 

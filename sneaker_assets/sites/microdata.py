@@ -5,7 +5,8 @@ https://html.spec.whatwg.org/multipage/microdata.html
 
 from typing import TYPE_CHECKING, Any
 
-from sneaker_assets.sites.parsing import Document, attribute, first_text
+from sneaker_assets.sites.json_values import first_text
+from sneaker_assets.sites.parsing import Document, attribute
 
 if TYPE_CHECKING:
     from bs4 import Tag

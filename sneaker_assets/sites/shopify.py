@@ -21,21 +21,10 @@ from urllib.parse import quote, urlsplit
 from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sites.condition import condition_of
+from sneaker_assets.sites.json_values import dig, first_text, items, text
 from sneaker_assets.sites.money import currency_code
-from sneaker_assets.sites.parsing import (
-    Document,
-    Parser,
-    dig,
-    first_text,
-    items,
-    list_and_sale,
-    lowest_and_sizes,
-    make_page,
-    page_number,
-    parse_first,
-    text,
-    with_query,
-)
+from sneaker_assets.sites.parsing import Document, Parser, make_page, page_number, parse_first, with_query
+from sneaker_assets.sites.prices import list_and_sale, lowest_and_sizes
 from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.sites.sizes import size_option
 from sneaker_assets.sites.taxonomy import exclusion

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from sneaker_assets.sites.parsing import dig, text
+from sneaker_assets.sites.json_values import dig, text
 
 _NAMES = (
     "size",

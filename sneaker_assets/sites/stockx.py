@@ -11,29 +11,30 @@ from urllib.parse import parse_qsl, urlsplit
 
 from sneaker_assets.sites import json_ld
 from sneaker_assets.sites.base import Listing, Page, Price, Site
+from sneaker_assets.sites.json_values import (
+    dig,
+    first_text,
+    items,
+    mapping,
+    nested_objects,
+    number,
+    objects,
+    parse_date,
+    text,
+)
 from sneaker_assets.sites.money import currency_code
 from sneaker_assets.sites.parsing import (
     Document,
     Parser,
     attribute,
-    dig,
-    first_text,
     host_of,
-    items,
     make_page,
-    mapping,
-    nested_objects,
     next_link,
-    number,
-    objects,
     page_number,
-    parse_date,
     parse_first,
-    price,
-    prices,
-    text,
     with_query,
 )
+from sneaker_assets.sites.prices import price, prices
 from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.sites.taxonomy import exclusion
 

@@ -19,22 +19,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from sneaker_assets.sites import stockx
 from sneaker_assets.sites.base import Credentials, Details, Listing, Page, Price, Site
-from sneaker_assets.sites.parsing import (
-    MAX_PAGES,
-    Document,
-    Parser,
-    dig,
-    first_text,
-    items,
-    number,
-    page_number,
-    parse_date,
-    parse_first,
-    price,
-    prices,
-    text,
-    with_query,
-)
+from sneaker_assets.sites.json_values import dig, first_text, items, number, parse_date, text
+from sneaker_assets.sites.parsing import MAX_PAGES, Document, Parser, page_number, parse_first, with_query
+from sneaker_assets.sites.prices import price, prices
 from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.sites.taxonomy import exclusion
 from sneaker_assets.tables import SizeSystem

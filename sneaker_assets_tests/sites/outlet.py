@@ -1,7 +1,9 @@
 """A minimal adapter of a JSON site, which the tests register to show what adding a site takes."""
 
 from sneaker_assets.sites.base import Listing, Page, Site
-from sneaker_assets.sites.parsing import Document, dig, first_text, items, make_page, parse_first, prices
+from sneaker_assets.sites.json_values import dig, first_text, items
+from sneaker_assets.sites.parsing import Document, make_page, parse_first
+from sneaker_assets.sites.prices import prices
 
 PAGE_FORMAT = "outlet_json"
 

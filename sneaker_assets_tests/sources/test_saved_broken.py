@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
 from sneaker_assets.lake import Lake
-from sneaker_assets.sites.parsing import MAX_BYTES
+from sneaker_assets.sites.page_limits import MAX_BYTES
 from sneaker_assets.sources.base import SourceError
 from sneaker_assets.sources.saved import har
 from sneaker_assets.sources.saved.compression import decoded, open_decompressed

@@ -16,7 +16,7 @@ from sneaker_assets.market.observations import ARCHIVE
 from sneaker_assets.sites import SITES
 from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.condition import condition_of
-from sneaker_assets.sites.parsing import text
+from sneaker_assets.sites.json_values import text
 from sneaker_assets.sites.placeholders import image_address
 from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.sites.taxonomy import exclusion

@@ -2,7 +2,7 @@
 
 import re
 
-from sneaker_assets.sites.parsing import text
+from sneaker_assets.sites.json_values import text
 from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.tables import LabelKind, SizeSystem
 from sneaker_assets.tables.values import LABEL_KINDS

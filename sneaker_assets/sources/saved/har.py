@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sneaker_assets.sites.parsing import dig, items, text
+from sneaker_assets.sites.json_values import dig, items, text
 from sneaker_assets.sources.saved.compression import Metered
 from sneaker_assets.sources.saved.records import (
     BrokenFileError,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from html import unescape
 
-from sneaker_assets.sites.parsing import MAX_BYTES
+from sneaker_assets.sites.page_limits import MAX_BYTES
 from sneaker_assets.sources.saved.records import Readable, Record, in_memory, parse_time, read_whole
 
 _SEARCHED = 500_000

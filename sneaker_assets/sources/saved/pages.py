@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sneaker_assets.errors import one_line
 from sneaker_assets.sites.base import Site
-from sneaker_assets.sites.parsing import MAX_BYTES, host_of
+from sneaker_assets.sites.page_limits import MAX_BYTES
+from sneaker_assets.sites.parsing import host_of
 from sneaker_assets.sources.saved.attribution import Attribution
 from sneaker_assets.sources.saved.folder import Problems, read_folder
 from sneaker_assets.sources.saved.records import Record, Skipped, UnusableError
