@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sneaker_assets.sites import json_ld, shopify
 from sneaker_assets.sites.base import Price
 from sneaker_assets.sites.condition import condition_of
-from sneaker_assets.sites.parsing import lowest_and_sizes
+from sneaker_assets.sites.prices import lowest_and_sizes
 from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.tables import CONDITIONS, SIZE_SYSTEMS
 
