@@ -10,7 +10,7 @@ from pydantic import Field
 
 from sneaker_assets.settings.model import SettingsModel
 
-WeightsChoice = Literal["auto", "imagenet", "none"]
+WeightsChoice = Literal["auto", "local", "imagenet", "none"]
 
 Fit = Literal["trim", "pad", "squash"]
 
@@ -55,8 +55,8 @@ class WeightsSettings(SettingsModel):
     weights: WeightsChoice = Field(
         default="auto",
         description="Weights of the backbone. auto: the file in the folder SNEAKER_WEIGHTS if there is one, else "
-        "ImageNet weights, which are downloaded (random weights for the offline shop); imagenet: download; none: "
-        "random.",
+        "ImageNet weights, packaged or downloaded (local with the offline shop); local: the same without downloads, "
+        "else random; imagenet: ImageNet weights, packaged or downloaded, without the folder; none: random.",
     )
 
 

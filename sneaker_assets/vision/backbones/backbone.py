@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,18 +9,17 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
 
 from sneaker_assets.errors import one_line
 from sneaker_assets.torch_utils.device import fast_precision
 from sneaker_assets.vision.backbones.architectures import Architecture, InputSpec, get_architecture
 from sneaker_assets.vision.backbones.feature_layers import UnsupportedBackboneError
+from sneaker_assets.vision.backbones.folding import fold_batch_norms
 from sneaker_assets.vision.backbones.networks import build_random, build_with_weights, find_input_spec
+from sneaker_assets.vision.backbones.packaged import find_packaged
 from sneaker_assets.vision.backbones.weights import download_weights, find_weights, read_weights
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.settings import WeightsChoice
-
-logger = logging.getLogger(__name__)
 
 _PROBE_SIDE = 96
 """Side, in pixels, of the image with which the stages of a network are detected."""
@@ -118,8 +116,9 @@ def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Pat
 
     Args:
         name: A key of ``architectures.BACKBONES``.
-        choice: ``auto`` takes the file in ``weights_folder``, or ImageNet's weights where there is none; ``imagenet``
-            takes ImageNet's weights; ``none`` draws random ones from a fixed seed.
+        choice: ``auto`` takes the file in ``weights_folder``, else ImageNet weights that are installed as a package,
+            else downloads them; ``local`` draws random weights instead of downloading; ``imagenet`` takes packaged or
+            downloaded ImageNet weights; ``none`` draws random ones from a fixed seed.
         weights_folder: Folder of state dicts called ``<name>.pth``, ``<name>-*.pth`` or the same as ``.safetensors``.
 
     Returns:
@@ -128,36 +127,30 @@ def load_backbone(name: str, choice: WeightsChoice = "auto", weights_folder: Pat
     Raises:
         UnknownBackboneError: No backbone has that name.
         UnsupportedBackboneError: The network has no feature map that can be computed.
-        WeightsError: Weights cannot be downloaded, or a file does not fit the network.
+        WeightsError: Weights cannot be downloaded, a file does not fit the network, or several files do, or a package
+            differs from the published one.
     """
     architecture = get_architecture(name)
-    file = find_weights(name, weights_folder) if choice == "auto" else None
-    if file is not None:
-        network = build_with_weights(architecture, read_weights(file), file.name)
-        source = WeightsSource("file", file.name)
-    elif choice == "none":
-        network, source = build_random(architecture), WeightsSource("random")
-    else:
-        state = download_weights(architecture, weights_folder)
-        network, source = build_with_weights(architecture, state, "the downloaded file"), WeightsSource("imagenet")
+    network, source = _build(architecture, choice, weights_folder)
     network.eval().requires_grad_(requires_grad=False)
     return Backbone(architecture, network, source, _fingerprint(name, network), find_input_spec(architecture))
 
 
-def fold_batch_norms(network: nn.Module) -> nn.Module:
-    """The network with batch norms folded into the convolutions before them; a plain copy where it cannot be traced.
-
-    Folding traces the network symbolically, which control flow that depends on an image's size makes impossible, such
-    as TensorFlow's SAME padding.
-
-    torch.fx: https://docs.pytorch.org/docs/stable/fx.html
-    """
-    try:
-        folded: nn.Module = fuse(network)
-    except Exception as error:  # noqa: BLE001 - tracing raises whatever the network's code makes of a symbolic tensor
-        logger.debug("batch norms are not folded: %s", error)
-        return copy.deepcopy(network)
-    return folded
+def _build(
+    architecture: Architecture, choice: WeightsChoice, weights_folder: Path | None
+) -> tuple[nn.Module, WeightsSource]:
+    if choice in ("auto", "local"):
+        file = find_weights(architecture.name, weights_folder)
+        if file is not None:
+            return build_with_weights(architecture, read_weights(file), file.name), WeightsSource("file", file.name)
+    if choice != "none":
+        file = find_packaged(architecture)
+        if file is not None:
+            return build_with_weights(architecture, read_weights(file), file.name), WeightsSource("packaged")
+    if choice in ("auto", "imagenet"):
+        state = download_weights(architecture, weights_folder)
+        return build_with_weights(architecture, state, "the downloaded file"), WeightsSource("imagenet")
+    return build_random(architecture), WeightsSource("random")
 
 
 def _blocks(network: nn.Module) -> Iterator[nn.Module]:

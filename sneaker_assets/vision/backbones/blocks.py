@@ -10,7 +10,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from sneaker_assets.vision.backbones.backbone import Backbone, fold_batch_norms
+from sneaker_assets.vision.backbones.backbone import Backbone
+from sneaker_assets.vision.backbones.folding import fold_batch_norms
 from sneaker_assets.vision.backbones.networks import layer_names
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.errors import TrainingError

