@@ -128,7 +128,9 @@ class KernelRidge:
         for gamma in gammas:
             coefficients = torch.stack([self._solve(gamma, alpha, mean) for alpha in alphas], dim=1)
             # The equations (K + diag(alpha / count)) c = mean give K c without another product.
-            train = mean[:, None] - coefficients * torch.tensor(alphas, dtype=torch.float64) / self.distinct.count[:, None]
+            train = (
+                mean[:, None] - coefficients * torch.tensor(alphas, dtype=torch.float64) / self.distinct.count[:, None]
+            )
             validation = self._predict(gamma, coefficients)
             for column, alpha in enumerate(alphas):
                 errors = mean_squared_errors(
@@ -157,7 +159,9 @@ class KernelRidge:
 def _distances(head: PriceHead, features: Tensor, rows: Tensor, support: Tensor) -> Tensor:
     """Mean squared differences float32 [rows, n] of standardized features from ``support`` float64 [n, D]."""
     distances = torch.empty(len(rows), len(support))
-    blocks = zip(rows.split(max(1, _BLOCK // len(support))), distances.split(max(1, _BLOCK // len(support))), strict=True)
+    blocks = zip(
+        rows.split(max(1, _BLOCK // len(support))), distances.split(max(1, _BLOCK // len(support))), strict=True
+    )
     for block, target in blocks:
         target.copy_(squared_distances(torch.from_numpy(standardize_features(head, features[block])), support))
     return distances

@@ -82,9 +82,7 @@ def _kernel_residuals(kernel: Tensor, alpha: float, target: Tensor, count: Tenso
     return residuals
 
 
-def _ridge_residuals(
-    standardized: _Standardize, alpha: float, target: Tensor, count: Tensor, group: Tensor
-) -> Tensor:
+def _ridge_residuals(standardized: _Standardize, alpha: float, target: Tensor, count: Tensor, group: Tensor) -> Tensor:
     """Leave-group-out residuals of ridge from the hat matrix, for fewer features than rows."""
     n_features = standardized(torch.arange(1)).shape[1]
     size = max(1, _BLOCK // n_features)
@@ -114,7 +112,9 @@ def _ridge_residuals(
 
 def _members(group: Tensor) -> list[Tensor]:
     """The rows of each group."""
-    return [rows for rows in torch.split(torch.argsort(group, stable=True), torch.bincount(group).tolist()) if len(rows)]
+    return [
+        rows for rows in torch.split(torch.argsort(group, stable=True), torch.bincount(group).tolist()) if len(rows)
+    ]
 
 
 def _batches(members: list[Tensor], size: int) -> Iterator[list[Tensor]]:

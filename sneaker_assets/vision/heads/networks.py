@@ -93,11 +93,11 @@ class PriceHead(nn.Module):
         """Target [n] on its original scale: US dollars, or their logarithm where ``log_target`` is set."""
         return standardized * self.target_deviation + self.target_mean
 
-    def to_dollars(self, standardized: Tensor) -> Tensor:
+    def to_dollars(self, standardized: Tensor, *, clip: bool = True) -> Tensor:
         """Prices [n] in US dollars of predictions of the body [n], clipped to :attr:`price_range`."""
-        prices = self.unstandardize(standardized)
-        prices = prices.exp() * self.smearing if self.log_target else prices
-        return prices if self.price_range is None else prices.clamp(*self.price_range)
+        target = self.unstandardize(standardized)
+        prices = target.exp() * self.smearing if self.log_target else target
+        return prices.clamp(*self.price_range) if clip and self.price_range is not None else prices
 
     def predict_standardized(self, features: Tensor) -> Tensor:
         """Standardized target [N] predicted from raw features [N, D]."""

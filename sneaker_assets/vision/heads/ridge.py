@@ -48,7 +48,10 @@ def fit_ridge(head: PriceHead, features: Tensor, rows: TrainingRows) -> tuple[pd
     weights = vectors @ inner if tall else x.T @ (vectors @ inner)
     held_out = standardize_features(head, features[rows.validation])
     path = [
-        {"alpha": alpha, **mean_squared_errors(head, rows, torch.from_numpy(x @ weight), torch.from_numpy(held_out @ weight))}
+        {
+            "alpha": alpha,
+            **mean_squared_errors(head, rows, torch.from_numpy(x @ weight), torch.from_numpy(held_out @ weight)),
+        }
         for alpha, weight in zip(ALPHAS, weights.T, strict=True)
     ]
     history = pd.DataFrame(path)

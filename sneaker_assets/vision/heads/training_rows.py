@@ -64,6 +64,12 @@ class TrainingRows:
     train: Tensor
     validation: Tensor
 
+    @property
+    def price_range(self) -> tuple[float, float]:
+        """Lowest and highest training price, US dollars."""
+        prices = self.prices[self.train]
+        return float(prices.min()), float(prices.max())
+
 
 def split_rows(prices: NDArray[np.float64], splits: NDArray[np.str_]) -> TrainingRows:
     """Training and validation rows by the names of their splits.

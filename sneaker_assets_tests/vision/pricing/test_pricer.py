@@ -27,8 +27,8 @@ def test_pictures_are_priced_with_interval_and_similar_shoes(champion: Champion)
     files = [champion.lake.image(sha256) for sha256 in shoes["sha256"]]
     assert [one.price for one in priced] == pytest.approx(price_images(champion.model, files, None, CPU), rel=1e-3)
     for one, sha256 in zip(priced, shoes["sha256"], strict=True):
-        assert one.high / one.price == pytest.approx(champion.model.metrics()["interval_high"])
-        assert one.low / one.price == pytest.approx(champion.model.metrics()["interval_low"])
+        low, high = champion.model.interval.bounds(np.array([one.price]))
+        assert (one.low, one.high) == pytest.approx((*low, *high))
         assert one.similar["sha256"].iloc[0] == sha256
         assert one.similar["similarity"].iloc[0] == pytest.approx(1, abs=1e-2)
         assert one.similar["similarity"].is_monotonic_decreasing
