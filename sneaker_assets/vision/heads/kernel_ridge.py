@@ -24,6 +24,9 @@ from sneaker_assets.vision.heads.training_rows import TrainingRows
 GAMMAS = (0.2, 0.4, 0.8, 1.6, 3.2)
 ALPHAS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
+SAMPLE = 4000
+"""Number of distinct training rows on which gamma is chosen if there are more of them than landmarks."""
+
 _BLOCK = 2**22
 """Elements of a kernel matrix that are computed at a time where the whole matrix is not needed."""
 
@@ -40,7 +43,7 @@ def fit_kernel_ridge(
 ) -> tuple[pd.DataFrame, int, bool]:
     """Fit a kernel head, exactly or with landmarks.
 
-    With landmarks gamma is chosen by exact fits to the landmarks alone, and alpha by fits to all rows.
+    With landmarks gamma is chosen by exact fits to a random sample of the rows, and alpha by fits to all of them.
 
     Args:
         head: A head of kind ``kernel_ridge`` with fitted scales; its support, coefficients and smearing factor are set
@@ -59,9 +62,11 @@ def fit_kernel_ridge(
     """
     distinct = DistinctRows.from_features(features, rows.train, seed)
     exact = len(distinct) <= landmarks
-    history, best = KernelRidge.from_rows(head, features, rows, distinct, landmarks).fit(head, gammas, alphas)
+    size = landmarks if exact else min(landmarks, SAMPLE)
+    history, best = KernelRidge.from_rows(head, features, rows, distinct, size).fit(head, gammas, alphas)
     if not exact:
-        history, best = fit_nystrom(head, features, rows, distinct, alphas)
+        gamma = float(history["gamma"].iloc[best])
+        history, best = fit_nystrom(head, features, rows, distinct, landmarks=landmarks, gamma=gamma, alphas=alphas)
     return history, best, exact
 
 

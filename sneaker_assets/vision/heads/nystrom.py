@@ -34,16 +34,25 @@ _JITTER = 1e-6
 
 
 def fit_nystrom(
-    head: PriceHead, features: Tensor, rows: TrainingRows, distinct: DistinctRows, alphas: Sequence[float]
+    head: PriceHead,
+    features: Tensor,
+    rows: TrainingRows,
+    distinct: DistinctRows,
+    *,
+    landmarks: int,
+    gamma: float,
+    alphas: Sequence[float],
 ) -> tuple[pd.DataFrame, int]:
-    """Fit the coefficients of a kernel head to all training rows.
+    """Fit a kernel head with the first distinct rows as landmarks to all training rows.
 
     Args:
-        head: A head of kind ``kernel_ridge`` with fitted scales, landmarks as support, and gamma; its coefficients and
-            smearing factor are set in place.
+        head: A head of kind ``kernel_ridge`` with fitted scales; its support, coefficients, gamma and smearing factor
+            are set in place.
         features: float32 [N, D], raw.
         rows: Training and validation rows.
         distinct: The training rows with duplicates merged.
+        landmarks: Number of landmarks, at most that of distinct rows.
+        gamma: RBF kernel coefficient.
         alphas: Candidate penalties.
 
     Returns:
@@ -51,13 +60,15 @@ def fit_nystrom(
         squared), and the number of the best row.
     """
     body = cast("KernelBody", head.body)
+    body.gamma.fill_(gamma)
+    body.support = _standardize(head, features[distinct.rows[:landmarks]])
     target = distinct.mean(head.standardize(rows.prices[rows.train]).double())
     coefficients = _solve(head, features, distinct, target.float(), alphas)
     train, validation = (
         torch.cat([kernel @ coefficients for kernel in _kernels(head, features, chosen)])
         for chosen in (distinct.rows, rows.validation)
     )
-    gamma, points, smearing = float(body.gamma), list[dict[str, float]](), list[Tensor]()
+    points, smearing = list[dict[str, float]](), list[Tensor]()
     for column, alpha in enumerate(alphas):
         errors = mean_squared_errors(head, rows, train[distinct.inverse, column], validation[:, column])
         points.append({"gamma": gamma, "alpha": alpha, **errors})
@@ -98,8 +109,11 @@ def _kernels(head: PriceHead, features: Tensor, rows: Tensor) -> Iterator[Tensor
     """Kernel matrices float32 [block, landmarks] of consecutive blocks of rows."""
     body = cast("KernelBody", head.body)
     for block in rows.split(_ROWS):
-        standardized = (features[block] - head.feature_mean) / head.feature_deviation
-        yield squared_distances(standardized, body.support).mul_(-body.gamma).exp_()
+        yield squared_distances(_standardize(head, features[block]), body.support).mul_(-body.gamma).exp_()
+
+
+def _standardize(head: PriceHead, features: Tensor) -> Tensor:
+    return (features - head.feature_mean) / head.feature_deviation
 
 
 def _add_gram(gram: Tensor, mapped: Tensor) -> None:

@@ -87,7 +87,7 @@ def test_all_rows_as_landmarks_give_the_exact_solution(monkeypatch: pytest.Monke
     head.fit_scales(features[rows.train], rows.prices[rows.train])
     exact, _, _ = fit_kernel_ridge(head, features, rows, gammas=[0.4], landmarks=40)
     distinct = DistinctRows.from_features(features, rows.train)
-    path, best = nystrom.fit_nystrom(head, features, rows, distinct, ALPHAS)
+    path, best = nystrom.fit_nystrom(head, features, rows, distinct, landmarks=39, gamma=0.4, alphas=ALPHAS)
     assert len(distinct) == 39
     assert path["validation_mse"].to_numpy() == pytest.approx(exact["validation_mse"].to_numpy(), rel=1e-3)
     assert path["train_mse"].to_numpy() == pytest.approx(exact["train_mse"].to_numpy(), rel=1e-2)
