@@ -116,7 +116,7 @@ def evaluation_metrics(
         },
     )
     yield from _check_results(overall, leaks)
-    yield _check_fifths(table[table["group"] == "predicted_price"])
+    yield check_fifths(table[table["group"] == "predicted_price"])
 
 
 def _with_kinds(splits: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:
@@ -139,8 +139,12 @@ def _check_results(overall: pd.DataFrame, leaks: int) -> Iterator[dg.AssetCheckR
     yield check_result(_COVERAGE, 0.87 <= coverage <= 0.93, coverage=coverage)
 
 
-def _check_fifths(fifths: pd.DataFrame) -> dg.AssetCheckResult:
-    """Check the coverage of the fifths that have enough rows."""
+def check_fifths(fifths: pd.DataFrame) -> dg.AssetCheckResult:
+    """Result of the check of the coverage by fifth, on the fifths that have enough rows.
+
+    Args:
+        fifths: Rows of ``tables.EvaluationMetrics`` of the group ``predicted_price``.
+    """
     checked = fifths[fifths["n"] >= _MIN_FIFTH]
     passed = bool(checked["coverage"].astype(float).between(0.85, 0.95).all())
     return check_result(_COVERAGE_BY_FIFTH, passed, coverage=preview(fifths, ["member", "n", "coverage"]))

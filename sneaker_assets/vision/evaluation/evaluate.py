@@ -93,15 +93,22 @@ def _by_group(predictions: pd.DataFrame) -> Iterator[dict[str, object]]:
     test = predictions[predictions["split"] == "test"]
     # The median of the training prices is a more stable threshold than that of the test prices.
     halves = np.where(test["price"] < test["median"], "below the median", "from the median on")
-    by_group = test.assign(price=halves, price_band=test["price"].map(band_of), predicted_price=_fifths(test["model"]))
+    by_group = test.assign(price=halves, price_band=test["price"].map(band_of), predicted_price=fifths(test["model"]))
     for group in GROUPS:
         if group in by_group:
             for member, held_out in test.groupby(by_group[group]):
                 yield {"split": "test", "group": group, "member": str(member), **_scores(held_out, "model")}
 
 
-def _fifths(values: "pd.Series[float]") -> "pd.Series[str]":
-    """``fifth 1`` for the lowest fifth of the values, and so on."""
+def fifths(values: "pd.Series[float]") -> "pd.Series[str]":
+    """Group of each value: ``fifth 1`` for the lowest fifth of the values, and so on.
+
+    Args:
+        values: [N]; equal values may be in different groups.
+
+    Returns:
+        [N].
+    """
     numbers = np.ceil(values.rank(method="first", pct=True) * FIFTHS).astype(int)
     return "fifth " + numbers.astype(str)
 

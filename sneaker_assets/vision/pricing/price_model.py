@@ -49,8 +49,8 @@ logger = logging.getLogger(__name__)
 CODE_VERSION = code_versions.PRICE_MODEL
 """Version of the code that trains models; increment it when the same inputs give a different model."""
 
-LEAVE_GROUP_OUT_ROWS = "training rows, each predicted without its near duplicates"
 VALIDATION_ROWS = "validation rows"
+LEAVE_GROUP_OUT_ROWS = "validation rows and training rows, each predicted without its near duplicates"
 BACKBONE_FILE = "backbone.safetensors"
 """File of the backbone's tensors that were trained together with the head, in a fine-tuned model."""
 
@@ -228,30 +228,40 @@ def train_price_model(
     features = store.gather_views(splits["sha256"].tolist())
     prices = splits["price"].to_numpy()
     trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished, blocks=store.blocks)
-    interval, calibrated_on = _measure_interval(trained, features, splits)
+    actual, predicted, calibrated_on = calibration_prices(trained, features, splits)
+    interval = conformal_interval(actual, predicted)
     save_price_model(folder, trained, store, splits, config, interval=interval, calibrated_on=calibrated_on)
     unfinished.unlink(missing_ok=True)
     return PriceModel.load(folder), True
 
 
-def _measure_interval(trained: TrainedHead, features: Features, splits: pd.DataFrame) -> tuple[Interval, str]:
-    """Conformal interval with 90 % coverage, calibrated on rows that did not influence their own predictions.
+def calibration_prices(
+    trained: TrainedHead, features: Features, splits: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Actual prices and predictions of rows that did not influence their own predictions, to calibrate intervals on.
 
-    For heads with a closed form these are the training rows, each predicted without its group of near duplicates. Doing
-    the same for another head would mean training it again, so it is calibrated on the validation rows, which are
-    used only to select the epoch or the hyperparameters.
+    These are the validation rows, which are used only to select the epoch or the hyperparameters, and for heads with a
+    closed form also the training rows, each predicted without its group of near duplicates. Doing the same for another
+    head would mean training it again.
+
+    Args:
+        trained: The head.
+        features: float32 [views, N, D], those it was trained on.
+        splits: ``tables.Splits``, N rows.
 
     Returns:
-        The interval, and the rows it was calibrated on in words.
+        Actual and predicted prices, float64 [n] each, US dollars; and what these rows are, in words.
     """
     prices, sides = splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str)
-    if trained.closed_form:
-        alpha, groups = trained.history["alpha"].iloc[trained.best], splits["twin_group"].to_numpy(dtype=str)
-        x, rows = mean_over_views(torch.from_numpy(features)), split_rows(prices, sides)
-        predicted = leave_group_out_predictions(trained.head, alpha, x, rows, groups)
-        return conformal_interval(prices[sides == "train"], predicted), LEAVE_GROUP_OUT_ROWS
-    held_out = sides == "validation"
-    return conformal_interval(prices[held_out], price_rows(trained.head, features[:, held_out])), VALIDATION_ROWS
+    validation, train = sides == "validation", sides == "train"
+    predicted = price_rows(trained.head, features[:, validation])
+    if not trained.closed_form:
+        return prices[validation], predicted, VALIDATION_ROWS
+    alpha, groups = trained.history["alpha"].iloc[trained.best], splits["twin_group"].to_numpy(dtype=str)
+    x, rows = mean_over_views(torch.from_numpy(features)), split_rows(prices, sides)
+    left_out = leave_group_out_predictions(trained.head, alpha, x, rows, groups)
+    actual = np.concatenate([prices[validation], prices[train]])
+    return actual, np.concatenate([predicted, left_out]), LEAVE_GROUP_OUT_ROWS
 
 
 def fingerprint(store: FeatureStore, splits: pd.DataFrame, settings: Mapping[str, Any]) -> str:

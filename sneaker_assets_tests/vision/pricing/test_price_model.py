@@ -187,8 +187,8 @@ def test_interval_is_calibrated_on_validation_rows_where_landmarks_were_used(
         (train_price_model(folder, store, splits, config.with_changes(landmarks=n))[0].folder / "card.md").read_text()
         for n in (20, 80)
     ]
-    assert "calibrated on validation rows" in cards[0]
-    assert "calibrated on training rows, each predicted without its near duplicates" in cards[1]
+    assert "calibrated on validation rows:" in cards[0]
+    assert "calibrated on validation rows and training rows, each predicted without its near duplicates:" in cards[1]
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])

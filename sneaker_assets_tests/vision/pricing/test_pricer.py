@@ -35,6 +35,16 @@ def test_pictures_are_priced_with_interval_and_similar_shoes(champion: Champion)
         assert len(one.similar) == 5
 
 
+def test_a_picture_priced_below_the_floor_before_clipping_is_implausible(champion: Champion) -> None:
+    pricer = champion.pricer
+    pixels = pixels_of(champion, champion.listings["sha256"].head(1).tolist())
+    assert pricer.price_pixels(pixels)[0].is_plausible
+    pricer.model.head.target_mean -= 1e6
+    (priced,) = pricer.price_pixels(pixels)
+    assert not priced.is_plausible
+    assert priced.price == pytest.approx(champion.model.config["price_range"][0])
+
+
 def test_faiss_and_torch_share_a_process(champion: Champion) -> None:
     """Each has its own OpenMP runtime: alternating between them on several threads must not crash or change results."""
     pricer, pixels = champion.pricer, pixels_of(champion, champion.listings["sha256"].head(1).tolist())
