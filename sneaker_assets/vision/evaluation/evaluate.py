@@ -61,7 +61,7 @@ def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFram
 def _nearest_prices(train_features: Features, train_prices: pd.Series, features: Features) -> "pd.Series[float]":
     """Price of the training row with the highest cosine similarity to each row of ``features`` [n, D]."""
     train, queries = (torch.nn.functional.normalize(torch.from_numpy(rows)) for rows in (train_features, features))
-    blocks = queries.split(max(1, _BLOCK // len(train)))
+    blocks = torch.split(queries, max(1, _BLOCK // len(train)))
     nearest = torch.cat([(block @ train.T).argmax(1) for block in blocks])
     return pd.Series(train_prices.to_numpy()[nearest.numpy()])
 
@@ -110,7 +110,7 @@ def fifths(values: "pd.Series[float]") -> "pd.Series[str]":
         [N].
     """
     numbers = np.ceil(values.rank(method="first", pct=True) * FIFTHS).astype(int)
-    return "fifth " + numbers.astype(str)
+    return numbers.map("fifth {}".format)
 
 
 def _scores(held_out: pd.DataFrame, predictor: str) -> dict[str, object]:

@@ -181,7 +181,8 @@ class FeatureStore:
         Raises:
             StoreError: An image has no features, or a part cannot be read.
         """
-        return self.gather_views(hashes, [view])[0]
+        gathered: Features = self.gather_views(hashes, [view])[0]
+        return gathered
 
     def gather_views(self, hashes: Sequence[str], views: Sequence[View] = ()) -> Features:
         """Read the features of images in several views; local parts are memory-mapped one after the other.

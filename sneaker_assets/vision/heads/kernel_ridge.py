@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from sneaker_assets.vision.heads.cholesky import solve_in_place
 from sneaker_assets.vision.heads.distinct_rows import DistinctRows
 from sneaker_assets.vision.heads.networks import KernelBody, PriceHead
 from sneaker_assets.vision.heads.nystrom import fit_nystrom, squared_distances
@@ -61,13 +62,16 @@ def fit_kernel_ridge(
         solution is exact.
     """
     distinct = DistinctRows.from_features(features, rows.train, seed)
-    exact = len(distinct) <= landmarks
-    size = landmarks if exact else min(landmarks, SAMPLE)
-    history, best = KernelRidge.from_rows(head, features, rows, distinct, size).fit(head, gammas, alphas)
-    if not exact:
+    if len(distinct) <= landmarks:
+        history, best = KernelRidge.from_rows(head, features, rows, distinct, landmarks).fit(head, gammas, alphas)
+        return history, best, True
+    gamma = gammas[0]
+    if len(gammas) > 1:
+        sample = KernelRidge.from_rows(head, features, rows, distinct, min(landmarks, SAMPLE))
+        history, best = sample.fit(head, gammas, alphas)
         gamma = float(history["gamma"].iloc[best])
-        history, best = fit_nystrom(head, features, rows, distinct, landmarks=landmarks, gamma=gamma, alphas=alphas)
-    return history, best, exact
+    history, best = fit_nystrom(head, features, rows, distinct, landmarks=landmarks, gamma=gamma, alphas=alphas)
+    return history, best, False
 
 
 @dataclass(frozen=True)
@@ -153,20 +157,17 @@ class KernelRidge:
         """Coefficients float64 [n]; the kernel matrix is computed anew, because it takes more memory than time."""
         kernel = self.train_distances.double().mul_(-gamma).exp_()
         kernel.diagonal().add_(alpha / self.distinct.count)
-        return torch.cholesky_solve(mean[:, None], torch.linalg.cholesky(kernel))[:, 0]
+        return solve_in_place(kernel, mean)
 
     def _predict(self, gamma: float, coefficients: Tensor) -> Tensor:
         """Standardized target float64 [validation rows, alphas]."""
-        blocks = self.validation_distances.split(max(1, _BLOCK // self.validation_distances.shape[1]))
+        blocks = torch.split(self.validation_distances, max(1, _BLOCK // self.validation_distances.shape[1]))
         return torch.cat([block.double().mul_(-gamma).exp_() @ coefficients for block in blocks])
 
 
 def _distances(head: PriceHead, features: Tensor, rows: Tensor, support: Tensor) -> Tensor:
     """Mean squared differences float32 [rows, n] of standardized features from ``support`` float64 [n, D]."""
-    distances = torch.empty(len(rows), len(support))
-    blocks = zip(
-        rows.split(max(1, _BLOCK // len(support))), distances.split(max(1, _BLOCK // len(support))), strict=True
-    )
-    for block, target in blocks:
+    distances, size = torch.empty(len(rows), len(support)), max(1, _BLOCK // len(support))
+    for block, target in zip(torch.split(rows, size), torch.split(distances, size), strict=True):
         target.copy_(squared_distances(torch.from_numpy(standardize_features(head, features[block])), support))
     return distances

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sneaker_assets.vision.heads.cholesky import factor_in_place
 from sneaker_assets.vision.heads.distinct_rows import DistinctRows
 from sneaker_assets.vision.heads.networks import KernelBody, PriceHead
 from sneaker_assets.vision.heads.nystrom import squared_distances
@@ -74,11 +75,10 @@ def _kernel_residuals(kernel: Tensor, alpha: float, target: Tensor, count: Tenso
     ``kernel`` is overwritten.
     """
     kernel.diagonal().add_(alpha / count)
-    torch.linalg.cholesky(kernel, out=kernel)
-    torch.cholesky_inverse(kernel, out=kernel)
-    residuals, right = torch.empty_like(target), kernel @ target
+    inverse = torch.cholesky_inverse(factor_in_place(kernel))
+    residuals, right = torch.empty_like(target), inverse @ target
     for rows in _members(group):
-        residuals[rows] = torch.linalg.solve(kernel[rows[:, None], rows], right[rows])
+        residuals[rows] = torch.linalg.solve(inverse[rows[:, None], rows], right[rows])
     return residuals
 
 
@@ -88,7 +88,7 @@ def _ridge_residuals(standardized: _Standardize, alpha: float, target: Tensor, c
     size = max(1, _BLOCK // n_features)
     gram = alpha * torch.eye(n_features, dtype=torch.float64)
     right = torch.zeros(n_features, dtype=torch.float64)
-    for rows in torch.arange(len(target)).split(size):
+    for rows in torch.split(torch.arange(len(target)), size):
         x = standardized(rows)
         weighted = x * count[rows, None]
         gram.addmm_(x.T, weighted)

@@ -148,7 +148,7 @@ class KernelBody(nn.Module):
 
     def forward(self, standardized: Tensor) -> Tensor:
         """Standardized target [N] of standardized features [N, D]."""
-        blocks = standardized.split(max(1, _BLOCK // max(1, len(self.support))))
+        blocks = torch.split(standardized, max(1, _BLOCK // max(1, len(self.support))))
         return torch.cat([self._expand(block) for block in blocks])
 
     def _expand(self, standardized: Tensor) -> Tensor:

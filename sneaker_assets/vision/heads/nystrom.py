@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from sneaker_assets.vision.heads.cholesky import factor_in_place, solve_in_place
 from sneaker_assets.vision.heads.distinct_rows import DistinctRows
 from sneaker_assets.vision.heads.networks import KernelBody, PriceHead
 from sneaker_assets.vision.heads.ridge import best_row, mean_squared_errors
@@ -87,14 +88,14 @@ def _solve(
     body = cast("KernelBody", head.body)
     factor = _factor(body)
     gram, right = torch.zeros_like(factor), torch.zeros(len(factor))
-    weights, targets = distinct.count.sqrt().float().split(_ROWS), target.split(_ROWS)
+    weights, targets = torch.split(distinct.count.sqrt().float(), _ROWS), torch.split(target, _ROWS)
     for kernel, weight, block in zip(_kernels(head, features, distinct.rows), weights, targets, strict=True):
         mapped = torch.linalg.solve_triangular(factor, kernel.T, upper=False).mul_(weight)
         right += mapped @ (block * weight)
         _add_gram(gram, mapped)
     solved = torch.stack([_solve_ridge(gram, right, alpha) for alpha in alphas], dim=1)
     del gram
-    return torch.linalg.solve_triangular(factor.T.double(), solved, upper=True).float()
+    return torch.linalg.solve_triangular(factor.double().T, solved, upper=True).float()
 
 
 def _factor(body: KernelBody) -> Tensor:
@@ -102,18 +103,19 @@ def _factor(body: KernelBody) -> Tensor:
     support = body.support.double()
     kernel = squared_distances(support, support).mul_(-body.gamma.double()).exp_()
     kernel.diagonal().add_(_JITTER)
-    return torch.linalg.cholesky(kernel).float()
+    return factor_in_place(kernel).float()
 
 
 def _kernels(head: PriceHead, features: Tensor, rows: Tensor) -> Iterator[Tensor]:
     """Kernel matrices float32 [block, landmarks] of consecutive blocks of rows."""
     body = cast("KernelBody", head.body)
-    for block in rows.split(_ROWS):
+    for block in torch.split(rows, _ROWS):
         yield squared_distances(_standardize(head, features[block]), body.support).mul_(-body.gamma).exp_()
 
 
 def _standardize(head: PriceHead, features: Tensor) -> Tensor:
-    return (features - head.feature_mean) / head.feature_deviation
+    standardized: Tensor = (features - head.feature_mean) / head.feature_deviation
+    return standardized
 
 
 def _add_gram(gram: Tensor, mapped: Tensor) -> None:
@@ -127,8 +129,7 @@ def _solve_ridge(gram: Tensor, right: Tensor, alpha: float) -> Tensor:
     """Solution float64 of ``(gram + alpha I) x = right``, for the lower triangle of ``gram``."""
     penalized = gram.double()
     penalized.diagonal().add_(alpha)
-    # Only the lower triangle is read.
-    return torch.cholesky_solve(right.double()[:, None], torch.linalg.cholesky(penalized))[:, 0]
+    return solve_in_place(penalized, right.double())
 
 
 def squared_distances(rows: Tensor, others: Tensor) -> Tensor:
