@@ -9,6 +9,7 @@ Source: Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning",
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import pandas as pd
@@ -25,8 +26,8 @@ from sneaker_assets.vision.heads.training_rows import TrainingRows
 GAMMAS = (0.2, 0.4, 0.8, 1.6, 3.2)
 ALPHAS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
-SAMPLE = 4000
-"""Number of distinct training rows on which gamma is chosen if there are more of them than landmarks."""
+FEW_LANDMARKS = 2000
+"""Maximum number of landmarks with which gamma is chosen."""
 
 _BLOCK = 2**22
 """Elements of a kernel matrix that are computed at a time where the whole matrix is not needed."""
@@ -44,7 +45,7 @@ def fit_kernel_ridge(
 ) -> tuple[pd.DataFrame, int, bool]:
     """Fit a kernel head, exactly or with landmarks.
 
-    With landmarks gamma is chosen by exact fits to a random sample of the rows, and alpha by fits to all of them.
+    With landmarks gamma is chosen with a few of them, because each gamma takes a pass over all rows.
 
     Args:
         head: A head of kind ``kernel_ridge`` with fitted scales; its support, coefficients and smearing factor are set
@@ -66,12 +67,11 @@ def fit_kernel_ridge(
         history, best = KernelRidge.from_rows(head, features, rows, distinct, landmarks).fit(head, gammas, alphas)
         return history, best, True
     gamma = gammas[0]
+    fit = partial(fit_nystrom, head, features, rows, distinct, alphas=alphas)
     if len(gammas) > 1:
-        sample = KernelRidge.from_rows(head, features, rows, distinct, min(landmarks, SAMPLE))
-        history, best = sample.fit(head, gammas, alphas)
-        gamma = float(history["gamma"].iloc[best])
-    history, best = fit_nystrom(head, features, rows, distinct, landmarks=landmarks, gamma=gamma, alphas=alphas)
-    return history, best, False
+        few = min(landmarks, FEW_LANDMARKS)
+        gamma = min(gammas, key=lambda gamma: fit(landmarks=few, gamma=gamma)[0]["validation_mse"].min())
+    return *fit(landmarks=landmarks, gamma=gamma), False
 
 
 @dataclass(frozen=True)
