@@ -109,8 +109,8 @@ def fifths(values: "pd.Series[float]") -> "pd.Series[str]":
     Returns:
         [N].
     """
-    numbers = np.ceil(values.rank(method="first", pct=True) * FIFTHS).astype(int)
-    return numbers.map("fifth {}".format)
+    number = (values.rank(method="first") - 1) * FIFTHS // len(values) + 1
+    return number.map("fifth {:.0f}".format)
 
 
 def _scores(held_out: pd.DataFrame, predictor: str) -> dict[str, object]:

@@ -95,7 +95,8 @@ def _solve(
         _add_gram(gram, mapped)
     solved = torch.stack([_solve_ridge(gram, right, alpha) for alpha in alphas], dim=1)
     del gram
-    return torch.linalg.solve_triangular(factor.double().T, solved, upper=True).float()
+    coefficients: Tensor = torch.linalg.solve_triangular(factor.double().T, solved, upper=True).float()
+    return coefficients
 
 
 def _factor(body: KernelBody) -> Tensor:
