@@ -8,7 +8,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export SNEAKER_LAKE ?= $(CURDIR)/data_lake
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run ui lint types test test-slow coverage bench docs site hooks lock clean
+.PHONY: help env demo run ui lint types test test-fast test-slow coverage bench docs site hooks lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,11 @@ types: env ## check types (mypy, strict)
 # The coverage floor applies to both together: each only collects, and `coverage` enforces it.
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
-test: lint types ## lint, types and the fast tests
+# The types are checked beside the tests, since mypy uses one core.
+test: env ## lint, types and the fast tests
+	@$(MAKE) --no-print-directory --jobs 2 lint types test-fast
+
+test-fast: env ## the fast tests alone
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile $(COVERAGE)
 
 test-slow: env ## the tests that take minutes: the daemon, several processes, fine-tuning

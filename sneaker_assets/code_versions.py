@@ -21,20 +21,26 @@ PRICE_HISTORY = "2"
 IMAGE_PROPERTIES = "2"
 """Content box, mean colour and perceptual hash; since 2 of the upright image with 8 bits in sRGB."""
 
+PRICE_TRENDS = "1"
+"""Quartiles of the prices by month."""
+
 NEAR_DUPLICATES = "1"
 """Grouping of near duplicates by those properties."""
 
-LISTINGS = "2"
-"""Choice of the label among the observed prices, and the join to images."""
+LISTINGS = "3"
+"""Choice of the label among the observed prices (since 3 also by condition and size), and the join to images."""
 
-CLEANING = "2"
-"""Removal of placeholder pictures (since 2) and outliers, and resolution of label conflicts."""
+SHOES = "1"
+"""Which products are one shoe."""
+
+CLEANING = "3"
+"""Removal of placeholder pictures (since 2), used shoes (since 3) and outliers, and resolution of label conflicts."""
 
 STATISTICS = "1"
 """Summary statistics of the prices."""
 
-SPLITS = "1"
-"""Assignment of near-duplicate groups to train, validation and test."""
+SPLITS = "2"
+"""Assignment of near-duplicate groups and, since 2, shoes to train, validation and test."""
 
 TRAINED_ROWS = "1"
 """Training snapshots."""
@@ -83,8 +89,8 @@ RELEASES = "1"
 PREDICTIONS = "1"
 """Predicted prices of releases, premium and profit."""
 
-BACKTEST = "1"
-"""Comparison of predictions with the prices observed later."""
+BACKTEST = "2"
+"""Comparison of predictions with the prices observed later, since 2 also of the same style code and by size."""
 
 REPLAY = "2"
 """Pricing of past releases with the data known when they were announced; since 2 as PRICE_MODEL since 5."""

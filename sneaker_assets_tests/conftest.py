@@ -8,6 +8,13 @@ from sneaker_assets.lake import Lake
 from sneaker_assets_tests.champion import Champion, lake_with_champion
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure no coverage in property tests: tracing many examples takes long, and what they reach is random."""
+    for item in items:
+        if isinstance(item, pytest.Function) and getattr(item.obj, "is_hypothesis_test", False):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     lake = Lake.at(tmp_path / "lake")

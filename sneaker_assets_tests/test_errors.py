@@ -19,8 +19,6 @@ BUILT_IN = {"ValueError", "KeyError", "RuntimeError", "OSError"}
 VALIDATORS = {"field_validator", "model_validator"}
 ALLOWED = [
     "assets/backtest.py:_shop_calendar",
-    "sources/archive.py:_open_file",
-    "crawl/fetcher.py:__init__",
     "market/bands.py:price_bands",
     "market/cleaning.py:clean",
     "market/labels.py:label_listings",
@@ -39,6 +37,8 @@ ALLOWED = [
     "sites/parsing.py:_chompjs",
     "sites/parsing.py:parse_lenient_json",
     "sites/stockx_api.py:site",
+    "sources/archive/images.py:open",
+    "sources/archive/images.py:open_file",
     "torch_utils/checkpoint.py:_read_verified",
 ]
 """Functions that raise a built-in error: validators of fields, and those whose caller turns it into its own error."""

@@ -14,6 +14,7 @@ from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, 
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import Lake, write_bytes
 from sneaker_assets.market import backtest
+from sneaker_assets.market.observations import known_products
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
 
 
@@ -61,10 +62,15 @@ _BACKTEST_CHECKS, _REPLAY_CHECKS = _checks("prediction_backtest"), _checks("rele
     check_specs=_BACKTEST_CHECKS,
 )
 def prediction_backtest(
-    release_predictions: pd.DataFrame, price_observations: pd.DataFrame, config: BacktestConfig, lake: LakeResource
+    release_predictions: pd.DataFrame,
+    price_observations: pd.DataFrame,
+    raw_scrapes: pd.DataFrame,
+    *,
+    config: BacktestConfig,
+    lake: LakeResource,
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
-    """Each prediction with the first resale price observed after it."""
-    paired = backtest.pair_predictions(release_predictions, price_observations)
+    """Each prediction with the first resale price of its shoe observed after it, at its own or at another site."""
+    paired = backtest.pair_predictions(release_predictions, price_observations, known_products(raw_scrapes))
     folder = lake.open().folder("figures", "prediction_backtest")
     yield from _outputs(
         paired, folder, f"{len(paired)} of {len(release_predictions)} releases", config, _BACKTEST_CHECKS

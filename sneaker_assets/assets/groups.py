@@ -8,8 +8,11 @@ SCRAPES = "scrapes"
 """Observations and images of one site."""
 
 RATES = "exchange_rates"
+PRICES = "price_history"
+"""Price history and trends, which need no picture; rebuilt together with the data set."""
+
 DATA_SET = "data_set"
-"""From price history to splits, rebuilt together once the due crawls are done."""
+"""From image properties to splits, rebuilt together once the due crawls are done."""
 
 FEATURES = "features"
 TRAINING = "training"

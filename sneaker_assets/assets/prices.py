@@ -1,16 +1,17 @@
-"""Exchange rates, and the price history in US dollars."""
+"""Exchange rates, and the price history in US dollars with its trends; none of it needs pictures."""
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from sneaker_assets import code_versions
+from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import Events, blocking_check, check_result, publish, warning_check
-from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview
+from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.market.currency import DOLLAR, ECB_HISTORY, bundled_rates, fetch_rates
 from sneaker_assets.market.observations import price_history
-from sneaker_assets.resources import ListingSourceResource
+from sneaker_assets.market.price_trends import price_trends as quartiles
+from sneaker_assets.resources import LakeResource, ListingSourceResource
 
 
 class RatesConfig(dg.Config):
@@ -68,7 +69,7 @@ def fx_rates(config: RatesConfig, listing_source: ListingSourceResource) -> dg.O
 
 
 @dg.asset(
-    group_name=groups.DATA_SET,
+    group_name=groups.PRICES,
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     metadata=column_schema("price_observations"),
@@ -108,4 +109,28 @@ def price_observations(raw_scrapes: pd.DataFrame, fx_rates: pd.DataFrame, config
             ),
             check_result(_RATE_AGE, days <= config.max_rate_age_days, max_rate_age_days=float(days)),
         ],
+    )
+
+
+@dg.asset(
+    group_name=groups.PRICES,
+    kinds={"pandas", "parquet", "matplotlib"},
+    owners=OWNERS,
+    metadata=column_schema("price_trends"),
+    code_version=code_version("price_trends", code_versions.PRICE_TRENDS),
+)
+def price_trends(price_observations: pd.DataFrame, lake: LakeResource) -> dg.Output[pd.DataFrame]:
+    """Quartiles of the prices of each site, kind and condition, by month and over all months."""
+    table = quartiles(price_observations)
+    overall = table[table["month"].isna()]
+    folder = lake.open().folder("figures", "price_trends")
+    return dg.Output(
+        table,
+        metadata={
+            "prices": int(overall["n_prices"].sum()),
+            "products": len(price_observations[["site", "product_id"]].drop_duplicates()),
+            "months": int(table["month"].nunique()),
+            "overall": preview(overall.drop(columns="month"), rows=50),
+            **show_figure(folder, "price_trends", figures.price_trends(table)),
+        },
     )

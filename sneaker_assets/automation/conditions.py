@@ -32,6 +32,7 @@ def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
     """
     return {
         groups.RATES: _rates(settings),
+        groups.PRICES: _after_crawls(settings),
         groups.DATA_SET: _after_crawls(settings),
         groups.FEATURES: _new_images(settings),
         groups.TRAINING: _retraining_due(settings),

@@ -17,9 +17,14 @@ crawl_site = dg.define_asset_job(
     description="Crawl a site's listings and download its new images.",
     tags={MAX_RUNTIME: 12 * 3600},
 )
+build_price_history = dg.define_asset_job(
+    "build_price_history",
+    dg.AssetSelection.groups(groups.RATES, groups.PRICES),
+    description="Convert everything that was scraped to price history and trends, which need no pictures.",
+)
 build_data_set = dg.define_asset_job(
     "build_data_set",
-    dg.AssetSelection.groups(groups.RATES, groups.DATA_SET),
+    dg.AssetSelection.groups(groups.RATES, groups.PRICES, groups.DATA_SET),
     description="Build clean listings and splits from everything that was scraped.",
 )
 train_price_model = dg.define_asset_job(
@@ -81,6 +86,7 @@ replay_releases = dg.define_asset_job(
 
 JOBS = (
     crawl_site,
+    build_price_history,
     build_data_set,
     train_price_model,
     tune_price_model,

@@ -8,8 +8,9 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from sneaker_assets.errors import SneakerError
 from sneaker_assets.settings.environment import load_settings
-from sneaker_assets.settings.model import SettingsError, reason
+from sneaker_assets.settings.model import reason
 
 BAD_INPUT = 2
 """Exit status for invalid settings, arguments or input."""
@@ -66,6 +67,11 @@ def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     return parse
 
 
+def sneaker_archive() -> int:
+    """Entry point of ``sneaker-archive``; returns the exit status."""
+    return _run("sneaker-archive", "archive")
+
+
 def sneaker_assets() -> int:
     """Entry point of ``sneaker-assets``; returns the exit status."""
     return _run("sneaker-assets", "pipeline")
@@ -87,11 +93,11 @@ def sneaker_shop() -> int:
 
 
 def _run(command: str, module: str) -> int:
-    """Run the main function of a command; invalid settings give one line each on stderr and status 2."""
+    """Run the main function of a command; invalid settings and sources give a line each on stderr and status 2."""
     try:
         load_settings()
         main: Callable[[], int | None] = import_module(f"{__name__}.{module}").main
-    except SettingsError as error:
+    except SneakerError as error:
         sys.stderr.writelines(f"{command}: {line}\n" for line in str(error).splitlines())
         return BAD_INPUT
     return main() or 0

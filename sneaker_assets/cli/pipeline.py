@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import dagster as dg
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -25,6 +26,8 @@ from sneaker_assets.cli import Parser, option
 from sneaker_assets.definitions import defs
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
+from sneaker_assets.lake import Lake, read_table
+from sneaker_assets.market.labels import has_usable_picture, without_pictures
 from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.settings.environment import load_settings
@@ -115,10 +118,14 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
     return "the run failed before its first step"
 
 
-def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
-    """Every stage before the releases, in order."""
+def crawl_stages() -> Iterator[Stage]:
+    """The crawl of every site."""
     for site in _sites():
         yield Stage("crawl_site", site)
+
+
+def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
+    """Every stage between the crawls and the releases, in order."""
     yield Stage("build_data_set")
     for backbone in arguments.backbone:
         # The article's head takes whole feature maps.
@@ -145,6 +152,12 @@ def stages(arguments: argparse.Namespace) -> Iterator[Stage]:
     lake = LakeResource().open()
     if any(lake.table("gan_evaluation", band).exists() for band in bands):
         yield Stage("compare_bands")
+
+
+def _images(lake: Lake) -> pd.DataFrame:
+    """Images of all sites (``tables.Images``)."""
+    paths = [lake.table("scraped_images", site) for site in site_partitions.get_partition_keys()]
+    return pd.concat([read_table(path) for path in paths if path.exists()], ignore_index=True)
 
 
 def _sites() -> list[str]:
@@ -199,10 +212,17 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
             console.print(f"  [green]done[/green] in {outcomes[-1].seconds:.1f} s")
 
     ListingSourceResource().check()
-    LakeResource().open().check_writable()
+    lake = LakeResource().open()
+    lake.check_writable()
     with dg.DagsterInstance.get() as instance:
-        run_stages(stages(arguments))
-        run_stages(release_stages(instance))
+        run_stages(crawl_stages())
+        images = _images(lake)
+        if has_usable_picture(images):
+            run_stages(stages(arguments))
+            run_stages(release_stages(instance))
+        else:
+            run_stages(iter([Stage("build_price_history")]))
+            console.print(without_pictures(read_table(lake.table("price_observations")), images))
     return outcomes
 
 
@@ -243,6 +263,10 @@ _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "raw_scrapes": (
         "listings",
         lambda metadata: f"{metadata['products']:,} products, {metadata['new_products']:,} new",
+    ),
+    "price_observations": (
+        "prices",
+        lambda metadata: ", ".join(f"{kind} {n:,}" for kind, n in metadata["label_kinds"].items()),
     ),
     "scraped_images": (
         "images",

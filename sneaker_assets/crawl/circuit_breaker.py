@@ -8,7 +8,7 @@ no attempt is made to get around it. A challenge with another status than 401 an
 import re
 import threading
 
-from sneaker_assets.crawl.errors import SiteBlocked
+from sneaker_assets.crawl.errors import CrawlStopped, SiteBlocked
 from sneaker_assets.crawl.http import Response
 from sneaker_assets.crawl.refusals import is_challenge, is_markup
 
@@ -42,17 +42,21 @@ class CircuitBreaker:
     def __init__(self, site: str) -> None:
         self._site = site
         self._lock = threading.Lock()
-        self._block: str | None = None
+        self._reason: CrawlStopped | None = None
         self._refused_images = self._pages_for_images = 0
 
     def check(self) -> None:
         """Allow a request.
 
         Raises:
-            SiteBlocked: The site has blocked the client before.
+            CrawlStopped: The site has blocked the client before, or the breaker was opened for another reason.
         """
-        if self._block:
-            raise SiteBlocked(self._block)
+        if self._reason is not None:
+            raise self._reason.with_traceback(None)
+
+    def open(self, reason: CrawlStopped) -> None:
+        """Allow no further request; :meth:`check` raises the reason."""
+        self._reason = reason
 
     def check_page(self, response: Response) -> None:
         """Open on a blocked page.
@@ -61,7 +65,7 @@ class CircuitBreaker:
             SiteBlocked: The response has a block status or is a block page.
         """
         if response.status in BLOCK_STATUSES or _has_block_page(response):
-            self._open(response)
+            self._block(response)
 
     def check_image(self, response: Response) -> bool:
         """Open on a blocked image.
@@ -80,12 +84,13 @@ class CircuitBreaker:
             self._pages_for_images = self._pages_for_images + 1 if is_page else 0
             only_pages = self._pages_for_images >= MAX_PAGES_FOR_IMAGES
         if too_many or _has_block_page(response):
-            self._open(response)
+            self._block(response)
         return only_pages
 
-    def _open(self, response: Response) -> None:
-        self._block = f"{self._site} refuses us: {response.url} answered {response.status} without content"
-        raise SiteBlocked(self._block)
+    def _block(self, response: Response) -> None:
+        reason = f"{self._site} refuses us: {response.url} answered {response.status} without content"
+        self.open(SiteBlocked(reason))
+        raise SiteBlocked(reason)
 
 
 def is_html(response: Response) -> bool:

@@ -1,24 +1,36 @@
 """Download of a site's images: each is fetched once and revalidated when it becomes stale."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import pandas as pd
 
 from sneaker_assets.crawl.errors import FetchError, UnreachableError
-from sneaker_assets.crawl.http import NO_VALIDATORS
+from sneaker_assets.crawl.http import NO_VALIDATORS, Response, Validators
 from sneaker_assets.crawl.image_cache import CachedImage, ImageCache
 from sneaker_assets.crawl.images import ImageRecord, collect_images, store_image, stored_images
+from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.errors import one_line
 from sneaker_assets.lake import Lake
 
-if TYPE_CHECKING:
-    from sneaker_assets.crawl.fetcher import Fetcher
+
+class ImageClient(Protocol):
+    """HTTP client of images, used by several threads."""
+
+    settings: FetchSettings
+
+    def image(self, url: str, known: Validators = NO_VALIDATORS) -> Response:
+        """Fetch an image file, which may be unchanged since the stored version with the given validators."""
+        ...
+
+    def summary(self) -> str:
+        """Number of requests and bytes so far, for a log line."""
+        ...
 
 
 def download_images(
     urls: Iterable[str],
-    fetcher: "Fetcher",
+    fetcher: ImageClient,
     lake: Lake,
     cache: ImageCache,
     *,

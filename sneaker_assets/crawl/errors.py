@@ -5,6 +5,10 @@ from datetime import datetime
 from sneaker_assets.errors import SneakerError
 
 
+class ContactMissing(SneakerError, ValueError):  # noqa: N818 - a setting that is missing
+    """A live crawl has no contact in its user agent."""
+
+
 class FetchError(SneakerError, OSError):
     """A URL could not be fetched; the message is one line that names it and the reason."""
 

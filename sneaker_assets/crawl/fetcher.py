@@ -15,7 +15,9 @@ import urllib3
 
 from sneaker_assets.crawl.circuit_breaker import BLOCK_STATUSES, CircuitBreaker, is_block_page, is_html
 from sneaker_assets.crawl.errors import (
+    ContactMissing,
     CrawlPaused,
+    CrawlStopped,
     CredentialsRefused,
     FetchError,
     ForeignAddressError,
@@ -28,7 +30,7 @@ from sneaker_assets.crawl.robots import Robots
 from sneaker_assets.crawl.settings import AGENT, FetchSettings
 from sneaker_assets.crawl.transport import Client, DeadlineExceeded, Exchange, PrivateAddress, UnknownHost
 from sneaker_assets.errors import one_line
-from sneaker_assets.sites.base import Site
+from sneaker_assets.sites.base import Quota, Site
 
 RETRY_STATUSES = frozenset({500, 502, 503, 504}) | ORIGIN_ERRORS
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -52,27 +54,33 @@ class Fetcher:
         settings: Limits, delays and contact.
         host_overrides: Host and port to connect to instead of a given host name. The offline shop has permanent names
             but another port every time it is started. If any are given, no other host is requested or looked up.
+        any_image_host: Whether images may be on any public host. A block then concerns only the host that blocks.
 
     Raises:
-        ValueError: The settings have no contact and are not those of the offline shop.
+        ContactMissing: The settings have no contact and are not those of the offline shop.
     """
 
     def __init__(
-        self, site: Site, settings: FetchSettings, host_overrides: Mapping[str, tuple[str, int]] | None = None
+        self,
+        site: Site,
+        settings: FetchSettings,
+        host_overrides: Mapping[str, tuple[str, int]] | None = None,
+        *,
+        any_image_host: bool = False,
     ) -> None:
         if not settings.contact and not settings.allow_loopback:
-            raise ValueError(
+            raise ContactMissing(
                 "a live crawl needs a contact in its user agent: set SNEAKER_CONTACT to an address or page of yours"
             )
         self.settings = settings
         self._site = site
         self._page_hosts = frozenset({urlsplit(site.home).netloc.lower()})
-        self._image_hosts = site.image_hosts | self._page_hosts
+        self._image_hosts = None if any_image_host else site.image_hosts | self._page_hosts
         self._exchange = Exchange(settings.deadline, not settings.allow_loopback, host_overrides or {})
         self._limiter = RateLimiter(max(settings.delay, site.delay), settings.hold_cap)
         self._robots = Robots(AGENT, self._fetch_robots, self._limiter.set_delay)
         self._threads = threading.local()
-        self._breaker = CircuitBreaker(site.name)
+        self._breakers: dict[str, CircuitBreaker] = {}
         self._lock = threading.Lock()
         self._requests = self._bytes = 0
         self.on_hold: Callable[[str, datetime], None] = lambda *_: None
@@ -95,7 +103,7 @@ class Fetcher:
 
         response = self._follow(url, self._page_hosts, self.settings.max_page_bytes, headers, self._robots.allows)
         self._check_credentials(response)
-        self._breaker.check_page(response)
+        self._breaker(response.url).check_page(response)
         return _usable(response, known)
 
     def image(self, url: str, known: Validators = NO_VALIDATORS) -> Response:
@@ -115,9 +123,13 @@ class Fetcher:
             return {"Accept": accepted, "Accept-Encoding": "identity", **known.headers()}
 
         response = self._follow(url, self._image_hosts, self.settings.max_image_bytes, headers, self._robots.allows)
-        if self._breaker.check_image(response):
+        if self._breaker(response.url).check_image(response):
             raise self._pause(response.url)
         return _usable(response, known)
+
+    def stop(self, host: str, reason: CrawlStopped) -> None:
+        """Send no further request to a host, or to the site unless images may be on any host; raise the reason."""
+        self._breaker(f"//{host}").open(reason)
 
     def hold(self, host: str, until: datetime) -> None:
         """Send no request to a host before a time (UTC), as it asked an earlier crawl."""
@@ -132,10 +144,21 @@ class Fetcher:
         n_requests, n_bytes, held_back = self.counts()
         return f"{n_requests:,} requests, {n_bytes / 1e6:,.1f} MB, {held_back:,} held back"
 
+    def _breaker(self, url: str) -> CircuitBreaker:
+        """Circuit breaker of the site, or of the host of a URL if images may be on any host."""
+        name = self._site.name if self._image_hosts is not None else urlsplit(url).netloc.lower()
+        with self._lock:
+            return self._breakers.setdefault(name, CircuitBreaker(name))
+
     def _credentials_for(self, url: str) -> dict[str, str]:
         """Credential headers, only for URLs with the scheme and host of the site's home."""
         credentials = self._site.credentials
         return dict(credentials.headers) if credentials and urlsplit(url)[:2] == urlsplit(self._site.home)[:2] else {}
+
+    def _quota_for(self, headers: Mapping[str, str]) -> Quota | None:
+        """Quota of the credentials among the headers of a request, None if it is not counted."""
+        credentials = self._site.credentials
+        return credentials.quota if credentials and credentials.headers.items() <= headers.items() else None
 
     def _check_credentials(self, response: Response) -> None:
         """Check for a 401, or a 403 that is neither HTML nor a challenge, which would block the client.
@@ -164,12 +187,14 @@ class Fetcher:
     def _follow(
         self,
         url: str,
-        hosts: frozenset[str],
+        hosts: frozenset[str] | None,
         max_bytes: int,
         headers: Callable[[str], dict[str, str]],
         allows: Callable[[str], bool],
     ) -> Response:
         """Response after following redirects, all of which must stay on ``hosts``; headers are computed per URL.
+
+        If ``hosts`` is None, any public host may be requested.
 
         Raises:
             FetchError: A URL is disallowed by robots.txt or could not be fetched, or there are too many redirects.
@@ -177,10 +202,10 @@ class Fetcher:
         """
         for _ in range(MAX_REDIRECTS + 1):
             if not _is_on(url, hosts):
-                allowed = ", ".join(sorted(hosts))
+                allowed = "http and https addresses" if hosts is None else ", ".join(sorted(hosts))
                 raise ForeignAddressError(f"{url} lies outside {self._site.name}: only {allowed} may be requested")
             if not allows(url):
-                raise FetchError(f"{url}: robots.txt does not allow it")
+                raise FetchError(f"{url}: {self._robots.refusal(url)}")
             response = self._fetch_with_retries(url, max_bytes, headers(url))
             if response.status not in REDIRECT_STATUSES:
                 return response
@@ -229,8 +254,14 @@ class Fetcher:
         """
         host, client = urlsplit(url).netloc.lower(), self._client()
         request = client.prepare(url, headers)
+        quota = self._quota_for(headers)
+        breaker = self._breaker(url)
+        breaker.check()
+        if quota is not None:
+            with self._limiter.slot(_hold_of_quota(host, quota)):
+                pass  # only a used-up quota delays the request here
         with self._limiter.slot(host):
-            self._breaker.check()
+            breaker.check()
             with self._lock:
                 self._requests += 1
             self._exchange.start()
@@ -241,6 +272,8 @@ class Fetcher:
             held = refused or status == 503 or (status in RETRY_STATUSES and retry_after is not None)
             if held:
                 self._hold(host, seconds)
+            if quota is not None and (quota.used(response.headers) or 0) >= quota.limit:
+                self._hold(_hold_of_quota(host, quota), _seconds_to_next_month())
         with response:
             body = self._body(response, max_bytes)
         challenged = status not in BLOCK_STATUSES and is_challenge(body)
@@ -280,6 +313,17 @@ class Fetcher:
         return client
 
 
+def _hold_of_quota(host: str, quota: Quota) -> str:
+    """Name under which the pause of a used-up quota is held; with another limit it is not found, so that it ends."""
+    return f"{host}, where {quota.limit:,} requests a month are used up ({quota.setting}),"
+
+
+def _seconds_to_next_month() -> float:
+    now = datetime.now(UTC)
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return ((first + timedelta(days=32)).replace(day=1) - now).total_seconds()
+
+
 def _asks_to_wait(status: int, headers: Mapping[str, str]) -> bool:
     """Whether the head of a response is that of a refusal which ends by itself; a 401 or 403 does not."""
     if status in BLOCK_STATUSES:
@@ -288,13 +332,14 @@ def _asks_to_wait(status: int, headers: Mapping[str, str]) -> bool:
     return is_throttle_status(status) or overloaded or announces_challenge(headers)
 
 
-def _is_on(url: str, hosts: frozenset[str]) -> bool:
-    """Whether a URL is an HTTP(S) URL of one of the hosts."""
+def _is_on(url: str, hosts: frozenset[str] | None) -> bool:
+    """Whether a URL is an HTTP(S) URL of one of the hosts; of any, without a user name, if ``hosts`` is None."""
     try:
         parts = urlsplit(url)
     except ValueError:  # for instance http://[::1
         return False
-    return parts.scheme in ("http", "https") and parts.netloc.lower() in hosts
+    allowed = bool(parts.hostname) and "@" not in parts.netloc if hosts is None else parts.netloc.lower() in hosts
+    return parts.scheme in ("http", "https") and allowed
 
 
 def _redirect_target(url: str, location: str) -> str:

@@ -1,6 +1,7 @@
 """Totals of a crawl, shown as metadata and used to decide whether the crawl was complete."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sneaker_assets.crawl.frontier import WalkStats
@@ -19,7 +20,7 @@ class CrawlReport:
     Attributes:
         pages: Pages parsed, unchanged ones included.
         unchanged: Pages that had not changed since an earlier crawl.
-        failed: Pages that could not be fetched.
+        failed: Pages that could not be fetched, or files of saved pages that could not be read to their end.
         unreadable: Pages that were fetched but could not be parsed.
         listed: Products on the pages according to the pages themselves.
         yielded: Products parsed.
@@ -27,6 +28,8 @@ class CrawlReport:
         requests: Requests sent, including robots.txt and retries; 0 for a source without a network.
         megabytes: Millions of bytes received.
         held_back: Requests delayed because a host had asked for a pause.
+        skipped: Number of saved responses without a listing, by reason; empty for a source that reads none.
+        broken: Files of saved pages that could not be read to their end, each with the place, in one line.
     """
 
     pages: int
@@ -39,6 +42,8 @@ class CrawlReport:
     requests: int = 0
     megabytes: float = 0.0
     held_back: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    broken: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

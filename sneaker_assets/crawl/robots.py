@@ -68,16 +68,25 @@ class Robots:
     ) -> None:
         self._agent, self._fetch, self._on_delay = agent, fetch, on_delay
         self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
         self._cache: dict[str, tuple[Rules, float]] = {}
 
     def allows(self, url: str) -> bool:
         """Whether a URL may be fetched; fetches the robots.txt of its host first if necessary."""
         return self._rules(url).allows(url)
 
+    def refusal(self, url: str) -> str:
+        """Why a URL may not be fetched."""
+        if self._rules(url).parsed is None:
+            return f"the robots.txt of {urlsplit(url).netloc} could not be fetched, hence nothing else is"
+        return "robots.txt does not allow it"
+
     def _rules(self, url: str) -> Rules:
         parts = urlsplit(url)
         root = f"{parts.scheme}://{parts.netloc.lower()}"
         with self._lock:
+            lock = self._locks.setdefault(root, threading.Lock())
+        with lock:  # one per host, so that a slow one does not delay the others
             rules, expires_at = self._cache.get(root, (None, 0.0))
             if rules is None or time.monotonic() >= expires_at:
                 rules = parse_robots(*self._fetch(f"{root}/robots.txt"), self._agent)

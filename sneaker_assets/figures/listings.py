@@ -1,6 +1,7 @@
 """Figures of the listings and the data set: images, prices, outlier fences, leakage."""
 
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -182,4 +183,53 @@ def leaks(report: pd.DataFrame) -> Figure:
     axes.set_xlim(0, max(1.0, 1.3 * float(report["rows"].max() if len(report) else 1)))
     axes.invert_yaxis()
     figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+@styled
+def price_trends(trends: pd.DataFrame, max_series: int = 8) -> Figure:
+    """Median price by month with the quartiles as a band, one line for each site, kind and condition.
+
+    Args:
+        trends: ``tables.PriceTrends``.
+        max_series: Number of series shown, those with the most prices.
+    """
+    figure = Figure(figsize=(8, 3.8), layout="constrained")
+    axes: Axes = figure.subplots()
+    overall = trends[trends["month"].isna()].nlargest(max_series, "n_prices")
+    by_month = trends[trends["month"].notna()].fillna({"condition": ""})
+    for series in overall.fillna({"condition": ""}).itertuples():
+        same = (by_month["site"] == series.site) & (by_month["label_kind"] == series.label_kind)
+        rows = by_month[same & (by_month["condition"] == series.condition)].sort_values("month")
+        name = f"{series.site} {_label_name(series.label_kind)} {series.condition}".strip()
+        (line,) = axes.plot(rows["month"], rows["median"], marker=".", label=f"{name} (n = {series.n_prices:,})")
+        axes.fill_between(rows["month"], rows["q1"], rows["q3"], color=line.get_color(), alpha=0.15, linewidth=0)
+    n_series = int(trends["month"].isna().sum())
+    shown = f", the largest {len(overall)} of {n_series} series" if n_series > len(overall) else ""
+    axes.set(title=f"Median price by month, with quartiles{shown}", ylabel=f"{dollars()}, log scale")
+    if len(overall):
+        axes.set_yscale("log")
+        label_log_prices(axes.yaxis)
+        figure.legend(loc="outside lower left", ncols=2)
+    figure.autofmt_xdate()
+    return figure
+
+
+@styled
+def prices_across_sites(shoes: pd.DataFrame) -> Figure:
+    """Box plot of each site's and kind's price of a shoe relative to the median of that shoe's labels.
+
+    Args:
+        shoes: Rows of ``tables.Shoes``.
+    """
+    ratios: dict[str, list[float]] = {}
+    for labels, median in zip(shoes["labels"], shoes["median"], strict=True):
+        for label in json.loads(labels) if median > 0 else []:
+            name = f"{label['site']}\n{_label_name(label['kind'])} {label.get('condition', '')}".strip()
+            ratios.setdefault(name, []).append(label["price"] / median)
+    groups = {name: pd.Series(values) for name, values in sorted(ratios.items())}
+    figure = _box_plot(groups, f"Prices of the same shoe at several sites ({len(shoes):,} shoes)")
+    (axes,) = figure.axes
+    axes.set_xlabel("Price divided by the median of the shoe's labels (log scale)")
+    axes.xaxis.set_major_formatter("{x:g}")
     return figure

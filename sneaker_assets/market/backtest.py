@@ -13,37 +13,77 @@ from sneaker_assets import tables
 from sneaker_assets.market.bands import band_of
 from sneaker_assets.market.drift import distribution_distance
 from sneaker_assets.market.labels import LABEL_ORDER, PRODUCT
-from sneaker_assets.market.observations import can_be_bought
+from sneaker_assets.market.observations import can_be_bought, is_worn
 from sneaker_assets.market.price_summaries import summarise_prices
+from sneaker_assets.market.style_codes import joining_codes, product_codes
 
 _HORIZONS = {"up to 7 days": 7, "8 to 14 days": 14, "15 to 21 days": 21, "22 to 30 days": 30, "later": np.inf}
 _RESALE = [kind for kind in LABEL_ORDER if kind != "retail"]
 
 
-def pair_predictions(predictions: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
+def pair_predictions(
+    predictions: pd.DataFrame, prices: pd.DataFrame, products: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Pair each prediction with the first resale price observed after it.
 
-    A shoe that already had a price at the time of its prediction is excluded, since the model may have been trained on
-    it.
+    It is the price of the product itself or, where that has none, of products with its style code. Prices of used shoes
+    do not count, and prices by size only for a product without others, over all sizes. A shoe whose first
+    price is older than its prediction is excluded, since the model may have been trained on it.
 
     Args:
         predictions: ``tables.ReleasePredictions``.
         prices: ``tables.PriceObservations``.
+        products: ``site``, ``product_id``, ``title`` and ``style_code`` of the products of all sites; without them only
+            a product's own prices count.
 
     Returns:
         ``tables.Backtest``; shoes without a later resale price have no row.
     """
-    resale = prices[prices["price"].notna() & prices["size"].isna() & prices["label_kind"].isin(_RESALE)]
-    resale = resale[can_be_bought(resale)]
-    # Of several prices observed at the same time, the preferred kind of label is used.
-    order = resale["label_kind"].map({kind: i for i, kind in enumerate(_RESALE)})
-    ranked = resale.assign(order=order).sort_values(["observed_at", "order"], kind="stable")
-    best = ranked.drop_duplicates(PRODUCT)[[*PRODUCT, "observed_at", "order"]]
-    first = summarise_prices(ranked.merge(best, validate="many_to_one"), PRODUCT)
-    paired = predictions.drop(columns="observed_at").merge(
-        first[[*PRODUCT, "observed_at", "price", "label_kind"]], on=PRODUCT, how="inner", validate="many_to_one"
+    resale = _resale_prices(prices)
+    rows = predictions.drop(columns="observed_at").reset_index(drop=True).rename_axis("prediction").reset_index()
+    links = rows[["prediction", *PRODUCT]]
+    own = links.merge(resale, on=PRODUCT, how="inner", validate="many_to_many")
+    others = (
+        links.head(0)
+        if products is None
+        else _same_style_code(rows[~rows["prediction"].isin(own["prediction"])], products)
+    )
+    elsewhere = others.merge(resale, on=PRODUCT, how="inner", validate="many_to_many")
+    found = pd.concat([part for part in (own, elsewhere) if len(part)] or [own], ignore_index=True)
+    first = _first_prices(found.rename(columns={"site": "price_site"}))
+    paired = rows.merge(
+        first[["prediction", "observed_at", "price", "label_kind", "price_site"]],
+        on="prediction",
+        how="inner",
+        validate="one_to_one",
     )
     return add_coverage(paired[paired["observed_at"] > paired["predicted_at"]])
+
+
+def _resale_prices(prices: pd.DataFrame) -> pd.DataFrame:
+    """Resale prices of new shoes; those by size only of products without others."""
+    counted = prices["price"].notna() & prices["label_kind"].isin(_RESALE) & can_be_bought(prices) & ~is_worn(prices)
+    resale = prices[counted]
+    general = resale["size"].isna()
+    known = general.groupby([resale[column] for column in PRODUCT]).transform("any")
+    return resale[general | ~known]
+
+
+def _same_style_code(rows: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
+    """Products with a style code of each prediction: ``prediction``, ``site`` and ``product_id``."""
+    if "style_code" not in rows:
+        return rows.head(0)[["prediction", *PRODUCT]]
+    known = joining_codes(products)[[*PRODUCT, "code"]]
+    asked = product_codes(rows).join(rows["prediction"])[["prediction", "code"]]
+    return asked.merge(known, on="code", how="inner")[["prediction", *PRODUCT]].drop_duplicates()
+
+
+def _first_prices(found: pd.DataFrame) -> pd.DataFrame:
+    """First price of each ``prediction``; of several kinds at one moment the preferred one."""
+    order = found["label_kind"].map({kind: i for i, kind in enumerate(_RESALE)})
+    ranked = found.assign(order=order).sort_values(["observed_at", "order"], kind="stable")
+    best = ranked.drop_duplicates("prediction")[["prediction", "observed_at", "order"]]
+    return summarise_prices(ranked.merge(best, validate="many_to_one"), ["prediction"])
 
 
 def add_coverage(paired: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
@@ -60,7 +100,8 @@ def add_coverage(paired: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFr
     inside = (paired["price"] >= paired["price_low"]) & (paired["price"] <= paired["price_high"])
     days = (paired["observed_at"] - paired["predicted_at"]).dt.total_seconds() / 86_400
     kept = [*tables.Backtest.to_schema().columns, *columns]
-    return paired.assign(horizon=days, covered=inside)[kept].reset_index(drop=True)
+    sites = paired["price_site"] if "price_site" in paired else paired["site"]
+    return paired.assign(horizon=days, covered=inside, price_site=sites)[kept].reset_index(drop=True)
 
 
 def score_backtest(paired: pd.DataFrame) -> pd.DataFrame:
@@ -137,9 +178,10 @@ def dated_shoes(listings: pd.DataFrame, prices: pd.DataFrame, lead_days: float) 
         ``label_kind``, ``asked_at`` (missing without a release date) and ``known_at``, the time of the first resale
         price.
     """
-    resale = prices[prices["price"].notna() & prices["label_kind"].isin(_RESALE) & can_be_bought(prices)]
+    resale = _resale_prices(prices)
     first = resale.groupby(PRODUCT, as_index=False).agg(known_at=("observed_at", "min"))
-    shoes = listings[listings["price"].notna()].merge(first, on=PRODUCT, how="inner", validate="one_to_one")
+    learned = listings["price"].notna() & ~is_worn(listings)
+    shoes = listings[learned].merge(first, on=PRODUCT, how="inner", validate="one_to_one")
     asked_at = shoes["release_date"] - pd.Timedelta(days=lead_days)
     release = shoes["site"] + "--" + shoes["product_id"]
     columns = ["release", *PRODUCT, "sha256", "price", "label_kind", "asked_at", "known_at"]

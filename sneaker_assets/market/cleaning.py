@@ -1,4 +1,4 @@
-"""Cleaning of listings: removal of placeholders and outliers, resolution of label conflicts.
+"""Cleaning of listings: removal of placeholders, used shoes and outliers, resolution of label conflicts.
 
 Every removed listing gets a reason.
 """
@@ -10,6 +10,7 @@ from pydantic import Field
 
 from sneaker_assets import tables
 from sneaker_assets.market.label_conflicts import Resolution, find_label_conflicts, resolve_prices
+from sneaker_assets.market.observations import is_worn
 from sneaker_assets.market.outliers import FenceSettings, price_fences
 from sneaker_assets.market.placeholders import PlaceholderSettings, find_placeholders
 
@@ -24,6 +25,9 @@ class CleaningSettings(FenceSettings, PlaceholderSettings):
         default="median",
         description="What happens to near duplicates with a label conflict. median: all get the median price; drop: "
         "all are removed.",
+    )
+    learn_from_used: bool = Field(
+        default=False, description="Keep shoes that are used or have defects, which are removed by default."
     )
 
 
@@ -47,32 +51,39 @@ class Cleaned:
 def clean(listings: pd.DataFrame, settings: CleaningSettings | None = None) -> Cleaned:
     """Keep listings with a shoe's picture and a price inside the fence, and resolve conflicts of near duplicates.
 
-    Outliers are removed first, so that they do not affect the median price of near duplicates. The price of a listing
-    with a placeholder picture is one of a shoe, and counts for the fences.
+    Used shoes are removed first, unless the settings keep them, and do not count for the fences. Outliers are removed
+    next, so that they do not affect the median price of near duplicates. The price of a listing with a placeholder
+    picture is one of a shoe, and counts for the fences.
 
     Args:
         listings: ``tables.Listings``.
         settings: Placeholders, fences, tolerance and resolution.
 
     Raises:
-        ValueError: No listing has a price.
+        ValueError: No listing has a price, or none of a shoe that is not used.
     """
     settings = settings or CleaningSettings()
     if listings["price"].isna().all():
         raise ValueError(
             f"none of the {len(listings)} listings has a price in US dollars: crawl a site that shows prices"
         )
-    fences = price_fences(listings, settings)
+    used = is_worn(listings) & listings["price"].notna() & (not settings.learn_from_used)
+    if used.sum() == listings["price"].notna().sum():
+        raise ValueError(
+            f"all {used.sum()} listings with a price are of used shoes or have defects: add new ones, or set "
+            "learn_from_used of clean_listings"
+        )
+    fences = price_fences(listings[~used], settings)
     bounds = fences.set_index("scope")[["lower", "upper"]]
     scope = listings["site"] if settings.per_site else pd.Series("all", index=listings.index)
     lower, upper = (scope.map(bounds[side]).astype(float) for side in ("lower", "upper"))
     placeholder = listings["twin_group"].isin(find_placeholders(listings, "twin_group", "price", settings))
-    below = (listings["price"] < lower) & ~placeholder
-    above = (listings["price"] > upper) & ~placeholder
+    below = (listings["price"] < lower) & ~placeholder & ~used
+    above = (listings["price"] > upper) & ~placeholder & ~used
 
     reason = pd.Series(None, index=listings.index, dtype=object)
     reason = reason.mask(listings["price"].isna(), "no_price").mask(below, "below_fence").mask(above, "above_fence")
-    reason = reason.mask(placeholder, "placeholder_picture")
+    reason = reason.mask(used, "used_condition").mask(placeholder, "placeholder_picture")
     inside = listings[reason.isna()]
     conflicts = find_label_conflicts(inside, settings.conflict_tolerance, settings.conflict_resolution)
     resolved = resolve_prices(inside, conflicts)

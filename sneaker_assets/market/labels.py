@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sneaker_assets import tables
-from sneaker_assets.market.observations import can_be_bought
+from sneaker_assets.market.observations import can_be_bought, worn_rank
 from sneaker_assets.market.price_summaries import summarise_prices
 from sneaker_assets.tables import LABEL_KINDS, LabelKind
 
@@ -13,9 +13,13 @@ LABEL_ORDER: tuple[LabelKind, ...] = ("average_sale", "last_sale", "lowest_ask",
 """Kinds of price in order of preference: prices paid before prices asked, retail prices last."""
 
 PRODUCT = ["site", "product_id"]
+SALE_DAYS = 30.0
+"""Days of sales by size, up to the latest, that make one price: a size is rarely sold twice on one day."""
+
+_SALES = ("average_sale", "last_sale")
 _DESCRIPTION = [*PRODUCT, "url", "title", "brand", "style_code", "colourway", "image_url", "release_date"]
-_LABEL = ["price", "label_kind", "n_prices", "amount", "currency", "fx_rate", "fx_date", "observed_at"]
-_PICTURE = ["sha256", "left", "top", "right", "bottom", "red", "green", "blue", "twin_group"]
+_LABEL = ["price", "label_kind", "condition", "n_prices", "amount", "currency", "fx_rate", "fx_date", "observed_at"]
+_PICTURE = ["sha256", "left", "top", "right", "bottom", "red", "green", "blue", "first_seen", "twin_group"]
 
 
 def label_listings(
@@ -24,8 +28,14 @@ def label_listings(
     images: pd.DataFrame,
     pictures: pd.DataFrame,
     order: Sequence[str] = LABEL_ORDER,
+    *,
+    sale_days: float = SALE_DAYS,
 ) -> pd.DataFrame:
     """Latest state of each product that has a valid image.
+
+    Its label is the latest price of the preferred kind, of new shoes or those of unstated condition where there are
+    any. Prices by size count only for a product without another price but its retail price: the median of the last
+    days' sales, or the latest of the other kinds, over all sizes.
 
     Args:
         observations: ``tables.Observations`` of all sites.
@@ -33,10 +43,11 @@ def label_listings(
         images: ``tables.Images`` of all sites.
         pictures: ``tables.ImageProperties`` of those images, with an additional column ``twin_group``.
         order: Kinds of price in order of preference; other kinds are never used as labels.
+        sale_days: Days of sales by size, up to the latest, whose median is the label.
 
     Returns:
         ``tables.Listings``, sorted by site and product, without products that are no shoes. Products without a price in
-        US dollars are included, with a missing price.
+        US dollars are included, with a missing price; ``shoe`` is missing (see ``shoes.find_shoes``).
 
     Raises:
         ValueError: ``order`` contains an unknown kind.
@@ -47,14 +58,47 @@ def label_listings(
     products = _latest(shoes)[[*_DESCRIPTION, "observed_at"]]
     usable = images.loc[images["problem"].isna(), ["site", "image_url", "sha256", "width", "height"]]
     listings = (
-        products.merge(_labels(prices, order), on=PRODUCT, how="left", suffixes=("_product", ""), validate="one_to_one")
-        .merge(_retail_prices(prices), on=PRODUCT, how="left", validate="one_to_one")
+        products.merge(
+            latest_labels(prices, order, sale_days),
+            on=PRODUCT,
+            how="left",
+            suffixes=("_product", ""),
+            validate="one_to_one",
+        )
+        .merge(latest_retail_prices(prices), on=PRODUCT, how="left", validate="one_to_one")
         .merge(usable, on=["site", "image_url"], how="inner", validate="many_to_one")
         .merge(pictures[_PICTURE], on="sha256", how="inner", validate="many_to_one")
     )
     listings["observed_at"] = listings["observed_at"].fillna(listings["observed_at_product"])
     columns = list(tables.Listings.to_schema().columns)
-    return listings.sort_values(PRODUCT, ignore_index=True)[columns]
+    return listings.sort_values(PRODUCT, ignore_index=True).reindex(columns=columns)
+
+
+def has_usable_picture(images: pd.DataFrame) -> bool:
+    """Whether a data set can be built: at least one image was downloaded and can be decoded.
+
+    Args:
+        images: ``tables.Images`` of all sites.
+    """
+    return bool(images["problem"].isna().any())
+
+
+def without_pictures(prices: pd.DataFrame, images: pd.DataFrame) -> str:
+    """What is there, what is missing and what to add where no product has a usable picture, in one line.
+
+    Args:
+        prices: ``tables.PriceObservations``.
+        images: ``tables.Images`` of all sites.
+    """
+    priced = len(prices.loc[prices["price"].notna(), PRODUCT].drop_duplicates())
+    found = f"none of the {len(images):,} pictures can be used" if len(images) else "none of them has a picture"
+    problems = images["problem"].value_counts()
+    reason = f" ({problems.index[0]}, for example)" if len(problems) else ""
+    return (
+        f"{priced:,} products have prices, but {found}{reason}: price_observations and price_trends are in the lake, "
+        "and prediction_backtest compares predictions with them; a data set to learn from needs pictures, so add their "
+        "files or addresses to the source, or another source whose listings have them"
+    )
 
 
 def first_seen(observations: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
@@ -82,26 +126,77 @@ def label_shares(listings: pd.DataFrame) -> pd.DataFrame:
 
 def _latest(seen: pd.DataFrame) -> pd.DataFrame:
     """Last observation of each product; of several at one moment one with an image, whatever the order of rows."""
-    order = ["observed_at", "_shown", *(column for column in _DESCRIPTION if column in seen and column not in PRODUCT)]
-    shown = seen.assign(_shown=seen["image_url"] != "")
+    order = ["_shown", *(column for column in _DESCRIPTION if column in seen and column not in PRODUCT)]
+    last = _at_last_moment(seen, PRODUCT)
+    shown = last.assign(_shown=last["image_url"] != "")
     return shown.sort_values(order, kind="stable").drop_duplicates(PRODUCT, keep="last").drop(columns="_shown")
 
 
-def _at_last_moment(prices: pd.DataFrame) -> pd.DataFrame:
-    return prices[prices["observed_at"] == prices.groupby(PRODUCT)["observed_at"].transform("max")]
+def _at_last_moment(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    return rows[rows["observed_at"] == rows.groupby(list(key), dropna=False)["observed_at"].transform("max")]
 
 
-def _labels(prices: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
-    """Latest price of each product, of the most preferred kind that it has."""
+def latest_labels(
+    prices: pd.DataFrame, order: Sequence[str] = LABEL_ORDER, sale_days: float = SALE_DAYS
+) -> pd.DataFrame:
+    """Label of each product that has a price.
+
+    Args:
+        prices: ``tables.PriceObservations``.
+        order: Kinds of price in order of preference; other kinds are never used as labels.
+        sale_days: Days of sales by size, up to the latest, whose median is the label.
+
+    Returns:
+        ``site``, ``product_id`` and the columns of ``tables.Listings`` that describe the label.
+    """
     rank = prices["label_kind"].map({kind: i for i, kind in enumerate(order)})
-    for_the_product = prices["price"].notna() & prices["size"].isna() & rank.notna() & can_be_bought(prices)
-    candidates = prices[for_the_product].assign(rank=rank)
-    preferred = candidates[candidates["rank"] == candidates.groupby(PRODUCT)["rank"].transform("min")]
-    return summarise_prices(_at_last_moment(preferred), PRODUCT)[[*PRODUCT, *_LABEL]]
+    candidates = prices[rank.notna()].assign(rank=rank, worn=worn_rank(prices))
+    candidates = _lowest(_priced(candidates), "worn")
+    candidates = _of_all_sizes(candidates, PRODUCT)
+    return _latest_prices(_lowest(candidates, "rank"), PRODUCT, sale_days)[[*PRODUCT, *_LABEL]]
 
 
-def _retail_prices(prices: pd.DataFrame) -> pd.DataFrame:
-    """Latest retail price of each product in US dollars: ``site``, ``product_id`` and ``retail_price``."""
+def latest_by_kind(prices: pd.DataFrame, key: Sequence[str], sale_days: float = SALE_DAYS) -> pd.DataFrame:
+    """Latest price of each value of ``key``, which includes the kind.
+
+    Args:
+        prices: Rows of ``tables.PriceObservations``, with the columns of ``key``.
+        key: Columns that identify a price; missing values are equal.
+        sale_days: Days of sales by size, up to the latest, whose median is the price.
+    """
+    return _latest_prices(_of_all_sizes(_priced(prices), key), key, sale_days)
+
+
+def latest_retail_prices(prices: pd.DataFrame) -> pd.DataFrame:
+    """Latest retail price of each product in US dollars: ``site``, ``product_id`` and ``retail_price``.
+
+    Args:
+        prices: ``tables.PriceObservations``.
+    """
     known = prices[(prices["label_kind"] == "retail") & prices["price"].notna()]
-    retail = summarise_prices(_at_last_moment(known), PRODUCT)[[*PRODUCT, "price"]]
+    retail = summarise_prices(_at_last_moment(known, PRODUCT), PRODUCT)[[*PRODUCT, "price"]]
     return retail.rename(columns={"price": "retail_price"})
+
+
+def _priced(prices: pd.DataFrame) -> pd.DataFrame:
+    return prices[prices["price"].notna() & can_be_bought(prices)]
+
+
+def _lowest(candidates: pd.DataFrame, rank: str) -> pd.DataFrame:
+    return candidates[candidates[rank] == candidates.groupby(PRODUCT)[rank].transform("min")]
+
+
+def _of_all_sizes(candidates: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    """Prices that apply to all sizes; all prices of a product that has only its retail price and prices by size."""
+    general = candidates["size"].isna() & (candidates["label_kind"] != "retail")
+    known = general.groupby([candidates[column] for column in key], dropna=False).transform("any")
+    return candidates[candidates["size"].isna() | ~known]
+
+
+def _latest_prices(prices: pd.DataFrame, key: Sequence[str], sale_days: float) -> pd.DataFrame:
+    """Prices of the last moment, and sales by size of the last days, summarised over sizes."""
+    last = prices.groupby(list(key), dropna=False)["observed_at"].transform("max")
+    recent = prices["size"].notna() & prices["label_kind"].isin(_SALES)
+    recent &= prices["observed_at"] >= last - pd.Timedelta(days=sale_days)
+    kept = prices["observed_at"].eq(last) | recent
+    return summarise_prices(prices[kept].assign(observed_at=last), key)

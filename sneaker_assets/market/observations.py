@@ -9,6 +9,8 @@ from sneaker_assets import tables
 from sneaker_assets.market.currency import rates_at
 from sneaker_assets.tables import MAX_PRICE
 
+_PRODUCT = ["site", "product_id"]
+_STATED = ["title", "brand", "style_code", "colourway", "release_date"]
 _PRICE = ["label_kind", "size", "size_system", "condition", "amount", "currency", "available", "problem", "n_prices"]
 _OBSERVED = ["site", "product_id", "observed_at", *_PRICE]
 _MOMENT = ["site", "product_id", "observed_at", "label_kind", "size", "size_system", "condition", "available"]
@@ -73,6 +75,21 @@ def with_whole_names(listings: pd.DataFrame, observations: pd.DataFrame) -> pd.D
     return listings.assign(product_id=[whole_names.get((site, name), name) for site, name in products])
 
 
+def known_products(observations: pd.DataFrame) -> pd.DataFrame:
+    """One row per product, shoes only: what was last stated about it, and when it was first observed.
+
+    Args:
+        observations: ``tables.Observations`` of all sites.
+
+    Returns:
+        ``site``, ``product_id``, ``title``, ``brand``, ``style_code``, ``colourway``, ``release_date`` and
+        ``first_observed`` (UTC), sorted by site and product. A value that the last page lacked is an earlier one.
+    """
+    shoes = observations.loc[observations["exclusion"].isna(), [*_PRODUCT, *_STATED, "observed_at"]]
+    by_product = shoes.sort_values("observed_at", kind="stable").groupby(_PRODUCT)
+    return by_product[_STATED].last().assign(first_observed=by_product["observed_at"].min()).reset_index()
+
+
 def price_history(observations: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
     """Convert all observed amounts, including retail prices, to US dollars at the rate of the day.
 
@@ -119,6 +136,24 @@ def can_be_bought(prices: pd.DataFrame) -> pd.Series:
     if "available" not in prices:
         return pd.Series(True, index=prices.index)
     return prices["available"].astype("boolean").fillna(True).astype(bool)
+
+
+def worn_rank(prices: pd.DataFrame) -> pd.Series:
+    """0 for prices of new shoes and those of unstated condition, 1 with defects, 2 used.
+
+    Args:
+        prices: A table with the column ``condition``.
+    """
+    return prices["condition"].astype(object).map({"defects": 1, "used": 2}).fillna(0).astype(int)
+
+
+def is_worn(prices: pd.DataFrame) -> pd.Series:
+    """Whether the shoe on offer is used or has defects.
+
+    Args:
+        prices: A table with the column ``condition``.
+    """
+    return worn_rank(prices) > 0
 
 
 def _problems(history: pd.DataFrame, price: pd.Series, currencies: set[str]) -> pd.Series:

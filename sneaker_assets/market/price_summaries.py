@@ -23,7 +23,7 @@ SUMMARIES: Mapping[LabelKind, Summary] = {
 
 
 def summarise_prices(prices: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
-    """One row per value of ``key``, where rows of one value share kind and moment.
+    """One row per value of ``key``, where rows of one value share their kind.
 
     Several sales become their median, of the kind ``average_sale``. Of several lowest asks, list prices and reduced
     prices the lowest counts, which a buyer would pay, and of several highest bids the highest. Retail prices that
@@ -35,7 +35,7 @@ def summarise_prices(prices: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
 
     Returns:
         The same columns, in the order in which each value of ``key`` occurs first. ``n_prices`` is the number of prices
-        summarised. The amount of a median over several currencies is in US dollars.
+        summarised. The amount of a median over several currencies or exchange rates is in US dollars.
     """
     prices = prices.reset_index(drop=True)
     several = prices.duplicated(list(key), keep=False)
@@ -45,7 +45,8 @@ def summarise_prices(prices: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
     stated = stated.sort_values(["price", "amount", "currency", "row"], ignore_index=True)
     groups = stated.groupby(list(key), dropna=False, sort=False)
     size, rule = groups["row"].transform("size"), stated["label_kind"].map(SUMMARIES)
-    is_median, mixed = rule == "median", groups["currency"].transform("nunique") > 1
+    is_median = rule == "median"
+    mixed = (groups["currency"].transform("nunique") > 1) | (groups["fx_rate"].transform("nunique") > 1)
     median = groups["price"].transform("median")
     summaries = stated.assign(
         price=stated["price"].mask(is_median, median),

@@ -1,4 +1,6 @@
-"""Split into train, validation and test by group of near duplicates, so that no image leaks between them.
+"""Split into train, validation and test by shoe and group of near duplicates, so that none leaks between them.
+
+Products that are one shoe or show near-duplicate pictures form a group, and so do those linked by others.
 
 There are three ways to assign a group:
 
@@ -26,7 +28,9 @@ from sneaker_assets.tables import SPLITS
 class SplitSettings(SettingsModel):
     """Shares of train, validation and test, which sum to 1, and how groups are assigned to them."""
 
-    train: float = Field(default=0.70, gt=0, le=1, description="Share of the groups of near duplicates to train on.")
+    train: float = Field(
+        default=0.70, gt=0, le=1, description="Share of the groups of near duplicates and shoes to train on."
+    )
     validation: float = Field(default=0.15, ge=0, le=1, description="Share of the groups to select models on.")
     test: float = Field(default=0.15, ge=0, le=1, description="Share of the groups to evaluate models on.")
     salt: str = Field(
@@ -68,7 +72,7 @@ class SplitSettings(SettingsModel):
 
 
 def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None) -> pd.DataFrame:
-    """Assign each group of near duplicates to train, validation or test.
+    """Assign each group of near duplicates and shoes to train, validation or test.
 
     Args:
         listings: ``tables.CleanListings``.
@@ -78,7 +82,8 @@ def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None)
         ``tables.Splits``, one row per listing, in the given order.
     """
     settings = settings or SplitSettings()
-    groups = listings.groupby("twin_group").agg(price=("price", "median"), released=("release_date", "min"))
+    names = split_groups(listings)
+    groups = listings.groupby(names).agg(price=("price", "median"), released=("release_date", "min"))
     position = pd.Series(
         [_position(str(group), settings.salt) for group in groups.index], index=groups.index, dtype=float
     )
@@ -87,7 +92,35 @@ def assign_splits(listings: pd.DataFrame, settings: SplitSettings | None = None)
         position = (position.groupby(band).rank() - 0.5) / position.groupby(band).transform("size")
     sides = _sides(groups, position, settings)
     columns = list(tables.Splits.to_schema().columns)
-    return listings.assign(split=listings["twin_group"].map(sides).astype(object))[columns]
+    return listings.assign(split=names.map(sides).astype(object)).reindex(columns=columns)
+
+
+def split_groups(listings: pd.DataFrame) -> pd.Series:
+    """Assign each listing to the group that is split as a whole: near duplicates, and all products of their shoes.
+
+    Args:
+        listings: ``twin_group`` and optionally ``shoe`` and ``first_seen``.
+
+    Returns:
+        Name of each listing's group, with the index of ``listings``: the group of near duplicates that was seen first,
+        so that groups without a shoe in common with others are named, and split, as these.
+    """
+    twins = listings["twin_group"]
+    if "shoe" not in listings or listings["shoe"].isna().all():
+        return twins
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    by_age = [column for column in ("first_seen", "twin_group") if column in listings]
+    order = listings.sort_values(by_age)["twin_group"].unique()
+    twin = pd.Index(order).get_indexer(twins)
+    shoe, known = pd.factorize(listings["shoe"])
+    linked = shoe >= 0
+    size = len(order) + len(known)
+    edges = (np.ones(int(linked.sum()), dtype=bool), (twin[linked], len(order) + shoe[linked]))
+    component = connected_components(coo_array(edges, shape=(size, size)), directed=False)[1][: len(order)]
+    _, oldest = np.unique(component, return_index=True)
+    return pd.Series(order[oldest][component][twin], index=listings.index, name="twin_group")
 
 
 def _position(group: str, salt: str) -> float:
@@ -107,9 +140,14 @@ def _cut(position: pd.Series, train: float, validation: float) -> pd.Series:
     return pd.Series(np.array(SPLITS)[np.searchsorted([train, validation], position, side="right")], position.index)
 
 
-def groups_on_two_sides(splits: pd.DataFrame) -> int:
-    """Number of groups of near duplicates that are in more than one split; anything but 0 is a leak."""
-    return int(splits.groupby("twin_group")["split"].nunique().gt(1).sum())
+def groups_on_two_sides(splits: pd.DataFrame, column: str = "twin_group") -> int:
+    """Number of groups that are in more than one split; anything but 0 is a leak.
+
+    Args:
+        splits: ``tables.Splits``.
+        column: ``twin_group`` for groups of near duplicates, ``shoe`` for shoes.
+    """
+    return int(splits.groupby(column)["split"].nunique().gt(1).sum())
 
 
 def proportion_errors(splits: pd.DataFrame, proportions: tuple[float, float, float]) -> dict[str, tuple[float, float]]:
@@ -125,7 +163,7 @@ def proportion_errors(splits: pd.DataFrame, proportions: tuple[float, float, flo
     Returns:
         Absolute deviation and tolerance by split, both as shares of the rows.
     """
-    sizes = splits["twin_group"].value_counts()
+    sizes = split_groups(splits).value_counts()
     clumps = float(np.sqrt((sizes.astype(float) ** 2).sum())) / len(splits)
     shares = splits["split"].value_counts(normalize=True)
     return {
@@ -137,7 +175,7 @@ def proportion_errors(splits: pd.DataFrame, proportions: tuple[float, float, flo
 def price_differences(splits: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Two-sample Kolmogorov-Smirnov tests of the prices of validation and test against those of train.
 
-    Each group of near duplicates counts once, with its median price, since its members are not independent.
+    Each group of near duplicates and shoes counts once, with its median price, since its members are not independent.
 
     Args:
         splits: ``tables.Splits``.
@@ -147,7 +185,7 @@ def price_differences(splits: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """
     from scipy.stats import ks_2samp
 
-    prices = splits.groupby(["split", "twin_group"])["price"].median()
+    prices = splits.groupby(["split", split_groups(splits)])["price"].median()
     found = set(prices.index.get_level_values("split"))
     if "train" not in found:
         return {}

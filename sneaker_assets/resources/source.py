@@ -1,4 +1,4 @@
-"""Resource for the source of listings. The sources themselves are in ``sneaker_assets.crawl``."""
+"""Resource for the sources of listings. The sources themselves are in ``sneaker_assets.sources``."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,14 +14,56 @@ from sneaker_assets.crawl.settings import Contact, Delay, FetchSettings
 from sneaker_assets.lake import DEMO, Lake
 from sneaker_assets.settings.environment import Settings, SourceName, load_settings
 from sneaker_assets.settings.model import SettingsError
-from sneaker_assets.sites import DEFAULT_SITES, SITES, load_sites, stockx, stockx_api
+from sneaker_assets.sites import DEFAULT_SITES, SITES, kicksdb, load_sites, stockx, stockx_api
 from sneaker_assets.sites.base import Site
-from sneaker_assets.sources.archive import ArchiveSource
+from sneaker_assets.sources.archive import ArchiveMapping, ArchiveSource
 from sneaker_assets.sources.base import ListingSource
+from sneaker_assets.sources.calendar import CALENDAR, CalendarSource
 from sneaker_assets.sources.demo import DEMO_SITES, demo_source
 from sneaker_assets.sources.routing import Offer, RoutedSource, route_sites
+from sneaker_assets.sources.saved.source import SavedSource
 from sneaker_assets.sources.web import WebSource
-from sneaker_assets.tables import LabelKind
+from sneaker_assets.tables.values import LABEL_KINDS
+
+KICKSDB_SITES = (kicksdb.STOCKX.name, kicksdb.GOAT.name)
+
+
+def web_sites(settings: Settings) -> dict[str, Site]:
+    """The registered sites, the Shopify stores of the settings, and the hosts among the chosen sites.
+
+    Args:
+        settings: The settings of the environment.
+
+    Returns:
+        Sites by name.
+    """
+    named = {address.partition("/")[0] for address in settings.shopify_stores}
+    hosts = {site: None for site in settings.sites if "." in site and site not in named}
+    return load_sites(stores={**settings.shopify_stores, **hosts})
+
+
+def kicksdb_sites(settings: Settings) -> Mapping[str, Site]:
+    """The sites that KicksDB describes, read with the key of the settings.
+
+    Args:
+        settings: The settings of the environment.
+
+    Returns:
+        Sites by name.
+
+    Raises:
+        SettingsError: There is no key.
+        KicksDBError: The key or the market is invalid.
+    """
+    if settings.kicksdb_key is None:
+        raise SettingsError("the source kicksdb needs a key: set SNEAKER_KICKSDB_KEY to yours")
+    sites = kicksdb.sites(
+        settings.kicksdb_key.get_secret_value(),
+        settings.kicksdb_market,
+        sales=settings.kicksdb_sales,
+        quota=settings.kicksdb_quota,
+    )
+    return {site.name: site for site in sites}
 
 
 def live_sites(settings: Settings) -> Mapping[str, Site]:
@@ -35,9 +77,7 @@ def live_sites(settings: Settings) -> Mapping[str, Site]:
     Returns:
         Sites by name.
     """
-    named = {address.partition("/")[0] for address in settings.shopify_stores}
-    hosts = {site: None for site in settings.sites if "." in site and site not in named}
-    sites = load_sites(stores={**settings.shopify_stores, **hosts})
+    sites = web_sites(settings)
     if settings.stockx_key is None or settings.stockx_token is None:
         return sites
     key, token = settings.stockx_key.get_secret_value(), settings.stockx_token.get_secret_value()
@@ -60,19 +100,28 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
         "SNEAKER_SHOP_TODAY, else the shop's clock in the lake, which sneaker-shop --set-today sets.",
     )
     archive: str | None = Field(
-        default=None, description="Folder with a CSV and an images folder. Default: SNEAKER_ARCHIVE."
+        default=None, description="Table, or folder of tables and images. Default: SNEAKER_ARCHIVE."
     )
-    archive_price_column: str = Field(default="sale_price", description="The archive's column of prices.")
-    archive_image_column: str = Field(default="image_name", description="The archive's column of image names.")
-    archive_site_column: str | None = Field(
+    archive_price_column: str | None = Field(default=None, description="The archive's column of prices.")
+    archive_image_column: str | None = Field(default=None, description="The archive's column of images.")
+    archive_site_column: str | None = Field(default=None, description="The archive's column of sites.")
+    archive_label_kind: str | None = Field(
+        default=None, pattern=f"^({'|'.join(LABEL_KINDS)})$", description="Kind of the archive's prices."
+    )
+    archive_currency: str | None = Field(
         default=None,
-        description="The archive's column of sites; by default the image name up to its first underscore.",
-    )
-    archive_label_kind: LabelKind = Field(default="unknown", description="Kind of the archive's prices.")
-    archive_currency: str = Field(
-        default="USD",
         pattern="^[A-Z]{3}$",
-        description="ISO 4217 code of the archive's prices; a price with the sign of another currency is not used.",
+        description="ISO 4217 code of the archive's prices that are written without a currency. Default: "
+        "SNEAKER_ARCHIVE_CURRENCY.",
+    )
+    saved: str | None = Field(default=None, description="Folder of saved pages. Default: SNEAKER_SAVED.")
+    fetch_images: bool | None = Field(
+        default=None,
+        description="Whether pictures that saved pages show but do not contain are fetched. Default: "
+        "SNEAKER_FETCH_IMAGES.",
+    )
+    releases: str | None = Field(
+        default=None, description="Table of announced shoes of your own. Default: SNEAKER_RELEASES."
     )
     contact: Contact = ""
     delay_seconds: Delay = FetchSettings().delay
@@ -129,7 +178,11 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
         """
         settings = load_settings()
         if "archive" in self.names:
-            self._archive_folder(settings)
+            self._archive_path(settings)
+        if "saved" in self.names:
+            self._saved_folder(settings)
+        if "kicksdb" in self.names:
+            kicksdb_sites(settings)
         if self.crawls and not self._contact(settings):
             raise SettingsError(
                 "a live crawl needs a contact in its user agent: set SNEAKER_CONTACT to an address of yours"
@@ -146,40 +199,47 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
             LakeError: The lake was filled from the offline shop and the sources are real, or the other way round.
             SettingsError: A setting of a source is missing.
         """
+        settings, by_site = load_settings(), self.site_sources()
         with lake.kept_to(self.names[0]), ExitStack() as stack:
-            by_site = self.site_sources()
-            opened = {
-                name: self._opened(name, frozenset(site for site in by_site if by_site[site] == name), lake, stack)
-                for name in set(by_site.values())
-            }
-            yield RoutedSource({site: opened[name] for site, name in by_site.items()}, {})
+            sites_of = {name: [site for site in by_site if by_site[site] == name] for name in by_site.values()}
+            opened = {name: self._opened(name, sites, lake, settings, stack) for name, sites in sites_of.items()}
+            calendar = self._calendar(lake, settings)
+            yield RoutedSource(
+                {site: opened[name] for site, name in by_site.items()},
+                {CALENDAR: calendar} if calendar else {},
+            )
 
     def _offer(self, name: SourceName, settings: Settings) -> Offer:
         """The sites of a source."""
+        stores = {address.partition("/")[0] for address in settings.shopify_stores}
+        known = frozenset({*SITES, *stores})
         if name == "demo":
             return Offer(frozenset(DEMO_SITES), frozenset(DEMO_SITES))
+        if name == "kicksdb":
+            return Offer(frozenset(KICKSDB_SITES), frozenset(KICKSDB_SITES))
         if name == "archive":
             sites = frozenset(self._archive(Lake(UPath(settings.lake)), settings).sites())
             return Offer(sites, sites)
-        stores = {address.partition("/")[0] for address in settings.shopify_stores}
-        known = frozenset({*SITES, *stores})
+        if name == "saved":
+            return Offer(known, known, any_store=True, yields=True)
         return Offer(known, frozenset({*DEFAULT_SITES, *stores}), any_store=True)
 
-    def _opened(self, name: str, sites: Collection[str], lake: Lake, stack: ExitStack) -> ListingSource:
-        """One source, restricted to the sites that are assigned to it where it would send requests."""
-        settings = load_settings()
+    def _opened(
+        self, name: str, sites: Collection[str], lake: Lake, settings: Settings, stack: ExitStack
+    ) -> ListingSource:
+        """One source; one that sends requests is restricted to the sites that are assigned to it."""
         if name == "demo":
             today = date.fromisoformat(self.demo_today) if self.demo_today else settings.shop_today
             return stack.enter_context(demo_source(lake, self.demo_products, self.demo_seed, today))
         if name == "archive":
             return self._archive(lake, settings)
-        live = live_sites(settings)
-        return WebSource(
-            lake,
-            self._fetching(settings),
-            max_pages=self.max_pages,
-            sites_by_name={site: live[site] for site in sites},
-        )
+        if name == "saved":
+            fetch = settings.fetch_images if self.fetch_images is None else self.fetch_images
+            fetching = self._fetching(settings) if fetch else None
+            return SavedSource(lake, self._saved_folder(settings), web_sites(settings), fetching)
+        known = kicksdb_sites(settings) if name == "kicksdb" else live_sites(settings)
+        own = {site: known[site] for site in sites}
+        return WebSource(lake, self._fetching(settings), max_pages=self.max_pages, sites_by_name=own)
 
     def _fetching(self, settings: Settings) -> FetchSettings:
         return FetchSettings(
@@ -189,21 +249,39 @@ class ListingSourceResource(dg.ConfigurableResource["ListingSourceResource"]):
     def _contact(self, settings: Settings) -> str:
         return self.contact or settings.contact
 
-    def _archive_folder(self, settings: Settings) -> Path:
-        folder = Path(self.archive) if self.archive else settings.archive
+    def _calendar(self, lake: Lake, settings: Settings) -> CalendarSource | None:
+        file = Path(self.releases) if self.releases else settings.releases
+        return CalendarSource(lake, file, self._fetching(settings)) if file and not self.is_demo else None
+
+    def _saved_folder(self, settings: Settings) -> Path:
+        folder = Path(self.saved) if self.saved else settings.saved
         if folder is None:
-            raise SettingsError("the archive source needs a folder: set SNEAKER_ARCHIVE to the folder of the CSV")
+            raise SettingsError("the source saved needs a folder: set SNEAKER_SAVED to the folder of the saved pages")
         return folder
 
+    def _archive_path(self, settings: Settings) -> Path:
+        path = Path(self.archive) if self.archive else settings.archive
+        if path is None:
+            raise SettingsError("the archive source needs a table: set SNEAKER_ARCHIVE to it, or to its folder")
+        return path
+
     def _archive(self, lake: Lake, settings: Settings) -> ArchiveSource:
-        return ArchiveSource(
-            lake,
-            self._archive_folder(settings),
-            price_column=self.archive_price_column,
-            image_column=self.archive_image_column,
-            site_column=self.archive_site_column,
-            label_kind=self.archive_label_kind,
-            currency=self.archive_currency,
+        mapping, fetching = self._archive_mapping(settings), self._fetching(settings)
+        return ArchiveSource(lake, self._archive_path(settings), mapping=mapping, fetching=fetching)
+
+    def _archive_mapping(self, settings: Settings) -> ArchiveMapping:
+        """What the configuration states of the archive; the rest is in its mapping file or guessed."""
+        columns = {
+            "price": self.archive_price_column,
+            "image": self.archive_image_column,
+            "site": self.archive_site_column,
+        }
+        stated = {"currency": self.archive_currency or settings.archive_currency, "kind": self.archive_label_kind}
+        return ArchiveMapping.model_validate(
+            {
+                **{name: value for name, value in stated.items() if value is not None},
+                "columns": {name: column for name, column in columns.items() if column is not None},
+            }
         )
 
 

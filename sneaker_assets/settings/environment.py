@@ -148,6 +148,11 @@ class Settings(BaseSettings, AutomationSettings):
         "stores for `live`, all sites of an archive, all known sites for `saved`.",
     )
     archive: Path | None = Field(default=None, description="Table, or folder of tables and images, of the archive.")
+    archive_currency: str | None = Field(
+        default=None,
+        pattern="^[A-Z]{3}$",
+        description="ISO 4217 code of the archive's prices that are written without a currency, such as `EUR`.",
+    )
     saved: Path | None = Field(
         default=None, description="Folder of saved pages: HTML, MHTML, JSON, HAR and WARC files."
     )
@@ -180,6 +185,9 @@ class Settings(BaseSettings, AutomationSettings):
     kicksdb_key: _Credential | None = Field(default=None, description="Key of KicksDB.")
     kicksdb_market: str = Field(
         default="US", pattern="^[A-Z]{2}$", description="Country whose prices KicksDB is asked for."
+    )
+    kicksdb_sales: bool = Field(
+        default=False, description="Whether the sales at KicksDB are read too: a request per product, and a paid plan."
     )
     kicksdb_quota: int = Field(
         default=1000, gt=0, description="Requests a month at KicksDB at which a crawl pauses; 1,000 are free."

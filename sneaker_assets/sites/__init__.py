@@ -9,10 +9,12 @@ from importlib import import_module
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.sites import shopify
 from sneaker_assets.sites.base import Site
+from sneaker_assets.sites.parsing import host_of
 
 ADAPTERS = (
     "sneaker_assets.sites.stockx",
     "sneaker_assets.sites.farfetch",
+    "sneaker_assets.sites.goat",
 )
 """Modules that define ``SITES``, an iterable of the sites they provide."""
 
@@ -53,3 +55,24 @@ def get_site(name: str, sites: Mapping[str, Site] = SITES) -> Site:
     if name not in sites:
         raise UnknownSiteError(f"unknown site {name!r}; known: {', '.join(sorted(sites))}")
     return sites[name]
+
+
+def site_of_address(url: str, sites: Mapping[str, Site] = SITES) -> Site | None:
+    """The site whose adapter parses a page, judged by its address; None if it is that of none of the sites.
+
+    A host belongs to a site if it is the host of its ``home`` without ``www.``, one of its ``hosts``, or a subdomain of
+    these. If it belongs to several sites, the one with the longest host is returned.
+
+    Args:
+        url: Absolute URL of the page.
+        sites: Sites by name.
+    """
+    host = host_of(url.strip())
+    matches = [
+        (len(own), site) for site in sites.values() for own in _hosts(site) if host == own or host.endswith(f".{own}")
+    ]
+    return max(matches, key=lambda match: match[0])[1] if matches else None
+
+
+def _hosts(site: Site) -> set[str]:
+    return {host_of(site.home).removeprefix("www."), *site.hosts} - {""}

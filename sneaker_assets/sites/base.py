@@ -9,11 +9,16 @@ from datetime import datetime
 
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.sites.placeholders import image_address
+from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.tables import Condition, LabelKind, SizeSystem
 
 
 class PageError(SneakerError, ValueError):
     """A page could not be parsed; the message names the adapter, the URL and the page formats that were tried."""
+
+
+class NoListingError(PageError):
+    """A page is intact but has no listing in any known page format, as a login page or a cart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class Price:
         problem: Why the amount cannot be read, in one line; None if it can or if there is none.
         condition: Condition of the shoe that the price buys; None if the page does not state it.
         size_system: System in which ``size`` is given; None if the page does not state it.
+        observed_at: Time (UTC) of a sale that has its own; None for a price that was current when the page was read.
     """
 
     amount: float | None
@@ -43,6 +49,12 @@ class Price:
     problem: str | None = None
     condition: Condition | None = None
     size_system: SizeSystem | None = None
+    observed_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Fill the system that the size itself states, such as ``EU 42``; a price without a size has none."""
+        system = None if self.size is None else self.size_system or stated_size_system(self.size)
+        object.__setattr__(self, "size_system", system)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,7 @@ class Listing:
 
     ``page_format`` names the format of the page it was parsed from, ``retail_price`` is in ``retail_currency``,
     ``release_date`` is midnight UTC, and ``exclusion`` states why the product is not a shoe, None if it may be one.
+    ``size_system`` is that of the sizes on the product's detail pages, for sites that state it here only.
     """
 
     site: str
@@ -67,6 +80,7 @@ class Listing:
     release_date: datetime | None = None
     prices: tuple[Price, ...] = ()
     exclusion: str | None = None
+    size_system: SizeSystem | None = None
 
     def __post_init__(self) -> None:
         """Drop the address of a placeholder picture: the product counts as one without an image."""
@@ -75,27 +89,36 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Additional data of a product that is listed on another page: prices, and the size of each variant."""
+    """Additional data of a product that is listed on another page: prices, and size and size system of each variant."""
 
     product_id: str
     prices: tuple[Price, ...] = ()
     sizes: Mapping[str, str] = field(default_factory=dict)
+    size_systems: Mapping[str, SizeSystem] = field(default_factory=dict)
 
 
 def merge_details(listing: Listing, details: Iterable[Details]) -> Listing:
     """Copy of a listing with the prices of its detail pages added.
 
-    Prices of a variant get the size that any of the pages gives for it, and are dropped if none does.
+    Prices of a variant get the size that any of the pages gives for it, and are dropped if none does. Sizes without a
+    system get that of the listing.
     """
     details = tuple(details)
     sizes = {variant: size for page in details for variant, size in page.sizes.items()}
+    systems = {variant: system for page in details for variant, system in page.size_systems.items()}
     added = (
-        price if price.variant is None else replace(price, size=sizes[price.variant])
+        price
+        if price.variant is None
+        else replace(price, size=sizes[price.variant], size_system=systems.get(price.variant))
         for page in details
         for price in page.prices
         if price.variant is None or price.variant in sizes
     )
-    return replace(listing, prices=(*listing.prices, *added))
+    stated = (
+        replace(price, size_system=listing.size_system) if price.size and not price.size_system else price
+        for price in added
+    )
+    return replace(listing, prices=(*listing.prices, *stated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +165,31 @@ def with_response_currency(page: Page, currency: str | None) -> Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """Requests that an account may send in a calendar month (UTC).
+
+    Attributes:
+        limit: Number of requests at which a crawl pauses until the next month.
+        setting: Name of the setting of the limit, for the message.
+        used: Returns the number of requests of this month that the headers of a response state, if any.
+    """
+
+    limit: int
+    setting: str
+    used: Callable[[Mapping[str, str]], int | None] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """Secret headers that authenticate requests to a site's own host; they are excluded from ``repr``.
 
-    ``renew`` tells the user what to do when the site rejects them.
+    ``renew`` tells the user what to do when the site rejects them; ``quota`` limits the requests sent with them, if the
+    account has a limit.
     """
 
     headers: Mapping[str, str] = field(repr=False, compare=False)
     renew: str
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +203,8 @@ class Site:
         releases_path: Path of the page of upcoming releases; None if the site has no such page.
         parse_page: Parses the body of a page, given its URL; raises :class:`PageError`.
         image_hosts: Hosts that may serve images besides ``home``.
+        hosts: Hosts whose pages the adapter parses besides that of ``home`` and its subdomains, such as that of a
+            search service.
         credentials: Authentication headers, if the site needs any.
         delay: Minimum number of seconds between two requests according to the site's terms.
         page_formats: Every ``Page.page_format`` that ``parse_page`` can return, each with the names of the page layouts
@@ -176,6 +218,7 @@ class Site:
     releases_path: str | None
     parse_page: Callable[[bytes, str], Page]
     image_hosts: frozenset[str] = field(default_factory=frozenset)
+    hosts: frozenset[str] = field(default_factory=frozenset)
     credentials: Credentials | None = None
     delay: float = 0.0
     page_formats: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)

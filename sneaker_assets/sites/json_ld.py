@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.base import Listing, PageError, Price
+from sneaker_assets.sites.condition import condition_of
 from sneaker_assets.sites.parsing import (
     Document,
     attribute,
@@ -246,7 +247,8 @@ def _offer_prices(node: dict[str, Any], kind: LabelKind) -> Iterator[Price]:
         if nested := list(_offer_prices(offer, kind)):
             yield from nested
         elif found := _offer_price(offer, kind):
-            yield found
+            stated = first(offer.get("itemCondition")) or first(node.get("itemCondition"))
+            yield replace(found, condition=condition_of(first_text(stated, dig(stated, "@id"), dig(stated, "name"))))
 
 
 def _offer_price(offer: dict[str, Any], kind: LabelKind) -> Price | None:

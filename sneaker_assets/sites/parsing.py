@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import chompjs
 
-from sneaker_assets.sites.base import Listing, Page, PageError, Price
+from sneaker_assets.sites.base import Listing, NoListingError, Page, PageError, Price
 from sneaker_assets.sites.money import AmountError, currency_code, parse_amount
-from sneaker_assets.tables import LabelKind
+from sneaker_assets.tables import Condition, LabelKind
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -103,6 +103,8 @@ class Document:
 
     def tags(self, *names: str) -> "list[Tag]":
         """Elements of the given names, in document order."""
+        if not re.search(rb"<(?:%b)\b" % "|".join(names).encode(), self.body, re.IGNORECASE):
+            return []  # parsing takes most of the time of a page that is no listing
         from bs4 import BeautifulSoup, Tag
         from bs4.filter import SoupStrainer
 
@@ -133,8 +135,9 @@ def parse_first(site: str, parsers: Mapping[str, Parser], body: bytes, url: str,
         domain: Domain of the site; a page or product of another one is refused. By default it is not checked.
 
     Raises:
-        PageError: The page is too large or nested too deeply, belongs to another site, or no parser found a listing,
-            nor a statement that the page lists none.
+        NoListingError: No parser found a listing, nor a statement that the page lists none.
+        PageError: Nor did one, and part of the page could not be parsed; or the page is too large, is nested too
+            deeply, or belongs to another site.
     """
     if problem := _oversize(body):
         raise PageError(f"{site}: {url} ({len(body):,} bytes) {problem}")
@@ -148,7 +151,8 @@ def parse_first(site: str, parsers: Mapping[str, Parser], body: bytes, url: str,
         raise PageError(f"{site}: {url} is a page of another site: {foreign}")
     if page:
         return page
-    raise PageError(
+    error = PageError if document.problems else NoListingError
+    raise error(
         f"{site}: no listing on {url} ({len(body):,} bytes); page formats tried: {', '.join(parsers)}"
         + "".join(f"; {problem}" for problem in dict.fromkeys(document.problems))
     )
@@ -456,26 +460,30 @@ def list_and_sale(
 
 
 def lowest(found: Iterable[Price]) -> Price | None:
-    """The lowest price at which a product can be bought, else the lowest of those at which it cannot.
+    """The lowest price at which a product can be bought new, else used, else the lowest of those at which it cannot.
 
     Args:
         found: Prices of one product; those in another currency than the first are ignored.
     """
     readable = [price for price in found if price.amount is not None]
     comparable = [price for price in readable if price.currency == readable[0].currency]
-    return min(comparable, key=lambda price: (price.available is False, price.amount), default=None)
+    return min(comparable, key=_rank, default=None)
+
+
+def _rank(price: Price) -> tuple[bool, bool, float]:
+    return price.available is False, price.condition in ("used", "defects"), price.amount or 0.0
 
 
 def lowest_and_sizes(found: Sequence[Price]) -> tuple[Price, ...]:
-    """Price of a product that is sold in sizes: the lowest one, the lowest of each size, and those with a problem.
+    """Price of a product that is sold in sizes: the lowest, that of each size and condition, and those with a problem.
 
     Args:
         found: Prices of its variants, which are of one kind.
     """
-    by_size: dict[str, list[Price]] = {}
+    by_size: dict[tuple[str, Condition | None], list[Price]] = {}
     for price in found:
         if price.size is not None:
-            by_size.setdefault(price.size, []).append(price)
+            by_size.setdefault((price.size, price.condition), []).append(price)
     best = lowest(found)
     return (
         *((replace(best, size=None),) if best else ()),

@@ -13,12 +13,14 @@ https://help.shopify.com/en/manual/products/collections
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from sneaker_assets.sites.availability import is_available
 from sneaker_assets.sites.base import Listing, Page, Price, Site
+from sneaker_assets.sites.condition import condition_of
 from sneaker_assets.sites.money import currency_code
 from sneaker_assets.sites.parsing import (
     Document,
@@ -34,8 +36,10 @@ from sneaker_assets.sites.parsing import (
     text,
     with_query,
 )
+from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.sites.sizes import size_option
 from sneaker_assets.sites.taxonomy import exclusion
+from sneaker_assets.tables import Condition, SizeSystem
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +68,9 @@ _COLOURS = (
     "색상",
     "цвет",
 )
+_STATE = "condition"
+"""Part of the name of an option whose values are conditions."""
+
 _CURRENCY_COOKIE = re.compile(r"\bcart_currency=([A-Za-z]{3})\b")
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _STORE = "{http://jadedpixel.com/-/spec/shopify}"
@@ -159,7 +166,12 @@ def _listing(product: Any, document: Document, host: str, currency: str | None) 
     if product_id is None or title is None or handle is None:
         return None
     variants = items(product, "variants")
-    size_key, colour_key = size_option(_options(product), variants), _colour_option(product)
+    names, tags = _options(product), _tags(product)
+    size_key, colour_key = size_option(names, variants), _colour_option(product)
+    size_system = stated_size_system(names[int(size_key[-1]) - 1]) if size_key and names else None
+    kind = first_text(dig(product, "product_type"), dig(product, "type"))
+    state_keys = [f"option{place}" for place, name in enumerate(names, start=1) if _STATE in name.lower()]
+    state = _condition(kind, *tags)
     return Listing(
         site=host,
         product_id=product_id,
@@ -171,12 +183,28 @@ def _listing(product: Any, document: Document, host: str, currency: str | None) 
         style_code=_only(text(dig(variant, "sku")) for variant in variants),
         colourway=_only(text(dig(variant, colour_key)) for variant in variants) if colour_key else None,
         prices=_by_size(
-            _prices(variant, currency, text(dig(variant, size_key)) if size_key else None) for variant in variants
+            _described(
+                _prices(variant, currency, text(dig(variant, size_key)) if size_key else None),
+                size_system,
+                _condition(*(dig(variant, key) for key in state_keys)) or state,
+            )
+            for variant in variants
         ),
-        exclusion=exclusion(
-            [first_text(dig(product, "product_type"), dig(product, "type"))], tags=_tags(product), title=title
-        ),
+        exclusion=exclusion([kind], tags=tags, title=title),
     )
+
+
+def _condition(*labels: Any) -> Condition | None:
+    """Condition that labels state; one that is not new prevails, since shops also tag new arrivals as new."""
+    stated = {condition_of(text(label)) for label in labels} - {None}
+    return next((condition for condition in ("used", "defects", "new") if condition in stated), None)
+
+
+def _described(
+    found: Iterable[Price], size_system: SizeSystem | None, condition: Condition | None
+) -> tuple[Price, ...]:
+    """Prices with the condition of their variant, and the system of sizes that do not state one."""
+    return tuple(replace(price, size_system=price.size_system or size_system, condition=condition) for price in found)
 
 
 def _tags(product: Any) -> list[str]:
@@ -206,7 +234,8 @@ def _with_full_price(ranked: Sequence[Price], paid: Sequence[Price], full: Mappi
         source = next(
             found
             for found in paid
-            if (found.amount, found.available, found.problem) == (price.amount, price.available, price.problem)
+            if (found.amount, found.available, found.problem, found.condition)
+            == (price.amount, price.available, price.problem, price.condition)
             and price.size in (None, found.size)
         )
         if before := full.get(id(source)):
@@ -217,6 +246,8 @@ def _with_full_price(ranked: Sequence[Price], paid: Sequence[Price], full: Mappi
                 price.size,
                 before.raw_text,
                 available=price.available,
+                condition=price.condition,
+                size_system=price.size_system,
             )
         yield price
 

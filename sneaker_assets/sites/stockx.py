@@ -5,6 +5,7 @@ that returned it; retail prices are in US dollars on every page. Listing pages a
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -33,6 +34,7 @@ from sneaker_assets.sites.parsing import (
     text,
     with_query,
 )
+from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.sites.taxonomy import exclusion
 
 NAME = "stockx"
@@ -162,8 +164,12 @@ def _product_listing(product: Any, document: Document, currency: str | None) -> 
     market = dig(later or product, "market")
     currency = _currency(market) or currency
     sizes = {text(dig(variant, "id")): text(dig(variant, "traits", "size")) for variant in items(product, "variants")}
+    systems = {
+        text(dig(variant, "id")): stated_size_system(text(dig(variant, "sizeChart", "baseType")) or "")
+        for variant in items(product, "variants")
+    }
     by_size = [
-        price
+        replace(price, size_system=systems.get(text(dig(variant, "id"))))
         for variant in items(later or product, "variants")
         for price in _market_prices(
             dig(variant, "market"), _currency(dig(variant, "market")) or currency, sizes.get(text(dig(variant, "id")))

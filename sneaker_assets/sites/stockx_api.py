@@ -35,7 +35,9 @@ from sneaker_assets.sites.parsing import (
     text,
     with_query,
 )
+from sneaker_assets.sites.size_systems import stated_size_system
 from sneaker_assets.sites.taxonomy import exclusion
+from sneaker_assets.tables import SizeSystem
 
 HOME = "https://api.stockx.com"
 KEY, TOKEN = "SNEAKER_STOCKX_KEY", "SNEAKER_STOCKX_TOKEN"
@@ -121,7 +123,10 @@ def _parse_variants(document: Document) -> Page | None:
         return None
     sizes = {text(dig(variant, "variantId")): _size(variant) for variant in document.json}
     known = {variant: size for variant, size in sizes.items() if variant is not None and size is not None}
-    return Page((), "api_v2_variants", listed=0, details=(Details(product_id, sizes=known),))
+    stated = {text(dig(variant, "variantId")): _size_system(variant) for variant in document.json}
+    systems = {variant: system for variant, system in stated.items() if variant in known and system is not None}
+    details = Details(product_id, sizes=known, size_systems=systems)
+    return Page((), "api_v2_variants", listed=0, details=(details,))
 
 
 def _parse_market_data(document: Document) -> Page | None:
@@ -187,6 +192,10 @@ def _product_id(document: Document, page: str) -> str | None:
 
 def _size(variant: Any) -> str | None:
     return first_text(dig(variant, "variantValue"), dig(variant, "sizeChart", "defaultConversion", "size"))
+
+
+def _size_system(variant: Any) -> SizeSystem | None:
+    return stated_size_system(text(dig(variant, "sizeChart", "defaultConversion", "type")) or "")
 
 
 def _prices(entry: Any, asked: str | None) -> tuple[Price, ...]:

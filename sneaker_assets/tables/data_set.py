@@ -4,7 +4,15 @@ import pandas as pd
 import pandera.pandas as pa
 
 from sneaker_assets.tables.base import Table, Timestamp
-from sneaker_assets.tables.values import FENCE_METHODS, LABEL_KINDS, MAX_PRICE, REMOVAL_REASONS, RESOLUTIONS, SPLITS
+from sneaker_assets.tables.values import (
+    CONDITIONS,
+    FENCE_METHODS,
+    LABEL_KINDS,
+    MAX_PRICE,
+    REMOVAL_REASONS,
+    RESOLUTIONS,
+    SPLITS,
+)
 
 
 class ListedProduct(Table):
@@ -23,11 +31,16 @@ class ListedProduct(Table):
         nullable=True, gt=0, le=MAX_PRICE, description="Price label, US dollars; missing if unknown, never 0."
     )
     label_kind: str = pa.Field(nullable=True, isin=LABEL_KINDS, description="Meaning of the price.")
+    condition: str = pa.Field(
+        nullable=True, isin=CONDITIONS, description="Condition of the shoe at that price; missing if not stated."
+    )
     amount: float = pa.Field(nullable=True, gt=0, description="Price label as observed, in `currency`.")
     currency: str = pa.Field(nullable=True, str_length=3, description="ISO 4217 currency of the amount.")
     fx_rate: float = pa.Field(nullable=True, gt=0, description="US dollars per unit of the currency.")
     fx_date: Timestamp = pa.Field(nullable=True, description="Day on which the rate was published.")
     observed_at: Timestamp = pa.Field(description="Time at which the price was observed.")
+    shoe: str = pa.Field(nullable=True, description="Shoe that the product is, as in the table `shoes`.")
+    first_seen: Timestamp = pa.Field(nullable=True, description="Time at which the picture was first seen.")
 
 
 class Listings(ListedProduct):
@@ -48,9 +61,10 @@ class Listings(ListedProduct):
     )
 
     class Config:
-        """Each product of a site has one row."""
+        """Each product of a site has one row; columns added since may be missing in stored tables."""
 
         unique = ("site", "product_id")
+        add_missing_columns = True
 
 
 class CleanListings(Listings):
@@ -94,6 +108,59 @@ class RemovedListings(ListedProduct):
         add_missing_columns = True
 
 
+class Shoes(Table):
+    """One row per shoe: products of all sites with the same style code, or near-duplicate pictures and titles."""
+
+    shoe: str = pa.Field(
+        unique=True, description="Its style code, or the site and product that were observed first, which name it."
+    )
+    style_code: str = pa.Field(nullable=True, description="Manufacturer's style code as first stated.")
+    title: str = pa.Field(description="Title of the product observed first.")
+    brand: str = pa.Field(nullable=True, description="Brand as first stated.")
+    colourway: str = pa.Field(nullable=True, description="Colourway as first stated.")
+    n_sites: int = pa.Field(ge=1, description="Number of sites that have it.")
+    n_products: int = pa.Field(ge=1, description="Number of products of these sites.")
+    n_pictures: int = pa.Field(ge=0, description="Number of distinct pictures; near duplicates count once.")
+    sites: str = pa.Field(description="Sites that have it, separated by commas.")
+    labels: str = pa.Field(
+        description="Latest resale price of each site, kind and condition, a JSON array of objects with `site`, "
+        "`kind`, `condition` where stated, `price` (US dollars) and `observed`."
+    )
+    lowest: float = pa.Field(
+        nullable=True, gt=0, description="Lowest resale price label of its products that are not used, US dollars."
+    )
+    median: float = pa.Field(nullable=True, gt=0, description="Median of these labels, US dollars.")
+    highest: float = pa.Field(nullable=True, gt=0, description="Highest of these labels, US dollars.")
+    retail_price: float = pa.Field(
+        nullable=True,
+        gt=0,
+        le=MAX_PRICE,
+        description="Retail price of the product observed first that states one, US dollars.",
+    )
+    release_date: Timestamp = pa.Field(nullable=True, description="Release date as first stated (UTC midnight).")
+    conflicts: str = pa.Field(
+        description="Fields that sites state differently, a JSON array of objects with `field` and `values` by site."
+    )
+
+
+class PriceTrends(Table):
+    """Prices by site, kind, condition and month; rows without a month are of the whole history."""
+
+    site: str = pa.Field(description="Source site.")
+    label_kind: str = pa.Field(isin=LABEL_KINDS, description="Meaning of the prices.")
+    condition: str = pa.Field(
+        nullable=True, isin=CONDITIONS, description="Condition of the shoes; missing if not stated."
+    )
+    month: Timestamp = pa.Field(
+        nullable=True, description="Start of the month (UTC) in which the prices were observed; missing for all months."
+    )
+    n_prices: int = pa.Field(ge=1, description="Number of prices.")
+    n_products: int = pa.Field(ge=1, description="Number of products that have one.")
+    q1: float = pa.Field(gt=0, description="First quartile, US dollars.")
+    median: float = pa.Field(gt=0, description="Median price, US dollars.")
+    q3: float = pa.Field(gt=0, description="Third quartile, US dollars.")
+
+
 class PriceFences(Table):
     """Outlier fences, and the number of prices outside them."""
 
@@ -121,7 +188,7 @@ class LabelConflicts(Table):
 
 
 class Splits(Table):
-    """Split of the clean listings into train, validation and test; near duplicates are in the same split."""
+    """Split of the clean listings into train, validation and test; a shoe and near duplicates are in the same split."""
 
     site: str = pa.Field(description="Source site.")
     product_id: str = pa.Field(description="Product identifier of the site.")
@@ -129,6 +196,12 @@ class Splits(Table):
     twin_group: str = pa.Field(description="Group of near duplicates.")
     price: float = pa.Field(gt=0, description="Price label, US dollars.")
     split: str = pa.Field(isin=SPLITS, description="train, validation or test.")
+    shoe: str = pa.Field(nullable=True, description="Shoe that the product is, as in the table `shoes`.")
+
+    class Config:
+        """Columns added since may be missing in stored tables."""
+
+        add_missing_columns = True
 
 
 class TrainedRows(Table):

@@ -15,6 +15,7 @@ class Releases(Table):
     url: str = pa.Field(description="Page of the announcement.")
     title: str = pa.Field(description="Product title as announced.")
     brand: str = pa.Field(nullable=True, description="Brand as announced.")
+    style_code: str = pa.Field(nullable=True, description="Manufacturer's style code as announced.")
     retail_amount: float = pa.Field(
         nullable=True, gt=0, description="Announced retail price, or the shop's regular price, in `currency`."
     )
@@ -25,6 +26,11 @@ class Releases(Table):
     release_date: Timestamp = pa.Field(nullable=True, description="Announced release date (UTC midnight).")
     observed_at: Timestamp = pa.Field(description="Time at which the announcement was read.")
     sha256: str = pa.Field(str_length=64, description="SHA-256 of the image file.")
+
+    class Config:
+        """Columns added since may be missing in stored tables."""
+
+        add_missing_columns = True
 
 
 class ReleasePredictions(Releases):
@@ -60,6 +66,14 @@ class Backtest(Table):
     price: float = pa.Field(gt=0, le=MAX_PRICE, description="Observed price, US dollars.")
     label_kind: str = pa.Field(isin=LABEL_KINDS, description="Meaning of the observed price.")
     covered: bool = pa.Field(description="Whether the observed price lies in the interval.")
+    price_site: str = pa.Field(
+        nullable=True, description="Site at which the price was observed; another than `site` has the same style code."
+    )
+
+    class Config:
+        """Columns added since may be missing in stored tables."""
+
+        add_missing_columns = True
 
 
 class ReleaseReplay(Backtest):

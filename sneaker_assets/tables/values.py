@@ -17,7 +17,15 @@ SIZE_SYSTEMS: tuple[SizeSystem, ...] = get_args(SizeSystem)
 SPLITS = ("train", "validation", "test")
 FENCE_METHODS = ("iqr", "modified_z", "fixed_cap")
 RESOLUTIONS = ("median", "drop")
-REMOVAL_REASONS = ("no_price", "below_fence", "above_fence", "twins_disagree", "placeholder_picture", "not_footwear")
+REMOVAL_REASONS = (
+    "no_price",
+    "below_fence",
+    "above_fence",
+    "twins_disagree",
+    "placeholder_picture",
+    "used_condition",
+    "not_footwear",
+)
 PREDICTORS = ("model", "mean", "median", "site_median", "nearest_neighbour")
 STANDINGS = ("champion", "challenger", "former", "set aside")
 

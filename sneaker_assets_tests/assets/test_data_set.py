@@ -41,15 +41,16 @@ class DataSet:
         rows = range(len(amounts))
         names = [f"p{i}" for i in rows]
         seen = observations({}).loc[[0] * len(amounts)].reset_index(drop=True)
-        seen = seen.assign(product_id=names, image_url=names, amount=pd.array(amounts, dtype="Float64"), **columns)
+        made = {"product_id": names, "image_url": names, "amount": pd.array(amounts, dtype="Float64")}
+        seen = seen.assign(**(made | columns))
         shown = images({}).loc[[0] * len(amounts)].reset_index(drop=True)
         shown = shown.assign(image_url=names, sha256=[self.pictures[i % 10] for i in rows])
         write_table(self.lake.table("raw_scrapes", "stockx"), seen.astype({"amount": float}))
         write_table(self.lake.table("scraped_images", "stockx"), shown)
 
-    def build(self, **settings: dict[str, Any]) -> dg.ExecuteInProcessResult:
+    def build(self, job: str = "build_data_set", **settings: dict[str, Any]) -> dg.ExecuteInProcessResult:
         ops = {asset: {"config": config} for asset, config in settings.items()}
-        return self.definitions.resolve_job_def("build_data_set").execute_in_process(
+        return self.definitions.resolve_job_def(job).execute_in_process(
             run_config={"ops": ops}, instance=self.instance, raise_on_error=False
         )
 
@@ -172,4 +173,57 @@ def test_data_set_without_any_price_fails_with_the_reason(data_set_of_twenty: Da
     made = data_set_of_twenty
     made.scrape([None] * 20)
     assert failed(made.build())["prices_are_there"] == "ERROR"
+    assert not made.lake.table("listings").exists()
+
+
+def test_used_shoes_are_counted_and_do_not_fail_the_cleaning(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    made.scrape([100.0 + 5 * (i % 10) for i in range(20)], condition=["used"] * 8 + ["new"] * 12)
+    result = made.build(listings={"max_near_duplicates": 1.0})
+    assert "removes_few" not in failed(result)
+    assert made.table("removed_listings")["reason"].tolist() == ["used_condition"] * 8
+    (event,) = result.asset_materializations_for_node("clean_listings")[:1]
+    assert event.metadata["used_or_defective"].value == 8
+    kept = made.build(listings={"max_near_duplicates": 1.0}, clean_listings={"learn_from_used": True})
+    assert kept.success
+    assert len(made.table("clean_listings")) == 20
+
+
+def test_shoes_are_joined_and_kept_on_one_side(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    codes = ["DD1391-100" if i % 10 < 5 else None for i in range(20)]
+    made.scrape([100.0 + 5 * (i % 10) for i in range(20)], style_code=codes)
+    shares = {"train": 0.4, "validation": 0.3, "test": 0.3}
+    result = made.build(listings={"max_near_duplicates": 1.0}, splits=shares)
+    assert result.success
+    shoes = made.table("shoes")
+    assert shoes[["shoe", "n_products", "n_pictures"]].values.tolist()[0] == ["DD1391100", 10, 5]
+    splits = made.table("splits")
+    assert splits["shoe"].tolist() == made.table("listings")["shoe"].tolist()
+    assert splits.groupby("shoe")["split"].nunique().max() == 1
+    (event,) = result.asset_materializations_for_node("splits")
+    assert event.metadata["moved_by_shoes"].value != 0
+    assert event.metadata["shoes_on_two_sides_by_picture_alone"].value == 1
+
+
+def test_price_history_needs_no_pictures(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    made.scrape([100.0] * 18 + [None] * 2, image_url="", size="9")
+    write_table(made.lake.table("scraped_images", "stockx"), images({}).head(0))
+    result = made.build("build_price_history")
+    assert result.success
+    assert made.table("price_trends")["n_products"].tolist() == [18, 18]
+    assert (made.lake.folder("figures", "price_trends") / "price_trends.png").exists()
+
+
+def test_data_set_without_pictures_fails_once_with_what_is_there_and_what_to_add(data_set_of_twenty: DataSet) -> None:
+    made = data_set_of_twenty
+    made.scrape([100.0] * 18 + [None] * 2, image_url="", size="9")
+    write_table(made.lake.table("scraped_images", "stockx"), images({}).head(0))
+    with pytest.raises(dg.Failure, match="18 products have prices, but none of them has a picture") as failure:
+        made.definitions.resolve_job_def("build_data_set").execute_in_process(instance=made.instance)
+    assert not failure.value.allow_retries
+    assert not made.build().success
+    assert len(made.table("price_observations")) == 20
+    assert made.lake.table("price_trends").exists()
     assert not made.lake.table("listings").exists()

@@ -114,6 +114,7 @@ def test_leaderboard_names_a_champion_that_exists(project: Project) -> None:
     assert board["weights"].iloc[0].startswith("random")
 
 
+@pytest.mark.slow
 def test_second_pass_recomputes_nothing(project: Project) -> None:
     crawl = metadata(project.run("crawl_site", "stockx"))
     assert (crawl["raw_scrapes"]["new_products"], crawl["scraped_images"]["new_images"]) == (0, 0)

@@ -1,6 +1,7 @@
 """Announced shoes priced by the real job, on an ephemeral instance and a shop on loopback."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from sneaker_assets.resources import ComputeResource, LakeIOManager, LakeResourc
 from sneaker_assets.sites.base import Listing, Page, Price, Site
 from sneaker_assets.sources.base import ListingSource
 from sneaker_assets.sources.web import WebSource
-from sneaker_assets_tests.champion import lake_with_champion
+from sneaker_assets_tests.champion import Champion
 from sneaker_assets_tests.crawl.answers import jpeg, reply
 from sneaker_assets_tests.crawl.shop import Shop, open_shop
 
@@ -54,9 +55,25 @@ def source_of(shop: Shop, product_id: str) -> type[ListingSourceResource]:
     return Source
 
 
+@pytest.fixture(scope="module")
+def deep_lake(champion: Champion, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A copy of the champion's lake with exchange rates, three folders deep in an otherwise empty one."""
+    lake = Lake.at(shutil.copytree(str(champion.lake.root), tmp_path_factory.mktemp("outside") / "a" / "b" / "lake"))
+    resource = LakeResource(root=str(lake.root))
+    resources = {
+        "lake": resource,
+        "io_manager": LakeIOManager(lake=resource),
+        "listing_source": ListingSourceResource(source="demo"),
+    }
+    dg.materialize([fx_rates], resources=resources)
+    return lake
+
+
 @pytest.mark.parametrize("product_id", ["x/../../../../evil", "..", "a\\b:c", "Größe 42", "x" * 400])
-def test_release_of_any_product_id_is_priced_inside_the_lake(shop: Shop, tmp_path: Path, product_id: str) -> None:
-    lake = lake_with_champion(tmp_path / "a" / "b" / "lake").lake
+def test_release_of_any_product_id_is_priced_inside_the_lake(shop: Shop, deep_lake: Lake, product_id: str) -> None:
+    lake, outside = deep_lake, Path(str(deep_lake.root)).parents[2]
+    figures = lake.folder("figures", "release_predictions")
+    earlier = set(figures.iterdir()) if figures.exists() else set()
     key = release_key("stockx", product_id)
     resource = LakeResource(root=str(lake.root))
     resources = {
@@ -67,7 +84,6 @@ def test_release_of_any_product_id_is_priced_inside_the_lake(shop: Shop, tmp_pat
     }
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(release_partitions.name or "", [key])
-        dg.materialize([fx_rates], instance=instance, resources=resources)
         stored = [dg.AssetSpec(name) for name in ("fx_rates", "model_leaderboard", "similarity_index")]
         result = dg.materialize(
             [releases, release_predictions, *stored], instance=instance, resources=resources, partition_key=key
@@ -75,6 +91,6 @@ def test_release_of_any_product_id_is_priced_inside_the_lake(shop: Shop, tmp_pat
     assert result.success
     priced = read_table(lake.table("release_predictions", key))
     assert priced["product_id"].tolist() == [product_id]
-    written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert all(path.is_relative_to(tmp_path / "a" / "b" / "lake") for path in written)
-    assert len(list(lake.folder("figures", "release_predictions").iterdir())) == 1
+    written = [path for path in outside.rglob("*") if path.is_file()]
+    assert all(path.is_relative_to(outside / "a" / "b" / "lake") for path in written)
+    assert len(set(figures.iterdir()) - earlier) == 1

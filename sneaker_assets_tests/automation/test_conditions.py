@@ -32,7 +32,7 @@ def in_groups(*names: str) -> list[str]:
     return [key.to_user_string() for key in graph.toposorted_asset_keys if graph.get(key).group_name in names]
 
 
-DATA_SET = in_groups(groups.DATA_SET)
+DATA_SET = in_groups(groups.PRICES, groups.DATA_SET)
 MODEL = {(name, "resnet18") for name in in_groups(groups.TRAINING, groups.EVALUATION)}
 RANKED: set[tuple[str, str | None]] = {(name, None) for name in in_groups(groups.CHAMPION)}
 EVALUATED: set[tuple[str, str | None]] = {("evaluation_metrics", "resnet18")}

@@ -12,7 +12,8 @@ from PIL import Image
 from sneaker_assets.cli import pipeline
 from sneaker_assets.crawl.database import open_database
 from sneaker_assets.crawl.frontier import Frontier
-from sneaker_assets.lake import Lake
+from sneaker_assets.crawl.images import ImageRecord, images_table
+from sneaker_assets.lake import Lake, write_table
 
 Run = Callable[..., tuple[int, str]]
 
@@ -85,7 +86,7 @@ def test_summary_describes_network_and_closed_form_heads(kept: dict[str, float],
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (pd.DataFrame({"cost": [1], "image_name": ["stockx_1.png"]}), "no column sale_price; it has: cost, image_name"),
+        (pd.DataFrame({"cost": [1], "image_name": ["stockx_1.png"]}), "no price column; it has: cost, image_name"),
         (pd.DataFrame({"sale_price": [], "image_name": []}), "listings.csv has a header and no rows"),
     ],
 )
@@ -103,7 +104,7 @@ def test_missing_archive_is_named(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "missing"), [("archive", "set SNEAKER_ARCHIVE to the folder"), ("live", "set SNEAKER_CONTACT to")]
+    ("source", "missing"), [("archive", "set SNEAKER_ARCHIVE to it"), ("live", "set SNEAKER_CONTACT to")]
 )
 def test_source_without_its_settings_starts_nothing(run: Run, tmp_path: Path, source: str, missing: str) -> None:
     status, output = run(SNEAKER_SOURCE=source, SNEAKER_ARCHIVE="", SNEAKER_CONTACT="")
@@ -163,8 +164,13 @@ def test_invalid_dagster_home_is_reported_in_one_line(run: Run, home: str, messa
 def test_site_that_stops_the_crawl_of_releases_is_reported_in_one_line(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pipeline, "crawl_stages", lambda: iter(()))
     monkeypatch.setattr(pipeline, "stages", lambda _arguments: iter(()))
-    with open_database(Lake.at(tmp_path / "lake"), "stockx") as database:
+    lake = Lake.at(tmp_path / "lake")
+    write_table(
+        lake.table("scraped_images", "stockx"), images_table([ImageRecord("stockx", "a.jpg", "0" * 64, 9, 3, 3)])
+    )
+    with open_database(lake, "stockx") as database:
         Frontier(database).hold("stockx.localhost", datetime.now(UTC) + timedelta(days=1))
     status, output = run(SNEAKER_SOURCE="demo")
     assert status == 1

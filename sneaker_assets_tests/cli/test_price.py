@@ -99,6 +99,7 @@ def test_a_picture_that_the_model_predicts_no_price_for_is_refused(champion: Cha
         cli.price_picture(str(shade(tmp_path / "shoe.png")), pricer, LOOPBACK)
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_the_command_without_an_error(champion: Champion, tmp_path: Path) -> None:
     shade(tmp_path / "a.png")
     command = [str(Path(sys.executable).with_name("sneaker-price")), str(tmp_path)]

@@ -186,6 +186,7 @@ def stored(lake: Lake) -> set[str]:
             return set()
 
 
+@pytest.mark.slow
 def test_killed_crawls_lose_nothing(tmp_path: Path) -> None:
     """A crawl killed at random times has the same result as an undisturbed one.
 
@@ -216,6 +217,7 @@ def test_killed_crawls_lose_nothing(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(images, expected_images)
 
 
+@pytest.mark.slow
 def test_hold_outlives_a_kill(tmp_path: Path, lake: Lake) -> None:
     """A crawl that is killed during a hold and restarted immediately respects the hold."""
     processes = multiprocessing.get_context("forkserver")

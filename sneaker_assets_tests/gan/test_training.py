@@ -125,6 +125,7 @@ def test_run_interrupted_within_an_epoch_resumes_to_the_same_bits(
     assert_same_run(tmp_path, uninterrupted)
 
 
+@pytest.mark.slow
 def test_killed_process_resumes_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
     program = (
         "import sys, torch; from upath import UPath\n"

@@ -7,7 +7,7 @@ import pytest
 from sneaker_assets.market.backtest import dated_shoes, pair_predictions, residual_drift, score_backtest
 from sneaker_assets.market.currency import bundled_rates
 from sneaker_assets.market.fees import Fees, fees_at, net_profit
-from sneaker_assets.market.observations import price_history
+from sneaker_assets.market.observations import known_products, price_history
 from sneaker_assets.tables import Backtest
 from sneaker_assets_tests.builders import NOON, listings, observations
 
@@ -21,8 +21,8 @@ def days(number: float) -> timedelta:
 def predictions(*rows: dict[str, Any]) -> pd.DataFrame:
     """The relevant columns of ``tables.ReleasePredictions``."""
     defaults = {
-        "release": "stockx--p", "site": "stockx", "product_id": "p", "model": "models/x", "predicted_at": NOON,
-        "observed_at": NOON, "predicted_price": 200.0, "price_low": 150.0, "price_high": 300.0,
+        "release": "stockx--p", "site": "stockx", "product_id": "p", "title": "Shoe", "model": "models/x",
+        "predicted_at": NOON, "observed_at": NOON, "predicted_price": 200.0, "price_low": 150.0, "price_high": 300.0,
     }  # fmt: skip
     return pd.DataFrame([defaults | row for row in rows])
 
@@ -114,3 +114,50 @@ def test_net_profit_subtracts_fees_shipping_and_retail_price() -> None:
     assert net_profit(200.0, 180.0, fees) == pytest.approx(-11.0)
     assert fees_at("stockx", {"stockx": fees}) is fees
     assert fees_at("elsewhere", {"stockx": fees}) == Fees()
+
+
+def test_sales_by_size_count_only_without_another_price() -> None:
+    day = NOON + days(9)
+    sized = [{"amount": amount, "size": size, "observed_at": day} for size, amount in (("9", 200.0), ("10", 300.0))]
+    paired = Backtest.validate(pair_predictions(predictions({}), prices(*sized)))
+    assert paired[["price", "label_kind", "horizon"]].values.tolist() == [[250.0, "average_sale", 9.0]]
+    other = {"amount": 260.0, "observed_at": NOON + days(20)}
+    assert pair_predictions(predictions({}), prices(*sized, other))["price"].tolist() == [260.0]
+
+
+def test_used_shoes_are_not_compared() -> None:
+    used = {"amount": 90.0, "condition": "used", "observed_at": NOON + days(2)}
+    new = {"amount": 240.0, "condition": "new", "observed_at": NOON + days(8)}
+    assert pair_predictions(predictions({}), prices(used)).empty
+    assert pair_predictions(predictions({}), prices(used, new))["price"].tolist() == [240.0]
+
+
+def same_code(*rows: dict[str, Any], asked: str | None = "CW2288-111") -> pd.DataFrame:
+    """Back-test of one prediction, of which sales at another site have the style code ``315122-111/CW2288-111``."""
+    seen = observations(
+        *({"site": "goat", "product_id": "g", "style_code": "315122-111/CW2288-111"} | row for row in rows)
+    )
+    return Backtest.validate(
+        pair_predictions(predictions({"style_code": asked}), price_history(seen, RATES), known_products(seen))
+    )
+
+
+def test_prediction_is_paired_with_the_same_style_code_at_another_site() -> None:
+    sale = {"amount": 250.0, "size": "9", "observed_at": NOON + days(20)}
+    paired = same_code(sale)
+    assert paired[["site", "price_site", "price", "horizon"]].values.tolist() == [["stockx", "goat", 250.0, 20.0]]
+    assert same_code(sale, asked="CW2288-112").empty
+    assert same_code(sale, asked=None).empty
+
+
+def test_own_price_is_preferred_over_that_of_another_site() -> None:
+    paired = same_code(
+        {"amount": 250.0, "observed_at": NOON + days(2)},
+        {"site": "stockx", "product_id": "p", "amount": 270.0, "observed_at": NOON + days(9)},
+    )
+    assert paired[["price_site", "price"]].values.tolist() == [["stockx", 270.0]]
+
+
+def test_shoe_with_an_earlier_price_at_another_site_is_excluded() -> None:
+    rows = [{"amount": 250.0, "observed_at": NOON + days(day)} for day in (-3, 3)]
+    assert same_code(*rows).empty

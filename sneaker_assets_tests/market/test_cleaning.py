@@ -117,3 +117,30 @@ def test_kept_and_removed_listings_partition_the_input(values: list[float], seed
         cleaned = clean(table, CleaningSettings(conflict_resolution=resolution))
         assert sorted([*cleaned.listings["product_id"], *cleaned.removed["product_id"]]) == sorted(table["product_id"])
         assert find_label_conflicts(cleaned.listings).empty
+
+
+def with_conditions(prices: list[float | None], conditions: list[str | None]) -> pd.DataFrame:
+    return raw_listings(prices).assign(condition=pd.array(conditions, dtype=object))
+
+
+def test_used_shoes_are_removed_with_their_reason_and_do_not_move_the_fences() -> None:
+    conditions: list[str | None] = ["new", None, "new", "used", "defects", "used"]
+    table = with_conditions([100.0, 110.0, 120.0, 20.0, 90.0, None], conditions)
+    cleaned = clean(table)
+    RemovedListings.validate(cleaned.removed)
+    assert CleanListings.validate(cleaned.listings)["price"].tolist() == [100.0, 110.0, 120.0]
+    assert cleaned.removed[["product_id", "reason", "condition"]].values.tolist() == [
+        ["p3", "used_condition", "used"], ["p4", "used_condition", "defects"], ["p5", "no_price", "used"],
+    ]  # fmt: skip
+    assert cleaned.removed["limit"].isna().all()
+    pd.testing.assert_frame_equal(cleaned.fences, clean(table.head(3)).fences)
+
+
+def test_used_shoes_can_be_kept() -> None:
+    table = with_conditions([100.0, 110.0, 120.0, 105.0], ["new", None, "used", "defects"])
+    assert len(clean(table, CleaningSettings(learn_from_used=True)).listings) == 4
+
+
+def test_data_set_of_used_shoes_only_fails_with_the_setting() -> None:
+    with pytest.raises(ValueError, match="all 2 listings with a price are of used shoes or have defects"):
+        clean(with_conditions([100.0, 110.0, None], ["used", "defects", None]))

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sneaker_assets.market.currency import bundled_rates
-from sneaker_assets.market.labels import LABEL_ORDER, _labels, first_seen, label_listings, label_shares
+from sneaker_assets.market.labels import (
+    LABEL_ORDER,
+    first_seen,
+    has_usable_picture,
+    label_listings,
+    label_shares,
+    latest_labels,
+    without_pictures,
+)
 from sneaker_assets.market.observations import append_observations, price_history, with_whole_names
 from sneaker_assets.tables import Listings
 from sneaker_assets_tests.builders import NOON, digest, images, observations, pictures
@@ -69,9 +77,8 @@ def test_price_in_another_currency_is_converted() -> None:
     assert found["fx_date"] == pd.Timestamp("2020-08-31", tz="UTC")
 
 
-def test_prices_of_unknown_currency_or_single_sizes_are_no_labels() -> None:
-    listings = label({"currency": "XTS", "amount": 50.0}, {"size": "44", "amount": 60.0})
-    assert listings["price"].isna().all()
+def test_price_in_an_unknown_currency_is_no_label() -> None:
+    assert label({"currency": "XTS", "amount": 50.0})["price"].isna().all()
 
 
 def test_product_without_a_valid_image_is_excluded() -> None:
@@ -132,7 +139,7 @@ def test_product_without_an_image_url_keeps_its_last_one() -> None:
 
 
 def labels_of(*rows: Mapping[str, object]) -> list[list[object]]:
-    found = _labels(price_history(observations(*map(dict, rows)), RATES), [*LABEL_ORDER, "highest_bid"])
+    found = latest_labels(price_history(observations(*map(dict, rows)), RATES), [*LABEL_ORDER, "highest_bid"])
     return found[["price", "label_kind", "n_prices"]].values.tolist()
 
 
@@ -180,7 +187,7 @@ def test_unavailable_price_is_not_the_lowest() -> None:
 
 def test_median_over_several_currencies_is_in_dollars() -> None:
     rows = ({"amount": 100.0}, {"amount": 100.0, "currency": "EUR"}, {"amount": 300.0, "currency": "CAD"})
-    (row,) = _labels(price_history(observations(*rows), RATES), LABEL_ORDER).to_dict("records")
+    (row,) = latest_labels(price_history(observations(*rows), RATES), LABEL_ORDER).to_dict("records")
     assert (row["currency"], row["fx_rate"]) == ("USD", 1.0)
     assert row["amount"] == row["price"] == pytest.approx(119.4)
 
@@ -210,3 +217,84 @@ def test_earlier_listings_of_an_archive_get_whole_names() -> None:
     )
     earlier = pd.DataFrame({"site": "stockx", "product_id": ["a", "b", "gone"]})
     assert with_whole_names(earlier, now)["product_id"].tolist() == ["x/a.jpg", "b", "gone"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([("used", 90.0, 1), ("new", 200.0, 0)], [200.0, "new"]),
+        ([("used", 90.0, 1), (None, 200.0, 0)], [200.0, None]),
+        ([("used", 90.0, 1), ("defects", 120.0, 0)], [120.0, "defects"]),
+        ([("used", 90.0, 1), ("used", 80.0, 0)], [90.0, "used"]),
+    ],
+)
+def test_new_shoes_are_preferred_over_later_prices_of_used_ones(
+    rows: list[tuple[str | None, float, int]], expected: list[object]
+) -> None:
+    listings = label(
+        *(
+            {"condition": condition, "amount": amount, "observed_at": NOON + timedelta(days=day)}
+            for condition, amount, day in rows
+        )
+    )
+    found = listings[["price", "condition"]].astype(object)
+    assert found.where(found.notna(), None).values.tolist() == [expected]
+
+
+def test_sales_by_size_become_the_median_of_their_last_days() -> None:
+    rows = [
+        {"size": size, "amount": amount, "observed_at": NOON + timedelta(days=day)}
+        for size, amount, day in (("9", 10.0, 0), ("9", 100.0, 31), ("10", 200.0, 45), ("11", 600.0, 60))
+    ]
+    assert labels_of(*rows) == labels_of(*rows[::-1]) == [[200.0, "average_sale", 3]]
+    last = latest_labels(price_history(observations(*rows), RATES), sale_days=1)
+    assert last[["price", "label_kind", "n_prices"]].values.tolist() == [[600.0, "last_sale", 1]]
+    assert last["observed_at"].tolist() == [NOON + timedelta(days=60)]
+
+
+def test_lowest_ask_of_all_sizes_of_the_last_moment_is_the_label() -> None:
+    rows = [
+        {"label_kind": "lowest_ask", "size": size, "amount": amount, "observed_at": NOON + timedelta(days=day)}
+        for size, amount, day in (("9", 10.0, 0), ("9", 300.0, 1), ("10", 250.0, 1))
+    ]
+    assert labels_of(*rows) == [[250.0, "lowest_ask", 2]]
+
+
+def test_prices_by_size_count_only_without_another_price() -> None:
+    ask = {"label_kind": "lowest_ask", "amount": 300.0}
+    sized = {"size": "9", "amount": 250.0, "observed_at": NOON + timedelta(days=1)}
+    assert labels_of(ask, sized) == [[300.0, "lowest_ask", 1]]
+    retail = {"amount": None, "retail_price": 120.0, "retail_currency": "USD"}
+    assert labels_of(retail, sized) == [[250.0, "last_sale", 1]]
+
+
+def test_median_at_several_rates_is_in_dollars() -> None:
+    rows = [
+        {"size": "9", "amount": 100.0, "currency": "EUR", "observed_at": NOON + timedelta(days=day)} for day in (0, 20)
+    ]
+    (row,) = latest_labels(price_history(observations(*rows), RATES)).to_dict("records")
+    assert (row["currency"], row["fx_rate"]) == ("USD", 1.0)
+    assert row["amount"] == row["price"]
+
+
+def test_whether_a_picture_is_usable() -> None:
+    assert has_usable_picture(images({}, {"image_url": "broken", "sha256": None, "problem": "half a JPEG"}))
+    assert not has_usable_picture(images({"sha256": None, "problem": "half a JPEG"}))
+    assert not has_usable_picture(images({}).head(0))
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        (images({}).head(0), "1 products have prices, but none of them has a picture: price_observations and"),
+        (
+            images({"sha256": None, "problem": "half a JPEG"}),
+            "1 products have prices, but none of the 1 pictures can be used (half a JPEG, for example): price_obs",
+        ),
+    ],
+)
+def test_message_without_pictures_says_what_is_there_and_what_to_add(shown: pd.DataFrame, found: str) -> None:
+    message = without_pictures(price_history(observations({}, {"product_id": "q", "amount": None}), RATES), shown)
+    assert message.startswith(found)
+    assert "needs pictures, so add their files or addresses to the source" in message
+    assert "\n" not in message

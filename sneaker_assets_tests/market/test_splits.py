@@ -17,6 +17,7 @@ from sneaker_assets.market.splits import (
     price_band_balance,
     price_differences,
     proportion_errors,
+    split_groups,
 )
 from sneaker_assets.tables import Splits
 from sneaker_assets_tests.builders import digest, listings
@@ -138,3 +139,48 @@ def test_splits_by_group_do_not_leak(many: pd.DataFrame) -> None:
     report = leak_report(assign_splits(many))
     assert report[["by_bytes", "by_picture"]].to_numpy().sum() == 0
     assert len(report) == 2
+
+
+def with_shoes(table: pd.DataFrame, shoes: list[str | None]) -> pd.DataFrame:
+    seen = pd.date_range("2020-01-01", periods=len(table), tz="UTC", unit="us")
+    return table.assign(shoe=pd.array(shoes, dtype=object), first_seen=seen)
+
+
+@pytest.mark.parametrize("how", [SplitSettings(), STRATIFIED, SplitSettings(released_after="2015-04-01")])
+def test_shoe_with_several_pictures_is_in_one_split(many: pd.DataFrame, how: SplitSettings) -> None:
+    released = pd.date_range("2015-01-01", periods=len(many), freq="h", tz="UTC").to_series(index=many.index)
+    shoes: list[str | None] = [str(i % 700) if i % 3 else None for i in range(len(many))]
+    table = with_shoes(many.assign(release_date=released), shoes)
+    splits = Splits.validate(assign_splits(table, how))
+    assert groups_on_two_sides(splits) == groups_on_two_sides(splits, "shoe") == 0
+    by_picture = assign_splits(table.assign(shoe=None), how).assign(shoe=table["shoe"])
+    assert groups_on_two_sides(by_picture, "shoe") > 0
+    assert set(splits["split"]) == {"train", "validation", "test"}
+    if how.released_after:
+        test_groups = split_groups(table)[splits["split"] == "test"]
+        assert table.loc[split_groups(table).isin(test_groups), "release_date"].min() >= how.cutoff
+
+
+def test_shoes_of_one_picture_each_move_no_row(many: pd.DataFrame) -> None:
+    table = with_shoes(many, [f"shoe of {group}" for group in many["twin_group"]])
+    pd.testing.assert_series_equal(sides(table), sides(many))
+    assert split_groups(table).tolist() == many["twin_group"].tolist()
+
+
+def test_split_group_is_named_by_the_picture_seen_first_and_links_chains() -> None:
+    table = with_shoes(listings([100.0] * 5, ["c", "b", "a", "b", "d"]), ["x", "x", "y", "y", None])
+    assert split_groups(table).tolist() == [digest("c")] * 4 + [digest("d")]
+    later = with_shoes(listings([100.0] * 6, ["c", "b", "a", "b", "d", "0"]), ["x", "x", "y", "y", None, "x"])
+    assert split_groups(later).tolist() == [digest("c")] * 4 + [digest("d"), digest("c")]
+
+
+def test_tolerance_counts_shoes_as_one() -> None:
+    table = with_shoes(listings([100.0] * 9), ["x"] * 9)
+    splits = assign_splits(table)
+    assert len(set(splits["split"])) == 1
+    assert all(error <= allowed for error, allowed in proportion_errors(splits, (0.7, 0.15, 0.15)).values())
+
+
+def test_torn_shoe_is_detected() -> None:
+    splits = assign_splits(with_shoes(listings([100.0, 100.0]), ["x", "x"])).assign(split=["train", "test"])
+    assert (groups_on_two_sides(splits), groups_on_two_sides(splits, "shoe")) == (0, 1)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ OTHERS_VARIABLES = {
 
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 ARGUMENTS = {
+    "sneaker-archive": ["check", "folder"],
     "sneaker-assets": [],
     "sneaker-generate": ["--band", "cheap", "out"],
     "sneaker-price": ["photo.jpg"],
@@ -295,11 +297,24 @@ def test_cron_without_room_for_the_jitter_is_reported_in_one_line(tmp_path: Path
     ],
 )
 def test_command_rejects_an_invalid_option_in_one_line(
-    command: str, arguments: list[str], reason: str, tmp_path: Path
+    environment: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    command: str,
+    arguments: list[str],
+    reason: str,
 ) -> None:
-    result = run_script(command, arguments, tmp_path)
-    assert (result.returncode, result.stdout) == (2, "")
-    (line,) = result.stderr.splitlines()
+    """In this process: that each command also does so in its own is tested with invalid settings."""
+    environment.chdir(tmp_path)
+    environment.setenv("DAGSTER_HOME", str(tmp_path))
+    environment.setattr(sys, "argv", [command, *arguments])
+    target, function = SCRIPTS[command].split(":")
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(getattr(import_module(target), function)())
+    output = capsys.readouterr()
+    assert (ended.value.code, output.out) == (2, "")
+    (line,) = output.err.splitlines()
     assert line.startswith(f"{command}: {reason}")
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sneaker_assets.crawl.observations import observations
-from sneaker_assets.sites import SITES, shopify, stockx_api
+from sneaker_assets.sites import SITES, kicksdb, shopify, stockx_api
 from sneaker_assets.sites.base import Listing, PageError, Site, merge_details
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -21,6 +21,8 @@ ADAPTED = {
     # These depend on settings, so that they are not in the registry by default.
     "shopify": shopify.store("shop.example", "USD"),
     "stockx_api": stockx_api.site("key", "token"),
+    "kicksdb_stockx": kicksdb.sites("key")[0],
+    "kicksdb_goat": kicksdb.sites("key")[1],
 }
 """Sites by the name of the folder of their fixtures."""
 

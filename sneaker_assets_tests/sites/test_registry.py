@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import sneaker_assets
 from sneaker_assets.crawl.settings import FetchSettings
 from sneaker_assets.lake import Lake
-from sneaker_assets.sites import ADAPTERS, SITES, UnknownSiteError, get_site, load_sites
+from sneaker_assets.sites import ADAPTERS, SITES, UnknownSiteError, get_site, load_sites, site_of_address
 from sneaker_assets.sources.web import WebSource
 from sneaker_assets.tables import Images, Observations
 from sneaker_assets_tests.crawl.answers import jpeg, reply
@@ -103,3 +104,28 @@ def test_registered_site_is_a_partition_with_a_schedule(extended_project: dict[s
 def test_unknown_site_raises_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(UnknownSiteError, match=f"known: {', '.join(sorted(SITES))}"):
         get_site("ebay")
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://stockx.com/air-example", "stockx"),
+        (" HTTPS://WWW.StockX.com./sneakers?page=2", "stockx"),
+        ("https://api.stockx.com/v2/catalog/search?query=x", "stockx"),
+        ("https://www.farfetch.com/uk/shopping/men/shoes-2/items.aspx", "farfetch"),
+        ("https://kith.example/products.json", "kith.example"),
+        ("https://eu.kith.example/collections/all", "eu.kith.example"),
+        ("https://nl.kith.example/", "kith.example"),
+        ("https://search.other.example/browse", "outlet"),
+        ("https://notstockx.com/a", None),
+        ("https://stockx.com.example/a", None),
+        ("https://[broken/a", None),
+        ("/sneakers", None),
+        ("", None),
+    ],
+)
+def test_site_of_address_is_the_one_with_the_longest_matching_host(url: str, name: str | None) -> None:
+    sites = dict(load_sites(stores={"kith.example": "USD", "eu.kith.example/collections/shoes": "EUR"}))
+    sites["outlet"] = replace(outlet.SITES[0], hosts=frozenset({"search.other.example"}))
+    found = site_of_address(url, sites)
+    assert (found and found.name) == name

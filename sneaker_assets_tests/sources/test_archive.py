@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sneaker_assets.lake import Lake
-from sneaker_assets.sources.archive import ArchiveError, ArchiveSource
+from sneaker_assets.sources.archive import ArchiveColumns, ArchiveError, ArchiveMapping, ArchiveSource
 from sneaker_assets.tables import Images, Observations
 from sneaker_assets_tests.crawl.answers import jpeg
 
@@ -67,17 +67,14 @@ def test_changed_file_is_read_again(folder: Path, lake: Lake) -> None:
 
 def test_csv_name_and_columns_are_configurable(folder: Path, lake: Lake) -> None:
     (folder / "shop.csv").write_text("usd,picture,shop\n5,a.jpg,farfetch\n6,b.jpg,stockx\n")
-    source = ArchiveSource(
-        lake, folder, csv_name="shop.csv", price_column="usd", image_column="picture", site_column="shop"
-    )
+    columns = ArchiveColumns(price="usd", image="picture", site="shop")
+    source = ArchiveSource(lake, folder, ArchiveMapping(files=("shop.csv",), currency="USD", columns=columns))
     assert source.observe("stockx")["amount"].tolist() == [6.0]
 
 
-def test_site_without_rows_is_an_empty_table(folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
-    table = ArchiveSource(lake, folder).observe("ebay")
-    Observations.validate(table)
-    assert table.empty
-    assert "its sites: farfetch, stockx" in caplog.text
+def test_site_without_rows_is_an_error_that_names_the_sites(folder: Path, lake: Lake) -> None:
+    with pytest.raises(ArchiveError, match="no row of site 'ebay'; its sites: farfetch, stockx"):
+        ArchiveSource(lake, folder).observe("ebay")
 
 
 def test_rows_without_an_image_name_are_logged(folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
@@ -97,7 +94,7 @@ def test_missing_folder_is_an_error_that_names_the_setting(tmp_path: Path, lake:
 
 def test_missing_folder_of_images_is_an_error(folder: Path, lake: Lake) -> None:
     with pytest.raises(ArchiveError, match="folder of images"):
-        ArchiveSource(lake, folder, images_folder="pictures").images("stockx", ["a.jpg"])
+        ArchiveSource(lake, folder, ArchiveMapping(images_folder="pictures")).images("stockx", ["a.jpg"])
 
 
 @pytest.mark.parametrize(
@@ -105,9 +102,8 @@ def test_missing_folder_of_images_is_an_error(folder: Path, lake: Lake) -> None:
     [
         (b"", "is empty"),
         (b"sale_price,image_name\n", "no rows"),
-        (b"price,picture\n1,a.jpg\n", "no column sale_price, image_name; it has: price, picture"),
-        (b"sale_price,image_name\n\xff\xfe,a.jpg\n", "UTF-8"),
-        (b'sale_price,image_name\n1,"a.jpg\n2,b.jpg\n', "not a readable CSV"),
+        (b"cost,picture\n1,a.jpg\n", "no price column; it has: cost, picture"),
+        (b'sale_price,image_name\n1,"a.jpg\n2,"b.jpg\n', "not a readable CSV"),
     ],
 )
 def test_unusable_csv_is_a_one_line_error(folder: Path, lake: Lake, content: bytes, message: str) -> None:
@@ -117,20 +113,29 @@ def test_unusable_csv_is_a_one_line_error(folder: Path, lake: Lake, content: byt
     assert "\n" not in str(raised.value)
 
 
-def test_csv_is_chosen_by_name_or_if_it_is_the_only_one(folder: Path, lake: Lake) -> None:
+def test_listings_table_is_read_alone_unless_files_are_named(folder: Path, lake: Lake) -> None:
+    (folder / "other.csv").write_text("sale_price,image_name\n1,goat_1.jpg\n")
+    assert ArchiveSource(lake, folder).sites() == ["farfetch", "stockx"]
+    assert ArchiveSource(lake, folder, ArchiveMapping(files=("*.csv",))).sites() == ["farfetch", "goat", "stockx"]
     (folder / "listings.csv").rename(folder / "catalogue.csv")
-    assert len(ArchiveSource(lake, folder).observe("stockx")) == 3
-    (folder / "other.csv").write_text("a\n")
-    with pytest.raises(ArchiveError, match=r"found: catalogue\.csv, other\.csv"):
-        ArchiveSource(lake, folder).observe("stockx")
-    with pytest.raises(ArchiveError, match=r"no prices\.csv in archive folder"):
-        ArchiveSource(lake, folder, csv_name="prices.csv").observe("stockx")
+    assert ArchiveSource(lake, folder).sites() == ["farfetch", "goat", "stockx"]
+    with pytest.raises(ArchiveError, match=r"needs files matching 'prices\.csv'; found: catalogue\.csv, other\.csv"):
+        ArchiveSource(lake, folder, ArchiveMapping(files=("prices.csv",))).observe("stockx")
+
+
+def test_table_without_listings_is_left_out_and_logged(
+    folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "listings.csv").rename(folder / "catalogue.csv")
+    (folder / "brands.csv").write_text("brand,country\nNike,US\n")
+    assert ArchiveSource(lake, folder).sites() == ["farfetch", "stockx"]
+    assert "left out: brands.csv has no price column; it has: brand, country" in caplog.text
 
 
 def test_product_is_identified_by_the_whole_image_name(folder: Path, lake: Lake) -> None:
     names = ["adidas/1.jpg", "nike/1.jpg", "a.jpg", "a.png"]
     (folder / "listings.csv").write_text("sale_price,image_name,shop\n" + "".join(f"9,{name},x\n" for name in names))
-    table = ArchiveSource(lake, folder, site_column="shop").observe("x")
+    table = ArchiveSource(lake, folder, ArchiveMapping(columns=ArchiveColumns(site="shop"))).observe("x")
     assert table["product_id"].tolist() == table["image_url"].tolist() == names
 
 
@@ -141,7 +146,7 @@ def test_product_is_identified_by_the_whole_image_name(folder: Path, lake: Lake)
         ("USD 685", 685.0, "USD"),
         ('"1,290"', 1290.0, "USD"),
         ('"1.290,50"', 1290.5, "USD"),
-        ("€890", 890.0, None),
+        ("€890", 890.0, "EUR"),
         ("n/a", None, "USD"),
         ("", None, "USD"),
     ],

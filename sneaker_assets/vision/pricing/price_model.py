@@ -28,6 +28,7 @@ from upath import UPath
 
 from sneaker_assets import code_versions, lake
 from sneaker_assets.errors import SneakerError, one_line
+from sneaker_assets.market.splits import split_groups
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.backbones.blocks import with_weights
 from sneaker_assets.vision.backbones.weights import WeightsError
@@ -241,8 +242,8 @@ def calibration_prices(
     """Actual prices and predictions of rows that did not influence their own predictions, to calibrate intervals on.
 
     These are the validation rows, which are used only to select the epoch or the hyperparameters, and for heads with a
-    closed form also the training rows, each predicted without its group of near duplicates. Doing the same for another
-    head would mean training it again.
+    closed form also the training rows, each predicted without its group of near duplicates and shoes. Doing the same
+    for another head would mean training it again.
 
     Args:
         trained: The head.
@@ -257,7 +258,7 @@ def calibration_prices(
     predicted = price_rows(trained.head, features[:, validation])
     if not trained.closed_form:
         return prices[validation], predicted, VALIDATION_ROWS
-    alpha, groups = trained.history["alpha"].iloc[trained.best], splits["twin_group"].to_numpy(dtype=str)
+    alpha, groups = trained.history["alpha"].iloc[trained.best], split_groups(splits).to_numpy(dtype=str)
     x, rows = mean_over_views(torch.from_numpy(features)), split_rows(prices, sides)
     left_out = leave_group_out_predictions(trained.head, alpha, x, rows, groups)
     actual = np.concatenate([prices[validation], prices[train]])
