@@ -204,7 +204,9 @@ def _described(
     found: Iterable[Price], size_system: SizeSystem | None, condition: Condition | None
 ) -> tuple[Price, ...]:
     """Prices with the condition of their variant, and the system of sizes that do not state one."""
-    return tuple(replace(price, size_system=price.size_system or size_system, condition=condition) for price in found)
+    return tuple(
+        replace(price, size_system=price.size_system or size_system, condition=condition) for price in found
+    )
 
 
 def _tags(product: Any) -> list[str]:
