@@ -98,12 +98,10 @@ def report(lake: Lake, backbone: Backbone, archive: Path, start: float) -> None:
     evaluated = evaluated[evaluated["split"] == "test"]
     scores = evaluated[evaluated["group"] == "all"].set_index("predictor")
     table([{"predictor": name, **row} for name, row in scores[list(COLUMNS)].astype(float).to_dict("index").items()])
-    halves = evaluated[evaluated["group"] == "price"].set_index("member")["coverage"].astype(float).to_dict()
-    interval = model.interval
-    print(f"\ncoverage (%) of the 90 % intervals, {interval.low:.2f} to {interval.high:.2f} times the prediction")
-    table(
-        [{"all": 100 * float(scores.loc["model", "coverage"]), **{half: 100 * share for half, share in halves.items()}}]
-    )
+    fifths = evaluated[evaluated["group"] == "predicted_price"].set_index("member")["coverage"].astype(float).to_dict()
+    print("\ncoverage (%) of the 90 % intervals by fifth of the predicted price")
+    covered = {"all": float(scores.loc["model", "coverage"]), **fifths}
+    table([{name: 100 * share for name, share in covered.items()}])
     print("\nthe author's split, unchanged")
     authors = score_split(store, authors_split(lake, archive))
     table(authors)
@@ -120,7 +118,7 @@ def report(lake: Lake, backbone: Backbone, archive: Path, start: float) -> None:
         mse_interval=[round(ours["mse_low"]), round(ours["mse_high"])],
         r2=round(float(ours["r2"]), 3),
         coverage=round(float(ours["coverage"]), 4),
-        coverage_by_price={half: round(share, 4) for half, share in halves.items()},
+        coverage_by_predicted_price={fifth: round(share, 4) for fifth, share in fifths.items()},
         rows=splits["split"].value_counts().to_dict(),
         authors_split=authors,
         seconds=round(time.monotonic() - start),

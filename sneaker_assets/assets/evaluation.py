@@ -50,6 +50,14 @@ _LEAK = warning_check("evaluation_metrics", "no_leak", "No test row has a near d
 _COVERAGE = warning_check(
     "evaluation_metrics", "coverage", "90 % prediction intervals contain between 87 and 93 % of the test prices."
 )
+_MIN_FIFTH = 100
+"""Minimum number of test rows of a checked fifth: with fewer, 5 % are less than two standard errors of the coverage."""
+_COVERAGE_BY_FIFTH = warning_check(
+    "evaluation_metrics",
+    "coverage_by_predicted_price",
+    "90 % prediction intervals contain between 85 and 95 % of the test prices in each fifth of the predicted price "
+    f"with at least {_MIN_FIFTH} rows.",
+)
 
 
 @dg.asset(
@@ -59,7 +67,7 @@ _COVERAGE = warning_check(
     owners=OWNERS,
     metadata=column_schema("evaluation_metrics"),
     code_version=code_version("evaluation_metrics", code_versions.EVALUATION),
-    check_specs=[_BASELINE, _LEAK, _COVERAGE],
+    check_specs=[_BASELINE, _LEAK, _COVERAGE, _COVERAGE_BY_FIFTH],
 )
 def evaluation_metrics(
     context: dg.AssetExecutionContext,
@@ -108,6 +116,7 @@ def evaluation_metrics(
         },
     )
     yield from _check_results(overall, leaks)
+    yield check_fifths(table[table["group"] == "predicted_price"])
 
 
 def _with_kinds(splits: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:
@@ -128,6 +137,17 @@ def _check_results(overall: pd.DataFrame, leaks: int) -> Iterator[dg.AssetCheckR
         _LEAK, leaks == 0, severity=dg.AssetCheckSeverity.ERROR, test_rows_with_near_duplicate_in_train=leaks
     )
     yield check_result(_COVERAGE, 0.87 <= coverage <= 0.93, coverage=coverage)
+
+
+def check_fifths(fifths: pd.DataFrame) -> dg.AssetCheckResult:
+    """Result of the check of the coverage by fifth, on the fifths that have enough rows.
+
+    Args:
+        fifths: Rows of ``tables.EvaluationMetrics`` of the group ``predicted_price``.
+    """
+    checked = fifths[fifths["n"] >= _MIN_FIFTH]
+    passed = bool(checked["coverage"].astype(float).between(0.85, 0.95).all())
+    return check_result(_COVERAGE_BY_FIFTH, passed, coverage=preview(fifths, ["member", "n", "coverage"]))
 
 
 def _with_label_kinds(splits: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:

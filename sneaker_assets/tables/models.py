@@ -15,8 +15,9 @@ class EvaluationMetrics(Table):
     predictor: str = pa.Field(isin=PREDICTORS, description="The model, or a baseline fitted to the training set.")
     split: str = pa.Field(isin=("validation", "test"), description="Split on which it was evaluated.")
     group: str = pa.Field(
-        isin=("all", "site", "price", "price_band", "label_kind"),
-        description="Grouping of the rows; price: below the median of the training prices, or not.",
+        isin=("all", "site", "price", "price_band", "predicted_price", "label_kind"),
+        description="Grouping of the rows; price: below the median of the training prices, or not; predicted_price: "
+        "fifths of the predicted price.",
     )
     member: str = pa.Field(description="The group within the grouping.")
     n: int = pa.Field(ge=1, description="Number of rows.")

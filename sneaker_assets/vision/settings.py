@@ -114,6 +114,12 @@ class HeadSettings(SettingsModel):
     alpha: float | None = Field(
         default=None, gt=0, description="Ridge penalty of the kernel ridge; default: chosen from a small grid."
     )
+    landmarks: int = Field(
+        default=8000,
+        gt=0,
+        description="Maximum number of distinct training images for which a kernel ridge is solved exactly; with more, "
+        "a random sample of this many supports a Nyström approximation. Memory grows with its square.",
+    )
     seed: _Seed = 0
 
 

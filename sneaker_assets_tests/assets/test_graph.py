@@ -131,7 +131,7 @@ def test_second_pass_recomputes_nothing(project: Project) -> None:
 def test_checks_run_and_event_log_entries_are_small(project: Project) -> None:
     result = project.first["train_price_model"]
     checks = {evaluation.check_name for evaluation in result.get_asset_check_evaluations()}
-    assert checks == {"beats_the_mean", "no_leak", "coverage", "near_the_champion"}
+    assert checks == {"beats_the_mean", "no_leak", "coverage", "coverage_by_predicted_price", "near_the_champion"}
     for name, entries in metadata(result).items():
         for value in entries.values():
             assert len(str(value)) < 30_000, name

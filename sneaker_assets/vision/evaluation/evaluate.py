@@ -13,8 +13,14 @@ from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel
 from sneaker_assets.vision.types import Features
 
-GROUPS = ("site", "price", "price_band", "label_kind")
+GROUPS = ("site", "price", "price_band", "predicted_price", "label_kind")
+FIFTHS = 5
+"""Number of groups of equal size by predicted price."""
+
 BASELINES = ("mean", "median", "site_median", "nearest_neighbour")
+
+_BLOCK = 2**25
+"""Number of cosine similarities that are computed at a time."""
 
 
 def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFrame) -> pd.DataFrame:
@@ -55,7 +61,9 @@ def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFram
 def _nearest_prices(train_features: Features, train_prices: pd.Series, features: Features) -> "pd.Series[float]":
     """Price of the training row with the highest cosine similarity to each row of ``features`` [n, D]."""
     train, queries = (torch.nn.functional.normalize(torch.from_numpy(rows)) for rows in (train_features, features))
-    return pd.Series(train_prices.to_numpy()[(queries @ train.T).argmax(1).numpy()])
+    blocks = torch.split(queries, max(1, _BLOCK // len(train)))
+    nearest = torch.cat([(block @ train.T).argmax(1) for block in blocks])
+    return pd.Series(train_prices.to_numpy()[nearest.numpy()])
 
 
 def evaluate(model: PriceModel, predictions: pd.DataFrame, model_folder: str) -> pd.DataFrame:
@@ -85,12 +93,24 @@ def _by_group(predictions: pd.DataFrame) -> Iterator[dict[str, object]]:
     test = predictions[predictions["split"] == "test"]
     # The median of the training prices is a more stable threshold than that of the test prices.
     halves = np.where(test["price"] < test["median"], "below the median", "from the median on")
-    test = test.assign(price_half=halves, price_band=test["price"].map(band_of))
+    by_group = test.assign(price=halves, price_band=test["price"].map(band_of), predicted_price=fifths(test["model"]))
     for group in GROUPS:
-        column = "price_half" if group == "price" else group
-        if column in test:
-            for member, held_out in test.groupby(column):
+        if group in by_group:
+            for member, held_out in test.groupby(by_group[group]):
                 yield {"split": "test", "group": group, "member": str(member), **_scores(held_out, "model")}
+
+
+def fifths(values: "pd.Series[float]") -> "pd.Series[str]":
+    """Group of each value: ``fifth 1`` for the lowest fifth of the values, and so on.
+
+    Args:
+        values: [N]; equal values may be in different groups.
+
+    Returns:
+        [N].
+    """
+    number = (values.rank(method="first") - 1) * FIFTHS // len(values) + 1
+    return number.map("fifth {:.0f}".format)
 
 
 def _scores(held_out: pd.DataFrame, predictor: str) -> dict[str, object]:

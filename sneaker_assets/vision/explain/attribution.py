@@ -68,6 +68,7 @@ def pixel_attributions(model: PriceModel, backbone: Backbone, pixels: Pixels, de
     precision = backbone.precision(device)
     stages = backbone.ready(device, precision)
     head = copy.deepcopy(model.head).to(device)
+    head.price_range = None  # beyond the range, clipped prices have no gradient
     mean, deviation = (
         torch.tensor(colour, device=device).reshape(1, 3, 1, 1) * 255
         for colour in (backbone.input.mean, backbone.input.deviation)

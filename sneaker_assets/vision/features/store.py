@@ -1,15 +1,20 @@
 """On-disk store of image features, keyed by the sha256 of the image.
 
 A store holds the features of one backbone with one set of weights and one preprocessing. It grows by whole parts: an
-interrupted pass resumes after the last complete part, and a re-crawl computes only new images.
+interrupted pass resumes after the last complete part, and a re-crawl computes only new images. A part is an array
+(``part-<name>.npy``) and the hashes of its rows (``part-<name>.json``), which are written last. Parts are never changed
+and have unique names, so that adding one costs the same in a store of any size and two writers do not collide. The
+parts of earlier versions are numbered and share an index (``index.parquet``).
 """
 
 import dataclasses
 import hashlib
 import json
 import math
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,7 +38,7 @@ class StoreError(SneakerError, RuntimeError):
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """Features of images: one folder per view with parts float32 [n, D] and an index from sha256 to part and row.
+    """Features of images: one folder per view with parts float32 [n, D].
 
     Attributes:
         folder: The store's folder.
@@ -106,7 +111,7 @@ class FeatureStore:
     @property
     def views(self) -> tuple[View, ...]:
         """The requested views that have been computed."""
-        return tuple(view for view in self.requested if self._index_path(view).exists())
+        return tuple(view for view in self.requested if self._index_path(view).exists() or self._part_indexes(view))
 
     @property
     def blocks(self) -> tuple[int, ...]:
@@ -123,16 +128,23 @@ class FeatureStore:
         """Where each image's features are.
 
         Returns:
-            Columns ``sha256``, ``part``, ``row`` and ``seconds`` (computing time per image, NaN in stores of earlier
-            versions); no rows where nothing has been computed.
+            Columns ``sha256``, ``part`` (name), ``row`` and ``seconds`` (computing time per image, NaN in stores of
+            earlier versions), one row per image; no rows where nothing has been computed.
         """
+        parts = [_read_part_index(path) for path in self._part_indexes(view)]
         path = self._index_path(view)
-        return (lake.read_table(path) if path.exists() else pd.DataFrame()).reindex(columns=_INDEX)
+        if path.exists():
+            numbered = lake.read_table(path).reindex(columns=_INDEX)
+            parts.insert(0, numbered.assign(part=numbered["part"].map("{:04d}".format)))
+        if not parts:
+            return pd.DataFrame(columns=_INDEX)
+        # Two writers may have computed the same image.
+        return pd.concat(parts, ignore_index=True).drop_duplicates("sha256", ignore_index=True)
 
     def append(
         self, hashes: Sequence[str], features: Features, view: View = "plain", *, seconds: float = math.nan
     ) -> None:
-        """Add a part; the index is written last, so that an incomplete part is never read.
+        """Add a part; its hashes are written last, so that an incomplete part is never read.
 
         Args:
             hashes: The images' sha256.
@@ -143,18 +155,17 @@ class FeatureStore:
         Raises:
             StoreError: The disk is full or fails; earlier parts stay valid.
         """
-        index = self.index(view)
-        part = int(index["part"].max()) + 1 if len(index) else 0
-        per_image = seconds / max(1, len(hashes))
-        rows = pd.DataFrame({"sha256": hashes, "part": part, "row": range(len(hashes)), "seconds": per_image})
+        path = self._part(view, uuid.uuid4().hex)
+        # JSON has no NaN.
+        per_image = seconds / max(1, len(hashes)) if math.isfinite(seconds) else None
         try:
-            with lake.new_file(self._part(view, part)) as file, file.open("wb") as opened:
+            with lake.new_file(path) as file, file.open("wb") as opened:
                 np.save(opened, features)
-            lake.write_table(self._index_path(view), rows if index.empty else pd.concat([index, rows]))
+            lake.write_json(path.with_suffix(".json"), {"sha256": list(hashes), "seconds": per_image})
         except OSError as error:
             raise StoreError(
-                f"features cannot be written to {self.folder} ({error.strerror or error}); those of {len(index)} "
-                "images are kept: make room and materialize image_features again"
+                f"features cannot be written to {self.folder} ({error.strerror or error}); those of "
+                f"{len(self.index(view))} images are kept: make room and materialize image_features again"
             ) from error
 
     def gather(self, hashes: Sequence[str], view: View = "plain") -> Features:
@@ -170,23 +181,11 @@ class FeatureStore:
         Raises:
             StoreError: An image has no features, or a part cannot be read.
         """
-        index = self.index(view).set_index("sha256")
-        missing = [sha256 for sha256 in hashes if sha256 not in index.index]
-        if missing:
-            raise StoreError(
-                f"{len(missing)} images have no features in {self.folder} (the first is {missing[0]}): "
-                "materialize image_features again"
-            )
-        wanted = index.loc[list(hashes)].reset_index(drop=True)
-        parts = {part: self._read(view, part) for part in wanted["part"].unique()}
-        width = next(iter(parts.values())).shape[1] if parts else 0
-        gathered = np.empty((len(wanted), width), dtype=np.float32)
-        for part, rows in wanted.groupby("part")["row"]:
-            gathered[rows.index] = parts[part][rows.to_numpy()]
+        gathered: Features = self.gather_views(hashes, [view])[0]
         return gathered
 
     def gather_views(self, hashes: Sequence[str], views: Sequence[View] = ()) -> Features:
-        """Read the features of images in several views.
+        """Read the features of images in several views; local parts are memory-mapped one after the other.
 
         Args:
             hashes: The images' sha256; may repeat.
@@ -198,16 +197,44 @@ class FeatureStore:
         Raises:
             StoreError: An image has no features in one of the views, or a part cannot be read.
         """
-        return np.stack([self.gather(hashes, view) for view in views or self.views or ("plain",)])
+        views = views or self.views or ("plain",)
+        gathered = np.empty((len(views), len(hashes), 0), dtype=np.float32)
+        for number, view in enumerate(views):
+            for part, rows in self._locate(hashes, view).groupby("part")["row"]:
+                features = self._read(view, str(part))
+                if not gathered.shape[2]:
+                    gathered = np.empty((len(views), len(hashes), features.shape[1]), dtype=np.float32)
+                gathered[number, rows.index] = features[rows.to_numpy()]
+        return gathered
+
+    def _locate(self, hashes: Sequence[str], view: View) -> pd.DataFrame:
+        """Part and row of each image, in the order of ``hashes``.
+
+        Raises:
+            StoreError: An image has no features.
+        """
+        index = self.index(view).set_index("sha256")
+        missing = [sha256 for sha256 in hashes if sha256 not in index.index]
+        if missing:
+            raise StoreError(
+                f"{len(missing)} images have no features in {self.folder} (the first is {missing[0]}): "
+                "materialize image_features again"
+            )
+        return index.loc[list(hashes)].reset_index(drop=True)
 
     def _index_path(self, view: View) -> UPath:
+        """The index of the numbered parts, which earlier versions wrote."""
         return self.folder / view / "index.parquet"
 
-    def _part(self, view: View, number: int) -> UPath:
-        return self.folder / view / f"part-{number:04d}.npy"
+    def _part_indexes(self, view: View) -> list[UPath]:
+        folder = self.folder / view
+        return sorted(folder.glob("part-*.json"), key=str) if folder.exists() else []
 
-    def _read(self, view: View, number: int) -> Features:
-        path = self._part(view, number)
+    def _part(self, view: View, name: str) -> UPath:
+        return self.folder / view / f"part-{name}.npy"
+
+    def _read(self, view: View, name: str) -> Features:
+        path = self._part(view, name)
         try:
             local = lake.local_path(path)
             if local is not None:
@@ -218,3 +245,24 @@ class FeatureStore:
             raise StoreError(
                 f"{path} cannot be read ({error}): remove the folder {self.folder} and materialize image_features again"
             ) from error
+
+
+@lru_cache(maxsize=4096)
+def _read_part_index(path: UPath) -> pd.DataFrame:
+    """Index of one part; kept in memory, since parts are never changed.
+
+    Raises:
+        StoreError: The file is damaged.
+    """
+    try:
+        part = lake.read_json(path)
+        hashes, seconds = part["sha256"], part["seconds"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise StoreError(
+            f"{path} cannot be read ({error}): remove the folder {path.parent.parent} and materialize image_features "
+            "again"
+        ) from error
+    name = path.stem.removeprefix("part-")
+    return pd.DataFrame(
+        {"sha256": hashes, "part": name, "row": range(len(hashes)), "seconds": math.nan if seconds is None else seconds}
+    )

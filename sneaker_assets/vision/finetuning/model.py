@@ -119,6 +119,7 @@ class FinetuneJob:
             lake.write_bytes(UPath(initial), save(_initial_head(features, rows, settings).state_dict()))
         head = build_head(head_config(settings), len(load(initial.read_bytes())["feature_mean"]))
         head.load_state_dict(load(initial.read_bytes()))
+        head.price_range = rows.price_range
         network = trainable_network(upper, head, device)
         return Finetuner(inputs, rows, network, settings, device=device, precision=precision, ranks=ranks), run
 

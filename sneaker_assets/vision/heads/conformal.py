@@ -1,16 +1,20 @@
-"""Split-conformal prediction intervals on the log scale.
+"""Mondrian conformal prediction intervals on the log scale, by bin of the predicted price.
 
-Residuals in US dollars grow with the price, and predictions shrink towards the mean: a symmetric interval in dollars
-over-covers cheap shoes and under-covers expensive ones. The quantiles are therefore taken of log residuals, one for
-each tail.
+Residuals in US dollars grow with the price, and predictions shrink towards the mean: one interval for all prices
+over-covers some predictions and under-covers others. The calibration rows are therefore divided into bins of their
+predicted prices, and each bin has quantiles of its own log residuals, one for each tail. In each bin the interval then
+contains at least the nominal share of new prices, on average over calibration sets, if these are exchangeable with the
+calibration rows.
 
-Sources: Angelopoulos and Bates, "A Gentle Introduction to Conformal Prediction and Distribution-Free Uncertainty
-Quantification", 2021, arXiv 2107.07511; Linusson, Johansson and Löfström, "Signed-Error Conformal Regression", PAKDD
-2014, for the separate tails.
+Sources: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005, section 4.5, and Boström and
+Johansson, "Mondrian Conformal Regressors", COPA 2020, for the bins; Angelopoulos and Bates, "A Gentle Introduction to
+Conformal Prediction and Distribution-Free Uncertainty Quantification", 2021, arXiv 2107.07511; Linusson, Johansson and
+Löfström, "Signed-Error Conformal Regression", PAKDD 2014, for the separate tails.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +23,37 @@ COVERAGE = 0.9
 MIN_PRICE = 1.0
 """US dollars: lower bound applied to predictions, because the logarithm needs a positive price."""
 
+BINS = 5
+"""Maximum number of bins of the predicted price."""
+
+MIN_ROWS = 100
+"""Minimum number of calibration rows of a bin: each tail of a 90 % interval then contains about five of them."""
+
 Prices = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Multiplicative prediction interval: from ``low`` times to ``high`` times the predicted price.
+    """Prediction interval from a multiple to another multiple of the predicted price, by bin of the predicted price.
 
     Attributes:
-        low: Factor of the lower bound, at most 1.
-        high: Factor of the upper bound, at least 1.
+        low: Factor of the lower bound in each bin, at most 1.
+        high: Factor of the upper bound in each bin, at least 1.
+        edges: Lowest predicted price of each bin but the first, US dollars, ascending.
     """
 
-    low: float
-    high: float
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    edges: tuple[float, ...] = ()
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> "Interval":
+        """The interval that :meth:`as_dict` described."""
+        return cls(tuple(stored["low"]), tuple(stored["high"]), tuple(stored["edges"]))
+
+    def as_dict(self) -> dict[str, list[float]]:
+        """JSON values of the attributes."""
+        return {"edges": list(self.edges), "low": list(self.low), "high": list(self.high)}
 
     def bounds(self, predicted: Prices) -> tuple[Prices, Prices]:
         """Lower and upper bound of each price.
@@ -44,7 +65,8 @@ class Interval:
             Two float64 [N] arrays, US dollars.
         """
         clipped = np.maximum(predicted, MIN_PRICE)
-        return clipped * self.low, clipped * self.high
+        number = _bins(self.edges, clipped)
+        return clipped * np.array(self.low)[number], clipped * np.array(self.high)[number]
 
     def covers(self, actual: Prices, predicted: Prices) -> NDArray[np.bool_]:
         """Whether each actual price lies within the interval of its prediction, bounds included.
@@ -62,9 +84,12 @@ class Interval:
         return inside
 
 
-def conformal_interval(actual: Prices, predicted: Prices, coverage: float = COVERAGE) -> Interval:
-    """Interval containing ``coverage`` of new prices, with equal tail mass below and above.
+def conformal_interval(
+    actual: Prices, predicted: Prices, coverage: float = COVERAGE, *, max_bins: int = BINS
+) -> Interval:
+    """Interval containing ``coverage`` of new prices in each bin of the predicted price, with equal tail mass.
 
+    The bins have about equal numbers of rows, and there are fewer of them if a bin would have less than ``MIN_ROWS``.
     The quantiles are corrected for the sample size. With too few rows for the requested coverage the interval spans all
     residuals. It always contains the prediction itself.
 
@@ -73,10 +98,36 @@ def conformal_interval(actual: Prices, predicted: Prices, coverage: float = COVE
             predicted them.
         predicted: float64 [N], US dollars; values below ``MIN_PRICE`` count as ``MIN_PRICE``.
         coverage: Share of prices in (0, 1) that the interval contains.
+        max_bins: Maximum number of bins.
 
     Returns:
         The interval, as factors of the predicted price.
     """
-    residuals = np.sort(np.log(actual) - np.log(np.maximum(predicted, MIN_PRICE)))
-    n_trimmed = max(0, math.floor((len(residuals) + 1) * (1 - coverage) / 2) - 1)
-    return Interval(min(1.0, math.exp(residuals[n_trimmed])), max(1.0, math.exp(residuals[-1 - n_trimmed])))
+    clipped = np.maximum(predicted, MIN_PRICE)
+    residuals, edges = np.log(actual) - np.log(clipped), _edges(clipped, max_bins)
+    number = _bins(edges, clipped)
+    factors = [_factors(residuals[number == own], coverage) for own in range(len(edges) + 1)]
+    return Interval(tuple(low for low, _ in factors), tuple(high for _, high in factors), edges)
+
+
+def _factors(residuals: Prices, coverage: float) -> tuple[float, float]:
+    """Factors of the lower and upper bound, from log residuals."""
+    ascending = np.sort(residuals)
+    n_trimmed = max(0, math.floor((len(ascending) + 1) * (1 - coverage) / 2) - 1)
+    return min(1.0, math.exp(ascending[n_trimmed])), max(1.0, math.exp(ascending[-1 - n_trimmed]))
+
+
+def _edges(predicted: Prices, max_bins: int) -> tuple[float, ...]:
+    """Quantiles of the predictions, without those that leave less than ``MIN_ROWS`` on either side."""
+    bins = max(1, min(max_bins, len(predicted) // MIN_ROWS))
+    edges, below = list[float](), 0
+    for edge in np.quantile(predicted, np.arange(1, bins) / bins):
+        n = int((predicted < edge).sum())
+        if n - below >= MIN_ROWS and len(predicted) - n >= MIN_ROWS:
+            edges.append(float(edge))
+            below = n
+    return tuple(edges)
+
+
+def _bins(edges: tuple[float, ...], predicted: Prices) -> NDArray[np.intp]:
+    return np.searchsorted(np.array(edges), predicted, side="right")

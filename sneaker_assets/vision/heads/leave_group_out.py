@@ -9,50 +9,25 @@ Barber, Candès, Ramdas and Tibshirani, "Predictive Inference with the Jackknife
 prediction intervals from such residuals.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sneaker_assets.vision.heads.cholesky import factor_in_place
+from sneaker_assets.vision.heads.distinct_rows import DistinctRows
 from sneaker_assets.vision.heads.networks import KernelBody, PriceHead
-from sneaker_assets.vision.heads.ridge import squared_distances, standardize_features
+from sneaker_assets.vision.heads.nystrom import squared_distances
+from sneaker_assets.vision.heads.ridge import standardize_features
 from sneaker_assets.vision.heads.training_rows import TrainingRows
 
+_BLOCK = 2**22
+"""Features that are standardized at a time."""
 
-@dataclass(frozen=True)
-class _DistinctRows:
-    """Training rows with duplicates merged: a distinct row has the mean target of its duplicates and their number.
-
-    Attributes:
-        x: float64 [n, D], standardized features.
-        target: float64 [n], mean standardized target.
-        count: float64 [n], number of duplicates.
-        group: int64 [n], number of the row's group.
-        inverse: int64 [training rows], the distinct row of each training row.
-    """
-
-    x: Tensor
-    target: Tensor
-    count: Tensor
-    group: Tensor
-    inverse: Tensor
-
-    @classmethod
-    def of(cls, head: PriceHead, features: Tensor, rows: TrainingRows, groups: NDArray[np.str_]) -> "_DistinctRows":
-        x, inverse, count = torch.unique(
-            torch.from_numpy(standardize_features(head, features[rows.train])),
-            dim=0,
-            return_inverse=True,
-            return_counts=True,
-        )
-        y = head.standardize(rows.prices[rows.train]).double()
-        codes = torch.from_numpy(np.unique(groups[rows.train.numpy()], return_inverse=True)[1])
-        group = torch.empty(len(x), dtype=torch.int64).index_copy_(0, inverse, codes)
-        target = torch.zeros(len(x), dtype=torch.float64).index_add_(0, inverse, y) / count
-        return cls(x, target, count.double(), group, inverse)
+_Standardize = Callable[[Tensor], Tensor]
+"""Standardized features float64 [k, D] of the k distinct rows given by number."""
 
 
 def leave_group_out_predictions(
@@ -60,8 +35,11 @@ def leave_group_out_predictions(
 ) -> NDArray[np.float64]:
     """Price of each training row as predicted by a model fitted without the row's group.
 
+    Memory is quadratic in the number of support rows of a kernel, and in the number of features or of distinct rows,
+    whichever is lower, of a ridge.
+
     Args:
-        head: A ridge or kernel ridge head fitted with penalty ``alpha``.
+        head: A ridge or an exactly solved kernel ridge head fitted with penalty ``alpha``.
         alpha: The penalty.
         features: float32 [N, D], raw, the features it was fitted to.
         rows: Training and validation rows.
@@ -70,51 +48,82 @@ def leave_group_out_predictions(
     Returns:
         float64 [training rows], US dollars, in the order of ``rows.train``.
     """
-    distinct = _DistinctRows.of(head, features, rows, groups)
-    if isinstance(head.body, KernelBody):
-        kernel = torch.exp(-head.body.gamma.double() * squared_distances(distinct.x, distinct.x))
-        residuals = _kernel_residuals(kernel, alpha, distinct)
-    elif distinct.x.shape[0] <= distinct.x.shape[1]:
-        residuals = _kernel_residuals(distinct.x @ distinct.x.T, alpha, distinct)
+    distinct = DistinctRows.from_features(features, rows.train)
+    target = distinct.mean(head.standardize(rows.prices[rows.train]).double())
+    codes = torch.from_numpy(np.unique(groups, return_inverse=True)[1])[distinct.rows]
+
+    def standardized(chosen: Tensor) -> Tensor:
+        return torch.from_numpy(standardize_features(head, features[distinct.rows[chosen]]))
+
+    if isinstance(head.body, KernelBody) or len(distinct) <= features.shape[1]:
+        x = standardized(torch.arange(len(distinct)))
+        kernel = (
+            squared_distances(x, x).mul_(-head.body.gamma.double()).exp_()
+            if isinstance(head.body, KernelBody)
+            else x @ x.T
+        )
+        residuals = _kernel_residuals(kernel, alpha, target, distinct.count, codes)
     else:
-        residuals = _ridge_residuals(alpha, distinct)
-    standardized = (distinct.target - residuals)[distinct.inverse]
-    prices: NDArray[np.float64] = head.to_dollars(standardized).numpy()
+        residuals = _ridge_residuals(standardized, alpha, target, distinct.count, codes)
+    prices: NDArray[np.float64] = head.to_dollars((target - residuals)[distinct.inverse]).numpy()
     return prices
 
 
-def _kernel_residuals(kernel: Tensor, alpha: float, distinct: _DistinctRows) -> Tensor:
-    """Leave-group-out residuals of (K + diag(alpha / count)) c = target; a linear kernel gives those of ridge."""
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(kernel + torch.diag(alpha / distinct.count)))
-    return _solve_by_group(lambda rows: inverse[rows][:, rows], inverse @ distinct.target, distinct.group)
+def _kernel_residuals(kernel: Tensor, alpha: float, target: Tensor, count: Tensor, group: Tensor) -> Tensor:
+    """Leave-group-out residuals of (K + diag(alpha / count)) c = target; a linear kernel gives those of ridge.
 
-
-def _ridge_residuals(alpha: float, distinct: _DistinctRows) -> Tensor:
-    """Leave-group-out residuals of ridge from the hat matrix, for fewer features than rows."""
-    weight = distinct.count.sqrt()
-    x, y = distinct.x * weight[:, None], distinct.target * weight
-    factor = torch.linalg.cholesky(x.T @ x + alpha * torch.eye(x.shape[1], dtype=x.dtype))
-    half = torch.linalg.solve_triangular(factor, x.T, upper=False)
-
-    def identity_minus_hat(rows: Tensor) -> Tensor:
-        block: Tensor = torch.eye(len(rows), dtype=x.dtype) - half[:, rows].T @ half[:, rows]
-        return block
-
-    return _solve_by_group(identity_minus_hat, y - half.T @ (half @ y), distinct.group) / weight
-
-
-def _solve_by_group(block: Callable[[Tensor], Tensor], right: Tensor, group: Tensor) -> Tensor:
-    """Solve one small linear system for each group.
-
-    Args:
-        block: Matrix [k, k] of the system of the k rows given.
-        right: float64 [n], right-hand sides.
-        group: int64 [n], number of each row's group.
-
-    Returns:
-        float64 [n].
+    ``kernel`` is overwritten.
     """
-    solved = torch.empty_like(right)
-    for rows in torch.split(torch.argsort(group, stable=True), torch.bincount(group).tolist()):
-        solved[rows] = torch.linalg.solve(block(rows), right[rows])
-    return solved
+    kernel.diagonal().add_(alpha / count)
+    inverse = torch.cholesky_inverse(factor_in_place(kernel))
+    residuals, right = torch.empty_like(target), inverse @ target
+    for rows in _members(group):
+        residuals[rows] = torch.linalg.solve(inverse[rows[:, None], rows], right[rows])
+    return residuals
+
+
+def _ridge_residuals(standardized: _Standardize, alpha: float, target: Tensor, count: Tensor, group: Tensor) -> Tensor:
+    """Leave-group-out residuals of ridge from the hat matrix, for fewer features than rows."""
+    n_features = standardized(torch.arange(1)).shape[1]
+    size = max(1, _BLOCK // n_features)
+    gram = alpha * torch.eye(n_features, dtype=torch.float64)
+    right = torch.zeros(n_features, dtype=torch.float64)
+    for rows in torch.split(torch.arange(len(target)), size):
+        x = standardized(rows)
+        weighted = x * count[rows, None]
+        gram.addmm_(x.T, weighted)
+        right += weighted.T @ target[rows]
+    factor = torch.linalg.cholesky(gram)
+    weights = torch.cholesky_solve(right[:, None], factor)[:, 0]
+    residuals = torch.empty_like(target)
+    for members in _batches(_members(group), size):
+        chosen = torch.cat(members)
+        x, root = standardized(chosen), count[chosen].sqrt()
+        error = (target[chosen] - x @ weights) * root
+        half = torch.linalg.solve_triangular(factor, (x * root[:, None]).T, upper=False)
+        start = 0
+        for rows in members:
+            own = slice(start, start + len(rows))
+            identity_minus_hat = torch.eye(len(rows), dtype=x.dtype) - half[:, own].T @ half[:, own]
+            residuals[rows] = torch.linalg.solve(identity_minus_hat, error[own]) / root[own]
+            start += len(rows)
+    return residuals
+
+
+def _members(group: Tensor) -> list[Tensor]:
+    """The rows of each group."""
+    return [
+        rows for rows in torch.split(torch.argsort(group, stable=True), torch.bincount(group).tolist()) if len(rows)
+    ]
+
+
+def _batches(members: list[Tensor], size: int) -> Iterator[list[Tensor]]:
+    """Consecutive groups with ``size`` rows in total, or one group of more."""
+    batch, n = list[Tensor](), 0
+    for rows in members:
+        if batch and n + len(rows) > size:
+            yield batch
+            batch, n = [], 0
+        batch.append(rows)
+        n += len(rows)
+    yield batch

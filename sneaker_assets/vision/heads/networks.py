@@ -16,7 +16,7 @@ class PriceHead(nn.Module):
 
     ``body`` maps standardized features to the standardized target: the price, or its logarithm. A prediction on the log
     scale is transformed back with Duan's smearing factor, because the exponential of a mean log price underestimates
-    the mean price.
+    the mean price. Prices are clipped to the range of the training prices.
 
     Source: Duan, "Smearing Estimate: A Nonparametric Retransformation Method", JASA 78, 1983.
 
@@ -25,8 +25,13 @@ class PriceHead(nn.Module):
         n_features: D.
         log_target: Whether the target is the logarithm of the price.
         average_views: Whether several views are averaged before the body rather than after it.
+
+    Attributes:
+        price_range: Lowest and highest training price, US dollars, to which predictions are clipped; None for no limit,
+            as in models of earlier versions. It is not part of the state dict.
     """
 
+    price_range: tuple[float, float] | None
     feature_mean: Tensor
     feature_deviation: Tensor
     target_mean: Tensor
@@ -41,6 +46,7 @@ class PriceHead(nn.Module):
         self.body = body
         self.log_target = log_target
         self.average_views = average_views
+        self.price_range = None
         self.register_buffer("feature_mean", torch.zeros(n_features))
         self.register_buffer("feature_deviation", torch.ones(n_features))
         for name in ("target_mean", "price_mean"):
@@ -49,7 +55,7 @@ class PriceHead(nn.Module):
             self.register_buffer(name, torch.ones(()))
 
     def fit_scales(self, features: Tensor, prices: Tensor, blocks: Sequence[int] = ()) -> None:
-        """Set mean and standard deviation of features and target; a constant one gets deviation 1.
+        """Set the price range, and mean and deviation of features and target; a constant one gets deviation 1.
 
         Args:
             features: float32 [n, D], raw, of the training rows.
@@ -66,6 +72,7 @@ class PriceHead(nn.Module):
         self.target_mean.copy_(target.mean())
         self.target_deviation.copy_(_deviation(target))
         self.price_mean.copy_(prices.mean())
+        self.price_range = (float(prices.min()), float(prices.max()))
 
     def fit_smearing(self, standardized: Tensor, prices: Tensor) -> None:
         """Set the smearing factor from held-out rows; residuals of training rows would be too small.
@@ -86,10 +93,11 @@ class PriceHead(nn.Module):
         """Target [n] on its original scale: US dollars, or their logarithm where ``log_target`` is set."""
         return standardized * self.target_deviation + self.target_mean
 
-    def to_dollars(self, standardized: Tensor) -> Tensor:
-        """Prices [n] in US dollars of predictions of the body [n]."""
+    def to_dollars(self, standardized: Tensor, *, clip: bool = True) -> Tensor:
+        """Prices [n] in US dollars of predictions of the body [n], clipped to :attr:`price_range`."""
         target = self.unstandardize(standardized)
-        return target.exp() * self.smearing if self.log_target else target
+        prices = target.exp() * self.smearing if self.log_target else target
+        return prices.clamp(*self.price_range) if clip and self.price_range is not None else prices
 
     def predict_standardized(self, features: Tensor) -> Tensor:
         """Standardized target [N] predicted from raw features [N, D]."""
@@ -116,8 +124,12 @@ class PriceHead(nn.Module):
         return self.to_dollars(self.predict_standardized(features))
 
 
+_BLOCK = 2**25
+"""Number of kernel values that a :class:`KernelBody` computes at a time."""
+
+
 class KernelBody(nn.Module):
-    """Kernel expansion over the training rows with the RBF kernel exp(-gamma |x - x_i|^2 / D).
+    """Kernel expansion over training rows x_i with the RBF kernel exp(-gamma |x - x_i|^2 / D).
 
     Args:
         n_support: Number of support rows.
@@ -136,6 +148,10 @@ class KernelBody(nn.Module):
 
     def forward(self, standardized: Tensor) -> Tensor:
         """Standardized target [N] of standardized features [N, D]."""
+        blocks = torch.split(standardized, max(1, _BLOCK // max(1, len(self.support))))
+        return torch.cat([self._expand(block) for block in blocks])
+
+    def _expand(self, standardized: Tensor) -> Tensor:
         distances = torch.cdist(standardized, self.support).square() / self.support.shape[1]
         return (-self.gamma * distances).exp() @ self.coefficients
 

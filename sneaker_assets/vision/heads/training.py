@@ -22,13 +22,15 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.heads.ensemble import combine_heads
+from sneaker_assets.vision.heads.kernel_ridge import ALPHAS, GAMMAS, fit_kernel_ridge
 from sneaker_assets.vision.heads.networks import PriceHead, build_head
-from sneaker_assets.vision.heads.ridge import KERNEL_ALPHAS, KERNEL_GAMMAS, KernelRidge, fit_ridge
+from sneaker_assets.vision.heads.ridge import fit_ridge
 from sneaker_assets.vision.heads.training_rows import (
     FeatureSource,
     InMemoryFeatures,
     TrainingRows,
     check_finite,
+    mean_over_views,
     split_rows,
 )
 from sneaker_assets.vision.settings import CLOSED_FORMS, HeadSettings
@@ -51,6 +53,8 @@ class TrainedHead:
             squared) and either ``epoch`` and ``learning_rate`` or ``alpha`` (and ``gamma``).
         best: Number of the best row of the history, from 0.
         seconds: Training time, including that before an interruption.
+        closed_form: Whether the head is the exact solution of its equations, as ``leave_group_out_predictions``
+            requires.
         scores: Scores of an ensemble, as :func:`ensemble.combine_heads` returns them; empty for other heads. The
             history of an ensemble is that of its network.
     """
@@ -59,6 +63,7 @@ class TrainedHead:
     history: pd.DataFrame
     best: int
     seconds: float
+    closed_form: bool = False
     scores: dict[str, float] = field(default_factory=dict)
 
 
@@ -108,8 +113,8 @@ def train_head(
         torch.manual_seed(config.seed)
         head = build_head(config, n_features=x.shape[2], n_support=len(rows.train))
         if config.kind in CLOSED_FORMS:
-            return _fit_closed_form(head, x.mean(0), rows, config, blocks)
-        head.fit_scales(x.mean(0)[rows.train], rows.prices[rows.train], blocks)
+            return _fit_closed_form(head, mean_over_views(x), rows, config, blocks)
+        head.fit_scales(mean_over_views(x)[rows.train], rows.prices[rows.train], blocks)
         return train_network(head, InMemoryFeatures(x), rows, config, checkpoint, after_epoch=after_epoch)
 
 
@@ -141,7 +146,7 @@ def add_kernel_ridge(
         TrainingError: There are too few rows, or a feature is not finite.
     """
     kernel = train_head(features, prices, splits, config.with_changes(kind="kernel_ridge"), blocks=blocks)
-    means, rows = torch.from_numpy(features).mean(0), split_rows(prices, splits)
+    means, rows = mean_over_views(torch.from_numpy(features)), split_rows(prices, splits)
     head, scores = combine_heads(network.head, kernel.head, means, rows, columns)
     return replace(network, head=head, scores=scores, seconds=network.seconds + kernel.seconds)
 
@@ -153,11 +158,18 @@ def _fit_closed_form(
     head.fit_scales(features[rows.train], rows.prices[rows.train], blocks)
     if config.kind == "ridge":
         history, best = fit_ridge(head, features, rows)
+        exact = True
     else:
-        gammas = KERNEL_GAMMAS if config.gamma is None else (config.gamma,)
-        alphas = KERNEL_ALPHAS if config.alpha is None else (config.alpha,)
-        history, best = KernelRidge.from_rows(head, features, rows).fit(head, gammas, alphas)
-    return TrainedHead(head.eval(), history, best, time.monotonic() - started)
+        history, best, exact = fit_kernel_ridge(
+            head,
+            features,
+            rows,
+            gammas=GAMMAS if config.gamma is None else (config.gamma,),
+            alphas=ALPHAS if config.alpha is None else (config.alpha,),
+            landmarks=config.landmarks,
+            seed=config.seed,
+        )
+    return TrainedHead(head.eval(), history, best, time.monotonic() - started, closed_form=exact)
 
 
 @dataclass

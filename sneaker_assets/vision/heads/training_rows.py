@@ -64,6 +64,12 @@ class TrainingRows:
     train: Tensor
     validation: Tensor
 
+    @property
+    def price_range(self) -> tuple[float, float]:
+        """Lowest and highest training price, US dollars."""
+        prices = self.prices[self.train]
+        return float(prices.min()), float(prices.max())
+
 
 def split_rows(prices: NDArray[np.float64], splits: NDArray[np.str_]) -> TrainingRows:
     """Training and validation rows by the names of their splits.
@@ -89,6 +95,18 @@ def split_rows(prices: NDArray[np.float64], splits: NDArray[np.str_]) -> Trainin
     )
 
 
+def mean_over_views(features: Tensor) -> Tensor:
+    """Features averaged over the views, without a copy if there is one view.
+
+    Args:
+        features: float32 [views, N, D].
+
+    Returns:
+        float32 [N, D].
+    """
+    return features[0] if len(features) == 1 else features.mean(0)
+
+
 def check_finite(features: Tensor) -> None:
     """Raise if any feature is NaN or infinite, as a backbone that overflows produces.
 
@@ -98,5 +116,5 @@ def check_finite(features: Tensor) -> None:
     Raises:
         TrainingError: A feature is not finite.
     """
-    if not torch.isfinite(features).all():
+    if features.numel() and not torch.isfinite(torch.stack(torch.aminmax(features))).all():
         raise TrainingError("some features are not finite numbers: materialize image_features again")

@@ -29,10 +29,11 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sneaker_assets.errors import SneakerError
 from sneaker_assets.progress import Progress
 from sneaker_assets.vision.errors import TrainingError
+from sneaker_assets.vision.heads.distinct_rows import DistinctRows
+from sneaker_assets.vision.heads.kernel_ridge import KernelRidge
 from sneaker_assets.vision.heads.networks import build_head
-from sneaker_assets.vision.heads.ridge import KernelRidge
 from sneaker_assets.vision.heads.training import train_head
-from sneaker_assets.vision.heads.training_rows import check_finite, split_rows
+from sneaker_assets.vision.heads.training_rows import check_finite, mean_over_views, split_rows
 from sneaker_assets.vision.settings import HeadSettings, TunedKind, TuningSettings
 from sneaker_assets.vision.types import Features
 
@@ -201,11 +202,14 @@ class _NetworkTrial:
 
 
 class _KernelTrial:
-    """Objective: validation RMSE of a kernel ridge in US dollars; all trials share the computed distances."""
+    """Objective: validation RMSE of a kernel ridge in US dollars; all trials share the computed distances.
+
+    If there are more distinct training rows than landmarks, the kernel ridge is fitted to the landmarks alone.
+    """
 
     def __init__(self, rows: TuningRows) -> None:
         self._rows, self._blocks = split_rows(rows.prices, rows.sides), rows.blocks
-        self._features = torch.from_numpy(rows.features).mean(0)
+        self._features = mean_over_views(torch.from_numpy(rows.features))
         self._equations: KernelRidge | None = None
 
     def __call__(self, trial: Trial) -> float:
@@ -217,7 +221,8 @@ class _KernelTrial:
         head.fit_scales(self._features[self._rows.train], self._rows.prices[self._rows.train], self._blocks)
         if self._equations is None:
             check_finite(self._features)
-            self._equations = KernelRidge.from_rows(head, self._features, self._rows)
+            distinct = DistinctRows.from_features(self._features, self._rows.train)
+            self._equations = KernelRidge.from_rows(head, self._features, self._rows, distinct, config.landmarks)
         history, best = self._equations.fit(head, [gamma], [alpha])
         return math.sqrt(history["validation_mse"].iloc[best])
 

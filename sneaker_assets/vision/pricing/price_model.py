@@ -13,6 +13,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ from sneaker_assets.vision.heads.conformal import Interval, conformal_interval
 from sneaker_assets.vision.heads.leave_group_out import leave_group_out_predictions
 from sneaker_assets.vision.heads.networks import PriceHead, build_head
 from sneaker_assets.vision.heads.training import TrainedHead, train_head
-from sneaker_assets.vision.heads.training_rows import split_rows
+from sneaker_assets.vision.heads.training_rows import mean_over_views, split_rows
 from sneaker_assets.vision.imaging.decoding import Frame, read_batches
-from sneaker_assets.vision.settings import CLOSED_FORMS, HeadSettings, View
+from sneaker_assets.vision.settings import HeadSettings, View
 from sneaker_assets.vision.types import Features
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ logger = logging.getLogger(__name__)
 CODE_VERSION = code_versions.PRICE_MODEL
 """Version of the code that trains models; increment it when the same inputs give a different model."""
 
+VALIDATION_ROWS = "validation rows"
+LEAVE_GROUP_OUT_ROWS = "validation rows and training rows, each predicted without its near duplicates"
 BACKBONE_FILE = "backbone.safetensors"
 """File of the backbone's tensors that were trained together with the head, in a fine-tuned model."""
 
@@ -69,7 +72,9 @@ class PriceModel:
         folder: The model's folder.
         head: The head, in evaluation mode.
         config: The content of ``config.json``: ``features`` (manifest and name of the feature store), ``views``,
-            ``n_features``, ``head`` (settings) and ``rows`` (number of rows per split).
+            ``n_features``, ``head`` (settings), ``rows`` (number of rows per split), and, except in models of earlier
+            versions, ``price_range`` (lowest and highest training price, US dollars) and ``interval`` (``edges``,
+            ``low`` and ``high`` of the prediction interval, and ``calibrated_on``).
     """
 
     folder: UPath
@@ -104,6 +109,7 @@ class PriceModel:
         n_support = next((len(tensor) for name, tensor in state.items() if name.endswith(".support")), 0)
         head = build_head(HeadSettings(**config["head"]), config["n_features"], n_support)
         head.load_state_dict(state)
+        head.price_range = tuple(config["price_range"]) if "price_range" in config else None
         return cls(folder, head.eval(), config)
 
     @property
@@ -149,7 +155,6 @@ class PriceModel:
 
         Returns:
             ``best`` (row of the history that was selected); ``train_rmse`` and ``validation_rmse`` (US dollars);
-            ``interval_low`` and ``interval_high`` (multiples of the prediction between which 90 % of prices lie);
             ``training_seconds`` (of the head, or of all epochs of fine-tuning); ``images_per_second`` (of the pass that
             computed the features, with decoding and all views; absent where it was not measured); and the other columns
             of the selected row.
@@ -159,36 +164,39 @@ class PriceModel:
     @property
     def interval(self) -> Interval:
         """Prediction interval that contains 90 % of prices."""
-        metrics = self.metrics()
-        if "interval_factor" in metrics:  # a model of an earlier version
-            return Interval(1 / metrics["interval_factor"], metrics["interval_factor"])
-        return Interval(metrics["interval_low"], metrics["interval_high"])
+        if "interval" in self.config:
+            return Interval.from_dict(self.config["interval"])
+        metrics = self.metrics()  # a model of an earlier version
+        high = metrics["interval_factor"] if "interval_factor" in metrics else metrics["interval_high"]
+        return Interval((metrics.get("interval_low", 1 / high),), (high,))
 
-    def price(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def price(self, features: NDArray[np.float32], *, clip: bool = True) -> NDArray[np.float64]:
         """Predict prices.
 
         Args:
             features: float32 [views, N, D].
+            clip: Whether to clip the predictions to the range of the training prices.
 
         Returns:
             float64 [N], US dollars.
         """
-        return price_rows(self.head, features)
+        return price_rows(self.head, features, clip=clip)
 
 
 @torch.inference_mode()
-def price_rows(head: PriceHead, features: NDArray[np.float32]) -> NDArray[np.float64]:
+def price_rows(head: PriceHead, features: NDArray[np.float32], *, clip: bool = True) -> NDArray[np.float64]:
     """Prices that a head predicts.
 
     Args:
         head: A fitted head.
         features: float32 [views, N, D].
+        clip: Whether to clip the predictions to the head's price range.
 
     Returns:
         float64 [N], US dollars.
     """
     standardized = head.predict_standardized_views(torch.from_numpy(features))
-    prices: NDArray[np.float64] = head.to_dollars(standardized).double().numpy()
+    prices: NDArray[np.float64] = head.to_dollars(standardized, clip=clip).double().numpy()
     return prices
 
 
@@ -221,28 +229,40 @@ def train_price_model(
     features = store.gather_views(splits["sha256"].tolist())
     prices = splits["price"].to_numpy()
     trained = train_head(features, prices, splits["split"].to_numpy(dtype=str), config, unfinished, blocks=store.blocks)
-    interval = _measure_interval(trained, features, splits, config)
-    save_price_model(folder, trained, store, splits, config, interval=interval)
+    actual, predicted, calibrated_on = calibration_prices(trained, features, splits)
+    interval = conformal_interval(actual, predicted)
+    save_price_model(folder, trained, store, splits, config, interval=interval, calibrated_on=calibrated_on)
     unfinished.unlink(missing_ok=True)
     return PriceModel.load(folder), True
 
 
-def _measure_interval(trained: TrainedHead, features: Features, splits: pd.DataFrame, config: HeadSettings) -> Interval:
-    """Conformal interval with 90 % coverage, calibrated on rows that did not influence their own predictions.
+def calibration_prices(
+    trained: TrainedHead, features: Features, splits: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Actual prices and predictions of rows that did not influence their own predictions, to calibrate intervals on.
 
-    For heads with a closed form these are the training rows, each predicted without its group of near duplicates and
-    shoes. Doing the same for a network would mean training it again, so it is calibrated on the validation rows, which
-    are used only to select the epoch.
+    These are the validation rows, which are used only to select the epoch or the hyperparameters, and for heads with a
+    closed form also the training rows, each predicted without its group of near duplicates and shoes. Doing the same
+    for another head would mean training it again.
+
+    Args:
+        trained: The head.
+        features: float32 [views, N, D], those it was trained on.
+        splits: ``tables.Splits``, N rows.
+
+    Returns:
+        Actual and predicted prices, float64 [n] each, US dollars; and what these rows are, in words.
     """
     prices, sides = splits["price"].to_numpy(), splits["split"].to_numpy(dtype=str)
-    if config.kind in CLOSED_FORMS:
-        alpha, groups = trained.history["alpha"].iloc[trained.best], split_groups(splits).to_numpy(dtype=str)
-        x, rows = torch.from_numpy(features).mean(0), split_rows(prices, sides)
-        return conformal_interval(
-            prices[sides == "train"], leave_group_out_predictions(trained.head, alpha, x, rows, groups)
-        )
-    held_out = sides == "validation"
-    return conformal_interval(prices[held_out], price_rows(trained.head, features[:, held_out]))
+    validation, train = sides == "validation", sides == "train"
+    predicted = price_rows(trained.head, features[:, validation])
+    if not trained.closed_form:
+        return prices[validation], predicted, VALIDATION_ROWS
+    alpha, groups = trained.history["alpha"].iloc[trained.best], split_groups(splits).to_numpy(dtype=str)
+    x, rows = mean_over_views(torch.from_numpy(features)), split_rows(prices, sides)
+    left_out = leave_group_out_predictions(trained.head, alpha, x, rows, groups)
+    actual = np.concatenate([prices[validation], prices[train]])
+    return actual, np.concatenate([predicted, left_out]), LEAVE_GROUP_OUT_ROWS
 
 
 def fingerprint(store: FeatureStore, splits: pd.DataFrame, settings: Mapping[str, Any]) -> str:
@@ -268,6 +288,7 @@ def save_price_model(
     config: HeadSettings,
     *,
     interval: Interval,
+    calibrated_on: str = VALIDATION_ROWS,
     backbone: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model folder.
@@ -279,6 +300,7 @@ def save_price_model(
         splits: ``tables.Splits``.
         config: The head's settings.
         interval: Prediction interval that contains 90 % of prices.
+        calibrated_on: The rows that the interval was calibrated on, in words.
         backbone: Tensors of the backbone that were trained with the head, by their names in its state dict.
 
     Raises:
@@ -291,14 +313,14 @@ def save_price_model(
         "n_features": trained.head.feature_mean.numel(),
         "head": config.model_dump(),
         "rows": {str(split): int(n) for split, n in splits["split"].value_counts().items()},
+        "price_range": trained.head.price_range,
+        "interval": {**interval.as_dict(), "calibrated_on": calibrated_on},
     }
     metrics = {
         **{name: value for name, value in kept.items() if not name.endswith(("_mse", "seconds"))},
         "best": trained.best,
         "train_rmse": kept["train_mse"] ** 0.5,
         "validation_rmse": kept["validation_mse"] ** 0.5,
-        "interval_low": interval.low,
-        "interval_high": interval.high,
         "training_seconds": trained.seconds,
     }
     if math.isfinite(store.images_per_second):
@@ -316,11 +338,7 @@ def save_price_model(
 def _card(settings: dict[str, Any], metrics: dict[str, float]) -> str:
     features, head, rows = settings["features"], settings["head"], settings["rows"]
     height, width = features["frame"]
-    calibrated_on = (
-        "training rows, each predicted without its near duplicates"
-        if head["kind"] in CLOSED_FORMS
-        else "validation rows"
-    )
+    lowest, highest = settings["price_range"]
     return (
         f"# Price model on {features['backbone']}\n\n"
         f"Weights of the backbone: {WeightsSource.parse(features['weights'])}.\n\n"
@@ -328,10 +346,19 @@ def _card(settings: dict[str, Any], metrics: dict[str, float]) -> str:
         f"{features['fit']}; views: {', '.join(settings['views'])}). Head: {head['kind']}{_shares(metrics)}, target in "
         f"{head['target']}. Rows: {rows}. Validation RMSE ${metrics['validation_rmse']:.0f}, training RMSE "
         f"${metrics['train_rmse']:.0f}.\n\n"
-        f"90 % prediction interval: {metrics['interval_low']:.2f} to {metrics['interval_high']:.2f} times the "
-        f"prediction, calibrated on {calibrated_on}.\n\n"
+        f"Predictions are clipped to the range of the training prices, ${lowest:,.0f} to ${highest:,.0f}.\n\n"
+        f"90 % prediction interval, by predicted price, calibrated on {settings['interval']['calibrated_on']}:\n\n"
+        f"{_interval_table(Interval.from_dict(settings['interval']))}\n\n"
         "Trained on product shots on white; size, condition and demand are not inputs.\n"
     )
+
+
+def _interval_table(interval: Interval) -> str:
+    """Markdown table of the bounds in each bin of the predicted price."""
+    edges = [f"${edge:,.0f}" for edge in interval.edges]
+    bins = [f"below {edges[0]}", *map(" to ".join, pairwise(edges)), f"from {edges[-1]}"] if edges else ["any"]
+    factors = [f"{low:.2f} to {high:.2f}" for low, high in zip(interval.low, interval.high, strict=True)]
+    return pd.DataFrame({"predicted price": bins, "times the prediction": factors}).to_markdown(index=False)
 
 
 def _shares(metrics: dict[str, float]) -> str:

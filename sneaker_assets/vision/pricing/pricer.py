@@ -45,17 +45,15 @@ class PricedPicture:
         high: Upper end of the interval, US dollars.
         similar: The most similar known shoes, as :meth:`SimilarityIndex.nearest` returns them; no rows where the model
             has no similarity index.
+        is_plausible: Whether the prediction is above the floor before it is clipped to the range of the training
+            prices; pictures unlike the training data may fall below it.
     """
 
     price: float
     low: float
     high: float
     similar: pd.DataFrame
-
-    @property
-    def is_plausible(self) -> bool:
-        """Whether the model predicts a price above the floor; pictures unlike its training data may fall below it."""
-        return self.price > MIN_PRICE
+    is_plausible: bool = True
 
 
 @dataclass(frozen=True)
@@ -147,10 +145,9 @@ class Pricer:
         features = self._extract(pixels).cpu().numpy()
         prices = np.maximum(self.model.price(features), MIN_PRICE)
         low, high = self.model.interval.bounds(prices)
-        return [
-            PricedPicture(*fields)
-            for fields in zip(prices.tolist(), low.tolist(), high.tolist(), self._similar(features), strict=True)
-        ]
+        plausible = self.model.price(features, clip=False) > MIN_PRICE
+        fields = (prices.tolist(), low.tolist(), high.tolist(), self._similar(features), plausible.tolist())
+        return [PricedPicture(*values) for values in zip(*fields, strict=True)]
 
     @cached_property
     def _extract(self) -> FeatureExtractor:

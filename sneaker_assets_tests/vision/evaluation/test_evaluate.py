@@ -45,7 +45,7 @@ def test_nearest_neighbour_takes_the_price_of_the_most_similar_training_image(
 
 def test_covered_marks_prices_within_the_models_interval(champion: Champion, predictions: pd.DataFrame) -> None:
     low, high = champion.model.interval.bounds(predictions["model"].to_numpy())
-    inside = predictions["price"].between(low, high)
+    inside = predictions["price"].between(low * (1 - 1e-9), high * (1 + 1e-9))
     assert predictions["covered"].tolist() == inside.tolist()
 
 
@@ -56,10 +56,30 @@ def test_metrics_have_one_row_per_predictor_split_and_group(champion: Champion, 
         predictor + split for predictor in ("model", *BASELINES) for split in ("validation", "test")
     )
     grouped = table[table["group"] != "all"]
-    assert set(grouped["group"]) == {"site", "price", "price_band"}
+    assert set(grouped["group"]) == {"site", "price", "price_band", "predicted_price"}
     assert (grouped["split"] == "test").all()
     assert (grouped.groupby("group")["n"].sum() == (predictions["split"] == "test").sum()).all()
     assert table["coverage"].notna().equals(table["predictor"] == "model")
+
+
+def test_fifths_of_the_predicted_price_have_equal_sizes_and_their_own_coverage(
+    champion: Champion, predictions: pd.DataFrame
+) -> None:
+    repeated = pd.concat([predictions[predictions["split"] == "test"]] * 10, ignore_index=True)
+    table = evaluate(champion.model, repeated, "models/x")
+    fifths = table[table["group"] == "predicted_price"].set_index("member")
+    assert fifths.index.tolist() == [f"fifth {number}" for number in range(1, 6)]
+    assert fifths["n"].max() - fifths["n"].min() <= 1
+    lowest = repeated.sort_values("model", kind="stable").head(int(fifths["n"].iloc[0]))
+    assert fifths["coverage"].iloc[0] == pytest.approx(lowest["covered"].mean(), abs=0.2)
+
+
+def test_nearest_neighbour_is_the_same_in_blocks(
+    champion: Champion, predictions: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sneaker_assets.vision.evaluation.evaluate._BLOCK", 100)
+    again = predict_listings(champion.model, champion.store, champion.splits)
+    assert (again["nearest_neighbour"] == predictions["nearest_neighbour"]).mean() > 0.95
 
 
 def test_label_kinds_are_a_group_when_they_are_given(champion: Champion, predictions: pd.DataFrame) -> None:

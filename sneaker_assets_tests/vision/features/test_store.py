@@ -1,10 +1,29 @@
 import resource
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from sneaker_assets.lake import Lake, read_table, write_json, write_table
+from sneaker_assets.lake import Lake, write_json, write_table
 from sneaker_assets.vision.features.store import FeatureStore, StoreError
+
+
+def part_files(store: FeatureStore, view: str = "plain") -> list[Path]:
+    return [Path(path.path) for path in (store.folder / view).iterdir() if path.name.startswith("part-")]
+
+
+def numbered_store(lake: Lake) -> FeatureStore:
+    """A store with two parts as earlier versions wrote them: numbered, with a common index without durations."""
+    store = FeatureStore.create(lake.folder("features"), {"backbone": "resnet18"})
+    folder = Path((store.folder / "plain").path)
+    folder.mkdir()
+    for number, value in enumerate((1, 2)):
+        np.save(folder / f"part-{number:04d}.npy", np.full((2, 4), value, np.float32))
+    index = pd.DataFrame({"sha256": ["a", "b", "c", "d"], "part": [0, 0, 1, 1], "row": [0, 1, 0, 1]})
+    write_table(store.folder / "plain" / "index.parquet", index)
+    return store
 
 
 def test_throughput_covers_all_views_and_is_nan_where_it_was_not_recorded(lake: Lake) -> None:
@@ -14,21 +33,63 @@ def test_throughput_covers_all_views_and_is_nan_where_it_was_not_recorded(lake: 
     store.append(["a", "b"], np.ones((2, 4), np.float32), "mirrored", seconds=3.0)
     store.append(["c"], np.ones((1, 4), np.float32), "plain")
     assert store.images_per_second == pytest.approx(0.5)
-    earlier = store.folder / "plain" / "index.parquet"
-    write_table(earlier, read_table(earlier).drop(columns="seconds"))
+
+
+def test_numbered_parts_of_earlier_versions_are_read_and_extended(lake: Lake) -> None:
+    store = numbered_store(lake)
+    assert store.views == ("plain",)
     assert np.isnan(store.images_per_second)
-    assert store.gather(["b"]).tolist() == [[1, 1, 1, 1]]
+    store.append(["e"], np.full((1, 4), 3, np.float32), seconds=1.0)
+    assert store.gather(["e", "c", "a"])[:, 0].tolist() == [3, 2, 1]
+    assert store.index()["sha256"].tolist() == ["a", "b", "c", "d", "e"]
+    assert store.images_per_second == pytest.approx(1)
+
+
+def test_adding_a_part_changes_no_earlier_file(lake: Lake) -> None:
+    store = numbered_store(lake)
+    store.append(["e"], np.ones((1, 4), np.float32))
+    before = {path: path.stat().st_mtime_ns for path in (store.folder / "plain").iterdir()}
+    store.append(["f"], np.ones((1, 4), np.float32))
+    after = {path: path.stat().st_mtime_ns for path in (store.folder / "plain").iterdir()}
+    assert {path: after[path] for path in before} == before
+    assert len(after) == len(before) + 2
+
+
+def test_writers_in_parallel_lose_no_part_and_an_image_computed_twice_counts_once(lake: Lake) -> None:
+    store = FeatureStore.create(lake.folder("features"), {"backbone": "resnet18"})
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: store.append(["same", f"{n}"], np.full((2, 4), n, np.float32)), range(32)))
+    assert sorted(store.index()["sha256"]) == sorted(["same", *map(str, range(32))])
+    assert store.gather([f"{n}" for n in range(32)])[:, 0].tolist() == list(range(32))
+
+
+def test_a_part_without_hashes_is_not_read(lake: Lake) -> None:
+    store = FeatureStore.create(lake.folder("features"), {"backbone": "resnet18"})
+    store.append(["a"], np.ones((1, 4), np.float32))
+    (hashes,) = [path for path in part_files(store) if path.suffix == ".json"]
+    hashes.unlink()
+    assert store.views == ()
+    assert store.index().empty
+
+
+def test_damaged_hashes_are_named(lake: Lake) -> None:
+    store = FeatureStore.create(lake.folder("features"), {"backbone": "resnet18"})
+    store.append(["a"], np.ones((1, 4), np.float32))
+    (hashes,) = [path for path in part_files(store) if path.suffix == ".json"]
+    hashes.write_bytes(hashes.read_bytes()[:10])
+    with pytest.raises(StoreError, match=r"part-.*json cannot be read .*remove the folder .*image_features again"):
+        store.index()
 
 
 def test_a_missing_or_truncated_part_is_named(lake: Lake) -> None:
     store = FeatureStore.create(lake.folder("features"), {"backbone": "resnet18"})
     store.append(["a" * 64], np.ones((1, 4), np.float32))
-    part = store.folder / "plain" / "part-0000.npy"
+    (part,) = [path for path in part_files(store) if path.suffix == ".npy"]
     part.write_bytes(part.read_bytes()[:-4])
-    with pytest.raises(StoreError, match=r"part-0000.npy cannot be read .*remove the folder .*image_features again"):
+    with pytest.raises(StoreError, match=r"part-.*npy cannot be read .*remove the folder .*image_features again"):
         store.gather(["a" * 64])
     part.unlink()
-    with pytest.raises(StoreError, match=r"part-0000.npy cannot be read"):
+    with pytest.raises(StoreError, match=r"part-.*npy cannot be read"):
         store.gather(["a" * 64])
 
 
@@ -43,7 +104,7 @@ def test_a_full_disk_leaves_earlier_parts_valid(lake: Lake) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert store.gather(["a" * 64]).tolist() == [[1, 1, 1, 1]]
-    assert [path.name for path in (store.folder / "plain").iterdir() if "part" in path.name] == ["part-0000.npy"]
+    assert sorted(path.suffix for path in part_files(store)) == [".json", ".npy"]
 
 
 def test_missing_features_are_counted_and_named(lake: Lake) -> None:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from sneaker_assets.vision.heads import leave_group_out
 from sneaker_assets.vision.heads.leave_group_out import leave_group_out_predictions
 from sneaker_assets.vision.heads.training import train_head
 from sneaker_assets.vision.heads.training_rows import split_rows
@@ -15,9 +16,11 @@ GROUPS = np.array([f"{number // 3}" for number in range(60)])
     ("kind", "width", "target"),
     [("kernel_ridge", 12, "dollars"), ("kernel_ridge", 12, "log"), ("ridge", 12, "dollars"), ("ridge", 80, "dollars")],
 )
+@pytest.mark.parametrize("block", [1, 60, 2**22])
 def test_predictions_equal_those_of_a_model_refitted_without_the_group(
-    kind: HeadKind, width: int, target: Target
+    kind: HeadKind, width: int, target: Target, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(leave_group_out, "_BLOCK", block)
     rng = np.random.default_rng(0)
     features = rng.normal(size=(1, 60, width)).astype(np.float32)
     features[0, 1] = features[0, 0]

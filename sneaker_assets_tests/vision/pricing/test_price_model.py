@@ -14,6 +14,7 @@ from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings
 from sneaker_assets.vision.evaluation.model_card import model_card
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
+from sneaker_assets.vision.heads.conformal import Interval
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.pricing.price_model import (
     MissingModelError,
@@ -78,7 +79,7 @@ def test_every_head_beats_the_baselines_and_is_loaded_as_it_was_saved(
     assert test["rmse"].drop("nearest_neighbour").idxmin() == "model"
     assert (test["rmse_low"] <= test["rmse"]).all()
     assert (test["rmse"] <= test["rmse_high"]).all()
-    assert set(table["group"]) == {"all", "site", "price", "price_band"}
+    assert set(table["group"]) == {"all", "site", "price", "price_band", "predicted_price"}
     again = PriceModel.load(model.folder)
     features = store.gather_views(splits["sha256"].tolist())
     assert np.array_equal(again.price(features), model.price(features))
@@ -136,6 +137,58 @@ def test_a_model_of_an_earlier_version_is_loaded_and_prices(
     assert earlier.weights == WeightsSource("random")
     image = lake.image(splits["sha256"].iloc[0])
     assert price_images(earlier, [image], None, CPU) == pytest.approx(price_images(model, [image], None, CPU))
+
+
+@pytest.mark.parametrize("kind", ["pooled", "ridge", "kernel_ridge", "mixed"])
+@pytest.mark.parametrize("target", ["dollars", "log"])
+def test_predictions_stay_in_the_range_of_the_training_prices(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame], kind: HeadKind, target: Target
+) -> None:
+    store, splits = trained_on
+    config = CONFIG.with_changes(kind=kind, target=target)
+    model, _ = train_price_model(lake.folder("models", "heads"), store, splits, config)
+    train = splits.loc[splits["split"] == "train", "price"]
+    assert model.config["price_range"] == pytest.approx([train.min(), train.max()])
+    assert f"${train.min():,.0f} to ${train.max():,.0f}" in (model.folder / "card.md").read_text()
+    features = store.gather_views(splits["sha256"].tolist())
+    mean = features.mean(axis=1, keepdims=True)
+    far = np.concatenate([mean + scale * (features - mean) for scale in (1, 30, 1000)], axis=1)
+    prices = model.price(far)
+    assert prices.min() >= train.min() * (1 - 1e-6)
+    assert prices.max() <= train.max() * (1 + 1e-6)
+    if kind == "ridge":
+        assert model.price(far, clip=False).max() > train.max()
+
+
+def test_a_model_of_an_earlier_version_is_not_clipped_and_keeps_its_interval(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
+) -> None:
+    store, splits = trained_on
+    model, _ = train_price_model(lake.folder("models", "unclipped"), store, splits, HeadSettings(kind="ridge"))
+    config = {key: value for key, value in model.config.items() if key not in ("price_range", "interval")}
+    config["head"] = {key: value for key, value in config["head"].items() if key != "landmarks"}
+    write_json(model.folder / "config.json", config)
+    features = 1000 * store.gather_views(splits["sha256"].tolist())
+    write_json(model.folder / "metrics.json", {**model.metrics(), "interval_low": 0.5, "interval_high": 2.5})
+    earlier = PriceModel.load(model.folder)
+    assert earlier.interval == Interval((0.5,), (2.5,))
+    assert np.array_equal(earlier.price(features), model.price(features, clip=False))
+    assert np.abs(earlier.price(features)).max() > 10_000
+    write_json(model.folder / "metrics.json", {**model.metrics(), "interval_factor": 2.0})
+    assert PriceModel.load(model.folder).interval == Interval((0.5,), (2.0,))
+
+
+def test_interval_is_calibrated_on_validation_rows_where_landmarks_were_used(
+    lake: Lake, trained_on: tuple[FeatureStore, pd.DataFrame]
+) -> None:
+    store, splits = trained_on
+    folder, config = lake.folder("models", "landmarks"), HeadSettings(kind="kernel_ridge")
+    cards = [
+        (train_price_model(folder, store, splits, config.with_changes(landmarks=n))[0].folder / "card.md").read_text()
+        for n in (20, 80)
+    ]
+    assert "calibrated on validation rows:" in cards[0]
+    assert "calibrated on validation rows and training rows, each predicted without its near duplicates:" in cards[1]
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])

@@ -27,12 +27,22 @@ def test_pictures_are_priced_with_interval_and_similar_shoes(champion: Champion)
     files = [champion.lake.image(sha256) for sha256 in shoes["sha256"]]
     assert [one.price for one in priced] == pytest.approx(price_images(champion.model, files, None, CPU), rel=1e-3)
     for one, sha256 in zip(priced, shoes["sha256"], strict=True):
-        assert one.high / one.price == pytest.approx(champion.model.metrics()["interval_high"])
-        assert one.low / one.price == pytest.approx(champion.model.metrics()["interval_low"])
+        low, high = champion.model.interval.bounds(np.array([one.price]))
+        assert (one.low, one.high) == pytest.approx((*low, *high))
         assert one.similar["sha256"].iloc[0] == sha256
         assert one.similar["similarity"].iloc[0] == pytest.approx(1, abs=1e-2)
         assert one.similar["similarity"].is_monotonic_decreasing
         assert len(one.similar) == 5
+
+
+def test_a_picture_priced_below_the_floor_before_clipping_is_implausible(champion: Champion) -> None:
+    pricer = champion.pricer
+    pixels = pixels_of(champion, champion.listings["sha256"].head(1).tolist())
+    assert pricer.price_pixels(pixels)[0].is_plausible
+    pricer.model.head.target_mean -= 1e6
+    (priced,) = pricer.price_pixels(pixels)
+    assert not priced.is_plausible
+    assert priced.price == pytest.approx(champion.model.config["price_range"][0])
 
 
 def test_faiss_and_torch_share_a_process(champion: Champion) -> None:
