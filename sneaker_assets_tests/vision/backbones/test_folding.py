@@ -86,7 +86,8 @@ class TwoReaders(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         features: Tensor = self.conv(images)
-        return features + self.norm(features)
+        output: Tensor = features + self.norm(features)
+        return output
 
 
 class SharedConvolution(nn.Module):
@@ -98,7 +99,8 @@ class SharedConvolution(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         normed: Tensor = self.norm(self.conv(images))
-        return normed.mean() + self.conv(images)
+        output: Tensor = normed.mean() + self.conv(images)
+        return output
 
 
 @pytest.mark.parametrize(
