@@ -68,7 +68,8 @@ def plain(name: str, *, channels_last: bool) -> Callable[[Pixels], Tensor]:
 
     def compute(batch: Pixels) -> Tensor:
         images = (torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255 - mean) / deviation
-        return pool(model.forward_features(images.contiguous(memory_format=layout)))
+        features: Tensor = model.forward_features(images.contiguous(memory_format=layout))  # type: ignore[operator]
+        return pool(features)
 
     return compute
 

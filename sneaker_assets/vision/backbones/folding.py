@@ -87,9 +87,12 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
 def _fold(network: nn.Module, convolution: str, norm: str) -> None:
     """Fold the second of two consecutive modules into the first if they are a convolution and a batch norm."""
     first, second = network.get_submodule(convolution), network.get_submodule(norm)
-    is_convolution = type(first) is nn.Conv2d or _is_of_timm(first, "Conv2dSame")
-    is_norm = type(second) is nn.BatchNorm2d or _is_of_timm(second, "BatchNormAct2d")
-    if is_convolution and is_norm and second.track_running_stats:
+    if not isinstance(first, nn.Conv2d) or not isinstance(second, nn.BatchNorm2d):
+        return
+    # Other subclasses may compute something else, such as standardised weights.
+    known_convolution = type(first) is nn.Conv2d or _is_of_timm(first, "Conv2dSame")
+    known_norm = type(second) is nn.BatchNorm2d or _is_of_timm(second, "BatchNormAct2d")
+    if known_convolution and known_norm and second.track_running_stats:
         network.set_submodule(convolution, fuse_conv_bn_eval(first, second))
         # timm's batch norm ends with an activation.
         network.set_submodule(norm, nn.Sequential(*second.children()))

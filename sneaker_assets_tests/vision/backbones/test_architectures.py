@@ -24,7 +24,12 @@ def test_the_registry_is_read_without_torch() -> None:
 
 def test_input_sizes_are_those_of_the_published_weights() -> None:
     sizes = {name: find_input_spec(architecture).height for name, architecture in BACKBONES.items()}
-    assert {name: size for name, size in sizes.items() if size != 224} == {"inception_v3": 299, "efficientnetv2": 384}
+    assert {name: size for name, size in sizes.items() if size != 224} == {
+        "inception_v3": 299,
+        "efficientnetv2": 384,
+        "efficientnet_lite1": 240,
+        "efficientnet_lite2": 260,
+    }
 
 
 def test_inception_is_normalised_as_transform_input_does() -> None:

@@ -8,18 +8,19 @@ from sneaker_assets.vision.backbones.weights_source import WeightsSource
 
 CPU = torch.device("cpu")
 WITHOUT_FINAL_RELU = {"convnext_tiny", "efficientnetv2"}
+SLOW = ("vgg16_bn", "vgg19", "resnet101", "efficientnet_lite1", "efficientnet_lite2")
 
 
-@pytest.mark.parametrize("name", [name for name in BACKBONES if name not in ("vgg16_bn", "vgg19", "resnet101")])
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name not in SLOW])
 def test_every_backbone_computes_a_feature_map_and_folding_does_not_change_it(name: str) -> None:
-    backbone = load_backbone(name, "none")
+    backbone = load_backbone(name, "local")
     images = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         features, folded = backbone.network(images), backbone.ready(CPU, torch.float32)(images)
     assert features.ndim == 4
     assert not backbone.network.training
     # The random weights of efficientnetv2 amplify any rounding.
-    assert name == "efficientnetv2" or torch.allclose(folded, features, atol=1e-3 * float(features.abs().max()))
+    assert name == "efficientnetv2" or float((folded - features).norm() / features.norm()) < 1e-4
     assert torch.isfinite(features).all()
     assert name in WITHOUT_FINAL_RELU or float(features.min()) >= 0
 

@@ -1,6 +1,5 @@
 """Networks of timm and torchvision that are not registered, each added by one line."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from upath import UPath
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.vision.backbones.architectures import BACKBONES, Architecture
-from sneaker_assets.vision.backbones.backbone import fold_batch_norms, load_backbone
+from sneaker_assets.vision.backbones.backbone import load_backbone
 from sneaker_assets.vision.backbones.blocks import default_unfreeze_from, named_blocks, split_at, trained_names
 from sneaker_assets.vision.backbones.feature_layers import WHOLE, UnsupportedBackboneError, find_feature_layers
 from sneaker_assets.vision.backbones.networks import count_parameters, find_input_spec, layer_names
@@ -27,7 +26,7 @@ from sneaker_assets_tests.builders import listings, store_pictures
 
 CPU = torch.device("cpu")
 NETWORKS = [
-    Architecture("tf_efficientnet_lite0", "timm"),
+    Architecture("tf_mobilenetv3_small_minimal_100", "timm"),
     Architecture("regnety_002", "timm"),
     Architecture("ghostnet_050", "timm"),
     Architecture("fastvit_t8", "timm"),
@@ -109,18 +108,6 @@ def test_a_new_backbone_is_fine_tuned_to_a_price_model(new: Architecture, tmp_pa
 def test_input_and_normalisation_are_those_that_timm_states() -> None:
     spec = find_input_spec(NETWORKS[0])
     assert (spec.height, spec.width, spec.mean, spec.deviation) == (224, 224, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-
-
-def test_a_network_that_cannot_be_traced_is_not_folded(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(BACKBONES, NETWORKS[0].name, NETWORKS[0])
-    stem = nn.Sequential(*list(load_backbone(NETWORKS[0].name, "none").network.children())[:2])
-    with caplog.at_level(logging.DEBUG):
-        plain = fold_batch_norms(stem)
-    assert "batch norms are not folded" in caplog.text
-    assert plain is not stem
-    assert [type(module) for module in plain.modules()] == [type(module) for module in stem.modules()]
 
 
 def test_a_network_in_one_piece_has_one_block() -> None:

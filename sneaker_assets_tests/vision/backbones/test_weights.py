@@ -28,6 +28,21 @@ def test_a_file_in_the_weights_folder_is_loaded(tmp_path: Path, suffix: str) -> 
     assert find_weights("resnet1", tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("names", "listed"),
+    [
+        (["resnet18-a.pth", "resnet18-b.pth"], r"resnet18-a\.pth, resnet18-b\.pth"),
+        (["resnet18.safetensors", "resnet18.pth"], r"resnet18\.pth, resnet18\.safetensors"),
+    ],
+)
+def test_several_files_for_a_backbone_are_named(tmp_path: Path, names: list[str], listed: str) -> None:
+    for name in (*names, "resnet50.pth", "resnet18_other.pth"):
+        (tmp_path / name).touch()
+    with pytest.raises(WeightsError, match=rf"several weight files for resnet18: {listed}; keep one of them"):
+        load_backbone("resnet18", "auto", tmp_path)
+    assert find_weights("resnet50", tmp_path) == tmp_path / "resnet50.pth"
+
+
 def test_published_densenet_weights_are_read_by_their_older_names(tmp_path: Path) -> None:
     model = torchvision.models.densenet121(weights=None)
     older = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): t for key, t in model.state_dict().items()}

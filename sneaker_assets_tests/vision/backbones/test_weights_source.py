@@ -7,10 +7,12 @@ from sneaker_assets.vision.backbones.weights_source import HEAD, WeightsSource
 
 SOURCES = [
     WeightsSource("random"),
+    WeightsSource("packaged"),
     WeightsSource("imagenet"),
     WeightsSource("file", "vgg16-imagenet.pth"),
     WeightsSource("file", "a file, with a comma.pth", "features.14"),
     WeightsSource("random", fine_tuned_from=HEAD),
+    WeightsSource("packaged", fine_tuned_from="blocks.5.0"),
 ]
 
 
@@ -44,10 +46,10 @@ def test_an_unknown_provenance_is_shown(stored: str | dict[str, str]) -> None:
         WeightsSource.parse(stored)
 
 
-def test_only_random_weights_are_loaded_by_drawing_them() -> None:
-    assert [source.choice for source in SOURCES] == ["none", "auto", "auto", "auto", "none"]
+def test_each_provenance_has_the_choice_that_loads_it_again() -> None:
+    choices = {source.kind: source.choice for source in SOURCES}
+    assert choices == {"random": "none", "packaged": "imagenet", "imagenet": "auto", "file": "auto"}
 
 
-def test_a_label_leaves_out_explanation_and_fine_tuning() -> None:
-    assert [source.label for source in SOURCES[:3]] == ["random (seed 0)", "ImageNet", "file vgg16-imagenet.pth"]
-    assert SOURCES[4].label == "random (seed 0)"
+def test_packaged_weights_are_described() -> None:
+    assert str(WeightsSource("packaged", None, "blocks.5.0")) == "ImageNet (packaged), fine-tuned from blocks.5.0 on"
