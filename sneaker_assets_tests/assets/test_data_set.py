@@ -135,6 +135,7 @@ def test_failed_warning_check_does_not_stop_the_run(built: DataSet) -> None:
     assert {severities[name] for name in ("label_kinds_are_steady", "fence_is_steady", "prices_are_steady")} == {"WARN"}
 
 
+@pytest.mark.slow
 def test_few_error_rows_warn_and_many_fail(data_set_of_twenty: DataSet) -> None:
     made = data_set_of_twenty
     made.scrape([100.0] * 20, currency=["XTS"] + ["EUR"] * 19)
@@ -159,6 +160,7 @@ def test_placeholder_pictures_are_reported_and_not_learned_from(data_set_of_twen
     assert event.metadata["placeholder_pictures"].value == 2
 
 
+@pytest.mark.slow
 def test_single_near_duplicate_group_cannot_be_split(data_set_of_twenty: DataSet) -> None:
     made = data_set_of_twenty
     made.pictures = made.pictures[:1] * 10
