@@ -49,7 +49,7 @@ class ComputeResource(dg.ConfigurableResource["ComputeResource"]):
             choice: The configured choice.
             offline: Whether the listings are those of the offline shop.
         """
-        return "none" if choice == "auto" and offline and self.weights_folder is None else choice
+        return "local" if choice == "auto" and offline else choice
 
     @property
     def weights_folder(self) -> Path | None:
