@@ -147,7 +147,7 @@ class Settings(BaseSettings, AutomationSettings):
         default={},
         description="Sites to use, such as `goat,kith.com,stockx=saved`: names of the registry, Shopify hosts, and "
         "sites of the archive, each with its source if several have it. Default: `stockx,farfetch` and the Shopify "
-        "stores for `live`, all sites of an archive, all known sites for `saved`.",
+        "stores for `live`, all sites of an archive, StockX and GOAT for `kicksdb`, all known sites for `saved`.",
     )
     archive: Path | None = Field(default=None, description="Table, or folder of tables and images, of the archive.")
     archive_currency: str | None = Field(

@@ -14,6 +14,8 @@ from sneaker_assets.lake import Lake, read_table, write_table
 from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceResource
 from sneaker_assets_tests.builders import NOON, drawn_shoe, images, observations, store_image
 
+pytestmark = pytest.mark.slow
+
 CHECKS = {
     "amounts_are_converted", "rates_are_recent", "keeps_its_rows", "prices_are_there", "pictures_are_distinct",
     "label_kinds_are_steady", "nothing_disappears", "removes_few", "fence_is_steady", "prices_are_steady",
@@ -135,7 +137,6 @@ def test_failed_warning_check_does_not_stop_the_run(built: DataSet) -> None:
     assert {severities[name] for name in ("label_kinds_are_steady", "fence_is_steady", "prices_are_steady")} == {"WARN"}
 
 
-@pytest.mark.slow
 def test_few_error_rows_warn_and_many_fail(data_set_of_twenty: DataSet) -> None:
     made = data_set_of_twenty
     made.scrape([100.0] * 20, currency=["XTS"] + ["EUR"] * 19)
@@ -160,7 +161,6 @@ def test_placeholder_pictures_are_reported_and_not_learned_from(data_set_of_twen
     assert event.metadata["placeholder_pictures"].value == 2
 
 
-@pytest.mark.slow
 def test_single_near_duplicate_group_cannot_be_split(data_set_of_twenty: DataSet) -> None:
     made = data_set_of_twenty
     made.pictures = made.pictures[:1] * 10

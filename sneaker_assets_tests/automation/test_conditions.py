@@ -25,6 +25,8 @@ from sneaker_assets.lake import Lake, write_table
 from sneaker_assets.settings.automation import ALL_SITES, AutomationSettings
 from sneaker_assets_tests.builders import digest
 
+pytestmark = pytest.mark.slow
+
 
 def in_groups(*names: str) -> list[str]:
     """Assets of these groups in topological order."""

@@ -209,7 +209,7 @@ def test_names_that_are_no_regular_file_have_a_problem_each(folder: Path, lake: 
     assert problems[["out.jpg", "/dev/zero"]].tolist() == ["names no file in the images folder"] * 2
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(st.text(min_size=1, max_size=300))
 def test_any_name_gives_one_row(folder: Path, lake: Lake, name: str) -> None:
     table = ArchiveSource(lake, folder).images("x", [name])
