@@ -20,7 +20,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sneaker_assets.assets.partitions import band_partitions, release_partitions, site_partitions
+from sneaker_assets.assets.partitions import (
+    BACKBONES_IN_USE,
+    band_partitions,
+    check_backbone_in_use,
+    release_partitions,
+    site_partitions,
+)
 from sneaker_assets.automation.sensors import RUN_KEY_TAG, run_key
 from sneaker_assets.cli import Parser, option
 from sneaker_assets.definitions import defs
@@ -32,7 +38,6 @@ from sneaker_assets.market.releases import announced_content
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 from sneaker_assets.settings.environment import load_settings
 from sneaker_assets.settings.model import SettingsError
-from sneaker_assets.vision.backbones.architectures import BACKBONES, get_architecture
 from sneaker_assets.vision.settings import FeatureSettings, HeadKind, HeadSettings, WeightsChoice
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -343,13 +348,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
     Raises:
         UnknownBackboneError: A backbone is unknown.
+        SettingsError: A backbone is not in use.
     """
     parser = Parser(
         prog="sneaker-assets",
         description="Materialize the whole graph: crawl, clean, split, train, evaluate, generate images, price "
         "releases. SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE set the source of the listings and the lake.",
     )
-    parser.add_argument("--backbone", action="append", help=f"of {', '.join(BACKBONES)}; default: vgg16; repeatable")
+    in_use = ", ".join(BACKBONES_IN_USE)
+    parser.add_argument("--backbone", action="append", help=f"of SNEAKER_BACKBONES; default: {in_use}; repeatable")
     head, gan = HeadSettings(), GanSettings()
     parser.add_argument("--weights", default="auto", choices=get_args(WeightsChoice), help="default: %(default)s")
     parser.add_argument("--head", default=head.kind, choices=get_args(HeadKind), help="default: %(default)s")
@@ -370,7 +377,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--gan-recipe", default="default", choices=RECIPE_NAMES, help="default: default")
     options = parser.parse_args(arguments)
-    options.backbone = [get_architecture(name).name for name in options.backbone or ["vgg16"]]
+    options.backbone = options.backbone or list(BACKBONES_IN_USE)
+    for name in options.backbone:
+        check_backbone_in_use(name)
     return options
 
 
