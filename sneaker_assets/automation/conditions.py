@@ -55,9 +55,15 @@ def conditions_by_asset(settings: AutomationSettings) -> dict[str, Condition]:
         Conditions by asset name; they take precedence over those of the group.
     """
     return {
-        "model_leaderboard": (_updated("evaluation_metrics", "finetuned_evaluation") & _idle()).with_label(
-            "model_evaluated"
+        "ensemble_price_model": (_updated("price_model", "finetuned_price_model") & _idle()).with_label(
+            "model_trained"
         ),
+        "ensemble_evaluation": (_updated("ensemble_price_model", "clean_listings") & _idle()).with_label(
+            "ensemble_trained_or_listings_updated"
+        ),
+        "model_leaderboard": (
+            _updated("evaluation_metrics", "finetuned_evaluation", "ensemble_evaluation") & _idle()
+        ).with_label("model_evaluated"),
         "similarity_index": (_updated("model_leaderboard") & _idle()).with_label("champion_chosen"),
         "gan_checkpoints": _weekly(settings),
         "gan_evaluation": (_in_use() & _updated("gan_checkpoints") & _idle()).with_label("gan_trained"),

@@ -186,3 +186,18 @@ class FinetuneSettings(SettingsModel):
         """The features taken from the trained network: more of them where a kernel ridge is added."""
         keep: Keep = "scales" if self.mixed else "pooled"
         return FeatureSettings(fit=self.fit, height=self.height, width=self.width, keep=keep, mirrored=self.mixed)
+
+
+class EnsembleSettings(SettingsModel):
+    """Which models an ensemble contains."""
+
+    min_share: float = Field(
+        default=0.05, ge=0, lt=1, description="Members with a smaller share are left out: each costs time per picture."
+    )
+    min_gain: float = Field(
+        default=0.01,
+        ge=0,
+        lt=1,
+        description="Minimum improvement of the validation RMSE over the best member's, as a share of it; with less "
+        "there is no ensemble.",
+    )
