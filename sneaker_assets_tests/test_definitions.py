@@ -18,6 +18,7 @@ from sneaker_assets.assets.metadata import code_version
 from sneaker_assets.assets.partitions import SITES
 from sneaker_assets.automation.schedules import schedule_name
 from sneaker_assets.definitions import defs
+from sneaker_assets.vision.backbones.architectures import BACKBONES, Architecture
 
 UPSTREAM = {
     "raw_scrapes": set(),
@@ -138,6 +139,20 @@ def test_price_bands_of_the_environment_are_partitions(monkeypatch: pytest.Monke
     assert bands("200,500") == ["0-200", "200-500", "500+"]
     with pytest.raises(ValueError, match="SNEAKER_BANDS='dear': it must be"):
         bands("dear")
+
+
+def test_backbones_of_the_environment_are_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backbones(names: str) -> list[str]:
+        monkeypatch.setenv("SNEAKER_BACKBONES", names)
+        found: list[str] = runpy.run_path(partitions.__file__)["backbone_partitions"].get_partition_keys()
+        return found
+
+    assert backbones("") == ["vgg16", "efficientnet_lite0"]
+    assert backbones("mobilenet_v2, vgg16") == ["mobilenet_v2", "vgg16"]
+    monkeypatch.setitem(BACKBONES, "regnety_002", Architecture("regnety_002", "timm"))
+    assert backbones("regnety_002") == ["regnety_002"]
+    with pytest.raises(ValueError, match="SNEAKER_BACKBONES='vgg61': unknown backbone 'vgg61': did you mean vgg16"):
+        backbones("vgg61")
 
 
 @pytest.mark.slow

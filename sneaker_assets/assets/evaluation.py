@@ -14,7 +14,7 @@ from sneaker_assets.assets.checks import check_result, warning_check
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import write_bytes
-from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource
+from sneaker_assets.resources import OPTIONAL_INPUT, PARTIAL_INPUT, ComputeResource, LakeResource
 
 
 class EvaluationConfig(dg.Config):
@@ -228,7 +228,10 @@ def finetuned_evaluation(
 
 
 @dg.asset(
-    ins={"finetuned_evaluation": dg.AssetIn(metadata=OPTIONAL_INPUT)},
+    ins={
+        "evaluation_metrics": dg.AssetIn(metadata=PARTIAL_INPUT),
+        "finetuned_evaluation": dg.AssetIn(metadata=OPTIONAL_INPUT),
+    },
     group_name=groups.CHAMPION,
     kinds={"pandas", "parquet"},
     owners=OWNERS,

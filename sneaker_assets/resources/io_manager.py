@@ -3,7 +3,8 @@
 A table is validated against its schema before it replaces the old one. An asset over several partitions loads them as
 one table. Anything too big for a table (a model, a feature store) is a folder that the asset writes itself; the IO
 manager stores its name, so that a consumer reads the folder of its lineage and not the newest one. An input whose
-``AssetIn`` has the metadata ``OPTIONAL_INPUT`` is None while it has never been materialized.
+``AssetIn`` has the metadata ``OPTIONAL_INPUT`` is None while it has never been materialized, and partitions of one with
+``PARTIAL_INPUT`` may be missing.
 
 Each materialization has the data version of what was stored, see ``data_versions``.
 """
@@ -23,6 +24,9 @@ _EXAMPLES = 5
 
 OPTIONAL_INPUT = {"allow_missing_partitions": True}
 """Metadata of an ``AssetIn`` that may be missing; the key is that of Dagster's own IO managers."""
+
+PARTIAL_INPUT = {"partial": True}
+"""Metadata of an ``AssetIn`` over all partitions that is loaded without the missing ones, and without a warning."""
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
@@ -81,7 +85,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
                 return None
             raise dg.Failure(_not_in_lake(name, keys), allow_retries=False)
         absent = [str(key) for key, path in paths.items() if not path.exists()]
-        if absent and not optional:
+        if absent and not optional and not context.definition_metadata.get("partial"):
             context.log.warning("%s is loaded without its partitions %s: not materialized yet", name, ", ".join(absent))
         return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 

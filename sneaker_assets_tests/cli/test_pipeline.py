@@ -144,7 +144,15 @@ def test_unknown_source_error_lists_the_known_ones(run: Run) -> None:
 def test_unknown_backbone_error_lists_the_known_ones(run: Run) -> None:
     status, output = run("--backbone", "vgg61")
     assert status == 1
-    assert "unknown backbone 'vgg61': choose one of vgg16, " in output
+    assert "unknown backbone 'vgg61': did you mean vgg16 or vgg19? Choose one of vgg16, " in output
+
+
+def test_backbone_that_is_not_in_use_is_refused(run: Run) -> None:
+    status, output = run("--backbone", "resnet18", "--backbone", "resnet50")
+    assert status == 1
+    assert output.strip() == (
+        "failed the backbone resnet50 is not in use: set SNEAKER_BACKBONES=vgg16,efficientnet_lite0,resnet18,resnet50"
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,13 @@ import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
-from sneaker_assets.assets.partitions import backbone_partitions
+from sneaker_assets.assets.partitions import BACKBONES_IN_USE, check_backbone_in_use
 from sneaker_assets.cli import Parser, option
 from sneaker_assets.cli.pipeline.running import run
-from sneaker_assets.cli.pipeline.stages import StageError
 from sneaker_assets.cli.pipeline.summary import figure_paths, summary
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
 from sneaker_assets.settings.model import SettingsError
-from sneaker_assets.vision.backbones.architectures import get_architecture
 from sneaker_assets.vision.settings import HeadKind, HeadSettings, WeightsChoice
 
 
@@ -48,15 +46,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
     Raises:
         UnknownBackboneError: A backbone is unknown.
-        StageError: A backbone is not in use.
+        SettingsError: A backbone is not in use.
     """
     parser = Parser(
         prog="sneaker-assets",
         description="Bring the whole graph up to date: crawl, clean, split, train, evaluate, generate images, price "
         "releases. SNEAKER_SOURCE, SNEAKER_ARCHIVE and SNEAKER_LAKE set the source of the listings and the lake.",
     )
-    in_use = backbone_partitions.get_partition_keys()
-    parser.add_argument("--backbone", action="append", help=f"of {', '.join(in_use)}; default: all; repeatable")
+    in_use = ", ".join(BACKBONES_IN_USE)
+    parser.add_argument("--backbone", action="append", help=f"of SNEAKER_BACKBONES; default: {in_use}; repeatable")
     head, gan = HeadSettings(), GanSettings()
     parser.add_argument("--weights", choices=get_args(WeightsChoice), help="default: auto")
     parser.add_argument("--head", choices=get_args(HeadKind), help=f"default: {head.kind}")
@@ -76,12 +74,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--gan-recipe", choices=RECIPE_NAMES, help="default: default")
     options = parser.parse_args(arguments)
-    options.backbone = [get_architecture(name).name for name in options.backbone or in_use]
-    unused = [name for name in options.backbone if name not in in_use]
-    if unused:
-        raise StageError(
-            f"the backbone {unused[0]} is not in use: add it to SNEAKER_BACKBONES, or choose one of {', '.join(in_use)}"
-        )
+    options.backbone = options.backbone or list(BACKBONES_IN_USE)
+    for name in options.backbone:
+        check_backbone_in_use(name)
     return options
 
 

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from sneaker_assets.assets.partitions import site_partitions
 from sneaker_assets.automation.jobs import JOBS
-from sneaker_assets.cli.pipeline.staleness import Graph
 from sneaker_assets.cli.pipeline.stages import Stage, StageError, crawl_stages, model_stages, release_stages
+from sneaker_assets.cli.pipeline.staleness import Graph
 from sneaker_assets.definitions import defs
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.market.labels import has_usable_picture, without_pictures

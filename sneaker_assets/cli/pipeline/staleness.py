@@ -153,8 +153,8 @@ class Graph:
         run = self._instance.get_run_by_id(run_id)
         if run is None:
             return "its run was deleted"
-        ops: dict[str, Any] = dict(run.run_config).get("ops", {})
-        config: dict[str, Any] = ops.get(step, {}).get("config", {})
+        run_config: Mapping[str, Any] = run.run_config
+        config: dict[str, Any] = run_config.get("ops", {}).get(step, {}).get("config", {})
         wanted = dict(stage.config.get(step, {}))
         if json.dumps(config, sort_keys=True) != json.dumps(wanted, sort_keys=True):
             names = [name for name in {**config, **wanted} if config.get(name) != wanted.get(name)]
