@@ -5,6 +5,8 @@ one table. Anything too big for a table (a model, a feature store) is a folder t
 manager stores its name, so that a consumer reads the folder of its lineage and not the newest one. An input whose
 ``AssetIn`` has the metadata ``OPTIONAL_INPUT`` is None while it has never been materialized, and partitions of one with
 ``PARTIAL_INPUT`` may be missing.
+
+Each materialization has the data version of what was stored, see ``data_versions``.
 """
 
 from typing import get_args
@@ -14,6 +16,7 @@ import pandas as pd
 from upath import UPath
 
 from sneaker_assets import lake, tables
+from sneaker_assets.resources.data_versions import stored_version
 from sneaker_assets.resources.lake import LakeResource
 from sneaker_assets.tables.upgrade import with_added_columns
 
@@ -42,16 +45,17 @@ class LakeIOManager(dg.ConfigurableIOManager):
             dagster.Failure: The table violates its schema.
         """
         partition = context.asset_partition_key if context.has_asset_partitions else None
-        name = context.asset_key.to_user_string()
+        name, here = context.asset_key.to_user_string(), self.lake.open()
         if isinstance(obj, UPath):
-            here = self.lake.open()
             lake.write_json(here.reference(name, partition), {"folder": obj.relative_to(here.root).as_posix()})
             context.add_output_metadata({"folder": dg.MetadataValue.path(str(obj))})
-            return
-        path = self.lake.open().table(name, partition)
-        table = validated(name, obj)
-        lake.write_table(path, table)
-        context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "dagster/row_count": len(table)})
+        else:
+            path, table = here.table(name, partition), validated(name, obj)
+            lake.write_table(path, table)
+            context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "dagster/row_count": len(table)})
+        # An IO manager has no other way to set the version that ``dg.Output(data_version=...)`` sets in an asset.
+        version = dg.DataVersion(stored_version(here, name, partition) or "")
+        context.step_context.set_data_version(context.asset_key, version)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | UPath | None:
         """The upstream table with all requested partitions, or the upstream folder.
