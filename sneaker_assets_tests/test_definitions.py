@@ -44,6 +44,7 @@ UPSTREAM = {
     "evaluation_metrics": {"price_model", "image_features", "splits", "clean_listings"},
     "leak_report": {"image_features", "splits"},
     "outlier_ablation": {"image_features", "listings", "clean_listings"},
+    "training_size_curve": {"price_model", "image_features", "splits"},
     "finetuned_evaluation": {"finetuned_price_model", "splits", "clean_listings"},
     "model_leaderboard": {"evaluation_metrics", "finetuned_evaluation", "splits"},
     "trained_rows": {"price_model", "splits"},
