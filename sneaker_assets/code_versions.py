@@ -66,6 +66,9 @@ EVALUATION = "2"
 STUDIES = "1"
 """Leak report and outlier ablation."""
 
+LEARNING_CURVE = "1"
+"""Subsets and scores of the learning curve by number of training rows."""
+
 LEADERBOARD = "1"
 """Ranking of models and choice of the champion."""
 

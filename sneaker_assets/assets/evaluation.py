@@ -1,4 +1,4 @@
-"""Evaluation of the price models, two studies of the data, and the leaderboard that names the champion."""
+"""Evaluation of the price models, and the leaderboard that names the champion."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from sneaker_assets.assets.evaluation_checks import check_evaluation, evaluation
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import write_bytes
-from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource
+from sneaker_assets.resources import OPTIONAL_INPUT, PARTIAL_INPUT, ComputeResource, LakeResource
 
 
 class EvaluationConfig(dg.Config):
@@ -111,53 +111,6 @@ def with_label_kinds(splits: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.D
 
 @dg.asset(
     partitions_def=backbone_partitions,
-    group_name=groups.TRAINING,
-    kinds={"pandas", "parquet"},
-    owners=OWNERS,
-    metadata=column_schema("leak_report"),
-    code_version=code_version("leak_report", code_versions.STUDIES, code_versions.PRICE_MODEL),
-)
-def leak_report(
-    context: dg.AssetExecutionContext, image_features: UPath, splits: pd.DataFrame
-) -> dg.Output[pd.DataFrame]:
-    """Errors of a split by listing, as in the article, beside those of the split by near-duplicate group."""
-    from sneaker_assets.vision.evaluation import studies
-    from sneaker_assets.vision.features.store import FeatureStore
-
-    table = studies.leak_report(context.partition_key, FeatureStore.open(image_features), splits)
-    return dg.Output(table, metadata={"report": preview(table)})
-
-
-@dg.asset(
-    partitions_def=backbone_partitions,
-    group_name=groups.TRAINING,
-    kinds={"pandas", "parquet"},
-    owners=OWNERS,
-    metadata=column_schema("outlier_ablation"),
-    code_version=code_version("outlier_ablation", code_versions.STUDIES, code_versions.PRICE_MODEL),
-)
-def outlier_ablation(
-    context: dg.AssetExecutionContext,
-    image_features: UPath,
-    listings: pd.DataFrame,
-    clean_listings: pd.DataFrame,
-    lake: LakeResource,
-) -> dg.Output[pd.DataFrame]:
-    """Models trained with and without outliers, each scored on test rows with and without them."""
-    from sneaker_assets.vision.evaluation import studies
-    from sneaker_assets.vision.features.store import FeatureStore
-
-    backbone, store = context.partition_key, FeatureStore.open(image_features)
-    ablation = studies.outlier_ablation(backbone, store, listings, clean_listings)
-    words = {"all": "Trained with the outliers", "clean": "Trained without them"}
-    curves = [(words[name], trained.history, trained.best + 1) for name, trained in ablation.trained.items()]
-    folder = lake.open().folder("figures", "outlier_ablation", backbone)
-    drawn = show_figure(folder, "learning_curves", figures.learning_curves(curves))
-    return dg.Output(ablation.scores, metadata={"scores": preview(ablation.scores), **drawn})
-
-
-@dg.asset(
-    partitions_def=backbone_partitions,
     group_name=groups.FINETUNING,
     kinds={"pytorch", "parquet"},
     owners=OWNERS,
@@ -182,6 +135,7 @@ def finetuned_evaluation(
 
 @dg.asset(
     ins={
+        "evaluation_metrics": dg.AssetIn(metadata=PARTIAL_INPUT),
         "finetuned_evaluation": dg.AssetIn(metadata=OPTIONAL_INPUT),
         "ensemble_evaluation": dg.AssetIn(metadata=OPTIONAL_INPUT),
     },

@@ -1,4 +1,4 @@
-"""Figures of price models: learning curves, residuals, calibration, leaderboard, attributions."""
+"""Figures of price models: histories, learning curves, residuals, calibration, leaderboard, attributions."""
 
 from collections.abc import Sequence
 
@@ -48,6 +48,42 @@ def _draw_curve(axes: Axes, title: str, history: pd.DataFrame, best_epoch: int) 
     axes.set(title=title, xlabel="Epoch", ylabel=dollars("RMSE"), ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
+
+
+@styled
+def training_size_curve(curve: pd.DataFrame, title: str) -> Figure:
+    """Test and validation RMSE by number of training rows, beside that of the mean price.
+
+    Lines are means over the subsets of a share and dots the test RMSE of each subset; the band is the mean bootstrap
+    95 % interval over the test rows.
+
+    Args:
+        curve: ``tables.TrainingSizeCurve``.
+        title: Title of the figure.
+    """
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    axes: Axes = figure.subplots()
+    model = curve[curve["predictor"] == "model"]
+    test = model[model["split"] == "test"]
+    for rows, colour, label in (
+        (curve[(curve["predictor"] == "mean") & (curve["split"] == "test")], ORANGE, "test, mean of training prices"),
+        (model[model["split"] == "validation"], GREY, "validation"),
+        (test, BLUE, "test"),
+    ):
+        means = rows.groupby("share")[["rows", "rmse"]].mean()
+        axes.plot(means["rows"], means["rmse"], color=colour, marker="_", label=label)
+    band = test.groupby("share")[["rows", "rmse_low", "rmse_high"]].mean()
+    axes.fill_between(
+        band["rows"], band["rmse_low"], band["rmse_high"], color=BLUE, alpha=0.15, linewidth=0,
+        label="95 % interval over test rows",
+    )  # fmt: skip
+    axes.scatter(test["rows"], test["rmse"], s=14, color=BLUE, linewidths=0, label="test, each subset")
+    axes.set_xscale("log")
+    axes.set_xticks(band["rows"], [f"{rows:,.0f}" for rows in band["rows"]], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.set(title=title, xlabel="Training rows", ylabel=dollars("RMSE"))
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
 
 
 @styled

@@ -155,3 +155,27 @@ class OutlierAblation(Table):
     rmse: float = pa.Field(ge=0, description="Root mean squared error, US dollars.")
     mae: float = pa.Field(ge=0, description="Mean absolute error, US dollars.")
     r2: float = pa.Field(nullable=True, description="Coefficient of determination.")
+
+
+class TrainingSizeCurve(Table):
+    """Learning curve: errors of heads that were trained on nested shares of the training rows."""
+
+    backbone: str = pa.Field(description="Backbone, the partition key.")
+    head: str = pa.Field(description="Kind of head.")
+    share: float = pa.Field(gt=0, le=1, description="Requested share of the training rows; whole groups are drawn.")
+    repetition: int = pa.Field(
+        ge=0, description="Number of the random order of the groups; subsets of the same order contain each other."
+    )
+    rows: int = pa.Field(ge=1, description="Number of training rows in the subset.")
+    groups: int = pa.Field(ge=1, description="Number of groups of near duplicates and shoes in the subset.")
+    predictor: str = pa.Field(
+        isin=("model", "mean"), description="The head fitted to the subset, or the mean price of the subset."
+    )
+    split: str = pa.Field(isin=("validation", "test"), description="Split on which it was evaluated.")
+    n: int = pa.Field(ge=1, description="Number of rows of that split.")
+    mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")
+    rmse: float = pa.Field(ge=0, description="Root mean squared error, US dollars.")
+    rmse_low: float = pa.Field(ge=0, description="Lower end of its bootstrap 95 % interval, US dollars.")
+    rmse_high: float = pa.Field(ge=0, description="Upper end of its bootstrap 95 % interval, US dollars.")
+    mae: float = pa.Field(ge=0, description="Mean absolute error, US dollars.")
+    r2: float = pa.Field(nullable=True, description="Coefficient of determination.")

@@ -20,6 +20,7 @@ from sneaker_assets.tables.models import (
     LeakReport,
     OutlierAblation,
     ResidualAttributes,
+    TrainingSizeCurve,
     TunedHyperparameters,
 )
 from sneaker_assets.tables.releases import Backtest, ReleasePredictions, ReleaseReplay, Releases
@@ -48,6 +49,7 @@ SCHEMAS: dict[str, type[Table]] = {
     "ensemble_evaluation": EvaluationMetrics,
     "leak_report": LeakReport,
     "outlier_ablation": OutlierAblation,
+    "training_size_curve": TrainingSizeCurve,
     "model_leaderboard": Leaderboard,
     "gan_evaluation": GanEvaluation,
     "gan_colour_comparison": GanColourComparison,

@@ -109,10 +109,10 @@ class HeadSettings(SettingsModel):
     dropout: _Dropout = 0.5
     weight_decay: _WeightDecay = 0.0
     gamma: float | None = Field(
-        default=None, gt=0, description="RBF kernel coefficient gamma; default: chosen from a small grid."
+        default=None, gt=0, le=1e6, description="RBF kernel coefficient gamma; default: chosen from a small grid."
     )
     alpha: float | None = Field(
-        default=None, gt=0, description="Ridge penalty of the kernel ridge; default: chosen from a small grid."
+        default=None, gt=0, le=1e6, description="Ridge penalty of the kernel ridge; default: chosen from a small grid."
     )
     landmarks: int = Field(
         default=8000,

@@ -33,7 +33,7 @@ from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.backbones.blocks import with_weights
 from sneaker_assets.vision.backbones.weights import WeightsError
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
-from sneaker_assets.vision.errors import TrainingError
+from sneaker_assets.vision.errors import FeatureError, TrainingError
 from sneaker_assets.vision.features.extractor import FeatureExtractor
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.conformal import Interval, conformal_interval
@@ -221,6 +221,9 @@ class PriceModel:
 
         Returns:
             float64 [N], US dollars.
+
+        Raises:
+            FeatureError: The features have another width than the model's, or a prediction is not finite.
         """
         return price_rows(self.head, features, clip=clip)
 
@@ -246,8 +249,19 @@ def price_rows(head: PriceHead, features: NDArray[np.float32], *, clip: bool = T
 
     Returns:
         float64 [N], US dollars.
+
+    Raises:
+        FeatureError: The features have another width than the head's, or a prediction is not finite.
     """
-    standardized = head.predict_standardized_views(torch.from_numpy(features))
+    head.check_width(x := torch.from_numpy(features))
+    standardized = head.predict_standardized_views(x)
+    (invalid,) = torch.where(~torch.isfinite(standardized))
+    if len(invalid):
+        raise FeatureError(
+            f"{len(invalid)} of {len(standardized)} images have no finite price, since their features are not finite "
+            f"numbers or too large (the first is number {int(invalid[0])}): compute the features again with other "
+            "weights"
+        )
     prices: NDArray[np.float64] = head.to_dollars(standardized, clip=clip).double().numpy()
     return prices
 
