@@ -54,9 +54,9 @@ class WeightsSettings(SettingsModel):
 
     weights: WeightsChoice = Field(
         default="auto",
-        description="Weights of the backbone. auto: the file in the folder SNEAKER_WEIGHTS if there is one, else "
-        "ImageNet weights, packaged or downloaded (local with the offline shop); local: the same without downloads, "
-        "else random; imagenet: ImageNet weights, packaged or downloaded, without the folder; none: random.",
+        description="Weights of the backbone. auto: the file in the folder SNEAKER_WEIGHTS, else the packaged ImageNet "
+        "weights, else downloaded ones (with the offline shop: local); local: the same without downloads, else random; "
+        "imagenet: packaged or downloaded ImageNet weights, whatever is in the folder; none: random.",
     )
 
 
