@@ -161,7 +161,7 @@ def summarize(curve: pd.DataFrame) -> pd.DataFrame:
     return summary.assign(mean_price=by_predictor["mean"]["rmse"].mean()).reset_index()
 
 
-def last_doubling(summary: pd.DataFrame) -> float:
+def last_doubling(summary: pd.DataFrame) -> float | None:
     """Change of the test RMSE from 40 to 80 % of the training rows, in %.
 
     It indicates what twice as many listings would change. The curve is not extrapolated, since a power law through so
@@ -171,7 +171,7 @@ def last_doubling(summary: pd.DataFrame) -> float:
         summary: What :func:`summarize` returns.
 
     Returns:
-        The change, negative where the error falls; NaN if there are too few rows for one of the two subsets.
+        The change, negative where the error falls; None if there are too few rows for one of the two subsets.
     """
-    rmse = summary.set_index("share")["rmse"].reindex([0.4, 0.8])
-    return float(100 * (rmse.iloc[1] / rmse.iloc[0] - 1))
+    rmse = dict(zip(summary["share"], summary["rmse"], strict=True))
+    return 100 * (rmse[0.8] / rmse[0.4] - 1) if {0.4, 0.8} <= rmse.keys() else None

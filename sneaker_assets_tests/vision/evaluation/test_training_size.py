@@ -13,8 +13,8 @@ from sneaker_assets.vision.evaluation.metrics import NoTestRowsError
 from sneaker_assets.vision.evaluation.training_size import (
     REPETITIONS,
     Subset,
-    nested_subsets,
     last_doubling,
+    nested_subsets,
     summarize,
     training_size_curve,
 )
@@ -58,7 +58,7 @@ def test_error_falls_with_more_rows_and_ends_at_the_model(known: Known) -> None:
     assert summary["subsets"].tolist() == list(REPETITIONS.values())
     assert summary["rmse"].iloc[-1] < 0.7 * summary["rmse"].iloc[0]
     assert last_doubling(summary) == pytest.approx(100 * (summary["rmse"][3] / summary["rmse"][2] - 1))
-    assert np.isnan(last_doubling(summary.tail(2)))
+    assert last_doubling(summary.tail(2)) is None
     assert summary["rmse"].iloc[-1] < 0.5 * summary["mean_price"].iloc[-1]
     whole = curve[(curve["share"] == 1) & (curve["predictor"] == "model") & (curve["split"] == "validation")]
     assert whole["rmse"].item() == pytest.approx(model.metrics()["validation_rmse"], rel=1e-4)
