@@ -9,7 +9,7 @@ from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
 from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
-from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource
+from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource, TrackingResource
 from sneaker_assets.vision.settings import HeadSettings
 
 
@@ -39,12 +39,13 @@ def price_model(
     *,
     config: PriceModelConfig,
     lake: LakeResource,
+    tracking: TrackingResource,
 ) -> dg.Output[UPath]:
     """A head trained on the features of the frozen backbone; identical rows and settings are not trained twice."""
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.price_model import train_price_model
 
-    settings = HeadSettings.part_of(config)
+    tracker, settings = tracking.open(context), HeadSettings.part_of(config)
     if config.tuned:
         settings = _tuned(tuned_hyperparameters, context.partition_key, settings)
     folder = lake.open().folder("models", context.partition_key)
@@ -56,13 +57,15 @@ def price_model(
         if "epoch" in metrics
         else figures.regularisation_path(model.history(), best)
     )
+    shown = show_figure(lake.open().folder("figures", "price_model", context.partition_key), "learning_curve", curve)
     return dg.Output(
         model.folder,
         metadata={
             "trained_now": trained,
             **metrics,
             "card": dg.MetadataValue.md((model.folder / "card.md").read_text()),
-            **show_figure(lake.open().folder("figures", "price_model", context.partition_key), "learning_curve", curve),
+            **shown,
+            **tracker.log_model(model, shown, trained=trained),
         },
     )
 
