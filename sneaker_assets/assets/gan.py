@@ -15,7 +15,7 @@ from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure, sh
 from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
 from sneaker_assets.gan.settings import GanRunSettings, GanSettings, Recipe, from_recipe
 from sneaker_assets.lake import Lake
-from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
+from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource, TrackingResource
 from sneaker_assets.settings.model import given, optional_field
 from sneaker_assets.vision.settings import WeightsSettings
 
@@ -74,6 +74,7 @@ def gan_checkpoints(
     compute: ComputeResource,
     listing_source: ListingSourceResource,
     lake: LakeResource,
+    tracking: TrackingResource,
 ) -> Iterator[dg.Output[UPath] | dg.AssetCheckResult]:
     """The GAN of a price band. An interrupted run resumes, and a larger number of epochs continues the training.
 
@@ -84,7 +85,7 @@ def gan_checkpoints(
     from sneaker_assets.gan.run import run_name
     from sneaker_assets.gan.training import train_gan
 
-    here, settings = lake.open(), config.settings()
+    tracker, here, settings = tracking.open(context), lake.open(), config.settings()
     images = band_images(here, splits[splits["split"] != "test"], context.partition_key, settings.size)
     folder = here.folder("gan", context.partition_key, run_name(images, settings))
     device, weights = compute.torch_device(), {}
@@ -100,18 +101,21 @@ def gan_checkpoints(
         context.log.warning("%s", error)
         return
     figure_folder = here.folder("figures", "gan_checkpoints", context.partition_key)
-    yield dg.Output(
-        folder,
-        metadata={
-            "images": len(images),
-            "epochs": run.epochs,
-            "epochs_trained_now": run.trained,
-            "epoch_drawn_with": run.epoch,
-            **weights,
-            **show_png(figure_folder / "samples.png", run.samples.read_bytes()),
-            **show_figure(figure_folder, "losses", figures.gan_losses(run.history)),
-        },
+    shown = {
+        **show_png(figure_folder / "samples.png", run.samples.read_bytes()),
+        **show_figure(figure_folder, "losses", figures.gan_losses(run.history)),
+    }
+    counts = {"images": len(images), "epochs": run.epochs, "epoch_drawn_with": run.epoch}
+    logged = tracker.log(
+        run.generator,
+        settings.model_dump() | weights,
+        counts,
+        run.history,
+        shown,
+        trained=run.trained > 0,
+        name=f"{folder.name}-{run.epochs}",
     )
+    yield dg.Output(folder, metadata={**counts, "epochs_trained_now": run.trained, **weights, **shown, **logged})
 
 
 def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8Array":

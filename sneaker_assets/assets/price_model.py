@@ -12,7 +12,7 @@ from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
 from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
-from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource
+from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource, TrackingResource
 from sneaker_assets.settings.model import SettingsModel, Unset, given, optional_field
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.recipes import RecipeName, find_recipe, recipe_of_features
@@ -75,13 +75,14 @@ def price_model(
     *,
     config: PriceModelConfig,
     lake: LakeResource,
+    tracking: TrackingResource,
 ) -> dg.Output[UPath]:
     """A head trained on the features of the frozen backbone; identical rows and settings are not trained twice."""
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.price_model import train_price_model
 
     store = FeatureStore.open(image_features)
-    settings = config.settings(store.manifest)
+    tracker, settings = tracking.open(context), config.settings(store.manifest)
     if config.tuned:
         settings = _tuned(tuned_hyperparameters, context.partition_key, settings)
     folder = lake.open().folder("models", context.partition_key)
@@ -93,13 +94,15 @@ def price_model(
         if "epoch" in metrics
         else figures.regularisation_path(model.history(), best)
     )
+    shown = show_figure(lake.open().folder("figures", "price_model", context.partition_key), "learning_curve", curve)
     return dg.Output(
         model.folder,
         metadata={
             "trained_now": trained,
             **metrics,
             "card": dg.MetadataValue.md((model.folder / "card.md").read_text()),
-            **show_figure(lake.open().folder("figures", "price_model", context.partition_key), "learning_curve", curve),
+            **shown,
+            **tracker.log_model(model, shown, trained=trained),
         },
     )
 
