@@ -154,9 +154,15 @@ def train_finetuned(
         scratch.mkdir(parents=True, exist_ok=True)
         write_table(UPath(scratch / "splits.parquet"), splits)
         job = FinetuneJob(
-            name, "imagenet", None, "cpu", str(scratch / "splits.parquet"), str(scratch),
-            str(scratch / "checkpoints"), settings,
-        )  # fmt: skip
+            backbone=name,
+            weights="imagenet",
+            weights_folder=None,
+            device="cpu",
+            splits=str(scratch / "splits.parquet"),
+            scratch=str(scratch),
+            checkpoints=str(scratch / "checkpoints"),
+            settings=settings,
+        )
         store = frozen.open_store()
         model, _ = finetune_price_model(lake.folder("models", name), store, splits, images, job)
         table([{str(name): value for name, value in row.items()} for row in model.history().to_dict("records")])
