@@ -22,7 +22,7 @@ from sneaker_assets_tests.builders import listings, store_pictures
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["scales", "roots"])
+@pytest.fixture(scope="module", params=["scales", "grid"])
 def trained(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[PriceModel, Backbone, list[UPath]]:
