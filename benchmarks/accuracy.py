@@ -99,22 +99,18 @@ def report(lake: Lake, options: argparse.Namespace, start: float) -> None:
     splits = read_table(lake.table("splits"))
     images = {sha256: lake.image(sha256) for sha256 in splits["sha256"].unique()}
     members = train_frozen(lake, splits, images)
-    ensembles = {"frozen": combine(lake, members, splits)}
+    results = {"frozen": score(lake, members, splits)}
     if not options.frozen:
         members |= train_finetuned(lake, splits, images, next(iter(members.values())))
-        ensembles["with fine-tuned members"] = combine(lake, members, splits)
-    names = {model.name: name for name, model in members.items()}
-    print()
-    table([{"model": name, **errors(model, splits)} for name, model in (members | ensembles).items()])
-    results = {name: score(model, splits, names) for name, model in ensembles.items()}
+        results["with fine-tuned members"] = score(lake, members, splits)
     print("\nthe author's split, unchanged")
     authors = score_split(authors_store(lake), authors_split(lake, options.archive))
     table(authors)
     print()
-    claims = dict(zip(ensembles, (MAX_FROZEN_MSE, MAX_MSE), strict=False))
+    claims = dict(zip(results, (MAX_FROZEN_MSE, MAX_MSE), strict=False))
     conclude(
         "accuracy",
-        ours=results[list(ensembles)[-1]]["mse"],
+        ours=results[list(results)[-1]]["mse"],
         baseline=results["frozen"]["mean_predictor_mse"],
         unit="test MSE, US dollars squared",
         claim="; ".join(f"{name}: at most {limit:,.0f}" for name, limit in claims.items()),
@@ -172,11 +168,6 @@ def train_finetuned(
     return models
 
 
-def combine(lake: Lake, members: Mapping[str, PriceModel], splits: pd.DataFrame) -> Model:
-    """The ensemble of these models with the lowest validation error."""
-    return train_ensemble(lake.folder("models", ENSEMBLE), list(members.values()), splits)[0]
-
-
 def errors(model: Model, splits: pd.DataFrame) -> dict[str, float]:
     """MSE of a model on the validation and on the test rows."""
     held_out = {split: splits[splits["split"] == split] for split in ("validation", "test")}
@@ -186,9 +177,13 @@ def errors(model: Model, splits: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def score(model: Model, splits: pd.DataFrame, names: Mapping[str, str]) -> dict[str, Any]:
-    """Print the shares of an ensemble, its metrics on the test rows beside the baselines', and its coverage."""
+def score(lake: Lake, members: Mapping[str, PriceModel], splits: pd.DataFrame) -> dict[str, Any]:
+    """Combine models and print their errors, the shares, the metrics beside the baselines', and the coverage."""
+    model, _ = train_ensemble(lake.folder("models", ENSEMBLE), list(members.values()), splits)
+    names = {member.name: name for name, member in members.items()}
     shares = {names[member.name]: share for member, share in zip(model.members, model.shares, strict=True)}
+    print()
+    table([{"model": name, **errors(each, splits)} for name, each in (*members.items(), ("ensemble", model))])
     evaluated = evaluate(model, predict_listings(model, splits), model.name)
     evaluated = evaluated[evaluated["split"] == "test"]
     overall = evaluated[evaluated["group"] == "all"].set_index("predictor")[list(COLUMNS)].astype(float)
@@ -202,6 +197,7 @@ def score(model: Model, splits: pd.DataFrame, names: Mapping[str, str]) -> dict[
     table([{"all": 100 * ours["coverage"], **{fifth: 100 * share for fifth, share in fifths.items()}}])
     return {
         "shares": {name: round(share, 3) for name, share in shares.items()},
+        "validation_mse": errors(model, splits)["validation MSE"],
         "mse": ours["mse"],
         "mse_interval": [round(ours["mse_low"]), round(ours["mse_high"])],
         "mean_predictor_mse": scores["mean"]["mse"],
