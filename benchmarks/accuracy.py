@@ -94,7 +94,7 @@ def report(lake: Lake, backbone: Backbone, archive: Path, start: float) -> None:
     table([{"features and head": name, "validation MSE": error} for name, error in errors.items()])
     store, model = candidates[best]
     print(f"\nselected on the validation set: {best}; on the {(splits['split'] == 'test').sum():,} test rows")
-    evaluated = evaluate(model, predict_listings(model, store, splits), best)
+    evaluated = evaluate(model, predict_listings(model, splits), best)
     evaluated = evaluated[evaluated["split"] == "test"]
     scores = evaluated[evaluated["group"] == "all"].set_index("predictor")
     table([{"predictor": name, **row} for name, row in scores[list(COLUMNS)].astype(float).to_dict("index").items()])

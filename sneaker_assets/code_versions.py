@@ -57,7 +57,8 @@ TUNING = "1"
 FINETUNING = "1"
 """Fine-tuning of backbones."""
 
-"""Search space and objective of the hyperparameter search."""
+ENSEMBLE = "1"
+"""Choice of an ensemble's members, their weights and the interval."""
 
 EVALUATION = "2"
 """Metrics and baselines on held-out rows; since 2 with the coverage by fifth of the predicted price."""

@@ -18,6 +18,7 @@ from sneaker_assets.assets.metadata import code_version
 from sneaker_assets.assets.partitions import SITES
 from sneaker_assets.automation.schedules import schedule_name
 from sneaker_assets.definitions import defs
+from sneaker_assets.vision.backbones.architectures import BACKBONES, Architecture
 
 UPSTREAM = {
     "raw_scrapes": set(),
@@ -45,7 +46,9 @@ UPSTREAM = {
     "outlier_ablation": {"image_features", "listings", "clean_listings"},
     "training_size_curve": {"price_model", "image_features", "splits"},
     "finetuned_evaluation": {"finetuned_price_model", "splits", "clean_listings"},
-    "model_leaderboard": {"evaluation_metrics", "finetuned_evaluation", "splits"},
+    "ensemble_price_model": {"price_model", "finetuned_price_model", "splits"},
+    "ensemble_evaluation": {"ensemble_price_model", "splits", "clean_listings"},
+    "model_leaderboard": {"evaluation_metrics", "finetuned_evaluation", "ensemble_evaluation", "splits"},
     "trained_rows": {"price_model", "splits"},
     "gan_checkpoints": {"splits"},
     "gan_evaluation": {"gan_checkpoints", "splits"},
@@ -139,6 +142,20 @@ def test_price_bands_of_the_environment_are_partitions(monkeypatch: pytest.Monke
     assert bands("200,500") == ["0-200", "200-500", "500+"]
     with pytest.raises(ValueError, match="SNEAKER_BANDS='dear': it must be"):
         bands("dear")
+
+
+def test_backbones_of_the_environment_are_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backbones(names: str) -> list[str]:
+        monkeypatch.setenv("SNEAKER_BACKBONES", names)
+        found: list[str] = runpy.run_path(partitions.__file__)["backbone_partitions"].get_partition_keys()
+        return found
+
+    assert backbones("") == ["vgg16", "efficientnet_lite0"]
+    assert backbones("mobilenet_v2, vgg16") == ["mobilenet_v2", "vgg16"]
+    monkeypatch.setitem(BACKBONES, "regnety_002", Architecture("regnety_002", "timm"))
+    assert backbones("regnety_002") == ["regnety_002"]
+    with pytest.raises(ValueError, match="SNEAKER_BACKBONES='vgg61': unknown backbone 'vgg61': did you mean vgg16"):
+        backbones("vgg61")
 
 
 @pytest.mark.slow

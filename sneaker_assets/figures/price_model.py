@@ -175,7 +175,10 @@ def leaderboard(board: pd.DataFrame) -> Figure:
     axes.barh(rows + 0.2, test, 0.4, xerr=errors, ecolor="black", capsize=3, color=BLUE, label="test")
     axes.axvline(board["mean_test_rmse"].iloc[0], color=ORANGE, linestyle="--", label="test, mean-price baseline")
     standing = board["standing"].where(board["standing"] != "challenger", "")
-    fine_tuned = board["weights"].map(lambda text: " fine-tuned" if WeightsSource.parse(text).fine_tuned_from else "")
+    fine_tuned = [
+        " fine-tuned" if backbone != "ensemble" and WeightsSource.parse(text).fine_tuned_from else ""
+        for backbone, text in zip(board["backbone"], board["weights"], strict=True)
+    ]
     labels = zip(board["backbone"] + fine_tuned, standing, strict=True)
     names = [f"{backbone} {label}".strip() for backbone, label in labels]
     axes.set(title="RMSE by model", xlabel=dollars("RMSE"), yticks=rows, yticklabels=names)

@@ -1,7 +1,7 @@
 """The settings of the environment: the only module that reads ``SNEAKER_...`` variables.
 
 ``load_settings`` reads the environment on each call. Lower layers take their settings as arguments, apart from the
-registry of sites and the partitions, which need the Shopify stores and price bands when they are imported.
+registry of sites and the partitions, which need the Shopify stores, backbones and price bands when they are imported.
 """
 
 import difflib
@@ -22,6 +22,7 @@ from sneaker_assets.crawl.settings import Contact
 from sneaker_assets.market.fees import DEFAULT_FEES, Fees, parse_fees_by_site
 from sneaker_assets.settings.automation import AutomationSettings
 from sneaker_assets.settings.model import SettingsError, reason
+from sneaker_assets.vision.backbones.architectures import get_architecture
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +107,18 @@ def _parse_sites(text: str) -> Mapping[str, str | None]:
     return dict(sites)
 
 
-def _parse_labels(text: str) -> tuple[str, ...]:
-    return tuple(label.strip() for label in text.split(",") if label.strip())
+def _parse_list(text: str) -> tuple[str, ...]:
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
+
+
+def _registered(backbones: tuple[str, ...]) -> tuple[str, ...]:
+    if not backbones:
+        raise ValueError("it names no backbone")
+    for backbone in backbones:
+        get_architecture(backbone)
+    if repeated := next((backbone for backbone in backbones if backbones.count(backbone) > 1), None):
+        raise ValueError(f"{repeated} is named twice")
+    return backbones
 
 
 def _parse_day(text: str) -> date:
@@ -172,6 +183,11 @@ class Settings(BaseSettings, AutomationSettings):
         default=None,
         description="Folder of weight files, named `<backbone>.pth`, `<backbone>-<anything>.safetensors` and so on.",
     )
+    backbones: Annotated[tuple[str, ...], _from_text(_parse_list), AfterValidator(_registered)] = Field(
+        default=("vgg16", "efficientnet_lite0"),
+        description="Backbones to train price models on, such as `vgg16,mobilenet_v2`; each is a partition of the "
+        "features and models.",
+    )
     device: DeviceName = Field(
         default="auto", description="Device of the networks: `auto` (a GPU if there is one), `cpu` or `cuda`."
     )
@@ -200,7 +216,7 @@ class Settings(BaseSettings, AutomationSettings):
         "`example.com/collections/shoes=USD` starts at a collection, `.../shoes.atom` at its feed, which states the "
         "currency.",
     )
-    footwear_categories: Annotated[tuple[str, ...], _from_text(_parse_labels)] = Field(
+    footwear_categories: Annotated[tuple[str, ...], _from_text(_parse_list)] = Field(
         default=(),
         description="Product types and tags that are footwear although their names do not say so, separated by commas, "
         "such as `Lifestyle,Men's Running`. Listings that a site calls something else are not learned from.",

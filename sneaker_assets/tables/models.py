@@ -9,7 +9,7 @@ from sneaker_assets.tables.values import PREDICTORS, STANDINGS
 class EvaluationMetrics(Table):
     """Error metrics of the model and of the baselines; `_low` and `_high` are the ends of bootstrap 95 % intervals."""
 
-    backbone: str = pa.Field(description="Backbone, the partition key.")
+    backbone: str = pa.Field(description="Backbone, the partition key; `ensemble` for an ensemble.")
     weights: str = pa.Field(description="Source of the backbone's weights.")
     model: str = pa.Field(description="Folder of the model, relative to the lake.")
     predictor: str = pa.Field(isin=PREDICTORS, description="The model, or a baseline fitted to the training set.")
@@ -48,7 +48,7 @@ class Leaderboard(Table):
     """One row per model: champion and challengers, evaluated on the same rows, then former champions."""
 
     rank: int = pa.Field(ge=1, description="Rank by validation RMSE; former champions come last.")
-    backbone: str = pa.Field(description="Backbone.")
+    backbone: str = pa.Field(description="Backbone; `ensemble` for an ensemble.")
     weights: str = pa.Field(description="Source of the backbone's weights.")
     model: str = pa.Field(unique=True, description="Folder of the model, relative to the lake.")
     champion: bool = pa.Field(description="Whether this model prices the releases.")
@@ -72,7 +72,7 @@ class Leaderboard(Table):
     mean_test_rmse: float = pa.Field(
         nullable=True, ge=0, description="Test RMSE of the mean of the training prices, US dollars."
     )
-    parameters: float = pa.Field(nullable=True, gt=0, description="Number of parameters of backbone and head.")
+    parameters: float = pa.Field(nullable=True, gt=0, description="Number of parameters of backbones and heads.")
     training_seconds: float = pa.Field(
         nullable=True,
         ge=0,

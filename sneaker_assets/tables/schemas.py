@@ -46,6 +46,7 @@ SCHEMAS: dict[str, type[Table]] = {
     "evaluation_metrics": EvaluationMetrics,
     "residual_attributes": ResidualAttributes,
     "finetuned_evaluation": EvaluationMetrics,
+    "ensemble_evaluation": EvaluationMetrics,
     "leak_report": LeakReport,
     "outlier_ablation": OutlierAblation,
     "training_size_curve": TrainingSizeCurve,

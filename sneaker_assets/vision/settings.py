@@ -54,9 +54,9 @@ class WeightsSettings(SettingsModel):
 
     weights: WeightsChoice = Field(
         default="auto",
-        description="Weights of the backbone. auto: the file in the folder SNEAKER_WEIGHTS if there is one, else "
-        "ImageNet weights, packaged or downloaded (local with the offline shop); local: the same without downloads, "
-        "else random; imagenet: ImageNet weights, packaged or downloaded, without the folder; none: random.",
+        description="Weights of the backbone. auto: the file in the folder SNEAKER_WEIGHTS, else the packaged ImageNet "
+        "weights, else downloaded ones (with the offline shop: local); local: the same without downloads, else random; "
+        "imagenet: packaged or downloaded ImageNet weights, whatever is in the folder; none: random.",
     )
 
 
@@ -186,3 +186,18 @@ class FinetuneSettings(SettingsModel):
         """The features taken from the trained network: more of them where a kernel ridge is added."""
         keep: Keep = "scales" if self.mixed else "pooled"
         return FeatureSettings(fit=self.fit, height=self.height, width=self.width, keep=keep, mirrored=self.mixed)
+
+
+class EnsembleSettings(SettingsModel):
+    """Which models an ensemble contains."""
+
+    min_share: float = Field(
+        default=0.05, ge=0, lt=1, description="Members with a smaller share are left out: each costs time per picture."
+    )
+    min_gain: float = Field(
+        default=0.01,
+        ge=0,
+        lt=1,
+        description="Minimum improvement of the validation RMSE over the best member's, as a share of it; with less "
+        "there is no ensemble.",
+    )

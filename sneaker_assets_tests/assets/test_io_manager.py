@@ -2,8 +2,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from sneaker_assets.lake import Lake, read_table
-from sneaker_assets.resources import OPTIONAL_INPUT, LakeIOManager, LakeResource
+from sneaker_assets.lake import Lake, read_table, write_table
+from sneaker_assets.resources import OPTIONAL_INPUT, PARTIAL_INPUT, LakeIOManager, LakeResource
 from sneaker_assets.resources.io_manager import validated
 from sneaker_assets_tests.builders import listings, observations
 
@@ -63,6 +63,26 @@ def count(result: dg.ExecuteInProcessResult) -> object:
 def test_an_optional_input_is_none_until_it_is_materialized(lake: Lake) -> None:
     assert count(loaded(lake, optional=True)) == -1
     assert count(loaded(lake, optional=True, table=listings([100.0]))) == 1
+
+
+@pytest.mark.parametrize(("metadata", "warned"), [({}, True), (PARTIAL_INPUT, False)])
+def test_missing_partitions_are_left_out_with_a_warning_unless_they_may_be_missing(
+    lake: Lake, metadata: dict[str, bool], warned: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    partitions = dg.StaticPartitionsDefinition(["vgg16", "efficientnet_lite0"])
+
+    @dg.asset(ins={"clean_listings": dg.AssetIn(metadata=metadata)})
+    def rows(clean_listings: pd.DataFrame) -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"rows": len(clean_listings)})
+
+    write_table(lake.table("clean_listings", "vgg16"), listings([100.0]))
+    result = dg.materialize(
+        [rows, dg.AssetSpec("clean_listings", partitions_def=partitions)],
+        resources={"io_manager": LakeIOManager(lake=LakeResource(root=str(lake.root)))},
+    )
+    assert count(result) == 1
+    expected = "clean_listings is loaded without its partitions efficientnet_lite0: not materialized yet"
+    assert (expected in capfd.readouterr().err) is warned
 
 
 def test_a_missing_required_input_fails_once_and_names_the_asset(lake: Lake) -> None:

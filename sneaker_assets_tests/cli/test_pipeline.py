@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from sneaker_assets.cli import pipeline
+from sneaker_assets.cli.pipeline import running
+from sneaker_assets.cli.pipeline.summary import summary
 from sneaker_assets.crawl.database import open_database
 from sneaker_assets.crawl.frontier import Frontier
 from sneaker_assets.crawl.images import ImageRecord, images_table
@@ -79,7 +81,7 @@ def test_summary_describes_network_and_closed_form_heads(kept: dict[str, float],
     outcome = pipeline.Outcome(
         pipeline.Stage("train_price_model"), 1.0, {"price_model": {"trained_now": False, **kept}}
     )
-    rows = list(pipeline.summary([outcome]).columns[1].cells)
+    rows = list(summary([outcome]).columns[1].cells)
     assert rows[0] == f"already there, {words}"
 
 
@@ -142,7 +144,15 @@ def test_unknown_source_error_lists_the_known_ones(run: Run) -> None:
 def test_unknown_backbone_error_lists_the_known_ones(run: Run) -> None:
     status, output = run("--backbone", "vgg61")
     assert status == 1
-    assert "unknown backbone 'vgg61': choose one of vgg16, " in output
+    assert "unknown backbone 'vgg61': did you mean vgg16 or vgg19? Choose one of vgg16, " in output
+
+
+def test_backbone_that_is_not_in_use_is_refused(run: Run) -> None:
+    status, output = run("--backbone", "resnet18", "--backbone", "resnet50")
+    assert status == 1
+    assert output.strip() == (
+        "failed the backbone resnet50 is not in use: set SNEAKER_BACKBONES=vgg16,efficientnet_lite0,resnet18,resnet50"
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,8 +174,8 @@ def test_invalid_dagster_home_is_reported_in_one_line(run: Run, home: str, messa
 def test_site_that_stops_the_crawl_of_releases_is_reported_in_one_line(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "crawl_stages", lambda: iter(()))
-    monkeypatch.setattr(pipeline, "stages", lambda _arguments: iter(()))
+    monkeypatch.setattr(running, "crawl_stages", lambda: iter(()))
+    monkeypatch.setattr(running, "model_stages", lambda _arguments: iter(()))
     lake = Lake.at(tmp_path / "lake")
     write_table(
         lake.table("scraped_images", "stockx"), images_table([ImageRecord("stockx", "a.jpg", "0" * 64, 9, 3, 3)])

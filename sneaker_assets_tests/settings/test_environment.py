@@ -36,7 +36,7 @@ SECRETS = {"kicksdb_key", "stockx_key", "stockx_token", "webhook"}
 OTHERS_VARIABLES = {
     "__init__.py": {"OMP_WAIT_POLICY"},
     "assets/finetune_worker.py": {"DAGSTER_PIPES_CONTEXT"},
-    "cli/pipeline.py": {"DAGSTER_HOME"},
+    "cli/pipeline/command.py": {"DAGSTER_HOME"},
     "torch_utils/distributed.py": {"LOCAL_RANK", "RANK", "WORLD_SIZE"},
 }
 """Variables of other programs, which are read where they are used."""
@@ -123,9 +123,17 @@ def test_unknown_name_is_logged_with_the_nearest_setting(
         ("sites", "=saved", "each entry is a site, or a site and its source such as stockx=saved"),
         ("sites", "goat=ebay", "it must be 'demo', 'archive', 'saved', 'live' or 'kicksdb'"),
         ("kicksdb_market", "usa", "String should match"),
+        ("backbones", ",", "it names no backbone"),
+        ("backbones", "vgg16,resnet50, vgg16", "vgg16 is named twice"),
+        (
+            "backbones",
+            "vgg16,efficientnet_lite_0",
+            "'efficientnet_lite_0': did you mean efficientnet_lite0 or ",
+        ),
+        ("backbones", "vgg16;resnet50", "unknown backbone 'vgg16;resnet50': "),
     ],
 )
-def test_invalid_sources_and_sites_are_refused(
+def test_invalid_sources_sites_and_backbones_are_refused(
     environment: pytest.MonkeyPatch, name: str, text: str, reason: str
 ) -> None:
     environment.setenv(variable(name), text)

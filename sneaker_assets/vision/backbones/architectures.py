@@ -1,11 +1,13 @@
 """Registry of the networks that can serve as a backbone; adding one takes one line in ``BACKBONES``.
 
-Nothing here imports torch, so that the asset graph can derive its partitions from the registry.
+The setting SNEAKER_BACKBONES names those that are used. Nothing here imports torch, so that settings and asset graph
+can consult the registry.
 
 torchvision's models: https://docs.pytorch.org/vision/stable/models.html
 timm's models: https://huggingface.co/docs/timm
 """
 
+import difflib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +19,7 @@ Channels = tuple[float, float, float]
 
 
 class UnknownBackboneError(SneakerError, ValueError):
-    """No backbone has that name; the message lists the registered ones."""
+    """No backbone has that name; the message names similar ones and lists the registered ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +107,8 @@ def get_architecture(name: str) -> Architecture:
         UnknownBackboneError: No architecture has that name.
     """
     if name not in BACKBONES:
-        raise UnknownBackboneError(f"unknown backbone {name!r}: choose one of {', '.join(BACKBONES)}")
+        similar = difflib.get_close_matches(name.lower(), BACKBONES, n=2)
+        named = " or ".join(known for known in BACKBONES if known in similar)
+        guess = f"did you mean {named}? Choose" if named else "choose"
+        raise UnknownBackboneError(f"unknown backbone {name!r}: {guess} one of {', '.join(BACKBONES)}")
     return BACKBONES[name]

@@ -141,6 +141,21 @@ class FeatureStore:
         # Two writers may have computed the same image.
         return pd.concat(parts, ignore_index=True).drop_duplicates("sha256", ignore_index=True)
 
+    def known(self, hashes: pd.Series, views: Sequence[View] = ()) -> "pd.Series[bool]":
+        """Whether the store has the features of each image in all views.
+
+        Args:
+            hashes: sha256 of each image; missing values have no features.
+            views: The views; by default :attr:`views`.
+
+        Returns:
+            Booleans with the index of ``hashes``.
+        """
+        known = hashes.notna()
+        for view in views or self.views:
+            known &= hashes.isin(self.index(view)["sha256"])
+        return known
+
     def append(
         self, hashes: Sequence[str], features: Features, view: View = "plain", *, seconds: float = math.nan
     ) -> None:

@@ -55,7 +55,7 @@ class SimilarityIndex:
 
     def belongs_to(self, model: PriceModel) -> bool:
         """Whether its vectors are comparable to those of this model."""
-        return self.model == _name(model)
+        return self.model == model.name
 
     def nearest(self, vectors: NDArray[np.float32], count: int = COUNT) -> list[pd.DataFrame]:
         """The most similar shoes for each query, in descending order of similarity.
@@ -125,7 +125,7 @@ def build_similarity_index(
         StoreError: No listing has features, or some are not finite numbers.
         LakeError: The folder cannot be written.
     """
-    known = listings[_with_features(listings["sha256"], store)]
+    known = listings[store.known(listings["sha256"])]
     if known.empty:
         raise StoreError(
             f"none of {len(listings)} listings has features in {store.folder}: materialize image_features again"
@@ -141,8 +141,8 @@ def build_similarity_index(
     with lake.new_folder(folder) as scratch:
         (scratch / "index.faiss").write_bytes(faiss.serialize_index(index).tobytes())
         shoes.to_parquet(scratch / "shoes.parquet", index=False)
-        (scratch / "config.json").write_text(json.dumps({"model": _name(model), "store": store.folder.name}) + "\n")
-    return SimilarityIndex(folder, _name(model), index, shoes)
+        (scratch / "config.json").write_text(json.dumps({"model": model.name, "store": store.folder.name}) + "\n")
+    return SimilarityIndex(folder, model.name, index, shoes)
 
 
 def load_similarity_index(folder: UPath) -> SimilarityIndex | None:
@@ -166,21 +166,8 @@ def remove_other_indexes(indexes: UPath, keep: Collection[UPath]) -> None:
         lake.remove_folder(folder)
 
 
-def _with_features(hashes: pd.Series, store: FeatureStore) -> "pd.Series[bool]":
-    """Which images have features in every view of the store."""
-    complete = hashes.notna()
-    for view in store.views:
-        complete &= hashes.isin(store.index(view)["sha256"])
-    return complete
-
-
 def _fingerprint(model: PriceModel, store: FeatureStore, shoes: pd.DataFrame) -> str:
     """Twelve hex digits that identify model, features and shoes."""
-    digest = hashlib.sha256(json.dumps([SIMILARITY_INDEX, _name(model), store.folder.name]).encode())
+    digest = hashlib.sha256(json.dumps([SIMILARITY_INDEX, model.name, store.folder.name]).encode())
     digest.update(pd.util.hash_pandas_object(shoes.astype(str), index=False).to_numpy().tobytes())
     return digest.hexdigest()[:12]
-
-
-def _name(model: PriceModel) -> str:
-    """The model's folder relative to the lake: ``models/<backbone>/<key>``."""
-    return "/".join(model.folder.parts[-3:])

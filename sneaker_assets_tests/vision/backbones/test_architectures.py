@@ -9,9 +9,19 @@ from sneaker_assets.vision.backbones.architectures import BACKBONES, UnknownBack
 from sneaker_assets.vision.backbones.networks import find_input_spec
 
 
-def test_an_unknown_name_lists_the_registered_ones() -> None:
-    with pytest.raises(UnknownBackboneError, match=r"'vgg61'.*vgg16, .*mobilenet_v2"):
-        get_architecture("vgg61")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("vgg61", "unknown backbone 'vgg61': did you mean vgg16 or vgg19? Choose one of vgg16, "),
+        ("Efficientnet-Lite0", "did you mean efficientnet_lite0 or efficientnet_lite"),
+        ("transformer", "unknown backbone 'transformer': choose one of vgg16, "),
+    ],
+)
+def test_an_unknown_name_is_refused_with_similar_and_registered_ones(name: str, message: str) -> None:
+    with pytest.raises(UnknownBackboneError) as raised:
+        get_architecture(name)
+    assert message in str(raised.value)
+    assert str(raised.value).endswith(", ".join(BACKBONES))
 
 
 def test_the_registry_is_read_without_torch() -> None:

@@ -69,6 +69,15 @@ def test_a_backbone_without_package_has_no_packaged_weights(without_package: str
     assert find_packaged(get_architecture(without_package)) is None
 
 
+@pytest.mark.parametrize(("choice", "warned"), [("local", True), ("none", False)])
+def test_random_weights_in_place_of_packaged_ones_are_logged_with_the_package(
+    without_package: str, choice: WeightsChoice, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load_backbone(without_package, choice).weights == WeightsSource("random")
+    expected = f"{UNPACKAGED} has random weights: install the package no-such-distribution for ImageNet weights"
+    assert [record.getMessage() for record in caplog.records] == [expected] * warned
+
+
 @pytest.mark.parametrize("choice", ["auto", "imagenet", "local"])
 def test_a_package_with_a_file_of_another_size_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: WeightsChoice

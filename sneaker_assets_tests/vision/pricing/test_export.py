@@ -44,7 +44,7 @@ def test_an_exported_model_predicts_the_same_prices(
     trained: tuple[PriceModel, Backbone, list[UPath]], tmp_path: Path
 ) -> None:
     model, backbone, images = trained
-    done = export(UPath(tmp_path / "exported"), model, backbone, images[:5])
+    done = export(UPath(tmp_path / "exported"), model, [backbone], images[:5])
     assert set(done.differences) == {PROGRAM, ONNX}
     assert max(done.differences.values()) < 1e-4
     expected = price_images(model, images[:7], None, torch.device("cpu"))
@@ -63,7 +63,7 @@ def test_an_export_with_other_prices_is_discarded(
 ) -> None:
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
     with pytest.raises(ExportError, match=r"predicts other prices .*discarded"):
-        export(UPath(tmp_path / "exported"), *trained[:2], trained[2][:2])
+        export(UPath(tmp_path / "exported"), trained[0], [trained[1]], trained[2][:2])
     assert not (tmp_path / "exported").exists()
 
 
@@ -71,4 +71,4 @@ def test_an_export_without_pictures_is_refused(
     trained: tuple[PriceModel, Backbone, list[UPath]], tmp_path: Path
 ) -> None:
     with pytest.raises(ExportError, match="checked on real pictures, and there are none"):
-        export(UPath(tmp_path / "exported"), *trained[:2], [])
+        export(UPath(tmp_path / "exported"), trained[0], [trained[1]], [])
