@@ -127,4 +127,4 @@ def test_figure_shows_every_subset_and_the_mean_price(known: Known) -> None:
     assert axes.get_xscale() == "log"
     (dots,) = [drawn for drawn in axes.collections if drawn.get_label() == "test, each subset"]
     assert len(np.asarray(dots.get_offsets())) == sum(REPETITIONS.values())
-    assert "test, mean of training prices" in [line.get_label() for line in axes.get_lines()]
+    assert "test, mean of the training prices" in [line.get_label() for line in axes.get_lines()]
