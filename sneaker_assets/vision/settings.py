@@ -14,7 +14,7 @@ WeightsChoice = Literal["auto", "local", "imagenet", "none"]
 
 Fit = Literal["trim", "pad", "squash"]
 
-Keep = Literal["pooled", "scales", "map"]
+Keep = Literal["pooled", "scales", "roots", "map"]
 
 View = Literal["plain", "mirrored"]
 VIEWS: tuple[View, ...] = ("plain", "mirrored")
@@ -69,8 +69,9 @@ class FeatureSettings(SettingsModel):
     keep: Keep = Field(
         default="pooled",
         description="What is kept of the feature maps. pooled: average and maximum of the last map; scales: average, "
-        "maximum and standard deviation of the last map at each of three sizes; map: the last map itself, which the "
-        "head of kind article needs.",
+        "maximum and standard deviation of the last map at each of three sizes; roots: signed square roots of these "
+        "averages and standard deviations, the best input of a kernel ridge; map: the last map itself, which the head "
+        "of kind article needs.",
     )
     mirrored: bool = Field(default=False, description="Also compute the features of the mirrored image.")
 

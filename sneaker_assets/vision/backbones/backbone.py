@@ -202,3 +202,27 @@ def pool_with_deviation(feature_map: Tensor) -> Tensor:
         [N, 3C]: the averages, then the maxima, then the deviations.
     """
     return torch.cat([pool(feature_map), feature_map.std(dim=(2, 3), correction=0)], dim=1)
+
+
+_ROUNDING = 0.01
+"""Magnitude below which a signed root becomes linear, so that its gradient stays finite."""
+
+
+def pool_roots(feature_map: Tensor) -> Tensor:
+    """Signed square roots of the average and the population standard deviation of each channel.
+
+    Roots bring the long-tailed statistics of activations closer to a normal distribution, so that distances between
+    images depend less on a few strongly activated channels. Maxima are left out, whose noise made a kernel ridge worse.
+
+    Source: Perronnin, Sánchez and Mensink, "Improving the Fisher Kernel for Large-Scale Image Classification", ECCV
+    2010, for the signed square root.
+
+    Args:
+        feature_map: [N, C, h, w].
+
+    Returns:
+        [N, 2C]: the roots of the averages, then those of the deviations.
+    """
+    deviation, mean = torch.std_mean(feature_map, dim=(2, 3), correction=0)
+    statistics = torch.cat([mean, deviation], dim=1)
+    return statistics * (statistics.abs() + _ROUNDING).rsqrt()
