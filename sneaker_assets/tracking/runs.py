@@ -119,6 +119,8 @@ class Tracker:
         Raises:
             mlflow.exceptions.MlflowException: The server does not answer, or refuses; the study is marked as failed.
         """
+        from mlflow.entities import RunTag
+
         parent = self._find(study.identity)
         known = set(self._children(parent)) if parent else set()
         missing = [trial for trial in trials if trial.name not in known]
@@ -129,6 +131,7 @@ class Tracker:
         with _cleaned_up(lambda: self._client.set_terminated(run_id, "FAILED")):
             for trial in missing:
                 self._create(trial, {_PARENT: run_id})
+            self._client.log_batch(run_id, tags=[RunTag(name, value) for name, value in _tags(study).items()])
             self._fill(run_id, study)
         return self._logged(parent, new=True)
 

@@ -8,8 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 from typing import Any
+from urllib.request import urlopen
 
 import dagster as dg
 import pytest
