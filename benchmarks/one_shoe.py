@@ -111,7 +111,7 @@ def make_lake(lake: Lake, name: str, weights: Path | None) -> None:
     splits = assign_splits(shoes)
     model, _ = train_price_model(lake.folder("models", name), store, splits, HeadSettings(kind="ridge"))
     folder = model.folder.relative_to(lake.root).as_posix()
-    scores = evaluate(model, predict_listings(model, store, splits), folder)
+    scores = evaluate(model, predict_listings(model, splits), folder)
     index = build_similarity_index(lake.folder("similarity_index", name), model, store, shoes)
     write_json(lake.reference("similarity_index"), {"folder": index.folder.relative_to(lake.root).as_posix()})
     board = rank_models(lake, scores, splits, previous=None, margin=0.02, now=datetime.now(UTC))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sneaker_assets.errors import SneakerError
     from sneaker_assets.gan.generator import Generator
     from sneaker_assets.lake import Lake
+    from sneaker_assets.vision.pricing.ensemble_model import EnsembleModel
     from sneaker_assets.vision.pricing.price_model import PriceModel
     from sneaker_assets.vision.pricing.pricer import PricedPicture, Pricer, load_champion
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _MODULES = {
+    "EnsembleModel": "sneaker_assets.vision.pricing.ensemble_model",
     "Generator": "sneaker_assets.gan.generator",
     "Lake": "sneaker_assets.lake",
     "PriceModel": "sneaker_assets.vision.pricing.price_model",
@@ -38,6 +40,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "EnsembleModel",
     "Generator",
     "Lake",
     "PriceModel",

@@ -57,13 +57,17 @@ TUNING = "1"
 FINETUNING = "1"
 """Fine-tuning of backbones."""
 
-"""Search space and objective of the hyperparameter search."""
+ENSEMBLE = "1"
+"""Choice of an ensemble's members, their weights and the interval."""
 
 EVALUATION = "2"
 """Metrics and baselines on held-out rows; since 2 with the coverage by fifth of the predicted price."""
 
 STUDIES = "1"
 """Leak report and outlier ablation."""
+
+LEARNING_CURVE = "1"
+"""Subsets and scores of the learning curve by number of training rows."""
 
 LEADERBOARD = "1"
 """Ranking of models and choice of the champion."""

@@ -48,7 +48,7 @@ def train(
 ) -> tuple[PriceModel, pd.DataFrame]:
     model, _ = train_price_model(lake.folder("models", "mobilenet_v2"), store, splits, config)
     name = model.folder.relative_to(lake.root).as_posix()
-    return model, evaluate(model, predict_listings(model, store, splits), name)
+    return model, evaluate(model, predict_listings(model, splits), name)
 
 
 def lake_with_champion(root: Path) -> Champion:

@@ -31,13 +31,17 @@ class ChampionCheckConfig(dg.Config):
 def similarity_index(
     context: dg.AssetExecutionContext, model_leaderboard: pd.DataFrame, clean_listings: pd.DataFrame, lake: LakeResource
 ) -> dg.Output[UPath]:
-    """Nearest-neighbour index of the clean listings by the champion's features, for the similar shoes of a price."""
-    from sneaker_assets.vision.pricing.price_model import PriceModel
+    """Nearest-neighbour index of the clean listings by the champion's features, for the similar shoes of a price.
+
+    If the champion is an ensemble, these are the features of the member with the highest share.
+    """
+    from sneaker_assets.vision.pricing.ensemble_model import load_model
     from sneaker_assets.vision.pricing.pricer import champion_index
     from sneaker_assets.vision.pricing.similarity_index import build_similarity_index, remove_other_indexes
 
     here = lake.open()
-    model = PriceModel.load(here.resolve(str(model_leaderboard.loc[model_leaderboard["champion"], "model"].iloc[0])))
+    champion = str(model_leaderboard.loc[model_leaderboard["champion"], "model"].iloc[0])
+    model = load_model(here.resolve(champion)).members[0]
     indexes = here.folder("similarity_index", model.backbone)
     index = build_similarity_index(indexes, model, model.open_store(), clean_listings)
     missing = clean_listings["twin_group"].nunique() - len(index.shoes)

@@ -1,4 +1,4 @@
-"""Evaluation of the price models, two studies of the data, and the leaderboard that names the champion."""
+"""Evaluation of the price models, and the leaderboard that names the champion."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from upath import UPath
 
 from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
-from sneaker_assets.assets.checks import check_result, warning_check
+from sneaker_assets.assets.evaluation_checks import check_evaluation, evaluation_checks
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import write_bytes
@@ -41,38 +41,19 @@ class LeaderboardConfig(dg.Config):
     )
 
 
-_BASELINE = warning_check(
-    "evaluation_metrics",
-    "beats_the_mean",
-    "The test error is below that of predicting the mean of the training prices.",
-)
-_LEAK = warning_check("evaluation_metrics", "no_leak", "No test row has a near duplicate in train.")
-_COVERAGE = warning_check(
-    "evaluation_metrics", "coverage", "90 % prediction intervals contain between 87 and 93 % of the test prices."
-)
-_MIN_FIFTH = 100
-"""Minimum number of test rows of a checked fifth: with fewer, 5 % are less than two standard errors of the coverage."""
-_COVERAGE_BY_FIFTH = warning_check(
-    "evaluation_metrics",
-    "coverage_by_predicted_price",
-    "90 % prediction intervals contain between 85 and 95 % of the test prices in each fifth of the predicted price "
-    f"with at least {_MIN_FIFTH} rows.",
-)
-
-
 @dg.asset(
     partitions_def=backbone_partitions,
+    deps=["image_features"],
     group_name=groups.EVALUATION,
     kinds={"pytorch", "parquet"},
     owners=OWNERS,
     metadata=column_schema("evaluation_metrics"),
     code_version=code_version("evaluation_metrics", code_versions.EVALUATION),
-    check_specs=[_BASELINE, _LEAK, _COVERAGE, _COVERAGE_BY_FIFTH],
+    check_specs=evaluation_checks("evaluation_metrics"),
 )
 def evaluation_metrics(
     context: dg.AssetExecutionContext,
     price_model: UPath,
-    image_features: UPath,
     splits: pd.DataFrame,
     clean_listings: pd.DataFrame,
     *,
@@ -89,13 +70,12 @@ def evaluation_metrics(
     )
     from sneaker_assets.vision.evaluation.model_card import model_card
     from sneaker_assets.vision.explain.report_figures import explain_predictions
-    from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.pricer import Pricer
 
     here = lake.open()
     pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
-    model, store = pricer.model, FeatureStore.open(image_features)
-    predictions = predict_listings(model, store, _with_label_kinds(splits, clean_listings))
+    model = pricer.model
+    predictions = predict_listings(model, with_label_kinds(splits, clean_listings))
     table = evaluate(model, predictions, price_model.relative_to(here.root).as_posix())
     drawn = predictions.rename(columns={"model": "predicted"})
     folder = here.folder("figures", "evaluation_metrics", context.partition_key)
@@ -115,92 +95,18 @@ def evaluation_metrics(
             **(show_figure(folder, "explained", figures.explained_predictions(explained)) if explained else {}),
         },
     )
-    yield from _check_results(overall, leaks)
-    yield check_fifths(table[table["group"] == "predicted_price"])
+    yield from check_evaluation("evaluation_metrics", table, leaks)
 
 
-def _with_kinds(splits: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the splits with the kind of their labels, which tables of earlier versions do not have."""
-    if "label_kind" in splits:
-        return splits
-    kinds = clean_listings[["site", "product_id", "label_kind"]]
-    return splits.merge(kinds, on=["site", "product_id"], how="left", validate="one_to_one")
-
-
-def _check_results(overall: pd.DataFrame, leaks: int) -> Iterator[dg.AssetCheckResult]:
-    models = overall[overall["predictor"] == "model"].set_index("split")
-    mses = overall[overall["split"] == "test"].set_index("predictor")["mse"].astype(float)
-    coverage = float(models["coverage"].astype(float)["test"])
-    model_mse, mean_mse = float(mses["model"]), float(mses["mean"])
-    yield check_result(_BASELINE, model_mse < mean_mse, model_mse=model_mse, mean_mse=mean_mse)
-    yield check_result(
-        _LEAK, leaks == 0, severity=dg.AssetCheckSeverity.ERROR, test_rows_with_near_duplicate_in_train=leaks
-    )
-    yield check_result(_COVERAGE, 0.87 <= coverage <= 0.93, coverage=coverage)
-
-
-def check_fifths(fifths: pd.DataFrame) -> dg.AssetCheckResult:
-    """Result of the check of the coverage by fifth, on the fifths that have enough rows.
+def with_label_kinds(splits: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``splits`` with the kinds of their labels.
 
     Args:
-        fifths: Rows of ``tables.EvaluationMetrics`` of the group ``predicted_price``.
+        splits: ``tables.Splits``.
+        clean_listings: ``tables.CleanListings``.
     """
-    checked = fifths[fifths["n"] >= _MIN_FIFTH]
-    passed = bool(checked["coverage"].astype(float).between(0.85, 0.95).all())
-    return check_result(_COVERAGE_BY_FIFTH, passed, coverage=preview(fifths, ["member", "n", "coverage"]))
-
-
-def _with_label_kinds(splits: pd.DataFrame, clean_listings: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the split with the kinds of their labels."""
     kinds = clean_listings[["site", "product_id", "label_kind"]]
     return splits.merge(kinds, on=["site", "product_id"], how="left")
-
-
-@dg.asset(
-    partitions_def=backbone_partitions,
-    group_name=groups.TRAINING,
-    kinds={"pandas", "parquet"},
-    owners=OWNERS,
-    metadata=column_schema("leak_report"),
-    code_version=code_version("leak_report", code_versions.STUDIES, code_versions.PRICE_MODEL),
-)
-def leak_report(
-    context: dg.AssetExecutionContext, image_features: UPath, splits: pd.DataFrame
-) -> dg.Output[pd.DataFrame]:
-    """Errors of a split by listing, as in the article, beside those of the split by near-duplicate group."""
-    from sneaker_assets.vision.evaluation import studies
-    from sneaker_assets.vision.features.store import FeatureStore
-
-    table = studies.leak_report(context.partition_key, FeatureStore.open(image_features), splits)
-    return dg.Output(table, metadata={"report": preview(table)})
-
-
-@dg.asset(
-    partitions_def=backbone_partitions,
-    group_name=groups.TRAINING,
-    kinds={"pandas", "parquet"},
-    owners=OWNERS,
-    metadata=column_schema("outlier_ablation"),
-    code_version=code_version("outlier_ablation", code_versions.STUDIES, code_versions.PRICE_MODEL),
-)
-def outlier_ablation(
-    context: dg.AssetExecutionContext,
-    image_features: UPath,
-    listings: pd.DataFrame,
-    clean_listings: pd.DataFrame,
-    lake: LakeResource,
-) -> dg.Output[pd.DataFrame]:
-    """Models trained with and without outliers, each scored on test rows with and without them."""
-    from sneaker_assets.vision.evaluation import studies
-    from sneaker_assets.vision.features.store import FeatureStore
-
-    backbone, store = context.partition_key, FeatureStore.open(image_features)
-    ablation = studies.outlier_ablation(backbone, store, listings, clean_listings)
-    words = {"all": "Trained with the outliers", "clean": "Trained without them"}
-    curves = [(words[name], trained.history, trained.best + 1) for name, trained in ablation.trained.items()]
-    folder = lake.open().folder("figures", "outlier_ablation", backbone)
-    drawn = show_figure(folder, "learning_curves", figures.learning_curves(curves))
-    return dg.Output(ablation.scores, metadata={"scores": preview(ablation.scores), **drawn})
 
 
 @dg.asset(
@@ -220,7 +126,7 @@ def finetuned_evaluation(
 
     here = lake.open()
     model = PriceModel.load(finetuned_price_model)
-    predictions = predict_listings(model, model.open_store(), _with_label_kinds(splits, clean_listings))
+    predictions = predict_listings(model, with_label_kinds(splits, clean_listings))
     table = evaluate(model, predictions, finetuned_price_model.relative_to(here.root).as_posix())
     overall = table[table["group"] == "all"]
     shown = preview(overall, ["predictor", "split", "n", "rmse", "mae", "median_ape", "r2"])
@@ -231,6 +137,7 @@ def finetuned_evaluation(
     ins={
         "evaluation_metrics": dg.AssetIn(metadata=PARTIAL_INPUT),
         "finetuned_evaluation": dg.AssetIn(metadata=OPTIONAL_INPUT),
+        "ensemble_evaluation": dg.AssetIn(metadata=OPTIONAL_INPUT),
     },
     group_name=groups.CHAMPION,
     kinds={"pandas", "parquet"},
@@ -242,6 +149,7 @@ def model_leaderboard(
     context: dg.AssetExecutionContext,
     evaluation_metrics: pd.DataFrame,
     finetuned_evaluation: pd.DataFrame | None,
+    ensemble_evaluation: pd.DataFrame | None,
     splits: pd.DataFrame,
     *,
     config: LeaderboardConfig,
@@ -251,7 +159,8 @@ def model_leaderboard(
     from sneaker_assets.vision.evaluation.leaderboard import rank_models
 
     here, before = lake.open(), lake.previous(context)
-    evaluated = [table for table in (evaluation_metrics, finetuned_evaluation) if table is not None]
+    tables = (evaluation_metrics, finetuned_evaluation, ensemble_evaluation)
+    evaluated = [table for table in tables if table is not None and len(table)]
     board = rank_models(
         here,
         pd.concat(evaluated, ignore_index=True),

@@ -24,6 +24,7 @@ class ExplanationConfig(dg.Config):
 
 @dg.asset(
     partitions_def=backbone_partitions,
+    deps=["image_features"],
     group_name=groups.EXPLANATION,
     kinds={"pandas", "parquet"},
     owners=OWNERS,
@@ -33,7 +34,6 @@ class ExplanationConfig(dg.Config):
 def residual_attributes(
     context: dg.AssetExecutionContext,
     price_model: UPath,
-    image_features: UPath,
     splits: pd.DataFrame,
     clean_listings: pd.DataFrame,
     *,
@@ -45,12 +45,11 @@ def residual_attributes(
     from sneaker_assets.vision.evaluation import residual_analysis as attributes
     from sneaker_assets.vision.evaluation.evaluate import predict_listings
     from sneaker_assets.vision.explain.mean_attribution import mean_attribution_maps
-    from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.pricing.pricer import Pricer
 
     here, backbone = lake.open(), context.partition_key
     pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
-    predictions = predict_listings(pricer.model, FeatureStore.open(image_features), splits)
+    predictions = predict_listings(pricer.model, splits)
     table = attributes.residual_attributes(backbone, predictions, clean_listings)
     shown = here.folder("figures", "residual_attributes", backbone)
     drawn = show_figure(shown, "residuals_by_attribute", figures.residuals_by_attribute(table)) if len(table) else {}

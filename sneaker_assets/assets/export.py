@@ -17,7 +17,8 @@ class ExportConfig(dg.Config):
 
     model: str = Field(
         default="",
-        description="Folder of the model relative to the lake, such as a fine-tuned one. Default: that of price_model.",
+        description="Folder of the model relative to the lake, such as a fine-tuned one or an ensemble. Default: that "
+        "of price_model.",
     )
     n_images: int = Field(default=64, gt=0, description="Number of test images that the export is verified on.")
 
@@ -41,8 +42,9 @@ def exported_model(
     Raises:
         dagster.Failure: The configured model does not exist.
     """
-    from sneaker_assets.vision.pricing.export import export
-    from sneaker_assets.vision.pricing.price_model import PriceModel, load_backbone_of
+    from sneaker_assets.vision.pricing.ensemble_model import load_model
+    from sneaker_assets.vision.pricing.export import describe_inputs, export
+    from sneaker_assets.vision.pricing.member_features import load_backbones
 
     here = lake.open()
     chosen = here.resolve(config.model) if config.model else price_model
@@ -52,16 +54,19 @@ def exported_model(
             "price_model",
             allow_retries=False,
         )
-    model = PriceModel.load(chosen)
+    model = load_model(chosen)
     hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.n_images)
     folder = here.folder("exported", model.backbone, export_name(model.folder.name))
-    backbone = load_backbone_of(model, compute.weights_folder)
-    exported = export(folder, model, backbone, [here.image(sha256) for sha256 in hashes])
+    backbones = load_backbones(model, compute.weights_folder)
+    exported = export(folder, model, backbones, [here.image(sha256) for sha256 in hashes])
     return dg.Output(
         exported.folder,
         metadata={
             "images": len(hashes),
-            "input": f"uint8 [n, {', '.join(map(str, model.config['features']['frame']))}, 3], RGB",
+            **{
+                str(one["name"]): f"uint8 [n, {one['height']}, {one['width']}, 3], RGB, {one['fit']}"
+                for one in describe_inputs(model)
+            },
             **{f"max_relative_difference_{name}": value for name, value in exported.differences.items()},
         },
     )

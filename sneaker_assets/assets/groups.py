@@ -22,7 +22,7 @@ EVALUATION = "evaluation"
 TUNING = "tuning"
 FINETUNING = "finetuning"
 CHAMPION = "champion"
-"""The leaderboard, and the similarity index of the model it names champion."""
+"""The ensemble, the leaderboard, and the similarity index of the model it names champion."""
 
 EXPORT = "export"
 EXPLANATION = "explanation"

@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 from pydantic import Field
 from upath import UPath
@@ -91,7 +90,6 @@ def release_predictions(
     from sneaker_assets.vision.explain.attribution import attribution_maps
     from sneaker_assets.vision.explain.report import prediction_record, similar_records
     from sneaker_assets.vision.explain.report_figures import report_figure
-    from sneaker_assets.vision.imaging.decoding import read_image
     from sneaker_assets.vision.pricing.pricer import Pricer
 
     here, shoe = lake.open(), releases.iloc[0]
@@ -100,8 +98,8 @@ def release_predictions(
     pricer = Pricer.load(
         here.resolve(str(champion["model"])), compute.weights_folder, compute.torch_device(), similarity_index
     )
-    pixels = np.stack([read_image(here.image(shoe["sha256"]), pricer.frame)])
-    priced = pricer.price_pixels(pixels)[0]
+    pixels = pricer.read_known([here.image(shoe["sha256"])])
+    (priced,) = pricer.price_pixels(*pixels)
     retail = None if pd.isna(shoe["retail_price"]) else float(shoe["retail_price"])
     fees = config.fees(shoe["site"])
     expected, similar = prediction_record(priced, retail, fees), similar_records(priced)
@@ -112,8 +110,8 @@ def release_predictions(
         backbone=champion["backbone"],
         model=champion["model"],
     )
-    heat = attribution_maps(pricer.model, pricer.backbone, pixels, pricer.device)[0]
-    drawn = report_figure(priced, str(shoe["title"]), pixels[0], heat, here, retail=retail, fees=fees)
+    (heat,) = attribution_maps(pricer, pixels)
+    drawn = report_figure(priced, str(shoe["title"]), pixels[0][0], heat, here, retail=retail, fees=fees)
     figure = figures.priced_shoes([drawn])
     return dg.Output(
         table,

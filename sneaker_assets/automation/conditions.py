@@ -1,8 +1,9 @@
 """Automation conditions: when an asset is materialized without a schedule, a sensor or a person.
 
 Crawls are scheduled; everything after them is conditioned, in runs that Dagster groups: one for the data set, one for
-each backbone in use. Nothing is trained for a backbone or price band that was never trained by hand. A failed run is
-not repeated until its inputs change again.
+each backbone in use. Backbones and price bands are in use because the settings name them: what was never trained is
+trained as soon as its inputs exist, a GAN at the next time of its weekly cron. Hyperparameter search, fine-tuning,
+explanations and exports are run by hand. A failed run is not repeated until its inputs change again.
 
 Dagster: https://docs.dagster.io/guides/automate/declarative-automation
 """
@@ -19,6 +20,9 @@ from sneaker_assets.automation.custom_conditions import CrawlPending, NewImages,
 from sneaker_assets.settings.automation import AutomationSettings
 
 Condition = dg.AutomationCondition[Any]
+
+_MEMBERS = ("price_model", "finetuned_price_model", "evaluation_metrics", "finetuned_evaluation")
+_REQUIRED = dg.AssetSelection.all() - dg.AssetSelection.assets("tuned_hyperparameters")
 
 
 def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
@@ -37,11 +41,11 @@ def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
         groups.FEATURES: _new_images(settings),
         groups.TRAINING: _retraining_due(settings),
         # New listings are evaluated too.
-        groups.EVALUATION: (_in_use() & _updated("price_model", "clean_listings") & _idle()).with_label(
+        groups.EVALUATION: (_new_or_updated("price_model", "clean_listings") & _idle()).with_label(
             "model_trained_or_listings_updated"
         ),
         groups.GAN_COMPARISON: (_updated("gan_evaluation") & _idle()).with_label("gan_evaluated"),
-        groups.BACKTEST: (_in_use() & _updated("price_observations") & _idle()).with_label("prices_observed"),
+        groups.BACKTEST: (_materialized() & _updated("price_observations") & _idle()).with_label("prices_observed"),
     }
 
 
@@ -55,12 +59,15 @@ def conditions_by_asset(settings: AutomationSettings) -> dict[str, Condition]:
         Conditions by asset name; they take precedence over those of the group.
     """
     return {
-        "model_leaderboard": (_updated("evaluation_metrics", "finetuned_evaluation") & _idle()).with_label(
-            "model_evaluated"
-        ),
+        # Rows alone do not change the ranking; everything else that it depends on is an evaluation.
+        "model_leaderboard": (_updated_except("splits") & _idle()).with_label("model_evaluated"),
+        "ensemble_price_model": (_updated(*_MEMBERS) & _idle()).with_label("member_trained"),
+        "ensemble_evaluation": (
+            _updated("ensemble_price_model", "clean_listings") & ~_inputs_missing("ensemble_price_model") & _idle()
+        ).with_label("ensemble_trained_or_listings_updated"),
         "similarity_index": (_updated("model_leaderboard") & _idle()).with_label("champion_chosen"),
         "gan_checkpoints": _weekly(settings),
-        "gan_evaluation": (_in_use() & _updated("gan_checkpoints") & _idle()).with_label("gan_trained"),
+        "gan_evaluation": (_new_or_updated("gan_checkpoints") & _idle()).with_label("gan_trained"),
     }
 
 
@@ -118,25 +125,45 @@ def _after_crawls(settings: AutomationSettings) -> Condition:
 
 
 def _new_images(settings: AutomationSettings) -> Condition:
-    return (_in_use() & _updated("scraped_images") & NewImages() & ~_pending(settings) & _idle()).with_label(
-        "new_images"
-    )
+    found = (_never_requested() | _updated("scraped_images")) & NewImages()
+    return (found & ~_pending(settings) & _idle()).with_label("new_images")
 
 
 def _retraining_due(settings: AutomationSettings) -> Condition:
     rows = _updated("splits", "clean_listings") & TrainingRowsChanged(settings.retrain_share, settings.price_tolerance)
     stale: Condition = dg.AutomationCondition.freshness_failed().newly_true()
-    return (_in_use() & (rows | stale.since_last_handled()) & _idle()).with_label("retraining_due")
+    again = _materialized() & stale.since_last_handled()
+    return ((_never_requested() | rows | again) & ~_inputs_missing() & _idle()).with_label("training_due")
 
 
 def _weekly(settings: AutomationSettings) -> Condition:
     ticked: Condition = dg.AutomationCondition.cron_tick_passed(settings.gan_cron, settings.time_zone)
-    return (_in_use() & ticked.since_last_handled() & _updated("splits") & _idle()).with_label("weekly_training_due")
+    return (ticked.since_last_handled() & _new_or_updated("splits") & _idle()).with_label("weekly_training_due")
 
 
-def _in_use() -> Condition:
-    """The partition was materialized before: someone chose that backbone or price band."""
+def _materialized() -> Condition:
     return ~dg.AutomationCondition.missing()
+
+
+def _never_requested() -> Condition:
+    """The partition is missing, and was not requested since it was found to be: a failed request is not repeated."""
+    handled = dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated()
+    return dg.AutomationCondition.missing().newly_true().since(handled).with_label("never_requested")
+
+
+def _new_or_updated(*inputs: str) -> Condition:
+    """The asset was never requested, or one of these inputs has changed since; and all of its inputs exist."""
+    return (_never_requested() | _updated(*inputs)) & ~_inputs_missing()
+
+
+def _inputs_missing(*inputs: str) -> Condition:
+    """One of these inputs, by default of all that are required, was never materialized."""
+    return dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.assets(*inputs) if inputs else _REQUIRED)
+
+
+def _updated_except(*inputs: str) -> Condition:
+    """An input other than these has changed since the asset was last materialized or requested."""
+    return dg.AutomationCondition.any_deps_updated().ignore(dg.AssetSelection.assets(*inputs)).since_last_handled()
 
 
 def _updated(*inputs: str) -> Condition:

@@ -96,7 +96,7 @@ class TrainingRowsChanged(PartitionCondition):
         self._share, self._price_tolerance = share, price_tolerance
 
     def holds(self, context: dg.AutomationContext[dg.AssetKey], partition: str) -> bool:
-        """Whether enough training rows of this backbone's model have changed."""
+        """Whether enough training rows of this backbone's model have changed, or it has no snapshot of them."""
         instance = context.asset_graph_view.instance
         trained = _table(instance, dg.AssetKey("trained_rows"), partition)
         splits = _table(instance, dg.AssetKey("splits"))

@@ -55,7 +55,7 @@ explain_price_model = dg.define_asset_job(
 rank_models = dg.define_asset_job(
     "rank_models",
     dg.AssetSelection.groups(groups.CHAMPION),
-    description="Choose the champion among the evaluated models, and index its shoes.",
+    description="Build the ensemble, choose the champion among the evaluated models, and index its shoes.",
 )
 train_gan = dg.define_asset_job(
     "train_gan",

@@ -82,6 +82,23 @@ def run_key(release: str, content: str, earlier: int = 0) -> str:
     return f"{release}:{content}:{earlier}"
 
 
+def current_run_keys(instance: dg.DagsterInstance, content: Mapping[str, str]) -> dict[str, str]:
+    """The run key of each announcement: that of the last run if it has not changed since, else a new one.
+
+    Args:
+        instance: The instance whose runs are examined.
+        content: Digest of the announcement by release.
+    """
+    runs = _runs(instance, content)
+    keys = {release: _keys(runs.get(release, [])) for release in content}
+    return {
+        release: of_release[-1]
+        if of_release and _digest(of_release[-1]) == content[release]
+        else run_key(release, content[release], len(of_release))
+        for release, of_release in keys.items()
+    }
+
+
 def _requests(
     instance: dg.DagsterInstance, content: Mapping[str, str], now: datetime | None = None
 ) -> list[dg.RunRequest]:
@@ -100,7 +117,7 @@ def _requests(
     requests = []
     for release, digest in content.items():
         of_release = runs.get(release, [])
-        keys = list(dict.fromkeys(record.dagster_run.tags[RUN_KEY_TAG] for record in of_release))
+        keys = _keys(of_release)
         changed = not keys or _digest(keys[-1]) != digest
         if changed or _repeat_is_due(of_release, keys, time):
             key = run_key(release, digest, len(keys))
@@ -120,6 +137,11 @@ def _repeat_is_due(records: Sequence[dg.RunRecord], keys: Sequence[str], now: fl
 def _pause(requests: int) -> timedelta:
     """Pause after that number of requests for the same announcement: five minutes, doubled up to one hour."""
     return min(FIRST_PAUSE * (1 << min(requests - 1, 10)), MAX_PAUSE)
+
+
+def _keys(records: Sequence[dg.RunRecord]) -> list[str]:
+    """The distinct run keys, in the order of their first run."""
+    return list(dict.fromkeys(record.dagster_run.tags[RUN_KEY_TAG] for record in records))
 
 
 def _digest(key: str) -> str:

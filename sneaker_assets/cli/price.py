@@ -21,7 +21,7 @@ from sneaker_assets.settings.environment import load_settings
 
 if TYPE_CHECKING:
     from sneaker_assets.lake import Lake
-    from sneaker_assets.vision.imaging.decoding import Pixels
+    from sneaker_assets.vision.pricing.member_features import FramedPixels
     from sneaker_assets.vision.pricing.pricer import PricedPicture, Pricer
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
@@ -45,14 +45,14 @@ class Answer:
     Attributes:
         name: Path or address of the picture.
         priced: Its predicted price.
-        pixels: The picture in the model's frame, uint8 [height, width, 3], RGB.
+        pixels: The picture in each of the model's frames, uint8 [height, width, 3], RGB.
         retail: Retail price in US dollars; None where it is unknown.
         fees: Fees of selling the shoe.
     """
 
     name: str
     priced: "PricedPicture"
-    pixels: "Pixels"
+    pixels: "FramedPixels"
     retail: float | None
     fees: Fees
 
@@ -210,7 +210,7 @@ def open_champion() -> tuple["Lake", "Pricer"]:
     return lake, load_champion(lake, weights_folder=settings.weights, device=settings.device)
 
 
-def price_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> tuple["Pixels", "PricedPicture"]:
+def price_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> tuple["FramedPixels", "PricedPicture"]:
     """Read or fetch a picture and price it.
 
     Args:
@@ -219,19 +219,18 @@ def price_picture(picture: str, pricer: "Pricer", settings: FetchSettings) -> tu
         settings: How an address is fetched.
 
     Returns:
-        The picture in the model's frame, uint8 [height, width, 3], and its price.
+        The picture in each of the model's frames, uint8 [height, width, 3], and its price.
 
     Raises:
         InputError: The picture cannot be fetched, decoded or priced; the message names it.
     """
     from sneaker_assets.vision.imaging.decoding import UnreadableImageError
-    from sneaker_assets.vision.imaging.photos import read_photo
 
     try:
-        pixels = read_photo(_fetched(picture, settings) if is_address(picture) else picture, pricer.frame)
+        pixels = pricer.read(_fetched(picture, settings) if is_address(picture) else picture)
     except UnreadableImageError as error:
         raise InputError(f"{picture} {error}") from error
-    (priced,) = pricer.price_pixels(pixels[None])
+    (priced,) = pricer.price_pixels(*(framed[None] for framed in pixels))
     if not priced.is_plausible:
         raise InputError(f"{picture} is too unlike the training images to be priced: use a photo of a single shoe")
     return pixels, priced
@@ -308,10 +307,10 @@ def draw(file: Path, answers: Iterable[Answer], pricer: "Pricer", lake: "Lake") 
 
     shoes = []
     for answer in answers:
-        heat = attribution_maps(pricer.model, pricer.backbone, answer.pixels[None], pricer.device)[0]
+        (heat,) = attribution_maps(pricer, tuple(framed[None] for framed in answer.pixels))
         title = answer.name if is_address(answer.name) else Path(answer.name).name
         shoes.append(
-            report_figure(answer.priced, title, answer.pixels, heat, lake, retail=answer.retail, fees=answer.fees)
+            report_figure(answer.priced, title, answer.pixels[0], heat, lake, retail=answer.retail, fees=answer.fees)
         )
     write_bytes(UPath(file), figures.to_png(figures.priced_shoes(shoes)))
 

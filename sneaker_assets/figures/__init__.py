@@ -33,6 +33,7 @@ __all__ = [
     "samples_and_nearest",
     "thumbnail",
     "to_png",
+    "training_size_curve",
     "tuning_progress",
 ]
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         predicted_against_actual,
         regularisation_path,
         residuals_and_calibration,
+        training_size_curve,
     )
     from sneaker_assets.figures.releases import ShoePanel, backtest, priced_shoes
     from sneaker_assets.figures.style import thumbnail, to_png

@@ -1,4 +1,4 @@
-"""Figures of price models: learning curves, residuals, calibration, leaderboard, attributions."""
+"""Figures of price models: histories, learning curves, residuals, calibration, leaderboard, attributions."""
 
 from collections.abc import Sequence
 
@@ -48,6 +48,40 @@ def _draw_curve(axes: Axes, title: str, history: pd.DataFrame, best_epoch: int) 
     axes.set(title=title, xlabel="Epoch", ylabel=dollars("RMSE"), ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
+
+
+@styled
+def training_size_curve(curve: pd.DataFrame, title: str) -> Figure:
+    """Test and validation RMSE by number of training rows, beside that of the mean price.
+
+    Lines are means over the subsets of a share and dots the test RMSE of each subset; the band is the mean bootstrap
+    95 % interval over the test rows.
+
+    Args:
+        curve: ``tables.TrainingSizeCurve``.
+        title: Title of the figure.
+    """
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes: Axes = figure.subplots()
+    model = curve[curve["predictor"] == "model"]
+    test, mean = model[model["split"] == "test"], curve[(curve["predictor"] == "mean") & (curve["split"] == "test")]
+    for rows, colour, label, dash in (
+        (mean, ORANGE, "test, mean of the training prices", "--"),
+        (model[model["split"] == "validation"], GREY, "validation, mean over subsets", "-"),
+        (test, BLUE, "test, mean over subsets", "-"),
+    ):
+        means = rows.groupby("share")[["rows", "rmse"]].mean()
+        axes.plot(means["rows"], means["rmse"], color=colour, linestyle=dash, label=label)
+    axes.scatter(test["rows"], test["rmse"], s=14, color=BLUE, linewidths=0, label="test, each subset")
+    band = test.groupby("share")[["rows", "rmse_low", "rmse_high"]].mean()
+    interval = {"color": BLUE, "alpha": 0.15, "linewidth": 0, "label": "95 % interval over the test rows"}
+    axes.fill_between(band["rows"], band["rmse_low"], band["rmse_high"], **interval)
+    axes.set_xscale("log")
+    axes.set_xticks(band["rows"], [f"{rows:,.0f}" for rows in band["rows"]])
+    axes.set_xticks([], minor=True)
+    axes.set(title=title, xlabel="Training rows", ylabel=dollars("RMSE"))
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
 
 
 @styled
@@ -141,7 +175,10 @@ def leaderboard(board: pd.DataFrame) -> Figure:
     axes.barh(rows + 0.2, test, 0.4, xerr=errors, ecolor="black", capsize=3, color=BLUE, label="test")
     axes.axvline(board["mean_test_rmse"].iloc[0], color=ORANGE, linestyle="--", label="test, mean-price baseline")
     standing = board["standing"].where(board["standing"] != "challenger", "")
-    fine_tuned = board["weights"].map(lambda text: " fine-tuned" if WeightsSource.parse(text).fine_tuned_from else "")
+    fine_tuned = [
+        " fine-tuned" if backbone != "ensemble" and WeightsSource.parse(text).fine_tuned_from else ""
+        for backbone, text in zip(board["backbone"], board["weights"], strict=True)
+    ]
     labels = zip(board["backbone"] + fine_tuned, standing, strict=True)
     names = [f"{backbone} {label}".strip() for backbone, label in labels]
     axes.set(title="RMSE by model", xlabel=dollars("RMSE"), yticks=rows, yticklabels=names)

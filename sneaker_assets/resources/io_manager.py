@@ -2,18 +2,22 @@
 
 A table is validated against its schema before it replaces the old one. An asset over several partitions loads them as
 one table. Anything too big for a table (a model, a feature store) is a folder that the asset writes itself; the IO
-manager stores its name, so that a consumer reads the folder of its lineage and not the newest one. An input whose
-``AssetIn`` has the metadata ``OPTIONAL_INPUT`` is None while it has never been materialized, and partitions of one with
+manager stores its name, so that a consumer reads the folder of its lineage and not the newest one. An asset over
+several partitions loads their folders as a dictionary by partition key. An input whose ``AssetIn`` has the metadata
+``OPTIONAL_INPUT`` is None, or an empty dictionary, while it has never been materialized, and partitions of one with
 ``PARTIAL_INPUT`` may be missing.
+
+Each materialization has the data version of what was stored, see ``data_versions``.
 """
 
-from typing import get_args
+from typing import get_args, get_origin
 
 import dagster as dg
 import pandas as pd
 from upath import UPath
 
 from sneaker_assets import lake, tables
+from sneaker_assets.resources.data_versions import stored_version
 from sneaker_assets.resources.lake import LakeResource
 from sneaker_assets.tables.upgrade import with_added_columns
 
@@ -42,25 +46,27 @@ class LakeIOManager(dg.ConfigurableIOManager):
             dagster.Failure: The table violates its schema.
         """
         partition = context.asset_partition_key if context.has_asset_partitions else None
-        name = context.asset_key.to_user_string()
+        name, here = context.asset_key.to_user_string(), self.lake.open()
         if isinstance(obj, UPath):
-            here = self.lake.open()
             lake.write_json(here.reference(name, partition), {"folder": obj.relative_to(here.root).as_posix()})
             context.add_output_metadata({"folder": dg.MetadataValue.path(str(obj))})
-            return
-        path = self.lake.open().table(name, partition)
-        table = validated(name, obj)
-        lake.write_table(path, table)
-        context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "dagster/row_count": len(table)})
+        else:
+            path, table = here.table(name, partition), validated(name, obj)
+            lake.write_table(path, table)
+            context.add_output_metadata({"path": dg.MetadataValue.path(str(path)), "dagster/row_count": len(table)})
+        # An IO manager has no other way to set the version that ``dg.Output(data_version=...)`` sets in an asset.
+        version = dg.DataVersion(stored_version(here, name, partition) or "")
+        context.step_context.set_data_version(context.asset_key, version)
 
-    def load_input(self, context: dg.InputContext) -> pd.DataFrame | UPath | None:
-        """The upstream table with all requested partitions, or the upstream folder.
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame | UPath | dict[str, UPath] | None:
+        """The upstream table with all requested partitions, the upstream folder, or the folder of each partition.
 
         Args:
-            context: The context of the input; its type annotation decides between table and folder.
+            context: The context of the input; its type annotation decides between table, folder and dictionary.
 
         Returns:
-            The rows of all materialized partitions, or the folder; None if an optional input was never materialized.
+            The rows of all materialized partitions, the folder, or the folders of all materialized partitions; None if
+            an optional table or folder was never materialized.
 
         Raises:
             dagster.Failure: A required input was never materialized.
@@ -69,6 +75,12 @@ class LakeIOManager(dg.ConfigurableIOManager):
         keys: list[str | None] = [*context.asset_partition_keys] if context.has_asset_partitions else [None]
         optional = bool(context.definition_metadata.get("allow_missing_partitions"))
         here, wanted = self.lake.open(), context.dagster_type.typing_type
+        if get_origin(wanted) is dict:
+            folders = {str(key): here.referenced(name, key) for key in keys}
+            found = {key: folder for key, folder in folders.items() if folder is not None}
+            if not found and not optional:
+                raise dg.Failure(_not_in_lake(name, keys), allow_retries=False)
+            return found
         if UPath in (wanted, *get_args(wanted)):
             folder = here.referenced(name, keys[0])
             if folder is None and not optional:

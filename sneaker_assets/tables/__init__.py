@@ -72,6 +72,7 @@ __all__ = [
     "Splits",
     "Table",
     "TrainedRows",
+    "TrainingSizeCurve",
     "TunedHyperparameters",
     "columns_by_asset",
 ]
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
         LeakReport,
         OutlierAblation,
         ResidualAttributes,
+        TrainingSizeCurve,
         TunedHyperparameters,
     )
     from sneaker_assets.tables.releases import Backtest, ReleasePredictions, ReleaseReplay, Releases

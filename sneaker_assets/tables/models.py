@@ -9,7 +9,7 @@ from sneaker_assets.tables.values import PREDICTORS, STANDINGS
 class EvaluationMetrics(Table):
     """Error metrics of the model and of the baselines; `_low` and `_high` are the ends of bootstrap 95 % intervals."""
 
-    backbone: str = pa.Field(description="Backbone, the partition key.")
+    backbone: str = pa.Field(description="Backbone, the partition key; `ensemble` for an ensemble.")
     weights: str = pa.Field(description="Source of the backbone's weights.")
     model: str = pa.Field(description="Folder of the model, relative to the lake.")
     predictor: str = pa.Field(isin=PREDICTORS, description="The model, or a baseline fitted to the training set.")
@@ -48,7 +48,7 @@ class Leaderboard(Table):
     """One row per model: champion and challengers, evaluated on the same rows, then former champions."""
 
     rank: int = pa.Field(ge=1, description="Rank by validation RMSE; former champions come last.")
-    backbone: str = pa.Field(description="Backbone.")
+    backbone: str = pa.Field(description="Backbone; `ensemble` for an ensemble.")
     weights: str = pa.Field(description="Source of the backbone's weights.")
     model: str = pa.Field(unique=True, description="Folder of the model, relative to the lake.")
     champion: bool = pa.Field(description="Whether this model prices the releases.")
@@ -72,7 +72,7 @@ class Leaderboard(Table):
     mean_test_rmse: float = pa.Field(
         nullable=True, ge=0, description="Test RMSE of the mean of the training prices, US dollars."
     )
-    parameters: float = pa.Field(nullable=True, gt=0, description="Number of parameters of backbone and head.")
+    parameters: float = pa.Field(nullable=True, gt=0, description="Number of parameters of backbones and heads.")
     training_seconds: float = pa.Field(
         nullable=True,
         ge=0,
@@ -153,5 +153,29 @@ class OutlierAblation(Table):
     n: int = pa.Field(ge=1, description="Number of test rows.")
     mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")
     rmse: float = pa.Field(ge=0, description="Root mean squared error, US dollars.")
+    mae: float = pa.Field(ge=0, description="Mean absolute error, US dollars.")
+    r2: float = pa.Field(nullable=True, description="Coefficient of determination.")
+
+
+class TrainingSizeCurve(Table):
+    """Learning curve: errors of heads that were trained on nested shares of the training rows."""
+
+    backbone: str = pa.Field(description="Backbone, the partition key.")
+    head: str = pa.Field(description="Kind of head.")
+    share: float = pa.Field(gt=0, le=1, description="Requested share of the training rows; whole groups are drawn.")
+    repetition: int = pa.Field(
+        ge=0, description="Number of the random order of the groups; subsets of the same order contain each other."
+    )
+    rows: int = pa.Field(ge=1, description="Number of training rows in the subset.")
+    groups: int = pa.Field(ge=1, description="Number of groups of near duplicates and shoes in the subset.")
+    predictor: str = pa.Field(
+        isin=("model", "mean"), description="The head fitted to the subset, or the mean price of the subset."
+    )
+    split: str = pa.Field(isin=("validation", "test"), description="Split on which it was evaluated.")
+    n: int = pa.Field(ge=1, description="Number of rows of that split.")
+    mse: float = pa.Field(ge=0, description="Mean squared error, US dollars squared.")
+    rmse: float = pa.Field(ge=0, description="Root mean squared error, US dollars.")
+    rmse_low: float = pa.Field(ge=0, description="Lower end of its bootstrap 95 % interval, US dollars.")
+    rmse_high: float = pa.Field(ge=0, description="Upper end of its bootstrap 95 % interval, US dollars.")
     mae: float = pa.Field(ge=0, description="Mean absolute error, US dollars.")
     r2: float = pa.Field(nullable=True, description="Coefficient of determination.")

@@ -20,6 +20,7 @@ from sneaker_assets.tables.models import (
     LeakReport,
     OutlierAblation,
     ResidualAttributes,
+    TrainingSizeCurve,
     TunedHyperparameters,
 )
 from sneaker_assets.tables.releases import Backtest, ReleasePredictions, ReleaseReplay, Releases
@@ -45,8 +46,10 @@ SCHEMAS: dict[str, type[Table]] = {
     "evaluation_metrics": EvaluationMetrics,
     "residual_attributes": ResidualAttributes,
     "finetuned_evaluation": EvaluationMetrics,
+    "ensemble_evaluation": EvaluationMetrics,
     "leak_report": LeakReport,
     "outlier_ablation": OutlierAblation,
+    "training_size_curve": TrainingSizeCurve,
     "model_leaderboard": Leaderboard,
     "gan_evaluation": GanEvaluation,
     "gan_colour_comparison": GanColourComparison,

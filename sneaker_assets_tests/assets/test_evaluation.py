@@ -2,7 +2,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from sneaker_assets.assets.evaluation import check_fifths
+from sneaker_assets.assets.evaluation_checks import check_fifths, evaluation_checks
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from sneaker_assets.assets.evaluation import check_fifths
 )
 def test_check_warns_where_the_coverage_of_a_large_fifth_is_off(coverage: list[float], rows: int, passed: bool) -> None:
     fifths = pd.DataFrame({"member": [f"fifth {n}" for n in range(1, 6)], "n": rows, "coverage": coverage})
-    result = check_fifths(fifths)
+    result = check_fifths(evaluation_checks("evaluation_metrics")[-1], fifths)
     assert result.passed is passed
     assert result.severity == dg.AssetCheckSeverity.WARN
     assert "fifth 5" in str(result.metadata["coverage"].value)

@@ -19,6 +19,7 @@ from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from sneaker_assets.assets import groups
+from sneaker_assets.assets.partitions import BACKBONES_IN_USE
 from sneaker_assets.automation.dagster_internals import InstigatorType
 from sneaker_assets.definitions import build_definitions, defs
 from sneaker_assets.lake import Lake, write_table
@@ -35,11 +36,18 @@ def in_groups(*names: str) -> list[str]:
 
 
 DATA_SET = in_groups(groups.PRICES, groups.DATA_SET)
-MODEL = {(name, "resnet18") for name in in_groups(groups.TRAINING, groups.EVALUATION)}
-RANKED: set[tuple[str, str | None]] = {(name, None) for name in in_groups(groups.CHAMPION)}
-EVALUATED: set[tuple[str, str | None]] = {("evaluation_metrics", "resnet18")}
-BUILT = {(name, None) for name in DATA_SET}
 Requested = set[tuple[str, str | None]]
+
+
+def of_each_backbone(*assets: str) -> Requested:
+    return {(asset, backbone) for asset in assets for backbone in BACKBONES_IN_USE}
+
+
+FEATURES = of_each_backbone(*in_groups(groups.FEATURES))
+MODELS = of_each_backbone(*in_groups(groups.TRAINING, groups.EVALUATION))
+EVALUATED = of_each_backbone(*in_groups(groups.EVALUATION))
+RANKED: Requested = {(name, None) for name in in_groups(groups.CHAMPION)}
+BUILT: Requested = {(name, None) for name in DATA_SET}
 
 
 class World:
@@ -90,6 +98,18 @@ class World:
             else:
                 self.made(asset)
 
+    def trained(self, backbone: str, rows: pd.DataFrame) -> None:
+        """Report that a backbone's model was trained and evaluated, inputs first."""
+        for asset in in_groups(groups.FEATURES, groups.TRAINING, groups.EVALUATION):
+            if asset == "trained_rows":
+                self.wrote(asset, rows, backbone)
+            else:
+                self.made(asset, backbone)
+
+    def evaluated(self) -> None:
+        for backbone in BACKBONES_IN_USE:
+            self.made("evaluation_metrics", backbone)
+
     def ranked(self) -> None:
         for asset, _ in sorted(RANKED):
             self.made(asset)
@@ -134,8 +154,8 @@ def instance_with_schedules(lake: Lake) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def world(lake: Lake) -> Iterator[World]:
-    """Both sites crawled, everything built, resnet18 and the cheap GAN trained; nothing is requested."""
+def untrained(lake: Lake) -> Iterator[World]:
+    """Both sites crawled and the data set built, and nothing trained."""
     two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
     settings = AutomationSettings(
         recrawl_cron={ALL_SITES: f"{two_hours_ago:%M %H} * * *"},
@@ -148,14 +168,19 @@ def world(lake: Lake) -> Iterator[World]:
         world.made("fx_rates")
         world.crawled("stockx", "farfetch")
         world.built(training_rows(100))
-        for asset in ("image_features", *(name for name, _ in MODEL)):
-            if asset != "trained_rows":
-                world.made(asset, "resnet18")
-        world.wrote("trained_rows", training_rows(100), "resnet18")
-        world.ranked()
-        world.made("gan_checkpoints", "cheap")
-        assert world.requested() == set()
         yield world
+
+
+@pytest.fixture
+def world(untrained: World) -> World:
+    """Both sites crawled, everything built, all backbones and the cheap GAN trained; nothing is requested."""
+    for backbone in BACKBONES_IN_USE:
+        untrained.trained(backbone, training_rows(100))
+    untrained.ranked()
+    untrained.made("gan_checkpoints", "cheap")
+    untrained.made("gan_evaluation", "cheap")
+    assert untrained.requested() == set()
+    return untrained
 
 
 def test_nothing_is_requested_without_changes(world: World) -> None:
@@ -164,7 +189,7 @@ def test_nothing_is_requested_without_changes(world: World) -> None:
 
 def test_crawl_triggers_the_data_set_and_features_of_backbones_in_use(world: World) -> None:
     world.crawled("stockx")
-    assert world.requested() == BUILT | {("image_features", "resnet18")}
+    assert world.requested() == BUILT | FEATURES
     assert world.requested() == set()
 
 
@@ -176,7 +201,7 @@ def test_a_crawl_without_new_images_computes_no_features(world: World) -> None:
 def test_new_images_are_computed_even_if_a_later_crawl_finds_none(world: World) -> None:
     world.crawled("stockx", new_images=5)
     world.crawled("stockx", new_images=0)
-    assert ("image_features", "resnet18") in world.requested()
+    assert world.requested() >= FEATURES
 
 
 def test_data_set_waits_for_a_due_crawl(world: World) -> None:
@@ -199,7 +224,7 @@ def test_failed_crawl_delays_the_data_set_by_the_patience_only(world: World) -> 
     world.switched_on("recrawl_farfetch")
     world.crawled("stockx")
     assert world.requested(due) == set()
-    assert world.requested(due + timedelta(hours=1, minutes=5)) == BUILT | {("image_features", "resnet18")}
+    assert world.requested(due + timedelta(hours=1, minutes=5)) == BUILT | FEATURES
     assert world.requested(due + timedelta(hours=1, minutes=6)) == set()
 
 
@@ -232,7 +257,7 @@ def test_site_that_was_never_crawled_does_not_block_the_data_set(lake: Lake) -> 
         assert world.requested() == {("fx_rates", None)}
         world.made("fx_rates")
         world.crawled("stockx")
-        assert world.requested() == BUILT
+        assert world.requested() == BUILT | FEATURES
 
 
 def test_new_rates_alone_trigger_nothing(world: World) -> None:
@@ -243,12 +268,12 @@ def test_new_rates_alone_trigger_nothing(world: World) -> None:
 def test_model_is_retrained_when_enough_rows_have_changed(world: World) -> None:
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=105.0))
     assert world.requested() == EVALUATED
-    world.made("evaluation_metrics", "resnet18")
+    world.evaluated()
     assert world.requested() == RANKED
     world.ranked()
     assert world.requested() == set()
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=300.0, p3=300.0, p4=300.0))
-    assert world.requested() == MODEL
+    assert world.requested() == MODELS
     assert world.requested() == set()
 
 
@@ -257,15 +282,15 @@ def test_row_changes_accumulate_since_the_last_training(world: World) -> None:
     assert world.requested() == EVALUATED
     assert world.requested() == set()
     world.built(training_rows(106))
-    assert world.requested() == MODEL
+    assert world.requested() == MODELS
 
 
 def test_training_waits_for_a_running_feature_computation(world: World) -> None:
     run = world.started("train_price_model", "resnet18")
     world.built(training_rows(200))
-    assert world.requested() == set()
+    assert world.requested() == {item for item in MODELS if item[1] != "resnet18"}
     world.instance.report_run_failed(run)
-    assert world.requested() >= MODEL
+    assert world.requested() == {item for item in MODELS if item[1] == "resnet18"}
 
 
 def test_stale_model_is_retrained(world: World) -> None:
@@ -283,7 +308,7 @@ def test_stale_model_is_retrained(world: World) -> None:
 
 def test_trained_model_is_evaluated_and_ranked(world: World) -> None:
     world.made("price_model", "resnet18")
-    assert world.requested() == EVALUATED
+    assert world.requested() == {("evaluation_metrics", "resnet18")}
     world.made("evaluation_metrics", "resnet18")
     assert world.requested() == RANKED
 
@@ -301,15 +326,57 @@ def test_new_prices_trigger_the_backtest(world: World) -> None:
     assert ("prediction_backtest", None) in world.requested()
 
 
-def test_gans_in_use_are_trained_weekly_if_rows_changed(world: World) -> None:
+def test_backbones_in_use_are_trained_the_first_time(untrained: World) -> None:
+    assert untrained.requested() == FEATURES | MODELS
+    assert untrained.requested() == set()
+    untrained.evaluated()
+    assert untrained.requested() == RANKED
+
+
+def test_first_training_waits_for_the_data_set(lake: Lake) -> None:
+    with instance_with_schedules(lake) as instance:
+        world = World(instance, lake, AutomationSettings(recrawl_jitter=0))
+        world.made("fx_rates")
+        world.requested()
+        world.crawled("stockx", "farfetch")
+        assert world.requested() == BUILT | FEATURES
+        for backbone in BACKBONES_IN_USE:
+            world.made("image_features", backbone)
+        assert world.requested() == set()
+        world.built(training_rows(100))
+        assert world.requested() == MODELS
+
+
+def test_only_a_backbone_that_was_added_is_trained(untrained: World) -> None:
+    added, *others = BACKBONES_IN_USE
+    for backbone in others:
+        untrained.trained(backbone, training_rows(100))
+    untrained.ranked()
+    assert untrained.requested() == {item for item in FEATURES | MODELS if item[1] == added}
+
+
+def test_failed_first_training_is_repeated_when_inputs_change(untrained: World) -> None:
+    untrained.requested()
+    assert untrained.requested() == set()
+    untrained.crawled("stockx")
+    assert untrained.requested() >= FEATURES
+    assert untrained.requested() == set()
+    for backbone in BACKBONES_IN_USE:
+        untrained.made("image_features", backbone)
+    untrained.built(training_rows(101))
+    assert untrained.requested() == MODELS
+
+
+def test_gans_are_trained_weekly_the_first_time_and_when_rows_have_changed(world: World) -> None:
     sunday = datetime.now(UTC) + timedelta(days=7 - (datetime.now(UTC).weekday() + 1) % 7)
     morning = sunday.replace(hour=6, minute=1)
     world.made("splits")
-    assert ("gan_checkpoints", "cheap") not in world.requested(morning - timedelta(hours=2))
-    requested = world.requested(morning)
-    assert ("gan_checkpoints", "cheap") in requested
-    assert not {partition for name, partition in requested if name == "gan_checkpoints"} - {"cheap"}
-    assert ("gan_checkpoints", "cheap") not in world.requested(morning + timedelta(days=7))
+    trained = {("gan_checkpoints", "cheap"), ("gan_checkpoints", "expensive")}
+    assert trained.isdisjoint(world.requested(morning - timedelta(hours=2)))
+    assert trained <= world.requested(morning)
+    for band in ("cheap", "expensive"):
+        world.made("gan_checkpoints", band)
+    assert trained.isdisjoint(world.requested(morning + timedelta(days=7)))
 
 
 def test_rates_are_fetched_when_they_are_published(world: World) -> None:

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from sneaker_assets.cli import pipeline
+from sneaker_assets.cli.pipeline import running
+from sneaker_assets.cli.pipeline.summary import summary
 from sneaker_assets.crawl.database import open_database
 from sneaker_assets.crawl.frontier import Frontier
 from sneaker_assets.crawl.images import ImageRecord, images_table
@@ -79,7 +81,7 @@ def test_summary_describes_network_and_closed_form_heads(kept: dict[str, float],
     outcome = pipeline.Outcome(
         pipeline.Stage("train_price_model"), 1.0, {"price_model": {"trained_now": False, **kept}}
     )
-    rows = list(pipeline.summary([outcome]).columns[1].cells)
+    rows = list(summary([outcome]).columns[1].cells)
     assert rows[0] == f"already there, {words}"
 
 
@@ -172,8 +174,8 @@ def test_invalid_dagster_home_is_reported_in_one_line(run: Run, home: str, messa
 def test_site_that_stops_the_crawl_of_releases_is_reported_in_one_line(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "crawl_stages", lambda: iter(()))
-    monkeypatch.setattr(pipeline, "stages", lambda _arguments: iter(()))
+    monkeypatch.setattr(running, "crawl_stages", lambda: iter(()))
+    monkeypatch.setattr(running, "model_stages", lambda _arguments: iter(()))
     lake = Lake.at(tmp_path / "lake")
     write_table(
         lake.table("scraped_images", "stockx"), images_table([ImageRecord("stockx", "a.jpg", "0" * 64, 9, 3, 3)])

@@ -26,7 +26,8 @@ COMMAND = "import sys; from sneaker_assets.cli import sneaker_assets; sys.exit(s
 SCRIPT = """
 import json
 import dagster as dg
-from sneaker_assets.cli.pipeline import Stage, _sites, run_stage
+from sneaker_assets.cli.pipeline import Stage, run_stage
+from sneaker_assets.cli.pipeline.stages import _sites
 from sneaker_assets.lake import read_table
 from sneaker_assets.resources import LakeResource
 

@@ -36,7 +36,7 @@ SECRETS = {"kicksdb_key", "stockx_key", "stockx_token", "webhook"}
 OTHERS_VARIABLES = {
     "__init__.py": {"OMP_WAIT_POLICY"},
     "assets/finetune_worker.py": {"DAGSTER_PIPES_CONTEXT"},
-    "cli/pipeline.py": {"DAGSTER_HOME"},
+    "cli/pipeline/command.py": {"DAGSTER_HOME"},
     "torch_utils/distributed.py": {"LOCAL_RANK", "RANK", "WORLD_SIZE"},
 }
 """Variables of other programs, which are read where they are used."""
@@ -57,6 +57,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     module._warn_unknown.cache_clear()
+    module._load.cache_clear()
     return monkeypatch
 
 

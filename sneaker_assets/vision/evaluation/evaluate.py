@@ -9,8 +9,7 @@ import torch
 from sneaker_assets.market.bands import band_of
 from sneaker_assets.tables import EvaluationMetrics
 from sneaker_assets.vision.evaluation.metrics import bootstrap_intervals, check_test_rows, regression_metrics
-from sneaker_assets.vision.features.store import FeatureStore
-from sneaker_assets.vision.pricing.price_model import PriceModel
+from sneaker_assets.vision.pricing.ensemble_model import Model, price_known
 from sneaker_assets.vision.types import Features
 
 GROUPS = ("site", "price", "price_band", "predicted_price", "label_kind")
@@ -23,15 +22,15 @@ _BLOCK = 2**25
 """Number of cosine similarities that are computed at a time."""
 
 
-def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFrame) -> pd.DataFrame:
+def predict_listings(model: Model, splits: pd.DataFrame) -> pd.DataFrame:
     """Predictions of the model and of every baseline for the validation and test rows.
 
     The baselines are the mean and median of the training prices, the median of the same site's training prices, and the
-    price of the training image with the most similar features (cosine similarity).
+    price of the training image with the most similar features (cosine similarity), of an ensemble's those of the member
+    with the highest share.
 
     Args:
-        model: The price model.
-        store: Features of all images of ``splits``.
+        model: The price model or ensemble; the features of all images of ``splits`` are in the stores of its lake.
         splits: ``tables.Splits``, optionally with a column ``label_kind`` to group by.
 
     Returns:
@@ -45,14 +44,16 @@ def predict_listings(model: PriceModel, store: FeatureStore, splits: pd.DataFram
     check_test_rows(splits)
     train = splits[splits["split"] == "train"]
     held_out = splits[splits["split"] != "train"].reset_index(drop=True)
-    features = store.gather_views(held_out["sha256"].tolist(), model.views)
+    store = model.members[0].open_store()
     site_medians = train.groupby("site")["price"].median()
     predicted = held_out.assign(
-        model=model.price(features),
+        model=price_known(model, held_out["sha256"].tolist()),
         mean=train["price"].mean(),
         median=train["price"].median(),
         site_median=held_out["site"].map(site_medians).fillna(train["price"].median()),
-        nearest_neighbour=_nearest_prices(store.gather(train["sha256"].tolist()), train["price"], features[0]),
+        nearest_neighbour=_nearest_prices(
+            store.gather(train["sha256"].tolist()), train["price"], store.gather(held_out["sha256"].tolist())
+        ),
     )
     inside = model.interval.covers(predicted["price"].to_numpy(), predicted["model"].to_numpy())
     return predicted.assign(covered=inside)
@@ -66,11 +67,11 @@ def _nearest_prices(train_features: Features, train_prices: pd.Series, features:
     return pd.Series(train_prices.to_numpy()[nearest.numpy()])
 
 
-def evaluate(model: PriceModel, predictions: pd.DataFrame, model_folder: str) -> pd.DataFrame:
+def evaluate(model: Model, predictions: pd.DataFrame, model_folder: str) -> pd.DataFrame:
     """Metrics of the model and the baselines on validation and test rows, and of the model by group of test rows.
 
     Args:
-        model: The price model.
+        model: The price model or ensemble.
         predictions: What :func:`predict_listings` returns.
         model_folder: The model's folder relative to the lake, stored in the column ``model``.
 

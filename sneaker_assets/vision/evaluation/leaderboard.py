@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
 import pandas as pd
 
 from sneaker_assets.errors import SneakerError
@@ -20,7 +19,7 @@ from sneaker_assets.tables import Leaderboard
 from sneaker_assets.vision.backbones.networks import count_parameters
 from sneaker_assets.vision.evaluation.metrics import bootstrap_intervals, regression_metrics
 from sneaker_assets.vision.features.store import FeatureStore, StoreError
-from sneaker_assets.vision.pricing.price_model import PriceModel
+from sneaker_assets.vision.pricing.ensemble_model import Model, load_model, price_known
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +38,13 @@ class Candidate:
     Attributes:
         identity: ``backbone``, ``weights`` and ``model`` (folder relative to the lake), columns of
             ``tables.Leaderboard``.
-        model: The price model.
-        store: The features it takes.
+        model: The price model or ensemble.
+        stores: The features that each of its members takes.
     """
 
     identity: dict[str, str]
-    model: PriceModel
-    store: FeatureStore
+    model: Model
+    stores: tuple[FeatureStore, ...]
 
     @classmethod
     def open(cls, identity: dict[str, str], lake: Lake) -> "Candidate":
@@ -59,14 +58,15 @@ class Candidate:
             The candidate.
 
         Raises:
-            StoreError: Its feature store no longer exists.
-            FileNotFoundError: The model no longer exists.
+            StoreError: A feature store no longer exists.
+            MissingModelError: The model or a member of it no longer exists.
+            ModelError: The model is damaged, or an ensemble does not fit its members.
         """
-        model = PriceModel.load(lake.resolve(identity["model"]))
-        return cls(identity, model, model.open_store())
+        model = load_model(lake.resolve(identity["model"]))
+        return cls(identity, model, tuple(member.open_store() for member in model.members))
 
     def has_features(self, hashes: pd.Series) -> "pd.Series[bool]":
-        """Whether the store has the features of each image in all views of the model.
+        """Whether the stores have the features of each image in all views of the members.
 
         Args:
             hashes: sha256 of each image; missing values have no features.
@@ -75,21 +75,22 @@ class Candidate:
             Booleans with the index of ``hashes``.
         """
         known = hashes.notna()
-        for view in self.model.views:
-            known &= hashes.isin(self.store.index(view)["sha256"])
+        for member, store in zip(self.model.members, self.stores, strict=True):
+            known &= store.known(hashes, member.views)
         return known
 
     def costs(self) -> dict[str, float]:
         """Size and speed of the model.
 
         Returns:
-            ``parameters``, the number of parameters of backbone and head; ``training_seconds``; ``images_per_second``.
-            The latter two are NaN where they were not measured.
+            ``parameters``, the number of parameters of all distinct backbones and of the heads; ``training_seconds``;
+            ``images_per_second``. The latter two are NaN where they were not measured.
         """
-        metrics = self.model.metrics()
-        own = sum(tensor.numel() for tensor in self.model.head.state_dict().values())
+        metrics, members = self.model.metrics(), self.model.members
+        backbones = {member.config["features"]["fingerprint"]: member.backbone for member in members}
+        heads = sum(tensor.numel() for member in members for tensor in member.head.state_dict().values())
         return {
-            "parameters": float(own + count_parameters(self.model.backbone)),
+            "parameters": float(heads + sum(map(count_parameters, backbones.values()))),
             "training_seconds": metrics.get("training_seconds", math.nan),
             "images_per_second": metrics.get("images_per_second", math.nan),
         }
@@ -104,8 +105,7 @@ class Candidate:
             ``validation_rmse`` and, if there are test rows, ``test_rmse``, ``test_rmse_low``, ``test_rmse_high`` and
             ``test_mae`` (US dollars), ``test_mape`` (%) and ``test_r2``.
         """
-        features = np.stack([self.store.gather(rows["sha256"].tolist(), view) for view in self.model.views])
-        predicted, price = self.model.price(features), rows["price"].to_numpy()
+        predicted, price = price_known(self.model, rows["sha256"].tolist()), rows["price"].to_numpy()
         validation, test = ((rows["split"] == side).to_numpy() for side in ("validation", "test"))
         scores = {"validation_rmse": regression_metrics(price[validation], predicted[validation])["rmse"]}
         if test.any():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sneaker_assets.lake import Lake
 from sneaker_assets.vision.explain.attribution import attribution_maps
-from sneaker_assets.vision.imaging.decoding import Pixels, read_image
+from sneaker_assets.vision.imaging.decoding import Pixels
 from sneaker_assets.vision.pricing.pricer import Pricer
 
 MeanAttribution = tuple[Pixels, NDArray[np.float32], str]
@@ -41,8 +41,8 @@ def mean_attribution_maps(
         return []
     means = []
     for name, chosen in (("cheapest", ranked.head(count)), ("most expensive", ranked.tail(count))):
-        pixels = np.stack([read_image(lake.image(sha256), pricer.frame) for sha256 in chosen["sha256"]])
-        maps = attribution_maps(pricer.model, pricer.backbone, pixels, pricer.device)
+        pixels = pricer.read_known([lake.image(sha256) for sha256 in chosen["sha256"]])
+        maps = attribution_maps(pricer, pixels)
         caption = f"the {count} {name}: ${chosen['price'].min():,.0f} to ${chosen['price'].max():,.0f}"
-        means.append((pixels.mean(axis=0).astype(np.uint8), maps.mean(axis=0), caption))
+        means.append((pixels[0].mean(axis=0).astype(np.uint8), maps.mean(axis=0), caption))
     return [("Mean over test shoes", means)]

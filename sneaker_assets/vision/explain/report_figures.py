@@ -83,10 +83,10 @@ def explain_predictions(
     for name, chosen in (("Best test predictions", best), ("Worst test predictions", worst)):
         if chosen.empty:
             continue
-        pixels = np.stack([read_image(lake.image(sha256), pricer.frame) for sha256 in chosen["sha256"]])
-        maps = attribution_maps(pricer.model, pricer.backbone, pixels, pricer.device)
+        pixels = pricer.read_known([lake.image(sha256) for sha256 in chosen["sha256"]])
+        maps = attribution_maps(pricer, pixels)
         captions = [f"${shoe.model:,.0f} predicted, ${shoe.price:,.0f} actual" for shoe in chosen.itertuples()]
-        groups.append((name, list(zip(pixels, maps, captions, strict=True))))
+        groups.append((name, list(zip(pixels[0], maps, captions, strict=True))))
     return groups
 
 

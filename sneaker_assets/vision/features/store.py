@@ -141,6 +141,21 @@ class FeatureStore:
         # Two writers may have computed the same image.
         return pd.concat(parts, ignore_index=True).drop_duplicates("sha256", ignore_index=True)
 
+    def known(self, hashes: pd.Series, views: Sequence[View] = ()) -> "pd.Series[bool]":
+        """Whether the store has the features of each image in all views.
+
+        Args:
+            hashes: sha256 of each image; missing values have no features.
+            views: The views; by default :attr:`views`.
+
+        Returns:
+            Booleans with the index of ``hashes``.
+        """
+        known = hashes.notna()
+        for view in views or self.views:
+            known &= hashes.isin(self.index(view)["sha256"])
+        return known
+
     def append(
         self, hashes: Sequence[str], features: Features, view: View = "plain", *, seconds: float = math.nan
     ) -> None:
@@ -153,8 +168,15 @@ class FeatureStore:
             seconds: Computing time of the whole part; NaN if unknown.
 
         Raises:
-            StoreError: The disk is full or fails; earlier parts stay valid.
+            StoreError: A feature is not a finite number, or the disk is full or fails; earlier parts stay valid.
         """
+        invalid = ~np.isfinite(features).all(axis=1)
+        if invalid.any():
+            raise StoreError(
+                f"the features of {invalid.sum()} of {len(hashes)} images are not finite numbers (the first is "
+                f"{hashes[int(invalid.argmax())]}), so they are not stored: use other weights of "
+                f"{self.manifest['backbone']}"
+            )
         path = self._part(view, uuid.uuid4().hex)
         # JSON has no NaN.
         per_image = seconds / max(1, len(hashes)) if math.isfinite(seconds) else None
@@ -195,7 +217,8 @@ class FeatureStore:
             float32 [views, n, D], in the order of ``views`` and ``hashes``.
 
         Raises:
-            StoreError: An image has no features in one of the views, or a part cannot be read.
+            StoreError: An image has no features in one of the views, or some that are not finite numbers, or a part
+                cannot be read.
         """
         views = views or self.views or ("plain",)
         gathered = np.empty((len(views), len(hashes), 0), dtype=np.float32)
@@ -205,7 +228,23 @@ class FeatureStore:
                 if not gathered.shape[2]:
                     gathered = np.empty((len(views), len(hashes), features.shape[1]), dtype=np.float32)
                 gathered[number, rows.index] = features[rows.to_numpy()]
+        self._check_finite(hashes, gathered)
         return gathered
+
+    def _check_finite(self, hashes: Sequence[str], gathered: Features) -> None:
+        """Raise if an image's features, which earlier versions did not check, are not finite numbers.
+
+        Raises:
+            StoreError: They are not.
+        """
+        # NaN and infinity survive minimum and maximum, which need no memory.
+        if gathered.size and not np.isfinite([gathered.min(), gathered.max()]).all():
+            invalid = ~np.isfinite(gathered).all(axis=(0, 2))
+            raise StoreError(
+                f"the features of {len({*np.array(hashes)[invalid]})} images are not finite numbers (the first is "
+                f"{hashes[int(invalid.argmax())]}): remove the folder {self.folder} and materialize image_features "
+                "again"
+            )
 
     def _locate(self, hashes: Sequence[str], view: View) -> pd.DataFrame:
         """Part and row of each image, in the order of ``hashes``.

@@ -8,6 +8,8 @@ scipy: https://docs.scipy.org/doc/scipy/reference/generated/scipy.linalg.cholesk
 import torch
 from torch import Tensor
 
+from sneaker_assets.vision.errors import TrainingError
+
 
 def factor_in_place(matrix: Tensor) -> Tensor:
     """Lower triangular Cholesky factor of a positive definite matrix.
@@ -17,10 +19,18 @@ def factor_in_place(matrix: Tensor) -> Tensor:
 
     Returns:
         float64 [n, n], in the memory of ``matrix``.
+
+    Raises:
+        TrainingError: Rounding makes the matrix indefinite, or it is not finite.
     """
     import scipy.linalg  # noqa: PLC0415 - slow to import and unnecessary for pricing
 
-    upper = scipy.linalg.cholesky(matrix.numpy().T, lower=False, overwrite_a=True, check_finite=False)
+    try:
+        upper = scipy.linalg.cholesky(matrix.numpy().T, lower=False, overwrite_a=True, check_finite=False)
+    except scipy.linalg.LinAlgError as error:
+        raise TrainingError(
+            f"the equations of the head cannot be solved ({error}): raise alpha, or leave alpha and gamma unset"
+        ) from error
     return torch.from_numpy(upper.T)
 
 
@@ -32,9 +42,12 @@ def solve_in_place(matrix: Tensor, right: Tensor) -> Tensor:
         right: float64 [n].
 
     Returns:
-        float64 [n].
+        float64 [n]; NaN if rounding makes the matrix indefinite, so that other hyperparameters can be tried.
     """
     import scipy.linalg  # noqa: PLC0415 - slow to import and unnecessary for pricing
 
-    factor = factor_in_place(matrix).numpy().T
+    try:
+        factor = factor_in_place(matrix).numpy().T
+    except TrainingError:
+        return torch.full_like(right, torch.nan)
     return torch.from_numpy(scipy.linalg.cho_solve((factor, False), right.numpy(), check_finite=False))

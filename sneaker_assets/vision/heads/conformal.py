@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sneaker_assets.vision.errors import TrainingError
+
 COVERAGE = 0.9
 MIN_PRICE = 1.0
 """US dollars: lower bound applied to predictions, because the logarithm needs a positive price."""
@@ -102,12 +104,32 @@ def conformal_interval(
 
     Returns:
         The interval, as factors of the predicted price.
+
+    Raises:
+        TrainingError: There is no row, or one without a positive price and a finite prediction.
     """
+    _check_rows(actual, predicted)
     clipped = np.maximum(predicted, MIN_PRICE)
     residuals, edges = np.log(actual) - np.log(clipped), _edges(clipped, max_bins)
     number = _bins(edges, clipped)
     factors = [_factors(residuals[number == own], coverage) for own in range(len(edges) + 1)]
     return Interval(tuple(low for low, _ in factors), tuple(high for _, high in factors), edges)
+
+
+def _check_rows(actual: Prices, predicted: Prices) -> None:
+    if not len(actual):
+        raise TrainingError(
+            "there is no listing to calibrate prediction intervals on: crawl more pages, or change the proportions of "
+            "the splits"
+        )
+    (invalid,) = np.nonzero(~(np.isfinite(actual) & (actual > 0) & np.isfinite(predicted)))
+    if len(invalid):
+        first = invalid[0]
+        raise TrainingError(
+            f"{len(invalid)} of {len(actual)} listings cannot calibrate prediction intervals (the first is row {first} "
+            f"with the price {actual[first]:g} and the prediction {predicted[first]:g}): train the model again on "
+            "positive prices and finite features"
+        )
 
 
 def _factors(residuals: Prices, coverage: float) -> tuple[float, float]:

@@ -7,7 +7,8 @@ approximation, which is fitted to all rows: see :mod:`sneaker_assets.vision.head
 Source: Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2nd edition, section 5.8.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -16,6 +17,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.heads.cholesky import solve_in_place
 from sneaker_assets.vision.heads.distinct_rows import DistinctRows
 from sneaker_assets.vision.heads.networks import KernelBody, PriceHead
@@ -61,6 +63,9 @@ def fit_kernel_ridge(
         One row for each point of the grid with columns ``gamma``, ``alpha``, ``train_mse`` and ``validation_mse`` (US
         dollars squared), with landmarks only those of the chosen gamma; the number of the best row; and whether the
         solution is exact.
+
+    Raises:
+        TrainingError: No point of the grid gives a finite validation error.
     """
     distinct = DistinctRows.from_features(features, rows.train, seed)
     if len(distinct) <= landmarks:
@@ -69,9 +74,18 @@ def fit_kernel_ridge(
     gamma = gammas[0]
     fit = partial(fit_nystrom, head, features, rows, distinct, alphas=alphas)
     if len(gammas) > 1:
-        few = min(landmarks, FEW_LANDMARKS)
-        gamma = min(gammas, key=lambda gamma: fit(landmarks=few, gamma=gamma)[0]["validation_mse"].min())
+        few = partial(fit, landmarks=min(landmarks, FEW_LANDMARKS))
+        gamma = min(gammas, key=lambda gamma: _lowest_error(partial(few, gamma=gamma)))
     return *fit(landmarks=landmarks, gamma=gamma), False
+
+
+def _lowest_error(fit: Callable[[], tuple[pd.DataFrame, int]]) -> float:
+    """Lowest validation error of a fit; infinite if its equations cannot be solved."""
+    try:
+        history, best = fit()
+    except TrainingError:
+        return math.inf
+    return float(history["validation_mse"].iloc[best])
 
 
 @dataclass(frozen=True)
@@ -128,12 +142,15 @@ class KernelRidge:
 
         Returns:
             One row for each point of the grid with columns ``gamma``, ``alpha``, ``train_mse`` and ``validation_mse``
-            (US dollars squared), and the number of the best row.
+            (US dollars squared), and the number of the best row. Errors are NaN where the equations cannot be solved.
+
+        Raises:
+            TrainingError: No point of the grid gives a finite validation error.
         """
         body = cast("KernelBody", head.body)
         body.support = self.support
         mean = self.distinct.mean(head.standardize(self.rows.prices[self.rows.train]).double())
-        points: list[dict[str, float]] = []
+        points, solutions = list[dict[str, float]](), list[tuple[Tensor, Tensor]]()
         for gamma in gammas:
             coefficients = torch.stack([self._solve(gamma, alpha, mean) for alpha in alphas], dim=1)
             # The equations (K + diag(alpha / count)) c = mean give K c without another product.
@@ -145,13 +162,14 @@ class KernelRidge:
                 errors = mean_squared_errors(
                     head, self.rows, train[self.distinct.inverse, column], validation[:, column]
                 )
-                if not points or errors["validation_mse"] < min(point["validation_mse"] for point in points):
-                    body.gamma.fill_(gamma)
-                    body.coefficients, smearing = coefficients[:, column].float(), head.smearing.clone()
                 points.append({"gamma": gamma, "alpha": alpha, **errors})
-        head.smearing.copy_(smearing)
+                solutions.append((coefficients[:, column].float(), head.smearing.clone()))
         history = pd.DataFrame(points)
-        return history, best_row(history)
+        best = best_row(history)
+        body.coefficients, smearing = solutions[best]
+        body.gamma.fill_(history["gamma"].iloc[best])
+        head.smearing.copy_(smearing)
+        return history, best
 
     def _solve(self, gamma: float, alpha: float, mean: Tensor) -> Tensor:
         """Coefficients float64 [n]; the kernel matrix is computed anew, because it takes more memory than time."""

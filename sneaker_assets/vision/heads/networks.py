@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from sneaker_assets.vision.errors import FeatureError, TrainingError
 from sneaker_assets.vision.settings import CLOSED_FORMS, HeadSettings
 
 
@@ -62,6 +63,9 @@ class PriceHead(nn.Module):
             prices: float32 [n], US dollars, of the training rows.
             blocks: Widths of adjacent groups of features, D in total. Each group is scaled to the same total variance.
                 Without groups every feature has unit variance.
+
+        Raises:
+            TrainingError: The features are too large for their variance to be computed.
         """
         target = prices.log() if self.log_target else prices
         self.feature_mean.copy_(features.mean(0))
@@ -73,6 +77,26 @@ class PriceHead(nn.Module):
         self.target_deviation.copy_(_deviation(target))
         self.price_mean.copy_(prices.mean())
         self.price_range = (float(prices.min()), float(prices.max()))
+        if not torch.isfinite(self.feature_mean + self.feature_deviation).all():
+            raise TrainingError(
+                f"features of up to {float(features.abs().max()):.1g} are too large to be standardized: use other "
+                "weights and materialize image_features again"
+            )
+
+    def check_width(self, features: Tensor) -> None:
+        """Raise if features do not have the width that the head was built for.
+
+        Args:
+            features: float32 [..., D].
+
+        Raises:
+            FeatureError: They have another width.
+        """
+        if features.shape[-1] != len(self.feature_mean):
+            raise FeatureError(
+                f"the price model takes {len(self.feature_mean):,} features of each image and got "
+                f"{features.shape[-1]:,}: materialize price_model again on these features"
+            )
 
     def fit_smearing(self, standardized: Tensor, prices: Tensor) -> None:
         """Set the smearing factor from held-out rows; residuals of training rows would be too small.
@@ -123,6 +147,9 @@ class PriceHead(nn.Module):
         """Prices [N] in US dollars of raw features [N, D]."""
         return self.to_dollars(self.predict_standardized(features))
 
+
+_MIN_DEVIATION = 1e-12
+"""Standard deviation below which a feature counts as constant."""
 
 _BLOCK = 2**25
 """Number of kernel values that a :class:`KernelBody` computes at a time."""
@@ -213,5 +240,6 @@ def _body(config: HeadSettings, n_features: int, n_support: int) -> nn.Module:
 def _deviation(values: Tensor) -> Tensor:
     """Population standard deviation over the first axis, 1 where the values are constant."""
     deviation = values.std(0, correction=0)
-    varies = deviation > 1e-6 * values.mean(0).abs()
+    # The absolute limit keeps the standardized values of other rows within the range of float32.
+    varies = deviation > (1e-6 * values.mean(0).abs()).clamp(min=_MIN_DEVIATION)
     return torch.where(varies, deviation, torch.ones_like(deviation))

@@ -58,7 +58,10 @@ def fit_nystrom(
 
     Returns:
         One row for each penalty with columns ``gamma``, ``alpha``, ``train_mse`` and ``validation_mse`` (US dollars
-        squared), and the number of the best row.
+        squared), and the number of the best row. Errors are NaN where the equations cannot be solved.
+
+    Raises:
+        TrainingError: No penalty gives a finite validation error.
     """
     body = cast("KernelBody", head.body)
     body.gamma.fill_(gamma)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.heads.networks import PriceHead
 from sneaker_assets.vision.heads.training_rows import TrainingRows
 
@@ -36,6 +37,9 @@ def fit_ridge(head: PriceHead, features: Tensor, rows: TrainingRows) -> tuple[pd
     Returns:
         The regularization path, one row for each penalty with columns ``alpha``, ``train_mse`` and ``validation_mse``
         (US dollars squared), and the number of the best row.
+
+    Raises:
+        TrainingError: No penalty gives a finite validation error.
     """
     x = standardize_features(head, features[rows.train])
     y = head.standardize(rows.prices[rows.train]).double().numpy()
@@ -89,7 +93,17 @@ def mean_squared_errors(head: PriceHead, rows: TrainingRows, train: Tensor, vali
 
 
 def best_row(history: pd.DataFrame) -> int:
-    """Number of the row with the lowest validation error, which is logged."""
-    best = int(history["validation_mse"].argmin())
+    """Number of the row with the lowest validation error, which is logged.
+
+    Raises:
+        TrainingError: No validation error is finite.
+    """
+    errors = history["validation_mse"].to_numpy()
+    if not np.isfinite(errors).any():
+        raise TrainingError(
+            f"none of {len(errors)} combinations of hyperparameters gives a finite validation error: raise alpha, or "
+            "leave alpha and gamma unset"
+        )
+    best = int(np.where(np.isfinite(errors), errors, np.inf).argmin())
     logger.debug("head: %s", ", ".join(f"{name} {value:.4g}" for name, value in history.iloc[best].items()))
     return best

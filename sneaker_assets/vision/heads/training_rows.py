@@ -82,7 +82,8 @@ def split_rows(prices: NDArray[np.float64], splits: NDArray[np.str_]) -> Trainin
         The rows.
 
     Raises:
-        TrainingError: There are fewer than two training rows, or no validation row.
+        TrainingError: There are fewer than two training rows, or no validation row, or one of them has no positive
+            price.
     """
     train, validation = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "validation")
     if len(train) < 2 or len(validation) < 1:
@@ -90,9 +91,21 @@ def split_rows(prices: NDArray[np.float64], splits: NDArray[np.str_]) -> Trainin
             f"{len(train)} training and {len(validation)} validation listings are too few to train on: "
             "crawl more pages, or change the proportions of the splits"
         )
-    return TrainingRows(
+    rows = TrainingRows(
         torch.tensor(prices, dtype=torch.float32), torch.from_numpy(train), torch.from_numpy(validation)
     )
+    _check_prices(rows)
+    return rows
+
+
+def _check_prices(rows: TrainingRows) -> None:
+    used = torch.cat([rows.train, rows.validation]).sort().values
+    invalid = used[~(torch.isfinite(rows.prices[used]) & (rows.prices[used] > 0))]
+    if len(invalid):
+        raise TrainingError(
+            f"{len(invalid)} of {len(used)} training and validation listings have no positive price (the first is row "
+            f"{int(invalid[0])} with {float(rows.prices[invalid[0]]):g}): materialize clean_listings and splits again"
+        )
 
 
 def mean_over_views(features: Tensor) -> Tensor:
@@ -111,10 +124,14 @@ def check_finite(features: Tensor) -> None:
     """Raise if any feature is NaN or infinite, as a backbone that overflows produces.
 
     Args:
-        features: float32 of any shape.
+        features: float32 [views, N, D].
 
     Raises:
         TrainingError: A feature is not finite.
     """
     if features.numel() and not torch.isfinite(torch.stack(torch.aminmax(features))).all():
-        raise TrainingError("some features are not finite numbers: materialize image_features again")
+        (rows,) = torch.where(~torch.isfinite(features).all(2).all(0))
+        raise TrainingError(
+            f"the features of {len(rows)} of {features.shape[1]} listings are not finite numbers (the first is row "
+            f"{int(rows[0])}): remove the feature store and materialize image_features again"
+        )

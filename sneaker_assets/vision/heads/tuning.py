@@ -96,9 +96,10 @@ def tune(rows: TuningRows, settings: TuningSettings, journal: Path) -> pd.DataFr
 
     Raises:
         StudyError: Another process is using the study, or the journal is damaged.
-        TrainingError: There are too few rows, or no trial finished with a finite error.
+        TrainingError: There are too few rows, a feature is not finite, or no trial finished with a finite error.
     """
     split_rows(rows.prices, rows.sides)
+    check_finite(torch.from_numpy(rows.features))
     deadline = time.monotonic() + 60 * settings.minutes
     with _storage(journal) as storage:
         kernel = _open_study(storage, "kernel_ridge", settings)
@@ -220,7 +221,6 @@ class _KernelTrial:
         head = build_head(config, self._features.shape[1], len(self._rows.train))
         head.fit_scales(self._features[self._rows.train], self._rows.prices[self._rows.train], self._blocks)
         if self._equations is None:
-            check_finite(self._features)
             distinct = DistinctRows.from_features(self._features, self._rows.train)
             self._equations = KernelRidge.from_rows(head, self._features, self._rows, distinct, config.landmarks)
         history, best = self._equations.fit(head, [gamma], [alpha])

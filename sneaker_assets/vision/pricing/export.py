@@ -1,14 +1,17 @@
 """Exports a price model to files that run without this project, as a ``torch.export`` program and as ONNX.
 
-The exported network takes uint8 pixels in the model's frame and includes normalisation, backbone and head. Both files
-are compared with the original on real pictures before they are kept. ONNX needs the extra ``export``.
+The exported network takes uint8 pixels in the model's frame and includes normalisation, backbone and head; that of an
+ensemble includes all members and takes one input for each distinct frame. Both files describe their inputs as JSON
+(name, height, width and fit): ONNX in the metadata property ``inputs``, the program in the extra file ``inputs.json``.
+They are compared with the original on real pictures before they are kept. ONNX needs the extra ``export``.
 
 torch.export: https://docs.pytorch.org/docs/stable/export.html  ONNX: https://onnx.ai
 """
 
 import copy
 import importlib.util
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -24,11 +27,13 @@ from sneaker_assets.errors import SneakerError
 from sneaker_assets.vision.backbones.backbone import Backbone
 from sneaker_assets.vision.features.extractor import Normalise, feature_maps, summarise
 from sneaker_assets.vision.heads.networks import EnsembleBody, KernelBody
-from sneaker_assets.vision.imaging.decoding import Frame, read_batches
+from sneaker_assets.vision.imaging.decoding import Pixels, read_batches
+from sneaker_assets.vision.pricing.ensemble_model import Model
+from sneaker_assets.vision.pricing.member_features import frames_of
 from sneaker_assets.vision.pricing.price_model import PriceModel
 from sneaker_assets.vision.settings import Keep
 
-PROGRAM, ONNX = "program.pt2", "model.onnx"
+PROGRAM, ONNX, INPUTS = "program.pt2", "model.onnx", "inputs.json"
 
 TOLERANCE = 1e-3
 """Maximum relative price difference tolerated."""
@@ -52,7 +57,37 @@ class Exported:
 
 
 class PixelPricer(nn.Module):
-    """A price model as one network: pixels uint8 [n, height, width, 3] in RGB to prices float32 [n] in US dollars."""
+    """A price model as one network: pixels uint8 [n, height, width, 3] in RGB to prices float32 [n] in US dollars.
+
+    Args:
+        model: The price model or ensemble.
+        backbones: The backbone of each member.
+    """
+
+    shares: Tensor
+
+    def __init__(self, model: Model, backbones: Sequence[Backbone]) -> None:
+        super().__init__()
+        frames = frames_of(model)
+        self.members = nn.ModuleList(map(_MemberPricer, model.members, backbones))
+        self.inputs = [frames.index(member.frame) for member in model.members]
+        self.register_buffer("shares", torch.tensor(model.shares))
+
+    def forward(self, *pixels: Tensor) -> Tensor:
+        """Predict prices.
+
+        Args:
+            *pixels: uint8 [n, height, width, 3] in each of the model's frames, RGB.
+
+        Returns:
+            float32 [n], US dollars.
+        """
+        prices = [member(pixels[number]) for member, number in zip(self.members, self.inputs, strict=True)]
+        return self.shares @ torch.stack(prices)
+
+
+class _MemberPricer(nn.Module):
+    """A single member as a network from pixels to prices."""
 
     def __init__(self, model: PriceModel, backbone: Backbone) -> None:
         super().__init__()
@@ -68,14 +103,6 @@ class PixelPricer(nn.Module):
         self.keep: Keep = model.config["features"]["keep"]
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Predict prices.
-
-        Args:
-            pixels: uint8 [n, height, width, 3], RGB.
-
-        Returns:
-            float32 [n], US dollars.
-        """
         images = self.normalise(pixels.permute(0, 3, 1, 2))
         seen = [images.flip(3) if view == "mirrored" else images for view in self.views]
         features = torch.stack([summarise(feature_maps(self.stages, view), self.keep) for view in seen])
@@ -103,13 +130,13 @@ class _PlainKernel(nn.Module):
         return (-self.gamma * distances.clamp(min=0) / self.support.shape[1]).exp() @ self.coefficients
 
 
-def export(folder: UPath, model: PriceModel, backbone: Backbone, images: Sequence[UPath]) -> Exported:
+def export(folder: UPath, model: Model, backbones: Sequence[Backbone], images: Sequence[UPath]) -> Exported:
     """Export a model and compare the exported files with the original.
 
     Args:
         folder: Folder for the files; it is written completely or not at all.
-        model: The model.
-        backbone: The backbone that the model was trained on.
+        model: The price model or ensemble.
+        backbones: The backbone of each member.
         images: Pictures to compare predictions on.
 
     Returns:
@@ -125,14 +152,12 @@ def export(folder: UPath, model: PriceModel, backbone: Backbone, images: Sequenc
         raise ExportError(f"{', '.join(missing)} not installed: pip install 'sneaker-assets[export]'")
     if not images:
         raise ExportError("an export is checked on real pictures, and there are none: crawl some first")
-    height, width = model.config["features"]["frame"]
-    frame = Frame(height, width, model.config["features"]["fit"])
-    pixels = np.concatenate(list(read_batches(images, 32, frame)))
-    network = PixelPricer(model, backbone).eval()
+    pixels = [np.concatenate(list(read_batches(images, 32, frame))) for frame in frames_of(model)]
+    network = PixelPricer(model, backbones).eval()
     with torch.inference_mode():
-        prices = network(torch.from_numpy(pixels)).numpy()
+        prices = network(*map(torch.from_numpy, pixels)).numpy()
     with lake.new_folder(folder) as scratch:
-        _write(network, pixels, scratch)
+        _write(network, pixels, describe_inputs(model), scratch)
         differences = {
             PROGRAM: _difference(prices, _program_prices(scratch / PROGRAM, pixels)),
             ONNX: _difference(prices, _onnx_prices(scratch / ONNX, pixels)),
@@ -145,30 +170,54 @@ def export(folder: UPath, model: PriceModel, backbone: Backbone, images: Sequenc
     return Exported(folder, differences)
 
 
-def _write(network: nn.Module, pixels: NDArray[np.uint8], folder: Path) -> None:
+def describe_inputs(model: Model) -> list[dict[str, str | int]]:
+    """The inputs of an exported model, in order.
+
+    Args:
+        model: The price model or ensemble.
+
+    Returns:
+        ``name`` (``pixels``, or ``pixels_<number>`` where there are several), ``height`` and ``width`` in pixels, and
+        ``fit``, how a picture is fitted into the frame, of each. All are uint8 [n, height, width, 3], RGB.
+    """
+    frames = frames_of(model)
+    names = ["pixels"] if len(frames) == 1 else [f"pixels_{number}" for number in range(1, len(frames) + 1)]
+    return [
+        {"name": name, "height": frame.height, "width": frame.width, "fit": frame.fit}
+        for name, frame in zip(names, frames, strict=True)
+    ]
+
+
+def _write(
+    network: nn.Module, pixels: Sequence[Pixels], inputs: Sequence[Mapping[str, str | int]], folder: Path
+) -> None:
     # A batch of one would be specialised to a constant.
-    example = torch.from_numpy(np.resize(pixels, (2, *pixels.shape[1:])))
-    shapes = ({0: torch.export.Dim("n", min=1)},)
+    examples = tuple(torch.from_numpy(np.resize(framed, (2, *framed.shape[1:]))) for framed in pixels)
+    n = torch.export.Dim("n", min=1)
     with torch.no_grad():
-        program = torch.export.export(network, (example,), dynamic_shapes=shapes)
-    torch.export.save(program, folder / PROGRAM)
-    exported = torch.onnx.export(program, dynamo=True, input_names=["pixels"], output_names=["price"], verbose=False)
+        program = torch.export.export(network, examples, dynamic_shapes=(tuple({0: n} for _ in examples),))
+    described = json.dumps(inputs)
+    torch.export.save(program, folder / PROGRAM, extra_files={INPUTS: described})
+    names = [str(one["name"]) for one in inputs]
+    exported = torch.onnx.export(program, dynamo=True, input_names=names, output_names=["price"], verbose=False)
     assert exported is not None
+    exported.model.metadata_props["inputs"] = described
     exported.save(folder / ONNX)
 
 
-def _program_prices(path: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _program_prices(path: Path, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
     program = torch.export.load(path).module()
     with torch.inference_mode():
-        prices: NDArray[np.float32] = program(torch.from_numpy(pixels)).numpy()
+        prices: NDArray[np.float32] = program(*map(torch.from_numpy, pixels)).numpy()
     return prices
 
 
-def _onnx_prices(path: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _onnx_prices(path: Path, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
     import onnxruntime  # noqa: PLC0415 - of the extra `export`
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    prices: NDArray[np.float32] = session.run(None, {"pixels": pixels})[0]
+    names = [one.name for one in session.get_inputs()]
+    prices: NDArray[np.float32] = session.run(None, dict(zip(names, pixels, strict=True)))[0]
     return prices
 
 

@@ -11,9 +11,9 @@ import json
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ from upath import UPath
 from sneaker_assets import code_versions, lake
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.market.splits import split_groups
+from sneaker_assets.vision.backbones.architectures import get_architecture
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.backbones.blocks import with_weights
+from sneaker_assets.vision.backbones.packaged import require_packaged
 from sneaker_assets.vision.backbones.weights import WeightsError
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
-from sneaker_assets.vision.errors import TrainingError
+from sneaker_assets.vision.errors import FeatureError, TrainingError
 from sneaker_assets.vision.features.extractor import FeatureExtractor
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.conformal import Interval, conformal_interval
@@ -42,6 +44,7 @@ from sneaker_assets.vision.heads.networks import PriceHead, build_head
 from sneaker_assets.vision.heads.training import TrainedHead, train_head
 from sneaker_assets.vision.heads.training_rows import mean_over_views, split_rows
 from sneaker_assets.vision.imaging.decoding import Frame, read_batches
+from sneaker_assets.vision.pricing.card import training_card
 from sneaker_assets.vision.settings import HeadSettings, View
 from sneaker_assets.vision.types import Features
 
@@ -64,17 +67,43 @@ class MissingModelError(ModelError, FileNotFoundError):
     """A folder does not exist or is not that of a price model; the message says what to do."""
 
 
+@contextmanager
+def reading_model(folder: UPath, asset: str) -> Iterator[None]:
+    """Convert the errors of reading a model's folder.
+
+    Args:
+        folder: The folder.
+        asset: Name of the asset that writes such folders.
+
+    Raises:
+        MissingModelError: The folder does not exist, or a file in it is missing.
+        ModelError: A file in it is damaged.
+    """
+    try:
+        yield
+    except ModelError:
+        raise
+    except FileNotFoundError as error:
+        raise MissingModelError(f"{folder} is not the folder of a price model: materialize {asset} again") from error
+    except (LookupError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            f"the model {folder} is damaged ({one_line(error, max_length=200)}): remove the folder and materialize "
+            f"{asset} again"
+        ) from error
+
+
 @dataclass(frozen=True)
 class PriceModel:
-    """A trained head in the lake.
+    """A trained head in the lake. It is its own single member, so that ensembles are used in the same way.
 
     Attributes:
         folder: The model's folder.
         head: The head, in evaluation mode.
         config: The content of ``config.json``: ``features`` (manifest and name of the feature store), ``views``,
             ``n_features``, ``head`` (settings), ``rows`` (number of rows per split), and, except in models of earlier
-            versions, ``price_range`` (lowest and highest training price, US dollars) and ``interval`` (``edges``,
-            ``low`` and ``high`` of the prediction interval, and ``calibrated_on``).
+            versions, ``rows_digest`` (see :func:`digest_rows`), ``price_range`` (lowest and highest training price, US
+            dollars) and ``interval`` (``edges``, ``low`` and ``high`` of the prediction interval, and
+            ``calibrated_on``).
     """
 
     folder: UPath
@@ -90,17 +119,8 @@ class PriceModel:
             ModelError: A file in it is damaged.
         """
         folder = UPath(folder)
-        try:
+        with reading_model(folder, "price_model"):
             return cls._read(folder)
-        except FileNotFoundError as error:
-            raise MissingModelError(
-                f"{folder} is not the folder of a price model: materialize price_model again"
-            ) from error
-        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-            raise ModelError(
-                f"the model {folder} is damaged ({one_line(error, max_length=200)}): remove the folder and materialize "
-                "price_model again"
-            ) from error
 
     @classmethod
     def _read(cls, folder: UPath) -> "PriceModel":
@@ -111,6 +131,21 @@ class PriceModel:
         head.load_state_dict(state)
         head.price_range = tuple(config["price_range"]) if "price_range" in config else None
         return cls(folder, head.eval(), config)
+
+    @property
+    def members(self) -> tuple["PriceModel", ...]:
+        """The model itself."""
+        return (self,)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Weight of each member's prediction."""
+        return (1.0,)
+
+    @property
+    def name(self) -> str:
+        """The model's folder relative to its lake, with slashes."""
+        return name_model(self.folder)
 
     @property
     def backbone(self) -> str:
@@ -133,14 +168,23 @@ class PriceModel:
         height, width = self.config["features"]["frame"]
         return Frame(height, width, self.config["features"]["fit"])
 
+    @property
+    def rows_digest(self) -> str | None:
+        """Digest of the rows that the model was trained on; None in models of earlier versions."""
+        return self.config.get("rows_digest")
+
+    @property
+    def has_closed_form(self) -> bool:
+        """Whether predictions of its training rows without their own groups can be computed from the head alone."""
+        return bool(self.config.get("interval", {}).get("calibrated_on") == LEAVE_GROUP_OUT_ROWS)
+
     def open_store(self) -> FeatureStore:
         """The store of the features that the model was trained on, in the model's own lake.
 
         Raises:
             StoreError: The store no longer exists, or another version of the code wrote it.
         """
-        lake_root = self.folder.parent.parent.parent  # the folder is models/<backbone>/<name>
-        return FeatureStore.open(lake_root / "features" / self.backbone / self.config["features"]["store"])
+        return FeatureStore.open(lake_root(self.folder) / "features" / self.backbone / self.config["features"]["store"])
 
     def history(self) -> pd.DataFrame:
         """Training history of the head.
@@ -179,8 +223,21 @@ class PriceModel:
 
         Returns:
             float64 [N], US dollars.
+
+        Raises:
+            FeatureError: The features have another width than the model's, or a prediction is not finite.
         """
         return price_rows(self.head, features, clip=clip)
+
+
+def lake_root(folder: UPath) -> UPath:
+    """Root of the lake that a model's folder, ``models/<backbone>/<key>``, is in."""
+    return folder.parent.parent.parent
+
+
+def name_model(folder: UPath) -> str:
+    """A model's folder relative to its lake: ``models/<backbone>/<key>``."""
+    return "/".join(folder.parts[-3:])
 
 
 @torch.inference_mode()
@@ -194,8 +251,19 @@ def price_rows(head: PriceHead, features: NDArray[np.float32], *, clip: bool = T
 
     Returns:
         float64 [N], US dollars.
+
+    Raises:
+        FeatureError: The features have another width than the head's, or a prediction is not finite.
     """
-    standardized = head.predict_standardized_views(torch.from_numpy(features))
+    head.check_width(x := torch.from_numpy(features))
+    standardized = head.predict_standardized_views(x)
+    (invalid,) = torch.where(~torch.isfinite(standardized))
+    if len(invalid):
+        raise FeatureError(
+            f"{len(invalid)} of {len(standardized)} images have no finite price, since their features are not finite "
+            f"numbers or too large (the first is number {int(invalid[0])}): compute the features again with other "
+            "weights"
+        )
     prices: NDArray[np.float64] = head.to_dollars(standardized, clip=clip).double().numpy()
     return prices
 
@@ -273,11 +341,34 @@ def fingerprint(store: FeatureStore, splits: pd.DataFrame, settings: Mapping[str
         splits: ``tables.Splits``.
         settings: JSON values.
     """
-    rows = splits.sort_values(["site", "product_id"], ignore_index=True)
     inputs = [CODE_VERSION, store.folder.name, store.views, dict(settings)]
     digest = hashlib.sha256(json.dumps(inputs).encode())
-    digest.update(pd.util.hash_pandas_object(rows[["sha256", "price", "split"]]).to_numpy().tobytes())
+    digest.update(_hash_rows(splits))
     return digest.hexdigest()[:12]
+
+
+def digest_rows(splits: pd.DataFrame) -> str:
+    """Hash of images, prices and splits of all rows: twelve hexadecimal digits, equal for rows in another order.
+
+    Args:
+        splits: ``tables.Splits``.
+    """
+    return hashlib.sha256(_hash_rows(splits)).hexdigest()[:12]
+
+
+def _hash_rows(splits: pd.DataFrame) -> bytes:
+    rows = splits.sort_values(["site", "product_id"], ignore_index=True)
+    hashes: bytes = pd.util.hash_pandas_object(rows[["sha256", "price", "split"]]).to_numpy().tobytes()
+    return hashes
+
+
+def count_rows(splits: pd.DataFrame) -> dict[str, int]:
+    """Number of rows in each split.
+
+    Args:
+        splits: ``tables.Splits``.
+    """
+    return {str(split): int(n) for split, n in splits["split"].value_counts().items()}
 
 
 def save_price_model(
@@ -312,7 +403,8 @@ def save_price_model(
         "views": store.views,
         "n_features": trained.head.feature_mean.numel(),
         "head": config.model_dump(),
-        "rows": {str(split): int(n) for split, n in splits["split"].value_counts().items()},
+        "rows": count_rows(splits),
+        "rows_digest": digest_rows(splits),
         "price_range": trained.head.price_range,
         "interval": {**interval.as_dict(), "calibrated_on": calibrated_on},
     }
@@ -332,39 +424,7 @@ def save_price_model(
         trained.history.to_parquet(scratch / "history.parquet", index=False)
         (scratch / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
         (scratch / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        (scratch / "card.md").write_text(_card(settings, metrics))
-
-
-def _card(settings: dict[str, Any], metrics: dict[str, float]) -> str:
-    features, head, rows = settings["features"], settings["head"], settings["rows"]
-    height, width = features["frame"]
-    lowest, highest = settings["price_range"]
-    return (
-        f"# Price model on {features['backbone']}\n\n"
-        f"Weights of the backbone: {WeightsSource.parse(features['weights'])}.\n\n"
-        f"Predicts a shoe's resale price in US dollars from one product picture ({height}x{width} pixels, "
-        f"{features['fit']}; views: {', '.join(settings['views'])}). Head: {head['kind']}{_shares(metrics)}, target in "
-        f"{head['target']}. Rows: {rows}. Validation RMSE ${metrics['validation_rmse']:.0f}, training RMSE "
-        f"${metrics['train_rmse']:.0f}.\n\n"
-        f"Predictions are clipped to the range of the training prices, ${lowest:,.0f} to ${highest:,.0f}.\n\n"
-        f"90 % prediction interval, by predicted price, calibrated on {settings['interval']['calibrated_on']}:\n\n"
-        f"{_interval_table(Interval.from_dict(settings['interval']))}\n\n"
-        "Trained on product shots on white; size, condition and demand are not inputs.\n"
-    )
-
-
-def _interval_table(interval: Interval) -> str:
-    """Markdown table of the bounds in each bin of the predicted price."""
-    edges = [f"${edge:,.0f}" for edge in interval.edges]
-    bins = [f"below {edges[0]}", *map(" to ".join, pairwise(edges)), f"from {edges[-1]}"] if edges else ["any"]
-    factors = [f"{low:.2f} to {high:.2f}" for low, high in zip(interval.low, interval.high, strict=True)]
-    return pd.DataFrame({"predicted price": bins, "times the prediction": factors}).to_markdown(index=False)
-
-
-def _shares(metrics: dict[str, float]) -> str:
-    if "network_share" not in metrics:
-        return ""
-    return f" ({metrics['network_share']:.0%} of the network's price, the rest of the kernel ridge's)"
+        (scratch / "card.md").write_text(training_card(settings, metrics))
 
 
 def price_images(
@@ -402,6 +462,8 @@ def load_backbone_of(model: PriceModel, weights_folder: Path | None) -> Backbone
     Raises:
         WeightsError: Its weights are not available.
     """
+    if model.weights.kind == "packaged":
+        require_packaged(get_architecture(model.backbone), f"the model {model.folder}")
     backbone = load_backbone(model.backbone, model.weights.choice, weights_folder)
     trained = model.folder / BACKBONE_FILE
     if trained.exists():

@@ -1,7 +1,7 @@
 """A price model ready for use: prices pictures and finds the known shoes most similar to them."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -16,16 +16,17 @@ from sneaker_assets.errors import SneakerError
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.torch_utils.device import choose_device
 from sneaker_assets.vision.backbones.backbone import Backbone
-from sneaker_assets.vision.features.extractor import FeatureExtractor
 from sneaker_assets.vision.heads.conformal import MIN_PRICE
-from sneaker_assets.vision.imaging.decoding import Frame, Pixels, UnreadableImageError
+from sneaker_assets.vision.imaging.decoding import Frame, Pixels, UnreadableImageError, read_image
 from sneaker_assets.vision.imaging.photos import Picture, read_photo
-from sneaker_assets.vision.pricing.price_model import PriceModel, load_backbone_of
+from sneaker_assets.vision.pricing.ensemble_model import Model, load_model, weighted_mean
+from sneaker_assets.vision.pricing.member_features import FramedPixels, MemberFeatures, frames_of, load_backbones
 from sneaker_assets.vision.pricing.similarity_index import (
     SimilarityIndex,
     load_similarity_index,
     similarity_vectors,
 )
+from sneaker_assets.vision.types import Features
 
 BATCH = 32
 """Pictures per forward pass."""
@@ -58,17 +59,18 @@ class PricedPicture:
 
 @dataclass(frozen=True)
 class Pricer:
-    """A price model with its backbone and its similarity index.
+    """A price model or an ensemble with its backbones and its similarity index.
 
     Attributes:
         model: The model.
-        backbone: The backbone that the model was trained on.
+        backbones: The backbone that each member of the model was trained on.
         device: Where to compute.
-        index: The known shoes; None where no index has been built.
+        index: The known shoes, by the features of the member with the highest share; None where no index has been
+            built.
     """
 
-    model: PriceModel
-    backbone: Backbone
+    model: Model
+    backbones: tuple[Backbone, ...]
     device: torch.device
     index: SimilarityIndex | None
 
@@ -76,7 +78,7 @@ class Pricer:
     def load(
         cls, folder: UPath, weights_folder: Path | None, device: torch.device, index_folder: UPath | None = None
     ) -> "Pricer":
-        """Load a model with its backbone and its similarity index.
+        """Load a model with its backbones and its similarity index.
 
         Args:
             folder: The model's folder.
@@ -87,20 +89,21 @@ class Pricer:
 
         Raises:
             NoChampionError: There is no model in the folder.
+            ModelError: The model is damaged, or an ensemble does not fit its members.
             WeightsError: The weights that the model was trained with are not available.
         """
         if not (folder / "config.json").exists():
             raise NoChampionError(f"the model {folder} no longer exists: materialize price_model again")
-        model = PriceModel.load(folder)
+        model = load_model(folder)
         index = load_similarity_index(index_folder) if index_folder is not None else None
-        if index is not None and not index.belongs_to(model):
+        if index is not None and not index.belongs_to(model.members[0]):
             index = None
-        return cls(model, load_backbone_of(model, weights_folder), device, index)
+        return cls(model, load_backbones(model, weights_folder), device, index)
 
-    @property
-    def frame(self) -> Frame:
-        """The frame that pictures are fitted into."""
-        return self.model.frame
+    @cached_property
+    def frames(self) -> tuple[Frame, ...]:
+        """The distinct frames that pictures are fitted into, that of the member with the highest share first."""
+        return frames_of(self.model)
 
     def price(self, picture: Picture) -> PricedPicture:
         """Price one picture.
@@ -128,40 +131,74 @@ class Pricer:
         Raises:
             UnreadableImageError: A picture cannot be decoded, or is blank, too large or too small.
         """
-        framed, priced = self._read(pictures), list[PricedPicture]()
+        framed, priced = self._read_named(pictures), list[PricedPicture]()
         while batch := list(islice(framed, BATCH)):
-            priced.extend(self.price_pixels(np.stack(batch)))
+            priced.extend(self.price_pixels(*map(np.stack, zip(*batch, strict=True))))
         return priced
 
-    def price_pixels(self, pixels: Pixels) -> list[PricedPicture]:
-        """Price a batch of pictures that have been fitted into the model's frame.
+    def read(self, picture: Picture) -> FramedPixels:
+        """Decode a picture into each of :attr:`frames`.
 
         Args:
-            pixels: uint8 [n, height, width, 3], RGB, of the size of :attr:`frame`.
+            picture: As :meth:`price` takes it.
+
+        Returns:
+            One uint8 [height, width, 3] per frame, RGB.
+
+        Raises:
+            UnreadableImageError: The picture cannot be decoded, or is blank, too large or too small; the message
+                continues a sentence that begins with the picture's name.
+        """
+        return tuple(read_photo(picture, frame) for frame in self.frames)
+
+    def read_known(self, images: Sequence[UPath]) -> FramedPixels:
+        """Decode images of the lake into each of :attr:`frames`.
+
+        Args:
+            images: Their paths, at least one.
+
+        Returns:
+            One uint8 [n, height, width, 3] per frame, RGB.
+
+        Raises:
+            UnreadableImageError: An image is missing or cannot be decoded.
+        """
+        return tuple(np.stack([read_image(path, frame) for path in images]) for frame in self.frames)
+
+    def price_pixels(self, *pixels: Pixels) -> list[PricedPicture]:
+        """Price a batch of pictures that have been fitted into the model's frames.
+
+        Args:
+            *pixels: One uint8 [n, height, width, 3] for each of :attr:`frames`, RGB.
 
         Returns:
             One result per picture, in order.
         """
-        features = self._extract(pixels).cpu().numpy()
-        prices = np.maximum(self.model.price(features), MIN_PRICE)
+        features = self._features(pixels)
+        prices = np.maximum(self._predict(features), MIN_PRICE)
         low, high = self.model.interval.bounds(prices)
-        plausible = self.model.price(features, clip=False) > MIN_PRICE
-        fields = (prices.tolist(), low.tolist(), high.tolist(), self._similar(features), plausible.tolist())
+        plausible = self._predict(features, clip=False) > MIN_PRICE
+        fields = (prices.tolist(), low.tolist(), high.tolist(), self._similar(features[0]), plausible.tolist())
         return [PricedPicture(*values) for values in zip(*fields, strict=True)]
 
-    @cached_property
-    def _extract(self) -> FeatureExtractor:
-        return FeatureExtractor(self.backbone, self.device, self.model.config["features"]["keep"], self.model.views)
+    def _predict(self, features: Sequence[Features], *, clip: bool = True) -> np.ndarray:
+        """Prices float64 [n] in US dollars, of the features of each member."""
+        own = [member.price(each, clip=clip) for member, each in zip(self.model.members, features, strict=True)]
+        return weighted_mean(self.model, own)
 
-    def _similar(self, features: np.ndarray) -> list[pd.DataFrame]:
+    @cached_property
+    def _features(self) -> MemberFeatures:
+        return MemberFeatures(self.model, self.backbones, self.device)
+
+    def _similar(self, features: Features) -> list[pd.DataFrame]:
         if self.index is None:
             return [pd.DataFrame()] * features.shape[1]
-        return self.index.nearest(similarity_vectors(self.model, features))
+        return self.index.nearest(similarity_vectors(self.model.members[0], features))
 
-    def _read(self, pictures: Iterable[Picture]) -> Iterator[Pixels]:
+    def _read_named(self, pictures: Iterable[Picture]) -> Iterator[FramedPixels]:
         for number, picture in enumerate(pictures, start=1):
             try:
-                yield read_photo(picture, self.frame)
+                yield self.read(picture)
             except UnreadableImageError as error:
                 name = f"picture {number}" if isinstance(picture, bytes | np.ndarray) else str(picture)
                 raise UnreadableImageError(f"{name} {error}") from error

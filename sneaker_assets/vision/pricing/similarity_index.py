@@ -24,7 +24,7 @@ from upath import UPath
 from sneaker_assets import lake
 from sneaker_assets.code_versions import SIMILARITY_INDEX
 from sneaker_assets.vision.features.extractor import MAP_SIDE
-from sneaker_assets.vision.features.store import FeatureStore
+from sneaker_assets.vision.features.store import FeatureStore, StoreError
 from sneaker_assets.vision.pricing.price_model import PriceModel
 from sneaker_assets.vision.types import Features
 
@@ -55,7 +55,7 @@ class SimilarityIndex:
 
     def belongs_to(self, model: PriceModel) -> bool:
         """Whether its vectors are comparable to those of this model."""
-        return self.model == _name(model)
+        return self.model == model.name
 
     def nearest(self, vectors: NDArray[np.float32], count: int = COUNT) -> list[pd.DataFrame]:
         """The most similar shoes for each query, in descending order of similarity.
@@ -68,8 +68,11 @@ class SimilarityIndex:
             One table per query with the columns of ``shoes`` and ``similarity`` (cosine, -1 to 1).
         """
         cosines, rows = self.index.search(np.ascontiguousarray(vectors), min(count, len(self.shoes)))
+        # faiss numbers missing neighbours -1, for instance of a vector that is not finite.
         return [
-            self.shoes.iloc[neighbours].assign(similarity=similarity).reset_index(drop=True)
+            self.shoes.iloc[neighbours[neighbours >= 0]]
+            .assign(similarity=similarity[neighbours >= 0])
+            .reset_index(drop=True)
             for neighbours, similarity in zip(rows, cosines, strict=True)
         ]
 
@@ -85,9 +88,13 @@ def similarity_vectors(model: PriceModel, features: Features) -> NDArray[np.floa
 
     Returns:
         float32 [N, D'], where D' is D, or the number of channels where the features are whole feature maps.
+
+    Raises:
+        FeatureError: The features have another width than the model's.
     """
-    head = model.head
-    standardised = (torch.from_numpy(features).mean(0) - head.feature_mean) / head.feature_deviation
+    head, averaged = model.head, torch.from_numpy(features).mean(0)
+    head.check_width(averaged)
+    standardised = (averaged - head.feature_mean) / head.feature_deviation
     vectors: NDArray[np.float32] = functional.normalize(_pooled(standardised, model)).numpy()
     return vectors
 
@@ -115,9 +122,14 @@ def build_similarity_index(
         The index, with one row of ``shoes`` per group.
 
     Raises:
+        StoreError: No listing has features, or some are not finite numbers.
         LakeError: The folder cannot be written.
     """
-    known = listings[_with_features(listings["sha256"], store)]
+    known = listings[store.known(listings["sha256"])]
+    if known.empty:
+        raise StoreError(
+            f"none of {len(listings)} listings has features in {store.folder}: materialize image_features again"
+        )
     shoes = known.drop_duplicates("twin_group", ignore_index=True)[_COLUMNS]
     folder = indexes / _fingerprint(model, store, shoes)
     stored = load_similarity_index(folder)
@@ -129,8 +141,8 @@ def build_similarity_index(
     with lake.new_folder(folder) as scratch:
         (scratch / "index.faiss").write_bytes(faiss.serialize_index(index).tobytes())
         shoes.to_parquet(scratch / "shoes.parquet", index=False)
-        (scratch / "config.json").write_text(json.dumps({"model": _name(model), "store": store.folder.name}) + "\n")
-    return SimilarityIndex(folder, _name(model), index, shoes)
+        (scratch / "config.json").write_text(json.dumps({"model": model.name, "store": store.folder.name}) + "\n")
+    return SimilarityIndex(folder, model.name, index, shoes)
 
 
 def load_similarity_index(folder: UPath) -> SimilarityIndex | None:
@@ -154,21 +166,8 @@ def remove_other_indexes(indexes: UPath, keep: Collection[UPath]) -> None:
         lake.remove_folder(folder)
 
 
-def _with_features(hashes: pd.Series, store: FeatureStore) -> "pd.Series[bool]":
-    """Which images have features in every view of the store."""
-    complete = hashes.notna()
-    for view in store.views:
-        complete &= hashes.isin(store.index(view)["sha256"])
-    return complete
-
-
 def _fingerprint(model: PriceModel, store: FeatureStore, shoes: pd.DataFrame) -> str:
     """Twelve hex digits that identify model, features and shoes."""
-    digest = hashlib.sha256(json.dumps([SIMILARITY_INDEX, _name(model), store.folder.name]).encode())
+    digest = hashlib.sha256(json.dumps([SIMILARITY_INDEX, model.name, store.folder.name]).encode())
     digest.update(pd.util.hash_pandas_object(shoes.astype(str), index=False).to_numpy().tobytes())
     return digest.hexdigest()[:12]
-
-
-def _name(model: PriceModel) -> str:
-    """The model's folder relative to the lake: ``models/<backbone>/<key>``."""
-    return "/".join(model.folder.parts[-3:])

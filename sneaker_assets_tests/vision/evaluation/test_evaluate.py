@@ -16,7 +16,7 @@ from sneaker_assets_tests.champion import Champion
 
 @pytest.fixture(scope="module")
 def predictions(champion: Champion) -> pd.DataFrame:
-    return predict_listings(champion.model, champion.store, champion.splits)
+    return predict_listings(champion.model, champion.splits)
 
 
 def test_baselines_use_only_training_prices(champion: Champion, predictions: pd.DataFrame) -> None:
@@ -25,9 +25,7 @@ def test_baselines_use_only_training_prices(champion: Champion, predictions: pd.
     assert predictions["mean"].unique() == pytest.approx([train["price"].mean()])
     assert predictions["median"].unique() == pytest.approx([train["price"].median()])
     assert predictions["nearest_neighbour"].isin(train["price"]).all()
-    elsewhere = predict_listings(
-        champion.model, champion.store, champion.splits.assign(site=champion.splits["split"] + " site")
-    )
+    elsewhere = predict_listings(champion.model, champion.splits.assign(site=champion.splits["split"] + " site"))
     assert (elsewhere["site_median"] == elsewhere["median"]).all(), (
         "a site without training rows has the overall median"
     )
@@ -78,7 +76,7 @@ def test_nearest_neighbour_is_the_same_in_blocks(
     champion: Champion, predictions: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sneaker_assets.vision.evaluation.evaluate._BLOCK", 100)
-    again = predict_listings(champion.model, champion.store, champion.splits)
+    again = predict_listings(champion.model, champion.splits)
     assert (again["nearest_neighbour"] == predictions["nearest_neighbour"]).mean() > 0.95
 
 
@@ -98,7 +96,7 @@ def test_rmse_by_split_reads_the_overall_rows(champion: Champion, predictions: p
 
 def test_predictions_fail_without_test_rows(champion: Champion) -> None:
     with pytest.raises(NoTestRowsError, match="is in the test split"):
-        predict_listings(champion.model, champion.store, champion.splits.assign(split="train"))
+        predict_listings(champion.model, champion.splits.assign(split="train"))
 
 
 def test_near_duplicates_in_train_are_counted_by_test_row() -> None:

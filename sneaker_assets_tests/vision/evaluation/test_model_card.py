@@ -4,7 +4,7 @@ from sneaker_assets_tests.champion import Champion
 
 
 def test_card_shows_every_predictor_and_group_with_its_interval(champion: Champion) -> None:
-    metrics = evaluate(champion.model, predict_listings(champion.model, champion.store, champion.splits), "models/x")
+    metrics = evaluate(champion.model, predict_listings(champion.model, champion.splits), "models/x")
     card = model_card("# Title", metrics, near_duplicates=3)
     assert card.startswith("# Title\n")
     assert "95 % intervals" in card

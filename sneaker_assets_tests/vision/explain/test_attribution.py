@@ -47,7 +47,7 @@ def test_every_head_has_attributions_and_a_white_image_has_none(champion: Champi
 
 def test_attribution_maps_concentrate_on_the_shoe(champion: Champion) -> None:
     pixels = np.stack([champion.model.frame.apply(drawn_shoe().convert("RGB"))])
-    attribution = np.abs(attribution_maps(champion.model, champion.backbone, pixels, CPU))[0]
+    attribution = np.abs(attribution_maps(champion.pricer, (pixels,)))[0]
     shoe = (pixels[0] < 250).any(axis=2)
     assert attribution.shape == shoe.shape
     assert attribution[shoe].mean() > 3 * attribution[~shoe].mean()

@@ -3,7 +3,6 @@ import pytest
 
 from sneaker_assets.vision.explain.attribution import attribution_maps
 from sneaker_assets.vision.explain.mean_attribution import mean_attribution_maps
-from sneaker_assets.vision.imaging.decoding import read_image
 from sneaker_assets_tests.champion import Champion
 
 
@@ -11,8 +10,8 @@ def test_maps_are_averaged_over_the_cheapest_and_the_most_expensive_images(champ
     pricer, shoes = champion.pricer, champion.listings.sort_values("price", ignore_index=True)
     ((_, (cheap, expensive)),) = mean_attribution_maps(pricer, shoes.sample(frac=1, random_state=0), champion.lake, 2)
     for (pixels, attribution, caption), chosen in ((cheap, shoes.head(2)), (expensive, shoes.tail(2))):
-        images = np.stack([read_image(champion.lake.image(sha256), pricer.frame) for sha256 in chosen["sha256"]])
-        expected = attribution_maps(pricer.model, pricer.backbone, images, pricer.device).mean(axis=0)
+        (images,) = pricer.read_known([champion.lake.image(sha256) for sha256 in chosen["sha256"]])
+        expected = attribution_maps(pricer, (images,)).mean(axis=0)
         assert np.abs(pixels - images.mean(axis=0)).max() <= 1
         assert attribution == pytest.approx(expected, rel=1e-3, abs=1e-5)
         assert f"${chosen['price'].min():,.0f} to ${chosen['price'].max():,.0f}" in caption

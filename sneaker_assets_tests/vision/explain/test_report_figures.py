@@ -4,13 +4,12 @@ from sneaker_assets.figures import priced_shoes, to_png
 from sneaker_assets.market.fees import Fees
 from sneaker_assets.vision.explain.report import report_lines
 from sneaker_assets.vision.explain.report_figures import explain_predictions, report_figure
-from sneaker_assets.vision.imaging.decoding import read_image
 from sneaker_assets_tests.champion import Champion
 
 
 def test_report_figure_skips_similar_shoes_without_an_image_and_shortens_titles(champion: Champion) -> None:
     pricer, fees = champion.pricer, Fees()
-    pixels = np.stack([read_image(champion.lake.image(champion.listings["sha256"].iloc[0]), pricer.frame)])
+    (pixels,) = pricer.read_known([champion.lake.image(champion.listings["sha256"].iloc[0])])
     (priced,) = pricer.price_pixels(pixels)
     similar = priced.similar
     similar["title"] = "A very long name of a shoe that does not fit"

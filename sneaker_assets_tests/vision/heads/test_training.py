@@ -97,7 +97,8 @@ def test_training_fails_on_non_finite_features() -> None:
     sides = np.array(["train", "validation"] * 5)
     for kind in get_args(HeadKind):
         with pytest.raises(
-            TrainingError, match="some features are not finite numbers: materialize image_features again"
+            TrainingError,
+            match=r"the features of 10 of 10 listings are not finite numbers .*: remove the feature store",
         ):
             train_head(features, np.ones(10), sides, HeadSettings(kind=kind))
 

@@ -21,17 +21,18 @@ from sneaker_assets_tests.builders import listings, store_pictures
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = FeatureSettings(height=48, width=64, keep="scales", mirrored=True)
 
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[PriceModel, Backbone, list[UPath]]:
+@pytest.fixture(scope="module", params=["scales", "roots"])
+def trained(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[PriceModel, Backbone, list[UPath]]:
     """A network and a kernel ridge on maps of three sizes in both views: the model with most to export."""
+    settings = FeatureSettings(height=48, width=64, keep=request.param, mirrored=True)
     lake, backbone = Lake.at(tmp_path_factory.mktemp("lake")), load_backbone("resnet18", "none")
     brightness = store_pictures(lake, 60)
-    store = open_store(lake.folder("features"), backbone, SETTINGS)
+    store = open_store(lake.folder("features"), backbone, settings)
     images = {sha256: lake.image(sha256) for sha256 in brightness}
-    update_store(store, backbone, images, torch.device("cpu"), settings=SETTINGS)
+    update_store(store, backbone, images, torch.device("cpu"), settings=settings)
     table = listings([1000 * value for value in brightness.values()])
     splits = assign_splits(table.assign(sha256=list(brightness), twin_group=list(brightness)))
     model, _ = train_price_model(lake.folder("models"), store, splits, HeadSettings(kind="mixed", epochs=5, hidden=16))
@@ -44,7 +45,7 @@ def test_an_exported_model_predicts_the_same_prices(
     trained: tuple[PriceModel, Backbone, list[UPath]], tmp_path: Path
 ) -> None:
     model, backbone, images = trained
-    done = export(UPath(tmp_path / "exported"), model, backbone, images[:5])
+    done = export(UPath(tmp_path / "exported"), model, [backbone], images[:5])
     assert set(done.differences) == {PROGRAM, ONNX}
     assert max(done.differences.values()) < 1e-4
     expected = price_images(model, images[:7], None, torch.device("cpu"))
@@ -63,7 +64,7 @@ def test_an_export_with_other_prices_is_discarded(
 ) -> None:
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
     with pytest.raises(ExportError, match=r"predicts other prices .*discarded"):
-        export(UPath(tmp_path / "exported"), *trained[:2], trained[2][:2])
+        export(UPath(tmp_path / "exported"), trained[0], [trained[1]], trained[2][:2])
     assert not (tmp_path / "exported").exists()
 
 
@@ -71,4 +72,4 @@ def test_an_export_without_pictures_is_refused(
     trained: tuple[PriceModel, Backbone, list[UPath]], tmp_path: Path
 ) -> None:
     with pytest.raises(ExportError, match="checked on real pictures, and there are none"):
-        export(UPath(tmp_path / "exported"), *trained[:2], [])
+        export(UPath(tmp_path / "exported"), trained[0], [trained[1]], [])

