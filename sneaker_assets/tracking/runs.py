@@ -29,8 +29,6 @@ _MAX_PARAM_LENGTH, _MAX_TAG_LENGTH = 6000, 5000
 
 _PARENT, _NOTE, _USER, _SOURCE = "mlflow.parentRunId", "mlflow.note.content", "mlflow.user", "mlflow.source.name"
 
-_STARTED = "attributes.start_time DESC"
-
 
 @dataclass(frozen=True)
 class TrackedRun:
