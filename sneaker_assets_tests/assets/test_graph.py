@@ -114,6 +114,15 @@ def test_leaderboard_names_a_champion_that_exists(project: Project) -> None:
     assert board["weights"].iloc[0].startswith("random")
 
 
+def test_single_model_is_no_ensemble(project: Project) -> None:
+    made = metadata(project.first["rank_models"])
+    assert UPath(made["ensemble_price_model"]["folder"]).parent.name == BACKBONE
+    assert made["ensemble_price_model"]["note"].startswith("there is no ensemble")
+    assert project.table("ensemble_evaluation").empty
+    checks = project.first["rank_models"].get_asset_check_evaluations()
+    assert [check.passed for check in checks] == [True] * 4
+
+
 @pytest.mark.slow
 def test_second_pass_recomputes_nothing(project: Project) -> None:
     crawl = metadata(project.run("crawl_site", "stockx"))
@@ -296,8 +305,9 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(proj
     assert not again["finetuned_price_model"]["trained_now"]
     ranked = metadata(project.run("rank_models"))["model_leaderboard"]
     board = project.table("model_leaderboard")
-    assert board["weights"].str.contains("fine-tuned").sum() == 1
-    finetuned = board[board["weights"].str.contains("fine-tuned")].iloc[0]
+    tuned = board["weights"].str.contains("fine-tuned") & (board["backbone"] == BACKBONE)
+    assert tuned.sum() == 1
+    finetuned = board[tuned].iloc[0]
     assert finetuned["test_rmse_low"] <= finetuned["test_rmse"] <= finetuned["test_rmse_high"]
     assert board[["training_seconds", "images_per_second"]].gt(0).all(axis=None)
     assert finetuned["parameters"] > 11e6
@@ -307,6 +317,30 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(proj
     assert exported["max_relative_difference_model.onnx"] < 1e-3
     with pytest.raises(dg.Failure, match=r"there is no model \S+models/none: use a path from model_leaderboard"):
         project.run("export_model", BACKBONE, {"exported_model": {"config": {"model": "models/none"}}})
+
+
+@pytest.mark.slow
+def test_ensemble_is_trained_once_evaluated_ranked_and_exported(project: Project) -> None:
+    config = {"finetuned_price_model": {"config": {"unfreeze_from": "", "height": 64, "width": 96, "copies": 1}}}
+    project.run("finetune_price_model", BACKBONE, config)
+    any_gain = {"ensemble_price_model": {"config": {"min_share": 0.0, "min_gain": 0.0}}}
+    first, again = (metadata(project.run("rank_models", ops=any_gain)) for _ in range(2))
+    assert (first["ensemble_price_model"]["trained_now"], again["ensemble_price_model"]["trained_now"]) == (True, False)
+    assert first["ensemble_price_model"]["members"] == first["ensemble_price_model"]["candidates"] == 2
+    ensemble = project.table("model_leaderboard").set_index("backbone").loc["ensemble"]
+    assert ensemble["validation_rmse"] == project.table("model_leaderboard")["validation_rmse"].min()
+    table = project.table("ensemble_evaluation")
+    assert set(table["model"]) == {ensemble["model"]}
+    chosen = {"exported_model": {"config": {"model": ensemble["model"], "n_images": 2}}}
+    exported = metadata(project.run("export_model", BACKBONE, chosen))["exported_model"]
+    assert exported["max_relative_difference_model.onnx"] < 1e-3
+    assert exported["pixels_1"].startswith("uint8 [n, ")
+    splits = project.table("splits")
+    write_table(project.lake.table("splits"), splits.assign(price=splits["price"] + 1))
+    kept = metadata(project.materialize("ensemble_price_model"))["ensemble_price_model"]
+    write_table(project.lake.table("splits"), splits)
+    assert kept["folder"] == first["ensemble_price_model"]["folder"]
+    assert f"trained on other rows: materialize price_model [{BACKBONE}] again" in kept["left_out"]
 
 
 @pytest.mark.slow
