@@ -320,15 +320,27 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(proj
 
 
 @pytest.mark.slow
+def test_residual_attributes_have_a_table_and_figures(project: Project) -> None:
+    config = {"residual_attributes": {"config": {"n_averaged": 2}}}
+    payload = metadata(project.run("explain_price_model", BACKBONE, config))["residual_attributes"]
+    table = project.table("residual_attributes", BACKBONE)
+    assert set(table["backbone"]) <= {BACKBONE}
+    with Image.open(payload["typical_heat_maps_file"]) as drawn:
+        assert len(drawn.convert("RGB").getcolors(1 << 24) or []) > 100
+
+
+@pytest.mark.slow
 def test_ensemble_is_trained_once_evaluated_ranked_and_exported(project: Project) -> None:
-    config = {"finetuned_price_model": {"config": {"unfreeze_from": "", "height": 64, "width": 96, "copies": 1}}}
-    project.run("finetune_price_model", BACKBONE, config)
+    small = {"weights": "none", "height": 64, "width": 96}
+    project.materialize("image_features", "efficientnet_lite0", small)
+    for backbone in (BACKBONE, "efficientnet_lite0"):
+        project.materialize("price_model", backbone, {"kind": "ridge"})
     any_gain = {"ensemble_price_model": {"config": {"min_share": 0.0, "min_gain": 0.0}}}
     first, again = (metadata(project.run("rank_models", ops=any_gain)) for _ in range(2))
     assert (first["ensemble_price_model"]["trained_now"], again["ensemble_price_model"]["trained_now"]) == (True, False)
-    assert first["ensemble_price_model"]["members"] == first["ensemble_price_model"]["candidates"] == 2
+    assert first["ensemble_price_model"]["members"] >= 2
     ensemble = project.table("model_leaderboard").set_index("backbone").loc["ensemble"]
-    assert ensemble["validation_rmse"] == project.table("model_leaderboard")["validation_rmse"].min()
+    assert ensemble["validation_rmse"] == pytest.approx(first["ensemble_price_model"]["validation_rmse"])
     table = project.table("ensemble_evaluation")
     assert set(table["model"]) == {ensemble["model"]}
     chosen = {"exported_model": {"config": {"model": ensemble["model"], "n_images": 2}}}
@@ -341,13 +353,3 @@ def test_ensemble_is_trained_once_evaluated_ranked_and_exported(project: Project
     write_table(project.lake.table("splits"), splits)
     assert kept["folder"] == first["ensemble_price_model"]["folder"]
     assert f"trained on other rows: materialize price_model [{BACKBONE}] again" in kept["left_out"]
-
-
-@pytest.mark.slow
-def test_residual_attributes_have_a_table_and_figures(project: Project) -> None:
-    config = {"residual_attributes": {"config": {"n_averaged": 2}}}
-    payload = metadata(project.run("explain_price_model", BACKBONE, config))["residual_attributes"]
-    table = project.table("residual_attributes", BACKBONE)
-    assert set(table["backbone"]) <= {BACKBONE}
-    with Image.open(payload["typical_heat_maps_file"]) as drawn:
-        assert len(drawn.convert("RGB").getcolors(1 << 24) or []) > 100
