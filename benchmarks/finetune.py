@@ -1,4 +1,4 @@
-"""Fine-tuning of mobilenet_v2 on the published catalogue: accuracy compared with frozen features, and time per epoch.
+"""Fine-tuning on the published catalogue: accuracy compared with frozen features, and time per epoch.
 
 As in the asset `finetuned_price_model`, the blocks from --unfreeze-from on are trained together with the head; then
 kernel ridge regression is fitted to the fine-tuned features, and both are combined. The best epoch, the kernel and the
@@ -6,8 +6,9 @@ weights of the combination are selected on the validation set. The time per epoc
 over the same blocks: float32, channels first, every image decoded with Pillow and passed through the whole network in
 every epoch. Claims: a test MSE of at most 45,000, and epochs at least twice as fast.
 
-    python benchmarks/finetune.py --archive FOLDER --weights FOLDER [--scratch FOLDER] [--rows N] [--epochs N]
+    python benchmarks/finetune.py --archive FOLDER [--backbone NAME] [--weights FOLDER] [--scratch FOLDER] [--rows N]
 
+--weights has to name a folder with a file for a backbone whose weights are not installed as a package.
 --scratch keeps all intermediate results: an interrupted run resumes, and a completed one only times the epochs again.
 """
 
@@ -16,6 +17,7 @@ import sneaker_assets  # noqa: F401 - sets the wait policy of OpenMP, so it has 
 # isort: split
 
 import argparse
+import copy
 import sys
 import tempfile
 import time
@@ -26,7 +28,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-import torchvision
 from PIL import Image
 from published import published_splits
 from report import command_line, conclude, show_progress, table
@@ -35,8 +36,11 @@ from torchvision.transforms import v2
 from upath import UPath
 
 from sneaker_assets.lake import write_table
+from sneaker_assets.vision.backbones.architectures import get_architecture
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
-from sneaker_assets.vision.backbones.weights import find_weights, read_weights
+from sneaker_assets.vision.backbones.blocks import default_unfreeze_from, named_blocks
+from sneaker_assets.vision.backbones.packaged import find_packaged
+from sneaker_assets.vision.backbones.weights import find_weights
 from sneaker_assets.vision.evaluation.metrics import bootstrap_intervals, regression_metrics
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
@@ -56,13 +60,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="number of listings; default: all")
     parser.add_argument("--epochs", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--copies", type=int, default=2, help="augmented copies of each image; default: %(default)s")
-    parser.add_argument("--unfreeze-from", default="features.14", help="first block to train; default: %(default)s")
+    parser.add_argument("--backbone", default="efficientnet_lite0", help="default: %(default)s")
+    parser.add_argument("--unfreeze-from", help="first block to train; default: the backbone's own")
     parser.add_argument(
         "--timed-rows", type=int, default=TIMED_ROWS, help="rows on which epochs are timed; default: %(default)s"
     )
     options = parser.parse_args()
-    if not options.weights:
-        sys.exit("--weights must name a folder with a file for mobilenet_v2")
+    packaged = find_packaged(get_architecture(options.backbone))
+    if packaged is None and find_weights(options.backbone, options.weights) is None:
+        sys.exit(f"--weights must name a folder with a file for {options.backbone}")
     show_progress()
     with tempfile.TemporaryDirectory() as own:
         measure(options, options.scratch or Path(own))
@@ -75,13 +81,14 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
     if options.rows:
         splits = splits.sample(options.rows, random_state=0).reset_index(drop=True)
     images = {sha256: images[sha256] for sha256 in splits["sha256"].unique()}
-    backbone = load_backbone("mobilenet_v2", "auto", options.weights)
+    backbone = load_backbone(options.backbone, "auto", options.weights)
     frozen = features_of(backbone, images, scratch)
-    head, _ = train_price_model(UPath(scratch / "models"), frozen, splits, HeadSettings(kind="kernel_ridge"))
+    models = UPath(scratch / "models" / options.backbone)
+    head, _ = train_price_model(models, frozen, splits, HeadSettings(kind="kernel_ridge"))
     job = finetuning(options, splits, scratch)
-    model, _ = finetune_price_model(UPath(scratch / "models"), frozen, splits, images, job)
+    model, _ = finetune_price_model(models, frozen, splits, images, job)
     tuned = FeatureStore.open(frozen.folder.with_name(model.config["features"]["store"]))
-    ours, plain = our_epoch(options, job), plain_epoch(options, splits, images)
+    ours, plain = our_epoch(options, job), plain_epoch(options, backbone, splits, images)
 
     rows = [scores("frozen, kernel ridge", head, frozen, splits), scores("fine-tuned", model, tuned, splits)]
     print()
@@ -131,9 +138,15 @@ def finetuning(options: argparse.Namespace, splits: pd.DataFrame, scratch: Path)
         batch_size=BATCH,
     )
     return FinetuneJob(
-        "mobilenet_v2", "auto", str(options.weights), "cpu", str(scratch / "splits.parquet"), str(scratch),
-        str(scratch / "checkpoints"), settings,
-    )  # fmt: skip
+        backbone=options.backbone,
+        weights="auto",
+        weights_folder=str(options.weights) if options.weights else None,
+        device="cpu",
+        splits=str(scratch / "splits.parquet"),
+        scratch=str(scratch),
+        checkpoints=str(scratch / "checkpoints"),
+        settings=settings,
+    )
 
 
 def scores(name: str, model: PriceModel, store: FeatureStore, splits: pd.DataFrame) -> dict[str, Any]:
@@ -162,16 +175,18 @@ def our_epoch(options: argparse.Namespace, job: FinetuneJob) -> float:
     return float(done.history["seconds"].sum()) / share
 
 
-def plain_epoch(options: argparse.Namespace, splits: pd.DataFrame, images: Mapping[str, UPath]) -> float:
+def plain_epoch(
+    options: argparse.Namespace, backbone: Backbone, splits: pd.DataFrame, images: Mapping[str, UPath]
+) -> float:
     """Seconds per epoch of a plain PyTorch loop, extrapolated from the timed rows."""
-    whole = torchvision.models.mobilenet_v2()
-    file = find_weights("mobilenet_v2", options.weights)
-    assert file is not None
-    whole.load_state_dict(read_weights(file))
-    body = whole.features.eval()
-    first = int(options.unfreeze_from.split(".")[1])
-    body[:first].requires_grad_(requires_grad=False)
-    head = nn.Sequential(nn.Linear(2560, 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, 1), nn.Flatten(0))
+    body = copy.deepcopy(backbone.network).requires_grad_(requires_grad=True)
+    start = options.unfreeze_from or default_unfreeze_from(backbone)
+    for name, block in named_blocks(replace(backbone, network=body)).items():
+        if name == start:
+            break
+        block.requires_grad_(requires_grad=False)
+    n_features = 2 * backbone.channels[-1]
+    head = nn.Sequential(nn.Linear(n_features, 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, 1), nn.Flatten(0))
     trained = [p for p in (*body.parameters(), *head.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=3e-4)
     transform = v2.Compose(
@@ -182,13 +197,13 @@ def plain_epoch(options: argparse.Namespace, splits: pd.DataFrame, images: Mappi
             v2.ColorJitter(0.15, 0.15, 0.15),
             v2.ToImage(),
             v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+            v2.Normalize(backbone.input.mean, backbone.input.deviation),
         ]
     )
     train = splits[splits["split"] == "train"]
     timed = train.head(options.timed_rows)
     target = torch.tensor(timed["price"].to_numpy() / 200, dtype=torch.float32)
-    start = time.monotonic()
+    began = time.monotonic()
     for rows in torch.arange(len(timed)).split(BATCH):
         paths = [images[timed["sha256"].iloc[int(row)]] for row in rows]
         pictures = [Image.open(path.open("rb")).convert("RGB") for path in paths]
@@ -197,7 +212,7 @@ def plain_epoch(options: argparse.Namespace, splits: pd.DataFrame, images: Mappi
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return (time.monotonic() - start) * len(train) / len(timed)
+    return (time.monotonic() - began) * len(train) / len(timed)
 
 
 if __name__ == "__main__":

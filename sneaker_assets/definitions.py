@@ -11,7 +11,13 @@ from sneaker_assets.automation.conditions import condition_sensor, with_conditio
 from sneaker_assets.automation.jobs import JOBS
 from sneaker_assets.automation.schedules import recrawl_schedules
 from sneaker_assets.automation.sensors import release_sensor
-from sneaker_assets.resources import ComputeResource, LakeIOManager, LakeResource, ListingSourceResource
+from sneaker_assets.resources import (
+    ComputeResource,
+    LakeIOManager,
+    LakeResource,
+    ListingSourceResource,
+    TrackingResource,
+)
 from sneaker_assets.settings.automation import AutomationSettings
 from sneaker_assets.settings.environment import load_settings
 
@@ -32,6 +38,7 @@ def build_definitions(
         "io_manager": LakeIOManager(lake=lake),
         "listing_source": ListingSourceResource.configure_at_launch(),
         "compute": ComputeResource.configure_at_launch(),
+        "tracking": TrackingResource(),
     }
     return dg.Definitions(
         assets=with_conditions(dg.load_assets_from_package_module(assets), settings),

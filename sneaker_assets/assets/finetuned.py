@@ -17,7 +17,7 @@ from sneaker_assets.assets import groups
 from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import local_path, write_table
-from sneaker_assets.resources import ComputeResource, LakeResource
+from sneaker_assets.resources import ComputeResource, LakeResource, TrackingResource
 from sneaker_assets.vision.settings import FinetuneSettings
 
 if TYPE_CHECKING:
@@ -51,13 +51,14 @@ def finetuned_price_model(
     *,
     compute: ComputeResource,
     lake: LakeResource,
+    tracking: TrackingResource,
 ) -> dg.Output[UPath]:
     """The upper blocks of the backbone and its head, trained together; an interrupted run resumes."""
     from sneaker_assets.vision.backbones.weights_source import WeightsSource
     from sneaker_assets.vision.features.store import FeatureStore
     from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_model
 
-    here, backbone = lake.open(), context.partition_key
+    tracker, here, backbone = tracking.open(context), lake.open(), context.partition_key
     frozen = FeatureStore.open(image_features)
     local = local_path(here.folder("finetuning", backbone))
     scratch = local or Path(tempfile.gettempdir(), "sneaker-assets-finetuning", backbone)
@@ -79,13 +80,15 @@ def finetuned_price_model(
     model, trained = finetune_price_model(here.folder("models", backbone), frozen, splits, images, job, launch=launch)
     metrics = model.metrics()
     curve = figures.learning_curve(model.history(), int(metrics["best"]) + 1)
+    shown = show_figure(here.folder("figures", "finetuned_price_model", backbone), "learning_curve", curve)
     return dg.Output(
         model.folder,
         metadata={
             "trained_now": trained,
             **metrics,
             "card": dg.MetadataValue.md((model.folder / "card.md").read_text()),
-            **show_figure(here.folder("figures", "finetuned_price_model", backbone), "learning_curve", curve),
+            **shown,
+            **tracker.log_model(model, shown, trained=trained, settings={"finetuning": job.settings.model_dump()}),
         },
     )
 

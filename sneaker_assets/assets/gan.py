@@ -1,8 +1,7 @@
 """Training of one DCGAN per price band, on the images of all rows outside the test set."""
 
 from collections.abc import Iterator
-from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
@@ -16,7 +15,8 @@ from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure, sh
 from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
 from sneaker_assets.gan.settings import GanRunSettings, GanSettings, Recipe, from_recipe
 from sneaker_assets.lake import Lake
-from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
+from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource, TrackingResource
+from sneaker_assets.settings.model import given, optional_field
 from sneaker_assets.vision.settings import WeightsSettings
 
 if TYPE_CHECKING:
@@ -25,16 +25,12 @@ if TYPE_CHECKING:
 
 
 class EmbeddingConfig(WeightsSettings, dg.Config):
-    """Feature extractor for sample quality."""
+    """Feature extractor for sample quality; the default one's ImageNet weights are installed with the project."""
 
-    backbone: str = Field(default="mobilenet_v2", description="One of the price model's backbones.")
-
-
-def _from_recipe(name: str) -> Any:
-    """A field of ``GanSettings`` that takes the recipe's value unless it is set."""
-    field = copy(GanSettings.model_fields[name])
-    field.default = None
-    return field
+    backbone: str = Field(
+        default="efficientnet_lite0",
+        description="A registered backbone, whether or not price models are trained on it.",
+    )
 
 
 class GanTrainingConfig(GanRunSettings, EmbeddingConfig):
@@ -43,19 +39,18 @@ class GanTrainingConfig(GanRunSettings, EmbeddingConfig):
     recipe: Recipe = Field(
         default="default", description="default: the best of those measured; article: the article's settings."
     )
-    generator_lr: float | None = _from_recipe("generator_lr")
-    discriminator_lr: float | None = _from_recipe("discriminator_lr")
-    ema_decay: float | None = _from_recipe("ema_decay")
-    augment: bool | None = _from_recipe("augment")
-    spectral_norm: bool | None = _from_recipe("spectral_norm")
+    generator_lr: float | None = optional_field(GanSettings, "generator_lr")
+    discriminator_lr: float | None = optional_field(GanSettings, "discriminator_lr")
+    ema_decay: float | None = optional_field(GanSettings, "ema_decay")
+    augment: bool | None = optional_field(GanSettings, "augment")
+    spectral_norm: bool | None = optional_field(GanSettings, "spectral_norm")
     kid_samples: int = Field(
         default=1000, ge=0, description="Samples that KID is measured on at each checkpoint; 0 disables it."
     )
 
     def settings(self) -> GanSettings:
         """The settings of the training: those of the recipe with the values that are set."""
-        changes = {name: getattr(self, name) for name in GanSettings.model_fields if hasattr(self, name)}
-        return from_recipe(self.recipe, **changes)
+        return from_recipe(self.recipe, **given(self, GanSettings))
 
 
 _ENOUGH = warning_check("gan_checkpoints", "enough_images", "The band has at least one batch of training images.")
@@ -79,6 +74,7 @@ def gan_checkpoints(
     compute: ComputeResource,
     listing_source: ListingSourceResource,
     lake: LakeResource,
+    tracking: TrackingResource,
 ) -> Iterator[dg.Output[UPath] | dg.AssetCheckResult]:
     """The GAN of a price band. An interrupted run resumes, and a larger number of epochs continues the training.
 
@@ -89,7 +85,7 @@ def gan_checkpoints(
     from sneaker_assets.gan.run import run_name
     from sneaker_assets.gan.training import train_gan
 
-    here, settings = lake.open(), config.settings()
+    tracker, here, settings = tracking.open(context), lake.open(), config.settings()
     images = band_images(here, splits[splits["split"] != "test"], context.partition_key, settings.size)
     folder = here.folder("gan", context.partition_key, run_name(images, settings))
     device, weights = compute.torch_device(), {}
@@ -105,18 +101,21 @@ def gan_checkpoints(
         context.log.warning("%s", error)
         return
     figure_folder = here.folder("figures", "gan_checkpoints", context.partition_key)
-    yield dg.Output(
-        folder,
-        metadata={
-            "images": len(images),
-            "epochs": run.epochs,
-            "epochs_trained_now": run.trained,
-            "epoch_drawn_with": run.epoch,
-            **weights,
-            **show_png(figure_folder / "samples.png", run.samples.read_bytes()),
-            **show_figure(figure_folder, "losses", figures.gan_losses(run.history)),
-        },
+    shown = {
+        **show_png(figure_folder / "samples.png", run.samples.read_bytes()),
+        **show_figure(figure_folder, "losses", figures.gan_losses(run.history)),
+    }
+    counts = {"images": len(images), "epochs": run.epochs, "epoch_drawn_with": run.epoch}
+    logged = tracker.log(
+        run.generator,
+        settings.model_dump() | weights,
+        counts,
+        run.history,
+        shown,
+        trained=run.trained > 0,
+        name=f"{folder.name}-{run.epochs}",
     )
+    yield dg.Output(folder, metadata={**counts, "epochs_trained_now": run.trained, **weights, **shown, **logged})
 
 
 def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8Array":
@@ -143,7 +142,7 @@ def load_embedding_backbone(
     """The backbone that extracts the features for sample quality.
 
     Args:
-        config: Name of the backbone and choice of weights; with the offline shop, ``auto`` downloads no weights.
+        config: Name of the backbone and choice of weights; with the offline shop, ``auto`` downloads none.
         compute: The folder of weight files.
         listing_source: The source of listings.
     """

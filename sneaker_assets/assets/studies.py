@@ -81,11 +81,13 @@ def training_size_curve(
     backbone = context.partition_key
     model, store = PriceModel.load(price_model), FeatureStore.open(image_features)
     table = training_size.training_size_curve(model, store, splits)
+    summary = training_size.summarize(table)
     folder = lake.open().folder("figures", "training_size_curve", backbone)
     return dg.Output(
         table,
         metadata={
-            "curve": preview(training_size.summarize(table)),
+            "curve": preview(summary),
+            "last_doubling_percent": training_size.last_doubling(summary),
             **show_figure(folder, "learning_curve", figures.training_size_curve(table, f"{backbone}: learning curve")),
         },
     )

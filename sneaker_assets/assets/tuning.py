@@ -13,7 +13,7 @@ from sneaker_assets.assets import groups
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.lake import local_path
-from sneaker_assets.resources import LakeResource
+from sneaker_assets.resources import LakeResource, TrackingResource
 from sneaker_assets.vision.settings import TuningSettings
 
 if TYPE_CHECKING:
@@ -38,13 +38,15 @@ def tuned_hyperparameters(
     image_features: UPath,
     splits: pd.DataFrame,
     config: TuningConfig,
+    *,
     lake: LakeResource,
+    tracking: TrackingResource,
 ) -> dg.Output[pd.DataFrame]:
     """Every trial of the hyperparameter search; the one with the lowest validation error is marked."""
     from sneaker_assets.vision.features.store import FeatureStore
-    from sneaker_assets.vision.heads.tuning import TuningRows, tune
+    from sneaker_assets.vision.heads.tuning import TUNED, TuningRows, tune
 
-    store = FeatureStore.open(image_features)
+    tracker, store = tracking.open(context), FeatureStore.open(image_features)
     settings = TuningSettings.part_of(config)
     study = journal_name(store, splits, settings)
     here = lake.open()
@@ -58,7 +60,8 @@ def tuned_hyperparameters(
     trials = tune(known, settings, journal or Path(tempfile.gettempdir(), "sneaker-assets-studies", study))
     trials.insert(0, "backbone", context.partition_key)
     chosen = trials[trials["chosen"]].iloc[0]
-    shown = here.folder("figures", "tuned_hyperparameters", context.partition_key)
+    folder = here.folder("figures", "tuned_hyperparameters", context.partition_key)
+    shown = show_figure(folder, "search", figures.tuning_progress(trials))
     return dg.Output(
         trials,
         metadata={
@@ -67,7 +70,8 @@ def tuned_hyperparameters(
             "kind": str(chosen["kind"]),
             "validation_rmse": float(chosen["validation_rmse"]),
             "best": preview(trials.sort_values("validation_rmse")),
-            **show_figure(shown, "search", figures.tuning_progress(trials)),
+            **shown,
+            **tracker.log_study(study, _shared(settings), trials, TUNED, shown),
         },
     )
 
@@ -82,6 +86,10 @@ def journal_name(store: "FeatureStore", splits: pd.DataFrame, settings: TuningSe
     """
     from sneaker_assets.vision.pricing.price_model import fingerprint
 
-    shaped_by = {"epochs": settings.epochs, "patience": settings.patience, "seed": settings.seed}
     version = code_versions.changed(code_version=code_versions.TUNING)
-    return f"{fingerprint(store, splits, {**shaped_by, **version})}.journal"
+    return f"{fingerprint(store, splits, {**_shared(settings), **version})}.journal"
+
+
+def _shared(settings: TuningSettings) -> dict[str, int]:
+    """Settings of all trials of a study, without the budget."""
+    return {"epochs": settings.epochs, "patience": settings.patience, "seed": settings.seed}

@@ -61,28 +61,26 @@ def training_size_curve(curve: pd.DataFrame, title: str) -> Figure:
         curve: ``tables.TrainingSizeCurve``.
         title: Title of the figure.
     """
-    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes: Axes = figure.subplots()
     model = curve[curve["predictor"] == "model"]
-    test = model[model["split"] == "test"]
-    for rows, colour, label in (
-        (curve[(curve["predictor"] == "mean") & (curve["split"] == "test")], ORANGE, "test, mean of training prices"),
-        (model[model["split"] == "validation"], GREY, "validation"),
-        (test, BLUE, "test"),
+    test, mean = model[model["split"] == "test"], curve[(curve["predictor"] == "mean") & (curve["split"] == "test")]
+    for rows, colour, label, dash in (
+        (mean, ORANGE, "test, mean of the training prices", "--"),
+        (model[model["split"] == "validation"], GREY, "validation, mean over subsets", "-"),
+        (test, BLUE, "test, mean over subsets", "-"),
     ):
         means = rows.groupby("share")[["rows", "rmse"]].mean()
-        axes.plot(means["rows"], means["rmse"], color=colour, marker="_", label=label)
-    band = test.groupby("share")[["rows", "rmse_low", "rmse_high"]].mean()
-    axes.fill_between(
-        band["rows"], band["rmse_low"], band["rmse_high"], color=BLUE, alpha=0.15, linewidth=0,
-        label="95 % interval over test rows",
-    )  # fmt: skip
+        axes.plot(means["rows"], means["rmse"], color=colour, linestyle=dash, label=label)
     axes.scatter(test["rows"], test["rmse"], s=14, color=BLUE, linewidths=0, label="test, each subset")
+    band = test.groupby("share")[["rows", "rmse_low", "rmse_high"]].mean()
+    interval = {"color": BLUE, "alpha": 0.15, "linewidth": 0, "label": "95 % interval over the test rows"}
+    axes.fill_between(band["rows"], band["rmse_low"], band["rmse_high"], **interval)
     axes.set_xscale("log")
-    axes.set_xticks(band["rows"], [f"{rows:,.0f}" for rows in band["rows"]], minor=False)
+    axes.set_xticks(band["rows"], [f"{rows:,.0f}" for rows in band["rows"]])
     axes.set_xticks([], minor=True)
     axes.set(title=title, xlabel="Training rows", ylabel=dollars("RMSE"))
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 

@@ -43,11 +43,12 @@ class ComputeResource(dg.ConfigurableResource["ComputeResource"]):
         return choose_device(self.device or load_settings().device)
 
     def weights_choice(self, choice: "WeightsChoice", *, offline: bool) -> "WeightsChoice":
-        """The weights that ``choice`` stands for: with the offline shop, ``auto`` downloads none.
+        """The weights that ``choice`` stands for.
 
         Args:
             choice: The configured choice.
-            offline: Whether the listings are those of the offline shop.
+            offline: Whether the listings are those of the offline shop, with which ``auto`` downloads nothing: it takes
+                the file of the weights folder, else packaged weights, else random ones.
         """
         return "local" if choice == "auto" and offline else choice
 

@@ -1,11 +1,16 @@
 """Base class of all settings: frozen pydantic models whose fields carry their description and bounds."""
 
-from typing import Any, Self
+from copy import copy
+from typing import Any, Literal, Self, get_origin
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 
 from sneaker_assets.errors import SneakerError
+
+Unset = Literal["recipe"]
+UNSET: Unset = "recipe"
+"""A choice among names that is left to the recipe."""
 
 
 class SettingsError(SneakerError, ValueError):
@@ -43,6 +48,33 @@ class SettingsModel(BaseModel):
             pydantic.ValidationError: A name is unknown, or a value is of the wrong type or out of bounds.
         """
         return type(self)(**{**self.model_dump(), **changes})
+
+
+def optional_field(model: type[BaseModel], name: str, description: str = "") -> Any:
+    """A field of a model as a field of another one in which it may be unset: None by default, with the same bounds.
+
+    Choices have :data:`UNSET` in place of None, since Dagster takes no optional ones.
+
+    Args:
+        model: The model that defines the field.
+        name: The field's name.
+        description: Its description in the other model; by default the same.
+    """
+    field = copy(model.model_fields[name])
+    field.default = UNSET if get_origin(field.annotation) is Literal else None
+    field.description = description or field.description
+    return field
+
+
+def given(values: BaseModel, model: type[BaseModel]) -> dict[str, Any]:
+    """The values of a model's fields that are set in another one.
+
+    Args:
+        values: A model with some of the fields of ``model``, made by :func:`optional_field`.
+        model: The model that defines the fields.
+    """
+    found = {name: getattr(values, name, None) for name in model.model_fields}
+    return {name: value for name, value in found.items() if value not in (None, UNSET)}
 
 
 def reason(details: ErrorDetails) -> str:

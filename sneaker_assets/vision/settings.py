@@ -14,7 +14,7 @@ WeightsChoice = Literal["auto", "local", "imagenet", "none"]
 
 Fit = Literal["trim", "pad", "squash"]
 
-Keep = Literal["pooled", "scales", "map"]
+Keep = Literal["pooled", "scales", "roots", "map"]
 
 View = Literal["plain", "mirrored"]
 VIEWS: tuple[View, ...] = ("plain", "mirrored")
@@ -54,9 +54,9 @@ class WeightsSettings(SettingsModel):
 
     weights: WeightsChoice = Field(
         default="auto",
-        description="Weights of the backbone. auto: the file in the folder SNEAKER_WEIGHTS if there is one, else "
-        "ImageNet weights, packaged or downloaded (local with the offline shop); local: the same without downloads, "
-        "else random; imagenet: ImageNet weights, packaged or downloaded, without the folder; none: random.",
+        description="Weights of the backbone. auto: the file in the folder SNEAKER_WEIGHTS, else the packaged ImageNet "
+        "weights, else downloaded ones (with the offline shop: local); local: the same without downloads, else random; "
+        "imagenet: packaged or downloaded ImageNet weights, whatever is in the folder; none: random.",
     )
 
 
@@ -69,8 +69,9 @@ class FeatureSettings(SettingsModel):
     keep: Keep = Field(
         default="pooled",
         description="What is kept of the feature maps. pooled: average and maximum of the last map; scales: average, "
-        "maximum and standard deviation of the last map at each of three sizes; map: the last map itself, which the "
-        "head of kind article needs.",
+        "maximum and standard deviation of the last map at each of three sizes; roots: signed square roots of these "
+        "averages and standard deviations, the best input of a kernel ridge; map: the last map itself, which the head "
+        "of kind article needs.",
     )
     mirrored: bool = Field(default=False, description="Also compute the features of the mirrored image.")
 

@@ -271,6 +271,28 @@ def test_missing_input_error_says_what_to_materialize(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_pretrained_backbone_is_trained_with_the_default_recipe(project: Project) -> None:
+    trained = metadata(project.run("train_price_model", "efficientnet_lite0"))
+    assert trained["image_features"]["weights"] == "ImageNet (packaged)"
+    config = read_json(UPath(trained["price_model"]["folder"]) / "config.json")
+    assert (config["features"]["frame"], config["features"]["keep"]) == ([160, 384], "scales")
+    assert (config["head"]["kind"], config["views"]) == ("kernel_ridge", ["plain", "mirrored"])
+
+
+@pytest.mark.slow
+def test_head_of_the_article_follows_its_features(project: Project) -> None:
+    config = {"image_features": {"config": {"recipe": "article"}}, "price_model": {"config": {"epochs": 1}}}
+    chosen = [dg.AssetKey("image_features"), dg.AssetKey("price_model")]
+    job = project.definitions.resolve_job_def("train_price_model")
+    result = job.execute_in_process(
+        partition_key=BACKBONE, run_config={"ops": config}, instance=project.instance, asset_selection=chosen
+    )
+    model = read_json(UPath(metadata(result)["price_model"]["folder"]) / "config.json")
+    assert (model["features"]["frame"], model["features"]["fit"]) == ([224, 336], "squash")
+    assert (model["head"]["kind"], model["head"]["epochs"]) == ("article", 1)
+
+
+@pytest.mark.slow
 def test_tuned_model_uses_the_best_trial(project: Project) -> None:
     few = {"tuned_hyperparameters": {"config": {"network_trials": 3, "kernel_trials": 2, "epochs": 2}}}
     payload = metadata(project.run("tune_price_model", BACKBONE, few))["tuned_hyperparameters"]

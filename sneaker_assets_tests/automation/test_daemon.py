@@ -73,6 +73,7 @@ class Deployment:
             "DAGSTER_HOME": str(self.home),
             "SNEAKER_LAKE": str(self.lake.root),
             "SNEAKER_SOURCE": "demo",
+            "SNEAKER_BACKBONES": "resnet18",
             "SNEAKER_WATCH_SECONDS": "2",
             "SNEAKER_ALERT_PREMIUM": "-1",
             "PYTHONPATH": str(ROOT),
@@ -215,6 +216,12 @@ def test_crawls_trigger_the_data_set_once(deployment: Deployment) -> None:
         deployment.materialized(asset) for asset in ("price_observations", "image_properties", "listings", "splits")
     }
     assert builds == {1}
+
+
+def test_backbone_in_use_is_trained_and_ranked_the_first_time(deployment: Deployment) -> None:
+    trained = ("image_features", "price_model", "trained_rows", "evaluation_metrics")
+    deployment.until("a model", lambda: all(deployment.materialized(asset, "resnet18") for asset in trained))
+    deployment.until("a leaderboard", lambda: deployment.materialized("model_leaderboard"))
 
 
 def test_priced_release_is_alerted(deployment: Deployment) -> None:

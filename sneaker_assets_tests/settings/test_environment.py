@@ -57,6 +57,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     module._warn_unknown.cache_clear()
+    module._load.cache_clear()
     return monkeypatch
 
 

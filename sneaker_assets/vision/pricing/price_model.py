@@ -29,8 +29,10 @@ from upath import UPath
 from sneaker_assets import code_versions, lake
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.market.splits import split_groups
+from sneaker_assets.vision.backbones.architectures import get_architecture
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.backbones.blocks import with_weights
+from sneaker_assets.vision.backbones.packaged import require_packaged
 from sneaker_assets.vision.backbones.weights import WeightsError
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.errors import FeatureError, TrainingError
@@ -460,6 +462,8 @@ def load_backbone_of(model: PriceModel, weights_folder: Path | None) -> Backbone
     Raises:
         WeightsError: Its weights are not available.
     """
+    if model.weights.kind == "packaged":
+        require_packaged(get_architecture(model.backbone), f"the model {model.folder}")
     backbone = load_backbone(model.backbone, model.weights.choice, weights_folder)
     trained = model.folder / BACKBONE_FILE
     if trained.exists():

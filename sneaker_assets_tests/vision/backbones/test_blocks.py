@@ -50,6 +50,13 @@ def test_fine_tuning_begins_at_the_last_stage_that_has_parameters(name: str, blo
     assert default_unfreeze_from(load_backbone(name, "none")) == block
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_an_architecture_can_state_where_fine_tuning_begins(number: int) -> None:
+    backbone = load_backbone(f"efficientnet_lite{number}", "none")
+    assert default_unfreeze_from(backbone) == "blocks.4.0"
+    assert split_at(backbone, "blocks.4.0").upper[0] is not named_blocks(backbone)["blocks.4.0"]
+
+
 def test_the_default_block_does_not_change_the_settings_of_stored_models(backbone: Backbone) -> None:
     explicit = FinetuneSettings(unfreeze_from="features.14")
     assert resolve_settings(FinetuneSettings(), backbone) == explicit

@@ -4,7 +4,7 @@ import torch
 from upath import UPath
 
 from sneaker_assets.lake import Lake
-from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
+from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool, pool_roots
 from sneaker_assets.vision.features import extractor as features
 from sneaker_assets.vision.features.extractor import FeatureExtractor, open_store, update_store
 from sneaker_assets.vision.features.store import StoreError
@@ -132,13 +132,36 @@ def test_scales_concatenates_three_stages_with_the_last_one_last(lake: Lake, pic
     assert np.array_equal(kept[:, 3 * 384 :][:, : 2 * 512], pooled.gather(list(pictures)))
 
 
+def test_roots_compress_the_averages_and_deviations_of_scales(lake: Lake, pictures: dict[str, UPath]) -> None:
+    backbone, kept = load_backbone("resnet18", "none"), {}
+    for settings in (FeatureSettings(height=64, width=96, keep=keep) for keep in ("scales", "roots")):
+        store = open_store(lake.folder("features"), backbone, settings)
+        update_store(store, backbone, pictures, CPU, settings=settings)
+        kept[settings.keep] = np.split(store.gather(list(pictures)), np.cumsum(store.blocks)[:-1], axis=1)
+    for scales, roots in zip(kept["scales"], kept["roots"], strict=True):
+        average, _, deviation = np.split(scales, 3, axis=1)
+        statistics = np.concatenate([average, deviation], axis=1)
+        assert np.allclose(np.sign(roots) * np.square(roots), statistics, rtol=0.02, atol=0.02)
+        assert np.array_equal(np.sign(roots), np.sign(statistics))
+
+
+def test_gradients_of_roots_are_finite_where_a_feature_map_is_constant() -> None:
+    feature_map = torch.stack([torch.zeros(2, 3, 4), torch.rand(2, 3, 4)], dim=1).requires_grad_()
+    pool_roots(feature_map).sum().backward()
+    assert feature_map.grad is not None
+    assert torch.isfinite(feature_map.grad).all()
+
+
 def test_features_of_other_settings_are_refused(lake: Lake, backbone: Backbone, pictures: dict[str, UPath]) -> None:
     store = open_store(lake.folder("features"), backbone)
     with pytest.raises(StoreError, match=r"do not match \(fit 'trim' instead of 'squash'.*: materialize"):
         update_store(store, backbone, pictures, CPU, settings=FeatureSettings(fit="squash"))
 
 
-@pytest.mark.parametrize(("keep", "width"), [("pooled", 2 * 512), ("map", 49 * 512), ("scales", 3 * (128 + 256 + 512))])
+@pytest.mark.parametrize(
+    ("keep", "width"),
+    [("pooled", 2 * 512), ("map", 49 * 512), ("scales", 3 * (128 + 256 + 512)), ("roots", 2 * (128 + 256 + 512))],
+)
 def test_an_extractor_returns_views_by_images_by_features(keep: Keep, width: int) -> None:
     extract = FeatureExtractor(load_backbone("resnet18", "none"), CPU, keep, ("plain", "mirrored"))
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 96, 3), dtype=np.uint8)

@@ -137,3 +137,23 @@ def test_the_provenance_of_weights_does_not_identify_a_store(lake: Lake) -> None
     first, second = (FeatureStore.create(lake.folder("features"), manifest) for manifest in manifests)
     assert first.folder == second.folder
     assert second.manifest["weights"] == "ImageNet"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_features_that_are_not_finite_are_not_stored_and_the_image_is_named(lake: Lake, value: float) -> None:
+    store = FeatureStore.create(lake.folder("features"), {"backbone": "resnet18"})
+    features = np.ones((3, 4), np.float32)
+    features[1:, 2] = value
+    with pytest.raises(
+        StoreError, match=r"^the features of 2 of 3 images .*\(the first is b\).*other weights of resnet18"
+    ):
+        store.append(["a", "b", "c"], features)
+    assert not store.views
+
+
+def test_stored_features_that_are_not_finite_are_not_read_and_the_image_is_named(lake: Lake) -> None:
+    store = numbered_store(lake)
+    np.save(Path((store.folder / "plain" / "part-0001.npy").path), np.full((2, 4), np.nan, np.float32))
+    assert store.gather(["b", "a"]).shape == (2, 4)
+    with pytest.raises(StoreError, match=r"^the features of 2 images .*\(the first is d\): remove the folder"):
+        store.gather(["b", "d", "a", "c", "d"])

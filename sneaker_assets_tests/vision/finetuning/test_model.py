@@ -6,22 +6,33 @@ from upath import UPath
 
 from sneaker_assets.lake import Lake, write_table
 from sneaker_assets.market.splits import assign_splits
-from sneaker_assets.vision.backbones.backbone import Backbone
+from sneaker_assets.vision.backbones.backbone import load_backbone
 from sneaker_assets.vision.features.extractor import open_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_model
-from sneaker_assets.vision.pricing.price_model import price_images
+from sneaker_assets.vision.pricing.export import export
+from sneaker_assets.vision.pricing.price_model import load_backbone_of, price_images
 from sneaker_assets.vision.pricing.similarity_index import build_similarity_index, similarity_vectors
+from sneaker_assets.vision.settings import WeightsChoice
 from sneaker_assets_tests.builders import listings, store_pictures
 from sneaker_assets_tests.vision.finetuning.conftest import CPU, finetune_settings
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mixed", [True, False])
+@pytest.mark.parametrize(
+    ("name", "weights", "block", "mixed"),
+    [
+        ("mobilenet_v2", "none", "features.17", True),
+        ("mobilenet_v2", "none", "features.17", False),
+        # Its batch norms contain an activation, its convolutions pad their input, and its weights are packaged.
+        ("efficientnet_lite0", "imagenet", "blocks.6.0", True),
+    ],
+)
 def test_finetuned_model_is_stored_once_and_prices_stored_and_new_images_alike(
-    backbone: Backbone, tmp_path: Path, *, mixed: bool
+    name: str, weights: WeightsChoice, block: str, tmp_path: Path, *, mixed: bool
 ) -> None:
-    lake, settings = Lake.at(tmp_path), finetune_settings(mixed=mixed)
+    lake, settings = Lake.at(tmp_path), finetune_settings(mixed=mixed, unfreeze_from=block)
+    backbone = load_backbone(name, weights)
     brightness = store_pictures(lake, 60)
     images = {sha256: lake.image(sha256) for sha256 in brightness}
     table = listings([1000 * value for value in brightness.values()])
@@ -29,13 +40,13 @@ def test_finetuned_model_is_stored_once_and_prices_stored_and_new_images_alike(
     write_table(UPath(tmp_path / "splits.parquet"), splits)
     frozen = open_store(lake.folder("features"), backbone)
     job = FinetuneJob(
-        "mobilenet_v2", "none", None, "cpu", str(tmp_path / "splits.parquet"), str(tmp_path), str(tmp_path), settings
+        name, weights, None, "cpu", str(tmp_path / "splits.parquet"), str(tmp_path), str(tmp_path), settings
     )
-    model, trained_now = finetune_price_model(lake.folder("models"), frozen, splits, images, job)
+    model, trained_now = finetune_price_model(lake.folder("models", name), frozen, splits, images, job)
     assert trained_now
-    assert not finetune_price_model(lake.folder("models"), frozen, splits, images, job)[1]
+    assert not finetune_price_model(lake.folder("models", name), frozen, splits, images, job)[1]
     assert model.history()["epoch"].tolist() == [1, 2, 3]
-    store = FeatureStore.open(lake.folder("features", "mobilenet_v2", model.config["features"]["store"]))
+    store = FeatureStore.open(lake.folder("features", name, model.config["features"]["store"]))
     held_out = splits[splits["split"] == "validation"]
     predicted = model.price(store.gather_views(held_out["sha256"].tolist(), model.views))
     rmse = float(np.sqrt(np.mean((predicted - held_out["price"]) ** 2)))
@@ -47,6 +58,10 @@ def test_finetuned_model_is_stored_once_and_prices_stored_and_new_images_alike(
     assert predicted_from_images == pytest.approx(
         model.price(store.gather_views(list(images)[:3], model.views)), rel=0.02
     )
+    differences = export(
+        UPath(tmp_path / "exported"), model, [load_backbone_of(model, None)], list(images.values())[:2]
+    )
+    assert max(differences.differences.values()) < 1e-3
     index = build_similarity_index(
         UPath(tmp_path / "indexes"), model, store, splits.assign(title="t", url="u", label_kind="last")
     )

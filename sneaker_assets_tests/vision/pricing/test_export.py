@@ -25,17 +25,18 @@ from sneaker_assets_tests.ensembles import lake_with_ensemble
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = FeatureSettings(height=48, width=64, keep="scales", mirrored=True)
 
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[PriceModel, Backbone, list[UPath]]:
+@pytest.fixture(scope="module", params=["scales", "roots"])
+def trained(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[PriceModel, Backbone, list[UPath]]:
     """A network and a kernel ridge on maps of three sizes in both views: the model with most to export."""
+    settings = FeatureSettings(height=48, width=64, keep=request.param, mirrored=True)
     lake, backbone = Lake.at(tmp_path_factory.mktemp("lake")), load_backbone("resnet18", "none")
     brightness = store_pictures(lake, 60)
-    store = open_store(lake.folder("features"), backbone, SETTINGS)
+    store = open_store(lake.folder("features"), backbone, settings)
     images = {sha256: lake.image(sha256) for sha256 in brightness}
-    update_store(store, backbone, images, torch.device("cpu"), settings=SETTINGS)
+    update_store(store, backbone, images, torch.device("cpu"), settings=settings)
     table = listings([1000 * value for value in brightness.values()])
     splits = assign_splits(table.assign(sha256=list(brightness), twin_group=list(brightness)))
     model, _ = train_price_model(lake.folder("models"), store, splits, HeadSettings(kind="mixed", epochs=5, hidden=16))

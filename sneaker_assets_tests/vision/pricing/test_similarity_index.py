@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from upath import UPath
 
+from sneaker_assets.vision.errors import FeatureError
+from sneaker_assets.vision.features.store import StoreError
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.pricing.price_model import PriceModel
 from sneaker_assets.vision.pricing.pricer import Pricer, champion_index
@@ -71,3 +73,21 @@ def test_superseded_indexes_are_removed(champion: Champion) -> None:
     remove_other_indexes(indexes, [built[1].folder])
     assert load_similarity_index(built[0].folder) is None
     assert load_similarity_index(built[1].folder) is not None
+
+
+def test_an_index_without_any_features_is_refused(champion: Champion) -> None:
+    unknown = champion.listings.head(3).assign(sha256="0" * 64)
+    with pytest.raises(StoreError, match=r"^none of 3 listings has features in .*: materialize image_features again"):
+        build_similarity_index(champion.lake.root / "unknown", champion.model, champion.store, unknown)
+
+
+def test_vectors_that_are_not_finite_have_no_neighbours(champion: Champion) -> None:
+    index = champion.pricer.index
+    assert index is not None
+    (found,) = index.nearest(np.full((1, index.index.d), np.nan, np.float32))
+    assert found.empty
+
+
+def test_features_of_another_width_are_refused(champion: Champion) -> None:
+    with pytest.raises(FeatureError, match="of each image and got 7: materialize price_model again"):
+        similarity_vectors(champion.model, np.ones((1, 2, 7), np.float32))
