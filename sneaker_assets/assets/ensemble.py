@@ -1,6 +1,6 @@
 """The ensemble of all backbones' price models, and its evaluation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 import pandas as pd
@@ -42,6 +42,9 @@ def ensemble_price_model(
     """The weighted mean of all backbones' models with the lowest validation error; the best model where it is as good.
 
     Only models of the current rows take part; without any, the ensemble of before stays.
+
+    Raises:
+        dagster.Failure: No price model can be read.
     """
     from sneaker_assets.vision.pricing.ensemble import train_ensemble, usable_members
     from sneaker_assets.vision.pricing.ensemble_model import ENSEMBLE
@@ -54,8 +57,8 @@ def ensemble_price_model(
         context.log.warning("%s is not in the ensemble: %s", source, reason)
     left = {"left_out": preview(pd.DataFrame(left_out.items(), columns=["model", "reason"]))} if left_out else {}
     if not candidates:
-        before = here.referenced("ensemble_price_model") or next(iter(price_model.values()))
-        return dg.Output(before, metadata={"trained_now": False, "candidates": 0, **left})
+        kept = _first_readable([here.referenced("ensemble_price_model"), *price_model.values()])
+        return dg.Output(kept, metadata={"trained_now": False, "candidates": 0, **left})
     settings = EnsembleSettings.part_of(config)
     model, trained = train_ensemble(here.folder("models", ENSEMBLE), candidates, splits, settings)
     counts = {"candidates": len(candidates), "members": len(model.members)}
@@ -75,6 +78,26 @@ def ensemble_price_model(
             **tracker.log(model.folder, params, model.metrics(), trained=trained, note=card),
         },
     )
+
+
+def _first_readable(folders: Iterable[UPath | None]) -> UPath:
+    """The first of the folders whose model can be read.
+
+    Raises:
+        dagster.Failure: There is none.
+    """
+    from sneaker_assets.vision.pricing.ensemble_model import load_model
+    from sneaker_assets.vision.pricing.price_model import ModelError
+
+    problem = "there is no price model: materialize price_model first"
+    for folder in filter(None, folders):
+        try:
+            load_model(folder)
+        except ModelError as error:
+            problem = str(error)
+        else:
+            return folder
+    raise dg.Failure(problem, allow_retries=False)
 
 
 @dg.asset(
