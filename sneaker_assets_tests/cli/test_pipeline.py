@@ -11,6 +11,8 @@ from PIL import Image
 
 from sneaker_assets.cli import pipeline
 from sneaker_assets.cli.pipeline import running
+from sneaker_assets.cli.pipeline.command import parse
+from sneaker_assets.cli.pipeline.stages import model_stages
 from sneaker_assets.cli.pipeline.summary import summary
 from sneaker_assets.crawl.database import open_database
 from sneaker_assets.crawl.frontier import Frontier
@@ -145,6 +147,12 @@ def test_unknown_backbone_error_lists_the_known_ones(run: Run) -> None:
     status, output = run("--backbone", "vgg61")
     assert status == 1
     assert "unknown backbone 'vgg61': did you mean vgg16 or vgg19? Choose one of vgg16, " in output
+
+
+def test_recipe_of_the_article_is_chosen_by_an_option() -> None:
+    stages = model_stages(parse(["--backbone", "vgg16", "--recipe", "article"]))
+    (training,) = [stage for stage in stages if stage.job == "train_price_model"]
+    assert (training.partition, training.config) == ("vgg16", {"image_features": {"recipe": "article"}})
 
 
 def test_backbone_that_is_not_in_use_is_refused(run: Run) -> None:
