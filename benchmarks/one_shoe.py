@@ -1,11 +1,11 @@
 """Duration of ``sneaker-price``, compared with a process that only runs the network.
 
 ``sneaker-price`` runs on one image and on a folder of a hundred, each in a new process. The lower bound is a process
-that imports torch, builds the same network and runs it on as many views of blank images, one by one; it does not decode,
-predict prices or search for similar shoes. The lake contains drawn shoes and a model of the default recipe, by default
-on EfficientNet-Lite0 with its packaged weights, which the offline shop's champion is based on. Reported are the first
-process and the median of the following ones. Claim: at most 1.25 times the lower bound, less than 4 seconds for one
-image and less than 10 for the folder.
+that imports torch, builds the same network and runs it on as many views of blank images, one by one; it does not
+decode images, predict prices or search for similar shoes. The lake contains drawn shoes and a model of the default
+recipe, by default on EfficientNet-Lite0 with its packaged weights, as the champion of the offline shop. Reported are
+the first process and the median of the following ones. Claim: at most 1.25 times the lower bound, less than 4 seconds
+for one image and less than 10 for the folder.
 
     python benchmarks/one_shoe.py [--backbone efficientnet_lite0]
 """
