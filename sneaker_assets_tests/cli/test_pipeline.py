@@ -76,6 +76,17 @@ def test_an_archive_runs_through_the_whole_graph(run: Run, tmp_path: Path) -> No
     figures = [Path(line.strip()) for line in output.split("Figures")[1].splitlines() if line.endswith(".png")]
     assert len(figures) >= 6
     assert all(figure.exists() for figure in figures)
+    status, again = run(*arguments, *gan, SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=folder)
+    assert status == 0, again
+    for stage in ("train_price_model resnet18", "rank_models", "train_gan cheap", "train_gan expensive"):
+        assert f"{stage}\n  up to date" in again
+    assert {*again.split("Figures")[1].splitlines()} == {*output.split("Figures")[1].splitlines()}
+    assert "1 epochs, 0 trained now" in again
+    (tmp_path / "lake" / "tables" / "leak_report" / "resnet18.parquet").unlink()
+    status, repaired = run(*arguments, *gan, SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=folder)
+    assert status == 0, repaired
+    assert "leak_report/resnet18.parquet is missing: leak_report" in repaired
+    assert "rank_models\n  up to date" in repaired
 
 
 @pytest.mark.parametrize(("kept", "words"), [({"epoch": 7.0}, "best epoch 7"), ({"alpha": 0.1}, "best penalty 0.1")])

@@ -164,7 +164,7 @@ def test_default_recipe_of_pretrained_weights_is_a_kernel_ridge_on_three_scales(
 
 def test_default_recipe_of_random_weights_is_a_network_on_pooled_features() -> None:
     features = FeatureConfig().settings(WeightsSource("random"))
-    assert features == FeatureSettings()
+    assert features == FeatureSettings(height=80, width=192)
     assert PriceModelConfig().settings(manifest("random", features)) == HeadSettings()
 
 

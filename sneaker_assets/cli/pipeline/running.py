@@ -139,7 +139,8 @@ class Pass:
             metadata |= ran.metadata
         kept = {key.to_user_string(): self._staleness.last(key, stage) for key in selection - done}
         earlier = {name: _values(last.metadata) for name, last in kept.items() if last is not None}
-        return Outcome(stage, seconds, {**earlier, **metadata}, frozenset(kept))
+        in_order = dict(sorted({**earlier, **metadata}.items()))
+        return Outcome(stage, seconds, in_order, frozenset(kept))
 
     def _explain(self, due: Mapping[dg.AssetKey, str]) -> None:
         """Print why assets are out of date, one line by reason."""
