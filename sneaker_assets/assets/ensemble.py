@@ -12,7 +12,7 @@ from sneaker_assets.assets.checks import check_result
 from sneaker_assets.assets.evaluation import with_label_kinds
 from sneaker_assets.assets.evaluation_checks import check_evaluation, evaluation_checks
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_names, column_schema, preview, show_figure
-from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource
+from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource, TrackingResource
 from sneaker_assets.vision.settings import EnsembleSettings
 
 _NO_ENSEMBLE = "there is no ensemble: its models are fewer than two, or the best one alone is as good"
@@ -37,6 +37,7 @@ def ensemble_price_model(
     *,
     config: EnsembleConfig,
     lake: LakeResource,
+    tracking: TrackingResource,
 ) -> dg.Output[UPath]:
     """The weighted mean of all backbones' models with the lowest validation error; the best model where it is as good.
 
@@ -48,7 +49,7 @@ def ensemble_price_model(
     from sneaker_assets.vision.pricing.ensemble import train_ensemble, usable_members
     from sneaker_assets.vision.pricing.ensemble_model import ENSEMBLE
 
-    here = lake.open()
+    tracker, here = tracking.open(context), lake.open()
     frozen = {f"price_model [{backbone}]": folder for backbone, folder in price_model.items()}
     tuned = {f"finetuned_price_model [{backbone}]": folder for backbone, folder in finetuned_price_model.items()}
     candidates, left_out = usable_members(frozen | tuned, splits)
@@ -63,6 +64,9 @@ def ensemble_price_model(
     counts = {"candidates": len(candidates), "members": len(model.members)}
     if len(model.members) == 1:
         return dg.Output(model.folder, metadata={"trained_now": trained, **counts, **left, "note": _NO_ENSEMBLE})
+    card = (model.folder / "card.md").read_text()
+    shares = {member.name: share for member, share in zip(model.members, model.shares, strict=True)}
+    params = {**settings.model_dump(), "rows": model.config["rows"], "shares": shares}
     return dg.Output(
         model.folder,
         metadata={
@@ -71,7 +75,8 @@ def ensemble_price_model(
             **left,
             **model.metrics(),
             "shares": preview(model.history()),
-            "card": dg.MetadataValue.md((model.folder / "card.md").read_text()),
+            "card": dg.MetadataValue.md(card),
+            **tracker.log(model.folder, params, model.metrics(), trained=trained, note=card),
         },
     )
 
