@@ -64,9 +64,8 @@ def ensemble_price_model(
     counts = {"candidates": len(candidates), "members": len(model.members)}
     if len(model.members) == 1:
         return dg.Output(model.folder, metadata={"trained_now": trained, **counts, **left, "note": _NO_ENSEMBLE})
-    card = (model.folder / "card.md").read_text()
-    shares = {member.name: share for member, share in zip(model.members, model.shares, strict=True)}
-    params = {**settings.model_dump(), "rows": model.config["rows"], "shares": shares}
+    card, shares = (model.folder / "card.md").read_text(), model.history()
+    params = settings.model_dump() | {"share": dict(zip(shares["model"], shares["share"], strict=True))}
     return dg.Output(
         model.folder,
         metadata={
@@ -74,7 +73,7 @@ def ensemble_price_model(
             **counts,
             **left,
             **model.metrics(),
-            "shares": preview(model.history()),
+            "shares": preview(shares),
             "card": dg.MetadataValue.md(card),
             **tracker.log(model.folder, params, model.metrics(), trained=trained, note=card),
         },

@@ -23,6 +23,7 @@ from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceR
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
+from sneaker_assets_tests.tracking.conftest import client_of
 
 BACKBONE = "resnet18"
 RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
@@ -308,13 +309,20 @@ def test_tuned_model_uses_the_best_trial(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(project: Project) -> None:
+def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tmp_path))
     config = {
         "unfreeze_from": "layer4.1", "height": 64, "width": 96, "copies": 1, "epochs": 1, "hidden": 16, "processes": 2,
     }  # fmt: skip
     payload = metadata(project.run("finetune_price_model", BACKBONE, {"finetuned_price_model": {"config": config}}))
     model = PriceModel.load(UPath(payload["finetuned_price_model"]["folder"]))
     assert payload["finetuned_price_model"]["trained_now"]
+    run = client_of(str(tmp_path)).get_run(payload["finetuned_price_model"]["mlflow_run"])
+    assert {"finetuning.unfreeze_from": "layer4.1", "features.backbone": BACKBONE}.items() <= run.data.params.items()
+    assert {"train_mse", "validation_mse", "best_epoch"} <= run.data.metrics.keys()
     assert 0 <= payload["finetuned_price_model"]["network_share"] <= 1
     assert model.weights == WeightsSource("random", fine_tuned_from="layer4.1")
     splits = project.table("splits")

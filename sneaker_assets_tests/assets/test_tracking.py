@@ -8,12 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 from typing import Any
+from urllib.request import urlopen
 
 import dagster as dg
 import pytest
 
+from sneaker_assets.assets.ensemble import ensemble_price_model
 from sneaker_assets.assets.gan import gan_checkpoints
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.assets.price_model import price_model
@@ -27,6 +28,7 @@ from sneaker_assets.resources import (
     TrackingResource,
 )
 from sneaker_assets_tests.champion import Champion
+from sneaker_assets_tests.ensembles import lake_with_ensemble
 from sneaker_assets_tests.tracking.conftest import client_of, files, runs_of
 from sneaker_assets_tests.tracking.test_address import hide_mlflow
 
@@ -73,10 +75,10 @@ def dead_server() -> Iterator[str]:
 
 
 def materialize(
-    lake: Lake, asset: dg.AssetsDefinition, partition: str, config: dict[str, Any]
+    lake: Lake, asset: dg.AssetsDefinition, partition: str | None, config: dict[str, Any]
 ) -> dg.ExecuteInProcessResult:
     resource = LakeResource(root=str(lake.root))
-    names = ("image_features", "tuned_hyperparameters")
+    names = ("image_features", "tuned_hyperparameters", "price_model", "finetuned_price_model")
     upstream = [
         dg.AssetSpec(name, partitions_def=backbone_partitions) for name in names if name in asset.keys_by_input_name
     ]
@@ -227,6 +229,22 @@ def test_gan_is_logged_by_epoch_and_again_after_more_epochs(lake: Lake, store: s
         "figures/losses.png", "figures/samples.png", "model/config.json", "model/history.parquet",
         "model/model.safetensors", "model/samples/epoch-0002.png",
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_ensemble_is_logged_with_the_shares_of_its_members(tmp_path: Path, store: str) -> None:
+    ensembles = lake_with_ensemble(tmp_path / "lake")
+    here = ensembles.lake
+    write_table(here.table("splits"), ensembles.splits)
+    partitions = backbone_partitions.get_partition_keys()
+    for partition, model in zip(partitions, ensembles.candidates, strict=False):
+        write_json(here.reference("price_model", partition), {"folder": model.folder.relative_to(here.root).as_posix()})
+    metadata(materialize(here, ensemble_price_model, None, {"min_share": 0.0, "min_gain": 0.0}))
+    (run,) = runs_of(client_of(store), "sneaker_assets/ensemble_price_model")
+    shares = [float(value) for name, value in run.data.params.items() if name.startswith("share.models/")]
+    assert len(shares) == 2
+    assert sum(shares) == pytest.approx(1)
+    assert run.data.metrics["validation_rmse"] <= run.data.metrics["best_member_rmse"]
 
 
 @pytest.fixture

@@ -41,5 +41,5 @@ def files(client: "MlflowClient", run: "Run", path: str | None = None) -> dict[s
     """Sizes of a run's artifacts by path."""
     found: dict[str, int] = {}
     for file in client.list_artifacts(run.info.run_id, path):
-        found |= files(client, run, file.path) if file.is_dir else {file.path: file.file_size}
+        found |= files(client, run, file.path) if file.is_dir else {file.path: file.file_size or 0}
     return found

@@ -73,7 +73,7 @@ def test_model_of_other_rows_is_not_the_last_point(known: Known) -> None:
     assert whole["rmse"].item() != pytest.approx(model.metrics()["validation_rmse"], rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["kernel_ridge", "mixed"])
+@pytest.mark.parametrize("kind", ["kernel_ridge", "pooled"])
 def test_heads_are_of_the_model_s_kind(known: Known, kind: HeadKind) -> None:
     curve = training_size_curve(known.train(kind), known.store, known.splits)
     assert set(curve["head"]) == {kind}

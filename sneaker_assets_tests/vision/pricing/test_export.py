@@ -105,7 +105,7 @@ def test_a_network_that_pads_as_tensorflow_does_is_exported(tmp_path: Path) -> N
     lake.root.mkdir()
     hashes = list(store_pictures(lake, 20))
     splits = assign_splits(listings([100.0 * number + 100 for number in range(20)]).assign(sha256=hashes))
-    model = train(lake, splits, "efficientnet_lite0", SETTINGS, HeadSettings(kind="ridge"))
+    model = train(lake, splits, "efficientnet_lite0", FeatureSettings(height=64, width=96), HeadSettings(kind="ridge"))
     images = [lake.image(sha256) for sha256 in hashes[:3]]
     done = export(UPath(tmp_path / "exported"), model, load_backbones(model, None), images)
     assert max(done.differences.values()) < 1e-4
