@@ -377,6 +377,9 @@ def test_ensemble_is_trained_once_evaluated_ranked_and_exported(project: Project
     exported = metadata(project.run("export_model", BACKBONE, chosen))["exported_model"]
     assert exported["max_relative_difference_model.onnx"] < 1e-3
     assert exported["pixels_1"].startswith("uint8 [n, ")
+    explained = {"residual_attributes": {"config": {"model": ensemble["model"], "n_averaged": 1}}}
+    project.run("explain_price_model", BACKBONE, explained)
+    assert set(project.table("residual_attributes", BACKBONE)["backbone"]) <= {"ensemble"}
     splits = project.table("splits")
     write_table(project.lake.table("splits"), splits.assign(price=splits["price"] + 1))
     kept = metadata(project.materialize("ensemble_price_model"))["ensemble_price_model"]

@@ -21,7 +21,7 @@ from sneaker_assets.vision.pricing.member_features import load_backbones
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images, train_price_model
 from sneaker_assets.vision.settings import FeatureSettings, HeadSettings
 from sneaker_assets_tests.builders import listings, store_pictures
-from sneaker_assets_tests.ensembles import lake_with_ensemble
+from sneaker_assets_tests.ensembles import lake_with_ensemble, train
 
 pytestmark = pytest.mark.slow
 
@@ -98,3 +98,14 @@ def test_an_exported_ensemble_takes_one_input_per_frame_and_describes_them(
     pixels = {name: np.stack([read_image(path, frame) for path in images]) for name, frame in frames.items()}
     (prices,) = session.run(None, pixels)
     assert prices == pytest.approx(price_known(model, hashes), rel=0.02)
+
+
+def test_a_network_that_pads_as_tensorflow_does_is_exported(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path / "lake")
+    lake.root.mkdir()
+    hashes = list(store_pictures(lake, 20))
+    splits = assign_splits(listings([100.0 * number + 100 for number in range(20)]).assign(sha256=hashes))
+    model = train(lake, splits, "efficientnet_lite0", FeatureSettings(height=64, width=96), HeadSettings(kind="ridge"))
+    images = [lake.image(sha256) for sha256 in hashes[:3]]
+    done = export(UPath(tmp_path / "exported"), model, load_backbones(model, None), images)
+    assert max(done.differences.values()) < 1e-4
