@@ -21,8 +21,6 @@ from sneaker_assets.settings.automation import AutomationSettings
 
 Condition = dg.AutomationCondition[Any]
 
-_REQUIRED = dg.AssetSelection.all() - dg.AssetSelection.assets("tuned_hyperparameters")
-
 
 def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
     """Conditions that hold for every asset of a group.
@@ -148,8 +146,8 @@ def _members_evaluated() -> Condition:
 def _changed(other: str) -> Condition:
     """A partition of the other asset was materialized since this one was last materialized or requested."""
     # Not `_updated`: Dagster keeps one state for all of those in a condition, whichever inputs they name.
-    updated = dg.AutomationCondition.newly_updated()
-    return dg.AutomationCondition.asset_matches(other, updated).since_last_handled()
+    updated: Condition = dg.AutomationCondition.asset_matches(other, dg.AutomationCondition.newly_updated())
+    return updated.since_last_handled()
 
 
 def _being_evaluated() -> Condition:
@@ -176,9 +174,10 @@ def _new_or_updated(*inputs: str) -> Condition:
     return (_never_requested() | _updated(*inputs)) & ~_inputs_missing()
 
 
-def _inputs_missing(*inputs: str) -> Condition:
-    """One of these inputs, by default of all that are required, was never materialized."""
-    return dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.assets(*inputs) if inputs else _REQUIRED)
+def _inputs_missing() -> Condition:
+    """A required input was never materialized."""
+    optional = dg.AssetSelection.assets("tuned_hyperparameters")
+    return dg.AutomationCondition.any_deps_missing().ignore(optional)
 
 
 def _updated_except(*inputs: str) -> Condition:
