@@ -48,7 +48,7 @@ from sneaker_assets.vision.settings import FeatureSettings, FinetuneSettings, He
 
 MAX_FROZEN_MSE, MAX_MSE = 37_500.0, 35_500.0
 # Shoes are wide: trimmed, they fill this frame, but less than half of a square one of as many pixels.
-SMALL = FeatureSettings(height=160, width=384, keep="roots", mirrored=True)
+SMALL = FeatureSettings(height=160, width=384, keep="grid", mirrored=True)
 LARGE = SMALL.with_changes(height=224, width=544)
 FROZEN = {
     "efficientnet_lite0": (SMALL, LARGE),

@@ -54,8 +54,8 @@ PRICE_MODEL = "5"
 TUNING = "1"
 """Search space and objective of the hyperparameter search."""
 
-FINETUNING = "1"
-"""Fine-tuning of backbones."""
+FINETUNING = "2"
+"""Fine-tuning of backbones; since 2 with features of the kind ``grid``."""
 
 ENSEMBLE = "1"
 """Choice of an ensemble's members, their weights and the interval."""

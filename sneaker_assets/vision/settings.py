@@ -14,7 +14,7 @@ WeightsChoice = Literal["auto", "local", "imagenet", "none"]
 
 Fit = Literal["trim", "pad", "squash"]
 
-Keep = Literal["pooled", "scales", "roots", "map"]
+Keep = Literal["pooled", "scales", "grid", "map"]
 
 View = Literal["plain", "mirrored"]
 VIEWS: tuple[View, ...] = ("plain", "mirrored")
@@ -69,8 +69,9 @@ class FeatureSettings(SettingsModel):
     keep: Keep = Field(
         default="pooled",
         description="What is kept of the feature maps. pooled: average and maximum of the last map; scales: average, "
-        "maximum and standard deviation of the last map at each of three sizes; roots: signed square roots of these "
-        "averages and standard deviations, the best input of a kernel ridge; map: the last map itself, which the head "
+        "maximum and standard deviation of the last map at each of three sizes; grid: signed square roots of "
+        "average and standard deviation of the last two of them, and of averages of the larger one in the cells of a "
+        "grid, the best input of a kernel ridge; map: the last map itself, which the head "
         "of kind article needs.",
     )
     mirrored: bool = Field(default=False, description="Also compute the features of the mirrored image.")
@@ -185,7 +186,7 @@ class FinetuneSettings(SettingsModel):
     @property
     def features(self) -> FeatureSettings:
         """The features taken from the trained network: more of them where a kernel ridge is added."""
-        keep: Keep = "scales" if self.mixed else "pooled"
+        keep: Keep = "grid" if self.mixed else "pooled"
         return FeatureSettings(fit=self.fit, height=self.height, width=self.width, keep=keep, mirrored=self.mixed)
 
 

@@ -204,18 +204,29 @@ def pool_with_deviation(feature_map: Tensor) -> Tensor:
     return torch.cat([pool(feature_map), feature_map.std(dim=(2, 3), correction=0)], dim=1)
 
 
-_ROUNDING = 0.01
-"""Magnitude below which a signed root becomes linear, so that its gradient stays finite."""
+_LINEAR_BELOW = 0.01
+"""Magnitude below which a signed root is linear, so that its gradient is finite everywhere."""
+
+
+def signed_roots(statistics: Tensor) -> Tensor:
+    """Signed square roots, so that distances depend less on the few channels with strong activations.
+
+    Source: Perronnin, Sánchez and Mensink, "Improving the Fisher Kernel for Large-Scale Image Classification", ECCV
+    2010.
+
+    Args:
+        statistics: Of any shape.
+
+    Returns:
+        Of the same shape; linear near zero.
+    """
+    return statistics * (statistics.abs() + _LINEAR_BELOW).rsqrt()
 
 
 def pool_roots(feature_map: Tensor) -> Tensor:
-    """Signed square roots of the average and the population standard deviation of each channel.
+    """Signed square roots of average and population standard deviation of each channel.
 
-    Roots bring the long-tailed statistics of activations closer to a normal distribution, so that distances between
-    images depend less on a few strongly activated channels. Maxima are left out, whose noise made a kernel ridge worse.
-
-    Source: Perronnin, Sánchez and Mensink, "Improving the Fisher Kernel for Large-Scale Image Classification", ECCV
-    2010, for the signed square root.
+    Maxima are left out: they depend on single pixels, and made a kernel ridge worse.
 
     Args:
         feature_map: [N, C, h, w].
@@ -223,6 +234,5 @@ def pool_roots(feature_map: Tensor) -> Tensor:
     Returns:
         [N, 2C]: the roots of the averages, then those of the deviations.
     """
-    deviation, mean = torch.std_mean(feature_map, dim=(2, 3), correction=0)
-    statistics = torch.cat([mean, deviation], dim=1)
-    return statistics * (statistics.abs() + _ROUNDING).rsqrt()
+    deviations = feature_map.std(dim=(2, 3), correction=0)
+    return signed_roots(torch.cat([feature_map.mean(dim=(2, 3)), deviations], dim=1))

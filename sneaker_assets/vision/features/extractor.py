@@ -12,7 +12,7 @@ from upath import UPath
 
 from sneaker_assets.progress import Progress
 from sneaker_assets.torch_utils.device import keep_freed_memory
-from sneaker_assets.vision.backbones.backbone import Backbone, pool, pool_roots, pool_with_deviation
+from sneaker_assets.vision.backbones.backbone import Backbone, pool, pool_roots, pool_with_deviation, signed_roots
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.imaging.crops import MARGIN, TOLERANCE
 from sneaker_assets.vision.imaging.decoding import Frame, Pixels, read_batches
@@ -27,10 +27,10 @@ MAP_SIDE = 7
 """Height and width of the feature map that VGG's classifier takes, whatever the frame."""
 
 SCALES = 3
-"""Number of stages, the last ones, whose feature maps ``scales`` and ``roots`` pool."""
+"""Number of stages, the last ones, whose feature maps ``scales`` pools."""
 
-_STATISTICS: dict[Keep, int] = {"scales": 3, "roots": 2}
-"""Number of statistics that are kept of each channel, where several maps are kept."""
+GRID = (2, 4)
+"""Rows and columns of cells in which ``grid`` averages the last map but one."""
 
 
 def frame_of(backbone: Backbone, settings: FeatureSettings) -> Frame:
@@ -83,9 +83,14 @@ def describe(backbone: Backbone, settings: FeatureSettings) -> dict[str, object]
 
 
 def _blocks(backbone: Backbone, keep: Keep) -> list[int]:
-    """Widths of the groups of features that come from one map each; empty if one map is kept."""
-    channels = backbone.channels[-SCALES:] if keep in _STATISTICS else ()
-    return [_STATISTICS[keep] * width for width in channels]
+    """Widths of the groups of features that are weighted alike, the last map last; empty if only one map is kept."""
+    if keep == "scales":
+        return [3 * channels for channels in backbone.channels[-SCALES:]]
+    if keep == "grid":
+        before, last = backbone.channels[-2:]
+        rows, columns = GRID
+        return [2 * before, *[columns * before] * rows, 2 * last]
+    return []
 
 
 class FeatureExtractor:
@@ -119,13 +124,16 @@ class FeatureExtractor:
 
         Returns:
             float32 [views, n, D] on the device, where D is 2C for ``pooled``, 49C for ``map``, 3C + 3C' + 3C'' for
-            ``scales``, and 2C + 2C' + 2C'' for ``roots``, with C the channels of the last feature map and C', C'' those
-            of the stages before it.
+            ``scales``, and 2C + 10C' for ``grid``, with C the channels of the last feature map and C', C'' those of the
+            stages before it.
         """
         pixels = torch.from_numpy(batch).to(self.device, non_blocking=True).permute(0, 3, 1, 2)
         images = self._normalise(pixels).to(self._precision)
         return torch.stack(
-            [summarise(feature_maps(self._stages, _as_view(images, view)), self.keep) for view in self.views]
+            [
+                summarise(feature_maps(self._stages, _as_view(images, view)), self.keep, mirrored=view == "mirrored")
+                for view in self.views
+            ]
         )
 
 
@@ -149,24 +157,39 @@ def feature_maps(stages: Iterable[nn.Module], images: Tensor) -> list[Tensor]:
     return maps[1:]
 
 
-def summarise(maps: Sequence[Tensor], keep: Keep) -> Tensor:
+def summarise(maps: Sequence[Tensor], keep: Keep, *, mirrored: bool = False) -> Tensor:
     """Reduce feature maps to one vector per image.
 
     Args:
         maps: Each stage's last feature map, [N, C, h, w].
         keep: ``pooled``: average and maximum of the last map; ``scales``: average, maximum and standard deviation of
-            each of the last :data:`SCALES` maps, the smallest map last; ``roots``: signed square roots of the average
-            and the standard deviation of each of these maps; ``map``: the last map, resized to 7x7.
+            each of the last :data:`SCALES` maps, the smallest map last; ``grid``: signed square roots of average and
+            standard deviation of the last map but one, of its averages in each row of cells of :data:`GRID`, and of
+            average and standard deviation of the last map; ``map``: the last map, resized to 7x7.
+        mirrored: Whether the maps are those of mirrored images, whose cells are put back in the order of the original.
 
     Returns:
         float32 [N, D].
     """
     if keep == "scales":
         return torch.cat([pool_with_deviation(feature_map.float()) for feature_map in maps[-SCALES:]], dim=1)
-    if keep == "roots":
-        return torch.cat([pool_roots(feature_map.float()) for feature_map in maps[-SCALES:]], dim=1)
+    if keep == "grid":
+        before, last = (feature_map.float() for feature_map in maps[-2:])
+        return torch.cat([pool_roots(before), _root_cells(before, mirrored=mirrored), pool_roots(last)], dim=1)
     last = maps[-1].float()
     return pool(last) if keep == "pooled" else functional.adaptive_avg_pool2d(last, MAP_SIDE).flatten(1)
+
+
+def _root_cells(feature_map: Tensor, *, mirrored: bool) -> Tensor:
+    """Signed square roots [N, cells * C] of the averages in the cells of a grid, row after row.
+
+    Product shots are trimmed and face one way, so that a cell shows the same part of most shoes.
+
+    Source: Lazebnik, Schmid and Ponce, "Beyond Bags of Features: Spatial Pyramid Matching for Recognizing Natural Scene
+    Categories", CVPR 2006.
+    """
+    cells = functional.adaptive_avg_pool2d(feature_map, GRID)
+    return signed_roots((cells.flip(3) if mirrored else cells).transpose(1, 2).flatten(1))
 
 
 class Normalise(nn.Module):

@@ -29,9 +29,10 @@ from upath import UPath
 from sneaker_assets import code_versions
 from sneaker_assets.progress import Progress
 from sneaker_assets.torch_utils.distributed import Ranks
+from sneaker_assets.vision.backbones.backbone import pool
 from sneaker_assets.vision.errors import TrainingError
 from sneaker_assets.vision.finetuning.activation_cache import Indices, Inputs
-from sneaker_assets.vision.finetuning.state import FinetuneState, PriceNetwork
+from sneaker_assets.vision.finetuning.state import FinetuneState, Pooling, PriceNetwork
 from sneaker_assets.vision.heads.networks import PriceHead
 from sneaker_assets.vision.heads.training import TrainedHead
 from sneaker_assets.vision.heads.training_rows import TrainingRows
@@ -275,7 +276,7 @@ def run_id(inputs: Inputs, rows: TrainingRows, settings: FinetuneSettings, ident
     Returns:
         Twelve hex digits.
     """
-    shaped = {name: value for name, value in settings.model_dump().items() if name not in ("micro_batch", "mixed")}
+    shaped = {name: value for name, value in settings.model_dump().items() if name != "micro_batch"}
     known = dict(identity) | code_versions.changed(code_version=code_versions.FINETUNING)
     digest = hashlib.sha256(json.dumps([inputs.name, shaped, known], sort_keys=True).encode())
     for tensor in (rows.prices, rows.train, rows.validation):
@@ -299,14 +300,15 @@ def _schedule(step: int, steps: int, warm_up: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up_steps) / max(1, steps - warm_up_steps)))
 
 
-def trainable_network(upper: nn.Module, head: PriceHead, device: torch.device) -> PriceNetwork:
+def trainable_network(upper: nn.Module, head: PriceHead, device: torch.device, pooling: Pooling = pool) -> PriceNetwork:
     """Network of the trained blocks and a fitted head, with gradients enabled for all parameters.
 
     Args:
         upper: The blocks to train, :attr:`SplitBackbone.upper`.
         head: A head fitted to the features of the frozen backbone.
         device: The device that blocks and head are moved to.
+        pooling: How the last feature map is pooled.
     """
-    network = PriceNetwork(upper, head).to(device)
+    network = PriceNetwork(upper, head, pooling).to(device)
     network.requires_grad_(requires_grad=True)
     return network

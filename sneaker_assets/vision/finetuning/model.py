@@ -21,7 +21,7 @@ from upath import UPath
 
 from sneaker_assets import code_versions, lake
 from sneaker_assets.torch_utils.distributed import Ranks
-from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
+from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.backbones.blocks import default_unfreeze_from, split_at, trained_names, with_weights
 from sneaker_assets.vision.backbones.weights_source import HEAD
 from sneaker_assets.vision.features.extractor import frame_of, open_store, update_store
@@ -29,7 +29,7 @@ from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.finetuning.activation_cache import Inputs, prepare_inputs
 from sneaker_assets.vision.finetuning.decoded_cache import build_decoded_cache, open_decoded_cache
 from sneaker_assets.vision.finetuning.finetune import Finetuner, autocast, run_id, trainable_network
-from sneaker_assets.vision.finetuning.state import PriceNetwork
+from sneaker_assets.vision.finetuning.state import Pooling, PriceNetwork, pooling_of
 from sneaker_assets.vision.heads.conformal import conformal_interval
 from sneaker_assets.vision.heads.networks import PriceHead, build_head
 from sneaker_assets.vision.heads.training import TrainedHead, add_kernel_ridge, train_head
@@ -113,25 +113,28 @@ class FinetuneJob:
         run = run_id(inputs, rows, settings, {"backbone": backbone.fingerprint})
         upper = split.upper.to(device)
         precision = backbone.precision(device, allow_bfloat16=settings.bfloat16)
+        pooling = pooling_of(settings)
         initial = scratch / f"head-{run}.safetensors"
         if not initial.exists():
-            features = _frozen_features(upper.eval(), inputs, len(splits), device, precision)
+            features = _frozen_features(
+                lambda batch: pooling(upper.eval()(batch).float()), inputs, len(splits), device, precision
+            )
             lake.write_bytes(UPath(initial), save(_initial_head(features, rows, settings).state_dict()))
         head = build_head(head_config(settings), len(load(initial.read_bytes())["feature_mean"]))
         head.load_state_dict(load(initial.read_bytes()))
         head.price_range = rows.price_range
-        network = trainable_network(upper, head, device)
+        network = trainable_network(upper, head, device, pooling)
         return Finetuner(inputs, rows, network, settings, device=device, precision=precision, ranks=ranks), run
 
 
 @torch.inference_mode()
 def _frozen_features(
-    upper: nn.Module, inputs: Inputs, n: int, device: torch.device, precision: torch.dtype
+    pooled: Pooling, inputs: Inputs, n: int, device: torch.device, precision: torch.dtype
 ) -> NDArray[np.float32]:
     """Features float32 [n, 2C] of the blocks before fine-tuning."""
     batches = np.array_split(np.arange(n), max(1, n // _BATCH))
     with autocast(device, precision):
-        features = torch.cat([pool(upper(inputs.plain(batch)).float()).cpu() for batch in batches])
+        features = torch.cat([pooled(inputs.plain(batch)).cpu() for batch in batches])
     return np.asarray(features)
 
 
@@ -241,12 +244,10 @@ def model_name(frozen: FeatureStore, splits: pd.DataFrame, settings: FinetuneSet
 def _add_kernel_ridge(
     network: TrainedHead, store: FeatureStore, splits: pd.DataFrame, config: HeadSettings
 ) -> TrainedHead:
-    """Ensemble of the fine-tuned head and a kernel ridge on the fine-tuned backbone's feature maps of three scales."""
+    """Ensemble of the fine-tuned head and a kernel ridge on more of the fine-tuned backbone's features."""
     features = store.gather_views(splits["sha256"].tolist())
-    *earlier, last = store.blocks
-    start = sum(earlier)
-    # The head was trained on mean and maximum of the last map, which precede its standard deviation.
-    columns = slice(start, start + 2 * last // 3)
+    # The head was trained on the statistics of the last map.
+    columns = slice(sum(store.blocks[:-1]), sum(store.blocks))
     prices, sides = splits["price"].to_numpy(dtype=float), splits["split"].to_numpy(dtype=str)
     return add_kernel_ridge(network, features, prices, sides, config, blocks=store.blocks, columns=columns)
 

@@ -5,6 +5,7 @@ are skipped with a warning, and the previous one is used.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -15,11 +16,23 @@ from upath import UPath
 from sneaker_assets.torch_utils import checkpoint
 from sneaker_assets.torch_utils.checkpoint import Checkpoint
 from sneaker_assets.torch_utils.optimizer import optimizer_tensors, restore_optimizer, with_prefix
-from sneaker_assets.vision.backbones.backbone import pool
+from sneaker_assets.vision.backbones.backbone import pool, pool_roots
 from sneaker_assets.vision.heads.networks import PriceHead
 from sneaker_assets.vision.settings import FinetuneSettings
 
 logger = logging.getLogger(__name__)
+
+Pooling = Callable[[Tensor], Tensor]
+"""Reduces feature maps [N, C, h, w] to features [N, 2C]."""
+
+
+def pooling_of(settings: FinetuneSettings) -> Pooling:
+    """How the last feature map becomes the input of the head: as in the features of the trained network.
+
+    Args:
+        settings: Whether a kernel ridge on the same features is added.
+    """
+    return pool_roots if settings.features.keep == "grid" else pool
 
 
 class PriceNetwork(nn.Module):
@@ -28,12 +41,14 @@ class PriceNetwork(nn.Module):
     Args:
         upper: The trained blocks, ending in a feature map.
         head: A head of kind ``pooled`` on the pooled feature map.
+        pooling: How the feature map is pooled.
     """
 
-    def __init__(self, upper: nn.Module, head: PriceHead) -> None:
+    def __init__(self, upper: nn.Module, head: PriceHead, pooling: Pooling = pool) -> None:
         super().__init__()
         self.upper = upper
         self.head = head
+        self.pooling = pooling
 
     def forward(self, inputs: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
         """Standardized target of outputs of the frozen blocks.
@@ -46,7 +61,7 @@ class PriceNetwork(nn.Module):
         Returns:
             float32 [n].
         """
-        features = pool(self.upper(inputs).float())
+        features = self.pooling(self.upper(inputs).float())
         with torch.autocast(features.device.type, enabled=False):
             if dropout_mask is None:
                 return self.head.predict_standardized(features)

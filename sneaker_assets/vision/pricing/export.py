@@ -104,9 +104,12 @@ class _MemberPricer(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         images = self.normalise(pixels.permute(0, 3, 1, 2))
-        seen = [images.flip(3) if view == "mirrored" else images for view in self.views]
-        features = torch.stack([summarise(feature_maps(self.stages, view), self.keep) for view in seen])
+        features = torch.stack([self._features(images, mirrored=view == "mirrored") for view in self.views])
         return self.head.to_dollars(self.head.predict_standardized_views(features))
+
+    def _features(self, images: Tensor, *, mirrored: bool) -> Tensor:
+        maps = feature_maps(self.stages, images.flip(3) if mirrored else images)
+        return summarise(maps, self.keep, mirrored=mirrored)
 
 
 class _PlainKernel(nn.Module):

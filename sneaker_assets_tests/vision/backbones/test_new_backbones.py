@@ -49,7 +49,7 @@ def new(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Arch
 def test_features_are_those_of_the_published_network(new: Architecture) -> None:
     backbone = load_backbone(new.name, "none")
     pixels = np.random.default_rng(0).integers(0, 256, (2, 96, 128, 3), dtype=np.uint8)
-    for keep in ("pooled", "scales", "roots", "map"):
+    for keep in ("pooled", "scales", "grid", "map"):
         kept: Keep = keep
         features = FeatureExtractor(backbone, CPU, kept, ("plain", "mirrored"))(pixels)
         assert features.shape[:2] == (2, 2)

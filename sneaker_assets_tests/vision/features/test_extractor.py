@@ -4,9 +4,9 @@ import torch
 from upath import UPath
 
 from sneaker_assets.lake import Lake
-from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool, pool_roots
+from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone, pool
 from sneaker_assets.vision.features import extractor as features
-from sneaker_assets.vision.features.extractor import FeatureExtractor, open_store, update_store
+from sneaker_assets.vision.features.extractor import FeatureExtractor, open_store, summarise, update_store
 from sneaker_assets.vision.features.store import StoreError
 from sneaker_assets.vision.imaging.decoding import Frame, UnreadableImageError, read_batches
 from sneaker_assets.vision.settings import FeatureSettings, Keep
@@ -132,22 +132,32 @@ def test_scales_concatenates_three_stages_with_the_last_one_last(lake: Lake, pic
     assert np.array_equal(kept[:, 3 * 384 :][:, : 2 * 512], pooled.gather(list(pictures)))
 
 
-def test_roots_compress_the_averages_and_deviations_of_scales(lake: Lake, pictures: dict[str, UPath]) -> None:
+def test_grid_takes_signed_roots_of_the_statistics_of_scales_and_of_the_cells(
+    lake: Lake, pictures: dict[str, UPath]
+) -> None:
     backbone, kept = load_backbone("resnet18", "none"), {}
-    for settings in (FeatureSettings(height=64, width=96, keep=keep) for keep in ("scales", "roots")):
+    for settings in (FeatureSettings(height=64, width=128, keep=keep) for keep in ("scales", "grid")):
         store = open_store(lake.folder("features"), backbone, settings)
         update_store(store, backbone, pictures, CPU, settings=settings)
         kept[settings.keep] = np.split(store.gather(list(pictures)), np.cumsum(store.blocks)[:-1], axis=1)
-    for scales, roots in zip(kept["scales"], kept["roots"], strict=True):
+    middle, upper_cells, lower_cells, last = (np.sign(block) * np.square(block) for block in kept["grid"])
+    for scales, statistics in zip(kept["scales"][1:], (middle, last), strict=True):
         average, _, deviation = np.split(scales, 3, axis=1)
-        statistics = np.concatenate([average, deviation], axis=1)
-        assert np.allclose(np.sign(roots) * np.square(roots), statistics, rtol=0.02, atol=0.02)
-        assert np.array_equal(np.sign(roots), np.sign(statistics))
+        assert np.allclose(statistics, np.hstack([average, deviation]), atol=0.02)
+    cells = np.stack([upper_cells, lower_cells]).reshape(2, len(pictures), 256, 4)
+    assert np.allclose(cells.mean(axis=(0, 3)), middle[:, :256], atol=0.02)
 
 
-def test_gradients_of_roots_are_finite_where_a_feature_map_is_constant() -> None:
-    feature_map = torch.stack([torch.zeros(2, 3, 4), torch.rand(2, 3, 4)], dim=1).requires_grad_()
-    pool_roots(feature_map).sum().backward()
+def test_cells_of_a_mirrored_image_are_in_the_order_of_the_original() -> None:
+    maps = [torch.rand(2, 3, 4, 8, generator=torch.Generator().manual_seed(number)) for number in range(3)]
+    mirrored = [each.flip(3) for each in maps]
+    assert torch.allclose(summarise(mirrored, "grid", mirrored=True), summarise(maps, "grid"))
+    assert not torch.allclose(summarise(mirrored, "grid"), summarise(maps, "grid"))
+
+
+def test_gradients_of_grid_are_finite_where_a_feature_map_is_constant() -> None:
+    feature_map = torch.stack([torch.zeros(2, 4, 8), torch.rand(2, 4, 8)], dim=1).requires_grad_()
+    summarise([feature_map] * 3, "grid").sum().backward()
     assert feature_map.grad is not None
     assert torch.isfinite(feature_map.grad).all()
 
@@ -160,7 +170,12 @@ def test_features_of_other_settings_are_refused(lake: Lake, backbone: Backbone, 
 
 @pytest.mark.parametrize(
     ("keep", "width"),
-    [("pooled", 2 * 512), ("map", 49 * 512), ("scales", 3 * (128 + 256 + 512)), ("roots", 2 * (128 + 256 + 512))],
+    [
+        ("pooled", 2 * 512),
+        ("map", 49 * 512),
+        ("scales", 3 * (128 + 256 + 512)),
+        ("grid", 10 * 256 + 2 * 512),
+    ],
 )
 def test_an_extractor_returns_views_by_images_by_features(keep: Keep, width: int) -> None:
     extract = FeatureExtractor(load_backbone("resnet18", "none"), CPU, keep, ("plain", "mirrored"))
@@ -168,5 +183,6 @@ def test_an_extractor_returns_views_by_images_by_features(keep: Keep, width: int
     features = extract(pixels)
     assert features.shape == (2, 3, width)
     assert features.dtype == torch.float32
-    mirrored = extract(np.ascontiguousarray(pixels[:, :, ::-1]))
-    assert torch.equal(mirrored.flip(0), features)
+    if keep != "grid":  # its cells keep the order of the image
+        mirrored = extract(np.ascontiguousarray(pixels[:, :, ::-1]))
+        assert torch.equal(mirrored.flip(0), features)

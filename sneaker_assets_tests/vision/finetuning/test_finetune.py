@@ -115,7 +115,8 @@ def test_run_id_changes_with_what_affects_the_network_and_not_with_the_micro_bat
     identity = {"backbone": "a"}
     name = run_id(inputs, rows, finetune_settings(), identity)
     assert len(name) == 12
-    assert run_id(inputs, rows, finetune_settings(micro_batch=1, mixed=False), identity) == name
+    assert run_id(inputs, rows, finetune_settings(micro_batch=1), identity) == name
+    assert run_id(inputs, rows, finetune_settings(mixed=False), identity) != name
     assert run_id(inputs, rows, finetune_settings(seed=1), identity) != name
     assert run_id(inputs, rows, finetune_settings(), {"backbone": "b"}) != name
 
@@ -127,7 +128,7 @@ def test_run_id_depends_on_the_code_version_after_the_first(setup: Setup, monkey
         monkeypatch.setattr(code_versions, "FINETUNING", version)
         names[version] = run_id(inputs, rows, settings, {})
     assert len(set(names.values())) == 3
-    shaped = settings.model_dump(exclude={"micro_batch", "mixed"})
+    shaped = settings.model_dump(exclude={"micro_batch"})
     first = hashlib.sha256(json.dumps([inputs.name, shaped, {}], sort_keys=True).encode())
     for tensor in (rows.prices, rows.train, rows.validation):
         first.update(tensor.numpy().tobytes())

@@ -26,7 +26,7 @@ from sneaker_assets_tests.ensembles import lake_with_ensemble, train
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["scales", "roots"])
+@pytest.fixture(scope="module", params=["scales", "grid"])
 def trained(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[PriceModel, Backbone, list[UPath]]:
