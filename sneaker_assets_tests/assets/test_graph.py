@@ -276,7 +276,7 @@ def test_pretrained_backbone_is_trained_with_the_default_recipe(project: Project
     trained = metadata(project.run("train_price_model", "efficientnet_lite0"))
     assert trained["image_features"]["weights"] == "ImageNet (packaged)"
     config = read_json(UPath(trained["price_model"]["folder"]) / "config.json")
-    assert (config["features"]["frame"], config["features"]["keep"]) == ([160, 384], "scales")
+    assert (config["features"]["frame"], config["features"]["keep"]) == ([160, 384], "grid")
     assert (config["head"]["kind"], config["views"]) == ("kernel_ridge", ["plain", "mirrored"])
 
 

@@ -156,9 +156,9 @@ def test_gan_config_overrides_its_recipe() -> None:
 
 
 @pytest.mark.parametrize("kind", ["packaged", "imagenet", "file"])
-def test_default_recipe_of_pretrained_weights_is_a_kernel_ridge_on_three_scales(kind: WeightsKind) -> None:
+def test_default_recipe_of_pretrained_weights_is_a_kernel_ridge_on_a_grid(kind: WeightsKind) -> None:
     features = FeatureConfig().settings(WeightsSource(kind))
-    assert features == FeatureSettings(fit="trim", height=160, width=384, keep="scales", mirrored=True)
+    assert features == FeatureSettings(fit="trim", height=160, width=384, keep="grid", mirrored=True)
     assert PriceModelConfig().settings(manifest(kind, features)) == HeadSettings(kind="kernel_ridge")
 
 

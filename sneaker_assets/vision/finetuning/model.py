@@ -16,7 +16,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load, save
-from torch import nn
 from upath import UPath
 
 from sneaker_assets import code_versions, lake
