@@ -1,5 +1,6 @@
 """Fixtures of all tests: an empty lake, and a shared one with a champion."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and getattr(item.obj, "is_hypothesis_test", False):
             item.add_marker("no_cover")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_tracking() -> Iterator[None]:
+    """Log nothing to the MLflow of the person who runs the tests."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
 
 
 @pytest.fixture

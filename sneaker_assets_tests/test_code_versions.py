@@ -17,8 +17,9 @@ from sneaker_assets.gan.settings import GanSettings
 from sneaker_assets.lake import Lake
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.finetuning.model import model_name
+from sneaker_assets.vision.pricing.ensemble import name_ensemble
 from sneaker_assets.vision.pricing.price_model import fingerprint
-from sneaker_assets.vision.settings import FinetuneSettings, TuningSettings
+from sneaker_assets.vision.settings import EnsembleSettings, FinetuneSettings, TuningSettings
 
 SPLITS = pd.DataFrame(
     {
@@ -34,6 +35,7 @@ NAMES: dict[str, Callable[[FeatureStore], str]] = {
     "GAN": lambda _store: run_name(np.zeros((2, 8, 8, 3), np.uint8), GanSettings()),
     "FINETUNING": lambda store: model_name(store, SPLITS, FINETUNING),
     "TUNING": lambda store: journal_name(store, SPLITS, TUNING),
+    "ENSEMBLE": lambda _store: name_ensemble([], SPLITS, EnsembleSettings()),
     "EXPORT": lambda _store: export_name("0123456789ab"),
 }
 
@@ -71,5 +73,6 @@ def test_first_version_keeps_the_names_of_earlier_results(store: FeatureStore, m
         "GAN": "616b2d27ed5d74d9",
         "FINETUNING": fingerprint(store, SPLITS, {"finetune": shaped}),
         "TUNING": fingerprint(store, SPLITS, {"epochs": 5, "patience": 2, "seed": 1}) + ".journal",
+        "ENSEMBLE": "8eb93b6fc174",
         "EXPORT": "0123456789ab",
     }

@@ -32,6 +32,7 @@ ALLOWED = [
     "settings/environment.py:_parse_day",
     "settings/environment.py:_parse_sites",
     "settings/environment.py:_parse_stores",
+    "settings/environment.py:_registered",
     "settings/environment.py:_rising",
     "settings/reference.py:updated",
     "sites/json_values.py:_chompjs",

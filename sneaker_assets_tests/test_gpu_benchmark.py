@@ -63,3 +63,7 @@ def test_dry_run_on_a_cpu_runs_every_stage(tmp_path: Path) -> None:
     assert list(summary["seconds"]) == ["decode", "upload", "features", "head", "evaluation"]
     assert not summary["holds"]
     assert summary["images"] == 10
+    assert list(summary["images_per_second"]) == [
+        "fine-tune vgg16", "features efficientnet_lite0", "fine-tune efficientnet_lite0",
+    ]  # fmt: skip
+    assert all(summary["images_per_second"].values())

@@ -1,6 +1,6 @@
 """The ensemble of all backbones' price models, and its evaluation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 import pandas as pd
@@ -12,7 +12,7 @@ from sneaker_assets.assets.checks import check_result
 from sneaker_assets.assets.evaluation import with_label_kinds
 from sneaker_assets.assets.evaluation_checks import check_evaluation, evaluation_checks
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_names, column_schema, preview, show_figure
-from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource
+from sneaker_assets.resources import OPTIONAL_INPUT, LakeResource, TrackingResource
 from sneaker_assets.vision.settings import EnsembleSettings
 
 _NO_ENSEMBLE = "there is no ensemble: its models are fewer than two, or the best one alone is as good"
@@ -37,15 +37,19 @@ def ensemble_price_model(
     *,
     config: EnsembleConfig,
     lake: LakeResource,
+    tracking: TrackingResource,
 ) -> dg.Output[UPath]:
     """The weighted mean of all backbones' models with the lowest validation error; the best model where it is as good.
 
     Only models of the current rows take part; without any, the ensemble of before stays.
+
+    Raises:
+        dagster.Failure: No price model can be read.
     """
     from sneaker_assets.vision.pricing.ensemble import train_ensemble, usable_members
     from sneaker_assets.vision.pricing.ensemble_model import ENSEMBLE
 
-    here = lake.open()
+    tracker, here = tracking.open(context), lake.open()
     frozen = {f"price_model [{backbone}]": folder for backbone, folder in price_model.items()}
     tuned = {f"finetuned_price_model [{backbone}]": folder for backbone, folder in finetuned_price_model.items()}
     candidates, left_out = usable_members(frozen | tuned, splits)
@@ -53,13 +57,15 @@ def ensemble_price_model(
         context.log.warning("%s is not in the ensemble: %s", source, reason)
     left = {"left_out": preview(pd.DataFrame(left_out.items(), columns=["model", "reason"]))} if left_out else {}
     if not candidates:
-        before = here.referenced("ensemble_price_model") or next(iter(price_model.values()))
-        return dg.Output(before, metadata={"trained_now": False, "candidates": 0, **left})
+        kept = _first_readable([here.referenced("ensemble_price_model"), *price_model.values()])
+        return dg.Output(kept, metadata={"trained_now": False, "candidates": 0, **left})
     settings = EnsembleSettings.part_of(config)
     model, trained = train_ensemble(here.folder("models", ENSEMBLE), candidates, splits, settings)
     counts = {"candidates": len(candidates), "members": len(model.members)}
     if len(model.members) == 1:
         return dg.Output(model.folder, metadata={"trained_now": trained, **counts, **left, "note": _NO_ENSEMBLE})
+    card, shares = (model.folder / "card.md").read_text(), model.history()
+    params = settings.model_dump() | {"share": dict(zip(shares["model"], shares["share"], strict=True))}
     return dg.Output(
         model.folder,
         metadata={
@@ -67,10 +73,31 @@ def ensemble_price_model(
             **counts,
             **left,
             **model.metrics(),
-            "shares": preview(model.history()),
-            "card": dg.MetadataValue.md((model.folder / "card.md").read_text()),
+            "shares": preview(shares),
+            "card": dg.MetadataValue.md(card),
+            **tracker.log(model.folder, params, model.metrics(), trained=trained, note=card),
         },
     )
+
+
+def _first_readable(folders: Iterable[UPath | None]) -> UPath:
+    """The first of the folders whose model can be read.
+
+    Raises:
+        dagster.Failure: There is none.
+    """
+    from sneaker_assets.vision.pricing.ensemble_model import load_model
+    from sneaker_assets.vision.pricing.price_model import ModelError
+
+    problem = "there is no price model: materialize price_model first"
+    for folder in filter(None, folders):
+        try:
+            load_model(folder)
+        except ModelError as error:
+            problem = str(error)
+        else:
+            return folder
+    raise dg.Failure(problem, allow_retries=False)
 
 
 @dg.asset(

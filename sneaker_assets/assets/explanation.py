@@ -7,14 +7,16 @@ from upath import UPath
 
 from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
+from sneaker_assets.assets.chosen_model import ChosenModel, chosen_model
 from sneaker_assets.assets.metadata import OWNERS, code_version, column_schema, preview, show_figure
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.resources import ComputeResource, LakeResource
 
 
 class ExplanationConfig(dg.Config):
-    """Number of explained shoes."""
+    """Which model is explained, and the number of explained shoes."""
 
+    model: ChosenModel = ""
     n_averaged: int = Field(
         default=24,
         ge=0,
@@ -48,9 +50,10 @@ def residual_attributes(
     from sneaker_assets.vision.pricing.pricer import Pricer
 
     here, backbone = lake.open(), context.partition_key
-    pricer = Pricer.load(price_model, compute.weights_folder, compute.torch_device())
+    chosen = chosen_model(here, config.model, price_model)
+    pricer = Pricer.load(chosen, compute.weights_folder, compute.torch_device())
     predictions = predict_listings(pricer.model, splits)
-    table = attributes.residual_attributes(backbone, predictions, clean_listings)
+    table = attributes.residual_attributes(pricer.model.backbone, predictions, clean_listings)
     shown = here.folder("figures", "residual_attributes", backbone)
     drawn = show_figure(shown, "residuals_by_attribute", figures.residuals_by_attribute(table)) if len(table) else {}
     typical = mean_attribution_maps(pricer, predictions[predictions["split"] == "test"], here, config.n_averaged)

@@ -7,6 +7,7 @@ from upath import UPath
 
 from sneaker_assets import code_versions
 from sneaker_assets.assets import groups
+from sneaker_assets.assets.chosen_model import ChosenModel, chosen_model
 from sneaker_assets.assets.metadata import OWNERS, code_version
 from sneaker_assets.assets.partitions import backbone_partitions
 from sneaker_assets.resources import ComputeResource, LakeResource
@@ -15,11 +16,7 @@ from sneaker_assets.resources import ComputeResource, LakeResource
 class ExportConfig(dg.Config):
     """Which model is exported, and how it is verified."""
 
-    model: str = Field(
-        default="",
-        description="Folder of the model relative to the lake, such as a fine-tuned one or an ensemble. Default: that "
-        "of price_model.",
-    )
+    model: ChosenModel = ""
     n_images: int = Field(default=64, gt=0, description="Number of test images that the export is verified on.")
 
 
@@ -47,14 +44,7 @@ def exported_model(
     from sneaker_assets.vision.pricing.member_features import load_backbones
 
     here = lake.open()
-    chosen = here.resolve(config.model) if config.model else price_model
-    if not (chosen / "config.json").exists():
-        raise dg.Failure(
-            f"there is no model {chosen}: use a path from model_leaderboard, or leave `model` empty for the output of "
-            "price_model",
-            allow_retries=False,
-        )
-    model = load_model(chosen)
+    model = load_model(chosen_model(here, config.model, price_model))
     hashes = splits.loc[splits["split"] == "test", "sha256"].drop_duplicates().head(config.n_images)
     folder = here.folder("exported", model.backbone, export_name(model.folder.name))
     backbones = load_backbones(model, compute.weights_folder)

@@ -2,6 +2,9 @@
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
@@ -18,6 +21,11 @@ from sneaker_assets.market.releases import announcements, describe_release, rele
 from sneaker_assets.near_duplicates.placeholders import shows_placeholder
 from sneaker_assets.resources import OPTIONAL_INPUT, ComputeResource, LakeResource, ListingSourceResource
 from sneaker_assets.settings.environment import load_settings
+
+if TYPE_CHECKING:
+    import torch
+
+    from sneaker_assets.vision.pricing.pricer import Pricer
 
 
 class SellingCosts(Fees, dg.Config):
@@ -90,12 +98,11 @@ def release_predictions(
     from sneaker_assets.vision.explain.attribution import attribution_maps
     from sneaker_assets.vision.explain.report import prediction_record, similar_records
     from sneaker_assets.vision.explain.report_figures import report_figure
-    from sneaker_assets.vision.pricing.pricer import Pricer
 
     here, shoe = lake.open(), releases.iloc[0]
     _refuse_placeholder(here, shoe)
     champion = model_leaderboard[model_leaderboard["champion"]].iloc[0]
-    pricer = Pricer.load(
+    pricer = _load_pricer(
         here.resolve(str(champion["model"])), compute.weights_folder, compute.torch_device(), similarity_index
     )
     pixels = pricer.read_known([here.image(shoe["sha256"])])
@@ -124,6 +131,15 @@ def release_predictions(
             **show_figure(here.folder("figures", "release_predictions"), context.partition_key, figure),
         },
     )
+
+
+@lru_cache(maxsize=1)  # one process prices the releases of a day
+def _load_pricer(
+    folder: UPath, weights_folder: Path | None, device: "torch.device", index_folder: UPath | None
+) -> "Pricer":
+    from sneaker_assets.vision.pricing.pricer import Pricer
+
+    return Pricer.load(folder, weights_folder, device, index_folder)
 
 
 def _refuse_placeholder(here: Lake, shoe: pd.Series) -> None:

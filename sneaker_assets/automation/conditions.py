@@ -21,9 +21,6 @@ from sneaker_assets.settings.automation import AutomationSettings
 
 Condition = dg.AutomationCondition[Any]
 
-_MEMBERS = ("price_model", "finetuned_price_model", "evaluation_metrics", "finetuned_evaluation")
-_REQUIRED = dg.AssetSelection.all() - dg.AssetSelection.assets("tuned_hyperparameters")
-
 
 def conditions_by_group(settings: AutomationSettings) -> dict[str, Condition]:
     """Conditions that hold for every asset of a group.
@@ -61,10 +58,8 @@ def conditions_by_asset(settings: AutomationSettings) -> dict[str, Condition]:
     return {
         # Rows alone do not change the ranking; everything else that it depends on is an evaluation.
         "model_leaderboard": (_updated_except("splits") & _idle()).with_label("model_evaluated"),
-        "ensemble_price_model": (_updated(*_MEMBERS) & _idle()).with_label("member_trained"),
-        "ensemble_evaluation": (
-            _updated("ensemble_price_model", "clean_listings") & ~_inputs_missing("ensemble_price_model") & _idle()
-        ).with_label("ensemble_trained_or_listings_updated"),
+        "ensemble_price_model": _members_trained(),
+        "ensemble_evaluation": _members_evaluated(),
         "similarity_index": (_updated("model_leaderboard") & _idle()).with_label("champion_chosen"),
         "gan_checkpoints": _weekly(settings),
         "gan_evaluation": (_new_or_updated("gan_checkpoints") & _idle()).with_label("gan_trained"),
@@ -136,6 +131,29 @@ def _retraining_due(settings: AutomationSettings) -> Condition:
     return ((_never_requested() | rows | again) & ~_inputs_missing() & _idle()).with_label("training_due")
 
 
+def _members_trained() -> Condition:
+    """Frozen models were trained and evaluated, or a fine-tuned one was trained."""
+    trained = (_changed("price_model") & _changed("evaluation_metrics")) | _changed("finetuned_price_model")
+    return (trained & ~_being_evaluated() & _idle()).with_label("members_trained")
+
+
+def _members_evaluated() -> Condition:
+    """The ensemble was trained, or the models of the backbones were evaluated: all are ranked together."""
+    due = (_changed("evaluation_metrics") | _updated("ensemble_price_model")) & ~_inputs_missing()
+    return (due & ~_being_evaluated() & _idle()).with_label("members_evaluated")
+
+
+def _changed(other: str) -> Condition:
+    """A partition of the other asset was materialized since this one was last materialized or requested."""
+    # Not `_updated`: Dagster keeps one state for all of those in a condition, whichever inputs they name.
+    updated: Condition = dg.AutomationCondition.asset_matches(other, dg.AutomationCondition.newly_updated())
+    return updated.since_last_handled()
+
+
+def _being_evaluated() -> Condition:
+    return dg.AutomationCondition.asset_matches("evaluation_metrics", dg.AutomationCondition.in_progress())
+
+
 def _weekly(settings: AutomationSettings) -> Condition:
     ticked: Condition = dg.AutomationCondition.cron_tick_passed(settings.gan_cron, settings.time_zone)
     return (ticked.since_last_handled() & _new_or_updated("splits") & _idle()).with_label("weekly_training_due")
@@ -156,9 +174,10 @@ def _new_or_updated(*inputs: str) -> Condition:
     return (_never_requested() | _updated(*inputs)) & ~_inputs_missing()
 
 
-def _inputs_missing(*inputs: str) -> Condition:
-    """One of these inputs, by default of all that are required, was never materialized."""
-    return dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.assets(*inputs) if inputs else _REQUIRED)
+def _inputs_missing() -> Condition:
+    """A required input was never materialized."""
+    optional = dg.AssetSelection.assets("tuned_hyperparameters")
+    return dg.AutomationCondition.any_deps_missing().ignore(optional)
 
 
 def _updated_except(*inputs: str) -> Condition:

@@ -4,6 +4,7 @@ Each product is drawn with a random generator seeded by the shop's seed and its 
 smaller shop are the first ones of a larger shop.
 """
 
+import functools
 import random
 import re
 import unicodedata
@@ -78,6 +79,7 @@ class Product:
         return replace(self, price=list_price, average_price=None, lowest_ask=None, highest_bid=None)
 
 
+@functools.lru_cache(maxsize=1)  # the shop is started anew for each crawl
 def generate_catalogue(n_products: int = 800, seed: int = 2020) -> tuple[Product, ...]:
     """Products on sale, 93 % of them on Farfetch.
 
@@ -98,6 +100,7 @@ def generate_catalogue(n_products: int = 800, seed: int = 2020) -> tuple[Product
     return tuple(products)
 
 
+@functools.lru_cache(maxsize=1)
 def generate_releases(seed: int = 2020, n_releases: int = 60) -> tuple[Product, ...]:
     """Upcoming releases in the order of their announcement, one every second day.
 

@@ -74,8 +74,8 @@ def training_size_curve(curve: pd.DataFrame, title: str) -> Figure:
         axes.plot(means["rows"], means["rmse"], color=colour, linestyle=dash, label=label)
     axes.scatter(test["rows"], test["rmse"], s=14, color=BLUE, linewidths=0, label="test, each subset")
     band = test.groupby("share")[["rows", "rmse_low", "rmse_high"]].mean()
-    interval = {"color": BLUE, "alpha": 0.15, "linewidth": 0, "label": "95 % interval over the test rows"}
-    axes.fill_between(band["rows"], band["rmse_low"], band["rmse_high"], **interval)
+    interval = axes.fill_between(band["rows"], band["rmse_low"], band["rmse_high"], color=BLUE, alpha=0.15, linewidth=0)
+    interval.set_label("95 % interval over the test rows")
     axes.set_xscale("log")
     axes.set_xticks(band["rows"], [f"{rows:,.0f}" for rows in band["rows"]])
     axes.set_xticks([], minor=True)

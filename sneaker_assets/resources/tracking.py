@@ -168,7 +168,7 @@ class RunTracker:
             identity={"sneaker_assets.id": name, **self._tags()},
             tags={
                 **tags,
-                "dagster.run_id": self._context.run_id,
+                "dagster.run_id": self._context.run.run_id,
                 "sneaker_assets.code_version": self._context.assets_def.code_versions_by_key[self._context.asset_key]
                 or "",
             },

@@ -112,7 +112,7 @@ class TunedHyperparameters(Table):
 class ResidualAttributes(Table):
     """Association between the log residuals of the test rows and attributes of the shoes."""
 
-    backbone: str = pa.Field(description="Backbone, the partition key.")
+    backbone: str = pa.Field(description="Backbone, the partition key; `ensemble` for an ensemble.")
     attribute: str = pa.Field(description="brightness, saturation, warmth, height (relative to width), brand, ...")
     member: str = pa.Field(description="A group, a quintile of the attribute (`fifth 1` is the lowest), or `all`.")
     measure: str = pa.Field(

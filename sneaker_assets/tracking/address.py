@@ -89,7 +89,7 @@ def without_credentials(uri: str) -> str:
     Args:
         uri: Value of ``MLFLOW_TRACKING_URI``.
     """
-    scheme, separator, rest = uri.rpartition("://") if "://" not in uri else uri.partition("://")
+    scheme, separator, rest = uri.partition("://") if "://" in uri else ("", "", uri)
     return scheme + separator + rest.rpartition("@")[2].partition("?")[0]
 
 

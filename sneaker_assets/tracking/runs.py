@@ -29,8 +29,6 @@ _MAX_PARAM_LENGTH, _MAX_TAG_LENGTH = 6000, 5000
 
 _PARENT, _NOTE, _USER, _SOURCE = "mlflow.parentRunId", "mlflow.note.content", "mlflow.user", "mlflow.source.name"
 
-_STARTED = "attributes.start_time DESC"
-
 
 @dataclass(frozen=True)
 class TrackedRun:
@@ -119,6 +117,8 @@ class Tracker:
         Raises:
             mlflow.exceptions.MlflowException: The server does not answer, or refuses; the study is marked as failed.
         """
+        from mlflow.entities import RunTag
+
         parent = self._find(study.identity)
         known = set(self._children(parent)) if parent else set()
         missing = [trial for trial in trials if trial.name not in known]
@@ -129,6 +129,7 @@ class Tracker:
         with _cleaned_up(lambda: self._client.set_terminated(run_id, "FAILED")):
             for trial in missing:
                 self._create(trial, {_PARENT: run_id})
+            self._client.log_batch(run_id, tags=[RunTag(name, value) for name, value in _tags(study).items()])
             self._fill(run_id, study)
         return self._logged(parent, new=True)
 

@@ -23,6 +23,7 @@ from sneaker_assets.resources import LakeIOManager, LakeResource, ListingSourceR
 from sneaker_assets.vision.backbones.weights_source import WeightsSource
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
+from sneaker_assets_tests.tracking.conftest import client_of
 
 BACKBONE = "resnet18"
 RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
@@ -112,6 +113,15 @@ def test_leaderboard_names_a_champion_that_exists(project: Project) -> None:
     assert board["backbone"].tolist() == [BACKBONE]
     assert (project.lake.root / board["model"].iloc[0] / "model.safetensors").exists()
     assert board["weights"].iloc[0].startswith("random")
+
+
+def test_single_model_is_no_ensemble(project: Project) -> None:
+    made = metadata(project.first["rank_models"])
+    assert UPath(made["ensemble_price_model"]["folder"]).parent.name == BACKBONE
+    assert made["ensemble_price_model"]["note"].startswith("there is no ensemble")
+    assert project.table("ensemble_evaluation").empty
+    checks = project.first["rank_models"].get_asset_check_evaluations()
+    assert [check.passed for check in checks] == [True] * 4
 
 
 @pytest.mark.slow
@@ -266,7 +276,7 @@ def test_pretrained_backbone_is_trained_with_the_default_recipe(project: Project
     trained = metadata(project.run("train_price_model", "efficientnet_lite0"))
     assert trained["image_features"]["weights"] == "ImageNet (packaged)"
     config = read_json(UPath(trained["price_model"]["folder"]) / "config.json")
-    assert (config["features"]["frame"], config["features"]["keep"]) == ([160, 384], "scales")
+    assert (config["features"]["frame"], config["features"]["keep"]) == ([160, 384], "grid")
     assert (config["head"]["kind"], config["views"]) == ("kernel_ridge", ["plain", "mirrored"])
 
 
@@ -299,13 +309,20 @@ def test_tuned_model_uses_the_best_trial(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(project: Project) -> None:
+def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tmp_path))
     config = {
         "unfreeze_from": "layer4.1", "height": 64, "width": 96, "copies": 1, "epochs": 1, "hidden": 16, "processes": 2,
     }  # fmt: skip
     payload = metadata(project.run("finetune_price_model", BACKBONE, {"finetuned_price_model": {"config": config}}))
     model = PriceModel.load(UPath(payload["finetuned_price_model"]["folder"]))
     assert payload["finetuned_price_model"]["trained_now"]
+    run = client_of(str(tmp_path)).get_run(payload["finetuned_price_model"]["mlflow_run"])
+    assert {"finetuning.unfreeze_from": "layer4.1", "features.backbone": BACKBONE}.items() <= run.data.params.items()
+    assert {"train_mse", "validation_mse", "best_epoch"} <= run.data.metrics.keys()
     assert 0 <= payload["finetuned_price_model"]["network_share"] <= 1
     assert model.weights == WeightsSource("random", fine_tuned_from="layer4.1")
     splits = project.table("splits")
@@ -318,8 +335,9 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(proj
     assert not again["finetuned_price_model"]["trained_now"]
     ranked = metadata(project.run("rank_models"))["model_leaderboard"]
     board = project.table("model_leaderboard")
-    assert board["weights"].str.contains("fine-tuned").sum() == 1
-    finetuned = board[board["weights"].str.contains("fine-tuned")].iloc[0]
+    tuned = board["weights"].str.contains("fine-tuned") & (board["backbone"] == BACKBONE)
+    assert tuned.sum() == 1
+    finetuned = board[tuned].iloc[0]
     assert finetuned["test_rmse_low"] <= finetuned["test_rmse"] <= finetuned["test_rmse_high"]
     assert board[["training_seconds", "images_per_second"]].gt(0).all(axis=None)
     assert finetuned["parameters"] > 11e6
@@ -339,3 +357,32 @@ def test_residual_attributes_have_a_table_and_figures(project: Project) -> None:
     assert set(table["backbone"]) <= {BACKBONE}
     with Image.open(payload["typical_heat_maps_file"]) as drawn:
         assert len(drawn.convert("RGB").getcolors(1 << 24) or []) > 100
+
+
+@pytest.mark.slow
+def test_ensemble_is_trained_once_evaluated_ranked_and_exported(project: Project) -> None:
+    small = {"weights": "none", "height": 64, "width": 96}
+    project.materialize("image_features", "efficientnet_lite0", small)
+    for backbone in (BACKBONE, "efficientnet_lite0"):
+        project.materialize("price_model", backbone, {"kind": "ridge"})
+    any_gain = {"ensemble_price_model": {"config": {"min_share": 0.0, "min_gain": 0.0}}}
+    first, again = (metadata(project.run("rank_models", ops=any_gain)) for _ in range(2))
+    assert (first["ensemble_price_model"]["trained_now"], again["ensemble_price_model"]["trained_now"]) == (True, False)
+    assert first["ensemble_price_model"]["members"] >= 2
+    ensemble = project.table("model_leaderboard").set_index("backbone").loc["ensemble"]
+    assert ensemble["validation_rmse"] == pytest.approx(first["ensemble_price_model"]["validation_rmse"])
+    table = project.table("ensemble_evaluation")
+    assert set(table["model"]) == {ensemble["model"]}
+    chosen = {"exported_model": {"config": {"model": ensemble["model"], "n_images": 2}}}
+    exported = metadata(project.run("export_model", BACKBONE, chosen))["exported_model"]
+    assert exported["max_relative_difference_model.onnx"] < 1e-3
+    assert exported["pixels_1"].startswith("uint8 [n, ")
+    explained = {"residual_attributes": {"config": {"model": ensemble["model"], "n_averaged": 1}}}
+    project.run("explain_price_model", BACKBONE, explained)
+    assert set(project.table("residual_attributes", BACKBONE)["backbone"]) <= {"ensemble"}
+    splits = project.table("splits")
+    write_table(project.lake.table("splits"), splits.assign(price=splits["price"] + 1))
+    kept = metadata(project.materialize("ensemble_price_model"))["ensemble_price_model"]
+    write_table(project.lake.table("splits"), splits)
+    assert kept["folder"] == first["ensemble_price_model"]["folder"]
+    assert f"trained on other rows: materialize price_model [{BACKBONE}] again" in kept["left_out"]

@@ -1,6 +1,7 @@
 import dagster as dg
 import pandas as pd
 import pytest
+from upath import UPath
 
 from sneaker_assets.lake import Lake, read_table, write_table
 from sneaker_assets.resources import OPTIONAL_INPUT, PARTIAL_INPUT, LakeIOManager, LakeResource
@@ -89,3 +90,29 @@ def test_a_missing_required_input_fails_once_and_names_the_asset(lake: Lake) -> 
     result = loaded(lake, optional=False)
     failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     assert "clean_listings is not in the lake yet: materialize it first" in str(failures[0])
+
+
+def test_folders_of_a_partitioned_asset_are_loaded_by_partition(lake: Lake) -> None:
+    letters = dg.StaticPartitionsDefinition(["a", "b"])
+
+    @dg.asset(partitions_def=letters)
+    def folder(context: dg.AssetExecutionContext) -> UPath:
+        return lake.folder("models", context.partition_key)
+
+    @dg.asset
+    def names(folder: dict[str, UPath]) -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"rows": str({key: path.name for key, path in folder.items()})})
+
+    def run(asset: dg.AssetsDefinition, partition: str | None = None) -> dg.ExecuteInProcessResult:
+        return dg.materialize(
+            [folder, names],
+            selection=[asset],
+            partition_key=partition,
+            resources={"io_manager": LakeIOManager(lake=LakeResource(root=str(lake.root)))},
+            raise_on_error=False,
+        )
+
+    failures = [event.step_failure_data.error for event in run(names).all_events if event.is_step_failure]
+    assert "folder [a, b] is not in the lake yet: materialize it first" in str(failures[0])
+    assert run(folder, "b").success
+    assert count(run(names)) == "{'b': 'b'}"

@@ -269,7 +269,7 @@ def test_model_is_retrained_when_enough_rows_have_changed(world: World) -> None:
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=105.0))
     assert world.requested() == EVALUATED
     world.evaluated()
-    assert world.requested() == RANKED
+    assert world.requested() == RANKED - {("ensemble_price_model", None)}
     world.ranked()
     assert world.requested() == set()
     world.built(training_rows(100, p0=200.0, p1=50.0, p2=300.0, p3=300.0, p4=300.0))
@@ -313,6 +313,21 @@ def test_trained_model_is_evaluated_and_ranked(world: World) -> None:
     assert world.requested() == RANKED
 
 
+def test_ranking_waits_for_an_evaluation_in_progress(world: World) -> None:
+    run = world.started("train_price_model", "resnet18")
+    world.trained("vgg16", training_rows(100))
+    assert world.requested() == set()
+    world.instance.report_run_failed(run)
+    assert world.requested() == RANKED
+
+
+def test_fine_tuned_model_joins_ensemble_and_ranking(world: World) -> None:
+    world.made("finetuned_price_model", "resnet18")
+    world.made("finetuned_evaluation", "resnet18")
+    assert world.requested() == RANKED
+    assert world.requested() == set()
+
+
 def test_new_leaderboard_triggers_the_similarity_index(world: World) -> None:
     world.made("model_leaderboard")
     assert world.requested() == {("similarity_index", None)}
@@ -329,8 +344,11 @@ def test_new_prices_trigger_the_backtest(world: World) -> None:
 def test_backbones_in_use_are_trained_the_first_time(untrained: World) -> None:
     assert untrained.requested() == FEATURES | MODELS
     assert untrained.requested() == set()
-    untrained.evaluated()
+    for backbone in BACKBONES_IN_USE:
+        untrained.trained(backbone, training_rows(100))
     assert untrained.requested() == RANKED
+    untrained.ranked()
+    assert untrained.requested() == set()
 
 
 def test_first_training_waits_for_the_data_set(lake: Lake) -> None:

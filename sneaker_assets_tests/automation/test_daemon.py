@@ -219,8 +219,8 @@ def test_crawls_trigger_the_data_set_once(deployment: Deployment) -> None:
 
 
 def test_backbone_in_use_is_trained_and_ranked_the_first_time(deployment: Deployment) -> None:
-    for asset in ("image_features", "price_model", "trained_rows", "evaluation_metrics"):
-        deployment.until(asset, lambda asset=asset: deployment.materialized(asset, "resnet18"))
+    trained = ("image_features", "price_model", "trained_rows", "evaluation_metrics")
+    deployment.until("a model", lambda: all(deployment.materialized(asset, "resnet18") for asset in trained))
     deployment.until("a leaderboard", lambda: deployment.materialized("model_leaderboard"))
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 
 from sneaker_assets.cli import pipeline
 from sneaker_assets.cli.pipeline import running
+from sneaker_assets.cli.pipeline.command import parse
+from sneaker_assets.cli.pipeline.stages import model_stages
 from sneaker_assets.cli.pipeline.summary import summary
 from sneaker_assets.crawl.database import open_database
 from sneaker_assets.crawl.frontier import Frontier
@@ -74,6 +76,17 @@ def test_an_archive_runs_through_the_whole_graph(run: Run, tmp_path: Path) -> No
     figures = [Path(line.strip()) for line in output.split("Figures")[1].splitlines() if line.endswith(".png")]
     assert len(figures) >= 6
     assert all(figure.exists() for figure in figures)
+    status, again = run(*arguments, *gan, SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=folder)
+    assert status == 0, again
+    for stage in ("train_price_model resnet18", "rank_models", "train_gan cheap", "train_gan expensive"):
+        assert f"{stage}\n  up to date" in again
+    assert {*again.split("Figures")[1].splitlines()} == {*output.split("Figures")[1].splitlines()}
+    assert "1 epochs, 0 trained now" in again
+    (tmp_path / "lake" / "tables" / "leak_report" / "resnet18.parquet").unlink()
+    status, repaired = run(*arguments, *gan, SNEAKER_SOURCE="archive", SNEAKER_ARCHIVE=folder)
+    assert status == 0, repaired
+    assert "leak_report/resnet18.parquet is missing: leak_report" in repaired
+    assert "rank_models\n  up to date" in repaired
 
 
 @pytest.mark.parametrize(("kept", "words"), [({"epoch": 7.0}, "best epoch 7"), ({"alpha": 0.1}, "best penalty 0.1")])
@@ -145,6 +158,12 @@ def test_unknown_backbone_error_lists_the_known_ones(run: Run) -> None:
     status, output = run("--backbone", "vgg61")
     assert status == 1
     assert "unknown backbone 'vgg61': did you mean vgg16 or vgg19? Choose one of vgg16, " in output
+
+
+def test_recipe_of_the_article_is_chosen_by_an_option() -> None:
+    stages = model_stages(parse(["--backbone", "vgg16", "--recipe", "article"]))
+    (training,) = [stage for stage in stages if stage.job == "train_price_model"]
+    assert (training.partition, training.config) == ("vgg16", {"image_features": {"recipe": "article"}})
 
 
 def test_backbone_that_is_not_in_use_is_refused(run: Run) -> None:

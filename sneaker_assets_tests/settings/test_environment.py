@@ -37,7 +37,9 @@ OTHERS_VARIABLES = {
     "__init__.py": {"OMP_WAIT_POLICY"},
     "assets/finetune_worker.py": {"DAGSTER_PIPES_CONTEXT"},
     "cli/pipeline/command.py": {"DAGSTER_HOME"},
+    "resources/tracking.py": {"MLFLOW_EXPERIMENT_NAME"},
     "torch_utils/distributed.py": {"LOCAL_RANK", "RANK", "WORLD_SIZE"},
+    "tracking/address.py": {"MLFLOW_TRACKING_URI"},
 }
 """Variables of other programs, which are read where they are used."""
 
@@ -57,6 +59,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     module._warn_unknown.cache_clear()
+    module._load.cache_clear()
     return monkeypatch
 
 

@@ -156,15 +156,15 @@ def test_gan_config_overrides_its_recipe() -> None:
 
 
 @pytest.mark.parametrize("kind", ["packaged", "imagenet", "file"])
-def test_default_recipe_of_pretrained_weights_is_a_kernel_ridge_on_three_scales(kind: WeightsKind) -> None:
+def test_default_recipe_of_pretrained_weights_is_a_kernel_ridge_on_a_grid(kind: WeightsKind) -> None:
     features = FeatureConfig().settings(WeightsSource(kind))
-    assert features == FeatureSettings(fit="trim", height=160, width=384, keep="scales", mirrored=True)
+    assert features == FeatureSettings(fit="trim", height=160, width=384, keep="grid", mirrored=True)
     assert PriceModelConfig().settings(manifest(kind, features)) == HeadSettings(kind="kernel_ridge")
 
 
 def test_default_recipe_of_random_weights_is_a_network_on_pooled_features() -> None:
     features = FeatureConfig().settings(WeightsSource("random"))
-    assert features == FeatureSettings()
+    assert features == FeatureSettings(height=80, width=192)
     assert PriceModelConfig().settings(manifest("random", features)) == HeadSettings()
 
 

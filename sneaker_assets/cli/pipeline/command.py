@@ -20,6 +20,7 @@ from sneaker_assets.cli.pipeline.summary import figure_paths, summary
 from sneaker_assets.errors import SneakerError, one_line
 from sneaker_assets.gan.settings import RECIPE_NAMES, GanSettings
 from sneaker_assets.settings.model import SettingsError
+from sneaker_assets.vision.recipes import RecipeName
 from sneaker_assets.vision.settings import HeadKind, HeadSettings, WeightsChoice
 
 
@@ -57,7 +58,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--backbone", action="append", help=f"of SNEAKER_BACKBONES; default: {in_use}; repeatable")
     head, gan = HeadSettings(), GanSettings()
     parser.add_argument("--weights", choices=get_args(WeightsChoice), help="default: auto")
-    parser.add_argument("--head", choices=get_args(HeadKind), help=f"default: {head.kind}")
+    parser.add_argument("--recipe", choices=get_args(RecipeName), help="of the price models; default: default")
+    parser.add_argument("--head", choices=get_args(HeadKind), help="default: that of the recipe")
     for name, settings, key, description in (
         ("--epochs", head, "epochs", "of the price model"),
         ("--gan-epochs", gan, "epochs", "of each GAN; a GPU is recommended for the default"),

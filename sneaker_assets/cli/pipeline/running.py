@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,14 @@ import pandas as pd
 from rich.console import Console
 
 from sneaker_assets.assets.partitions import site_partitions
-from sneaker_assets.automation.jobs import JOBS
 from sneaker_assets.cli.pipeline.stages import Stage, StageError, crawl_stages, model_stages, release_stages
-from sneaker_assets.cli.pipeline.staleness import Graph
+from sneaker_assets.cli.pipeline.staleness import DUE, Staleness
 from sneaker_assets.definitions import defs
 from sneaker_assets.lake import Lake, read_table
 from sneaker_assets.market.labels import has_usable_picture, without_pictures
 from sneaker_assets.resources import LakeResource, ListingSourceResource
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-_SELECTIONS = {job.name: job.selection for job in JOBS}
 
 
 @dataclass(frozen=True)
@@ -41,31 +38,33 @@ class Outcome:
     up_to_date: frozenset[str] = frozenset()
 
 
-def run_stage(stage: Stage, instance: dg.DagsterInstance, selection: Iterable[dg.AssetKey] | None = None) -> Outcome:
+def run_stage(
+    stage: Stage,
+    instance: dg.DagsterInstance,
+    selection: Collection[dg.AssetKey] | None = None,
+    definitions: dg.Definitions = defs,
+) -> Outcome:
     """Run one stage on the instance.
 
     Args:
         stage: Job, partition and run configuration.
         instance: The Dagster instance that records the run.
         selection: The assets of the job to materialize; all by default.
+        definitions: The graph.
 
     Raises:
         StageError: The run failed.
     """
     started = time.monotonic()
-    job = defs.resolve_job_def(stage.job)
-    keys = None if selection is None else list(selection)
-    ops = {
-        asset: {"config": dict(config)}
-        for asset, config in stage.config.items()
-        if keys is None or dg.AssetKey(asset) in keys
+    configured = {
+        asset: own for asset, own in stage.config.items() if selection is None or dg.AssetKey(asset) in selection
     }
-    result = job.execute_in_process(
-        run_config={**_QUIET, "ops": ops},
+    result = definitions.resolve_job_def(stage.job).execute_in_process(
+        run_config={**_QUIET, "ops": {asset: {"config": dict(own)} for asset, own in configured.items()}},
         partition_key=stage.partition,
         tags=dict(stage.tags),
         instance=instance,
-        asset_selection=keys,
+        asset_selection=None if selection is None else list(selection),
         raise_on_error=False,
     )
     if not result.success:
@@ -101,14 +100,18 @@ class Pass:
         instance: The instance that records the runs.
         lake: The lake.
         console: Where progress is printed.
+        definitions: The graph.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, lake: Lake, console: Console) -> None:
-        self._instance, self._console = instance, console
-        self._graph = Graph((a for a in defs.assets or () if isinstance(a, dg.AssetsDefinition)), instance, lake)
+    def __init__(
+        self, instance: dg.DagsterInstance, lake: Lake, console: Console, definitions: dg.Definitions = defs
+    ) -> None:
+        self._instance, self._console, self._definitions = instance, console, definitions
+        assets = (asset for asset in definitions.assets or () if isinstance(asset, dg.AssetsDefinition))
+        self._staleness = Staleness(assets, instance, lake)
         self.outcomes: list[Outcome] = []
 
-    def run(self, stages: Iterator[Stage]) -> None:
+    def run(self, stages: Iterable[Stage]) -> None:
         """Bring the assets of every stage up to date, one stage after the other.
 
         Args:
@@ -125,15 +128,25 @@ class Pass:
             self._console.print(f"  [green]{done}")
 
     def _run(self, stage: Stage) -> Outcome:
-        keys = _SELECTIONS[stage.job].resolve(defs.resolve_asset_graph())
-        reasons = self._graph.out_of_date(stage, keys)
-        kept = {key.to_user_string(): self._graph.last(key, stage) for key in sorted(keys - reasons.keys())}
-        for key, reason in reasons.items():
-            if reason:
-                self._console.print(f"  {key.to_user_string()}: {reason}")
-        ran = run_stage(stage, self._instance, reasons if kept else None) if reasons else Outcome(stage, 0.0, {})
+        job = self._definitions.resolve_job_def(stage.job)
+        selection = set(job.asset_layer.executable_asset_keys)
+        metadata: dict[str, Mapping[str, Any]] = {}
+        seconds, done = 0.0, set[dg.AssetKey]()
+        while due := self._staleness.next_assets(stage, selection, done):
+            self._explain(due)
+            ran = run_stage(stage, self._instance, None if due.keys() == selection else due, self._definitions)
+            seconds, done = seconds + ran.seconds, done | due.keys()
+            metadata |= ran.metadata
+        kept = {key.to_user_string(): self._staleness.last(key, stage) for key in selection - done}
         earlier = {name: _values(last.metadata) for name, last in kept.items() if last is not None}
-        return Outcome(stage, ran.seconds, {**earlier, **ran.metadata}, frozenset(kept))
+        in_order = dict(sorted({**earlier, **metadata}.items()))
+        return Outcome(stage, seconds, in_order, frozenset(kept))
+
+    def _explain(self, due: Mapping[dg.AssetKey, str]) -> None:
+        """Print why assets are out of date, one line by reason."""
+        for why in sorted(set(due.values()) - {DUE}):
+            names = [key.to_user_string() for key, reason in due.items() if reason == why]
+            self._console.print(f"  {why}: {', '.join(names)}")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
@@ -161,7 +174,7 @@ def run(arguments: argparse.Namespace, console: Console) -> list[Outcome]:
             this.run(model_stages(arguments))
             this.run(release_stages(instance))
         else:
-            this.run(iter([Stage("build_price_history")]))
+            this.run([Stage("build_price_history")])
             console.print(without_pictures(read_table(lake.table("price_observations")), images))
     return this.outcomes
 

@@ -89,7 +89,7 @@ def _model_config(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
     # The article's head takes whole feature maps.
     keep = "map" if arguments.head == "article" else None
     return _given(
-        image_features={"weights": arguments.weights, "keep": keep},
+        image_features={"recipe": arguments.recipe, "weights": arguments.weights, "keep": keep},
         price_model={"kind": arguments.head, "epochs": arguments.epochs},
     )
 

@@ -7,7 +7,7 @@ Dagster: https://docs.dagster.io/guides/build/assets/asset-versioning-and-cachin
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -21,7 +21,7 @@ from sneaker_assets.lake import Lake
 from sneaker_assets.resources.data_versions import stored_version
 
 DUE = ""
-"""Reason for materializing what was never materialized, has no inputs, or follows another asset of the stage."""
+"""Reason without words: the asset was never materialized, or has no inputs."""
 
 _CODE_VERSION, _DATA_VERSION = "dagster/code_version", "dagster/data_version"
 _INPUT = "dagster/input_event_pointer/"
@@ -30,20 +30,27 @@ _UNKNOWN = "NULL"
 
 @dataclass(frozen=True)
 class Materialization:
-    """The last materialization of an asset or of one of its partitions.
+    """A materialization of an asset or of one of its partitions.
 
     Attributes:
+        storage_id: Number of its event; later events have larger ones.
         run_id: The run that made it.
         tags: Its tags.
         metadata: Its metadata.
     """
 
+    storage_id: int
     run_id: str
     tags: Mapping[str, str]
     metadata: Mapping[str, dg.MetadataValue[Any]]
 
+    @property
+    def version(self) -> str | None:
+        """The data version."""
+        return self.tags.get(_DATA_VERSION)
 
-class Graph:
+
+class Staleness:
     """Decides which assets of a stage are out of date.
 
     Args:
@@ -54,35 +61,43 @@ class Graph:
 
     def __init__(self, assets: Iterable[dg.AssetsDefinition], instance: dg.DagsterInstance, lake: Lake) -> None:
         self._assets, self._instance, self._lake = list(assets), instance, lake
+        self._found: dict[tuple[dg.AssetKey, str | None], Materialization | None] = {}
 
     @cached_property
     def _specs(self) -> dict[dg.AssetKey, dg.AssetSpec]:
         return {spec.key: spec for assets in self._assets for spec in assets.specs}
 
-    def out_of_date(self, stage: Stage, selection: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, str]:
-        """The assets to materialize, with the reasons; none where the stage is up to date.
+    def next_assets(
+        self, stage: Stage, selection: Collection[dg.AssetKey], done: Collection[dg.AssetKey] = ()
+    ) -> dict[dg.AssetKey, str]:
+        """The assets of a stage to materialize now, with the reasons.
+
+        What takes their output may turn out to be up to date: it is judged once they are materialized.
 
         Args:
             stage: Partition, config and tags of the run.
             selection: The assets of its job.
+            done: Those of them that were already materialized for this stage.
 
         Returns:
-            One line by asset; :data:`DUE` where there is nothing to explain. All assets of one step go together.
+            One line by asset, or :data:`DUE`; none if the stage is up to date. All assets of a step go together.
         """
-        selected = set(selection)
-        steps = [assets for assets in self._assets if not selected.isdisjoint(assets.keys)]
+        self._found.clear()
         reasons: dict[dg.AssetKey, str] = {}
-        for step in _in_order(steps):
-            found = [self._reason(spec, step.op.name, stage) for spec in step.specs]
-            inputs = {dep.asset_key for spec in step.specs for dep in spec.deps}
-            if any(reason is not None for reason in found) or not inputs.isdisjoint(reasons):
-                reasons |= dict.fromkeys(step.keys, next(filter(None, found), DUE))
+        undecided: set[dg.AssetKey] = set()
+        for step in _in_order([assets for assets in self._assets if not assets.keys.isdisjoint(selection)]):
+            inputs = {dep.asset_key for spec in step.specs for dep in spec.deps} - step.keys
+            found = [] if step.keys <= set(done) else [self._reason(spec, step.op.name, stage) for spec in step.specs]
+            why = [reason for reason in found if reason is not None]
+            if not inputs.isdisjoint(undecided) or (not why and not inputs.isdisjoint(reasons)):
+                undecided |= step.keys
+            elif why:
+                reasons |= dict.fromkeys(step.keys, next(filter(None, why), DUE))
         return reasons
 
     def last(self, key: dg.AssetKey, stage: Stage) -> Materialization | None:
         """The last materialization of the stage's partition of an asset; None if there is none."""
-        partition = stage.partition if self._specs[key].partitions_def else None
-        return self._last(key, partition)
+        return self._last(key, stage.partition if self._specs[key].partitions_def else None)
 
     def _reason(self, spec: dg.AssetSpec, step: str, stage: Stage) -> str | None:
         """Why an asset is out of date; None if it is up to date."""
@@ -91,36 +106,22 @@ class Graph:
             return DUE
         if last.tags.get(_CODE_VERSION) != spec.code_version:
             return "the code has changed"
-        if not self._is_stored(spec, last, stage):
-            return "the lake does not have what was materialized last"
         changed = self._changed_inputs(spec, last, stage)
         if changed:
             return f"{', '.join(changed)} changed"
-        return self._changed_run(last.run_id, step, stage)
-
-    def _is_stored(self, spec: dg.AssetSpec, last: Materialization, stage: Stage) -> bool:
-        """Whether the lake has the output and the figures of a materialization."""
-        partition = stage.partition if spec.partitions_def else None
-        name, root = spec.key.to_user_string(), self._lake.root
-        paths = [value.path for value in last.metadata.values() if isinstance(value, dg.PathMetadataValue)]
-        files = [type(root)(path) for path in paths if path is not None]
-        return all(file.is_relative_to(root) and file.exists() for file in files) and stored_version(
-            self._lake, name, partition
-        ) == last.tags.get(_DATA_VERSION)
+        return self._changed_run(last.run_id, step, stage) or self._changed_output(spec, last, stage)
 
     def _changed_inputs(self, spec: dg.AssetSpec, last: Materialization, stage: Stage) -> list[str]:
-        """Names of the inputs with another data version than at the materialization."""
-        changed = []
+        """Names of the inputs with another data version than at a materialization."""
+        names = []
         for dep in spec.deps:
-            key, pointer = dep.asset_key, last.tags.get(_INPUT + dep.asset_key.to_user_string())
-            partitions = self._partitions(key, spec, stage)
-            now = [self._version(key, partition) for partition in partitions]
-            then: Sequence[str | None] = [None] * len(partitions)
-            if pointer is not None and pointer != _UNKNOWN:
-                then = [self._version(key, partition, int(pointer)) for partition in partitions]
-            if now != then:
-                changed.append(key.to_user_string())
-        return changed
+            name = dep.asset_key.to_user_string()
+            pointer = last.tags.get(_INPUT + name, _UNKNOWN)
+            read = 0 if pointer == _UNKNOWN else int(pointer)
+            partitions = self._partitions(dep.asset_key, spec, stage)
+            if any(self._changed_since(dep.asset_key, partition, read) for partition in partitions):
+                names.append(name)
+        return names
 
     def _partitions(self, key: dg.AssetKey, spec: dg.AssetSpec, stage: Stage) -> Sequence[str | None]:
         """Partitions of an input that a partition of an asset takes: the same one, or all."""
@@ -131,12 +132,21 @@ class Graph:
             return [stage.partition]
         return of_input.get_partition_keys(dynamic_partitions_store=self._instance)
 
-    def _version(self, key: dg.AssetKey, partition: str | None, until: int | None = None) -> str | None:
-        last = self._last(key, partition, until)
-        return None if last is None else last.tags.get(_DATA_VERSION)
+    def _changed_since(self, key: dg.AssetKey, partition: str | None, storage_id: int) -> bool:
+        """Whether an asset has another data version than before the event after that storage id."""
+        now = self._last(key, partition)
+        if now is None or now.storage_id <= storage_id:
+            return False
+        then = self._fetch(key, partition, storage_id)
+        return then is None or then.version != now.version
 
-    def _last(self, key: dg.AssetKey, partition: str | None, until: int | None = None) -> Materialization | None:
-        """The last materialization of an asset, up to the event with the storage id ``until``."""
+    def _last(self, key: dg.AssetKey, partition: str | None) -> Materialization | None:
+        if (key, partition) not in self._found:
+            self._found[key, partition] = self._fetch(key, partition)
+        return self._found[key, partition]
+
+    def _fetch(self, key: dg.AssetKey, partition: str | None, until: int | None = None) -> Materialization | None:
+        """The last materialization of an asset, up to a storage id."""
         wanted = dg.AssetRecordsFilter(
             key,
             asset_partitions=None if partition is None else [partition],
@@ -145,7 +155,7 @@ class Graph:
         for record in self._instance.fetch_materializations(wanted, limit=1).records:
             made = record.asset_materialization
             if made is not None:
-                return Materialization(record.run_id, made.tags or {}, made.metadata)
+                return Materialization(record.storage_id, record.run_id, made.tags or {}, made.metadata)
         return None
 
     def _changed_run(self, run_id: str, step: str, stage: Stage) -> str | None:
@@ -164,6 +174,20 @@ class Graph:
         tags = [key for key in {**run.tags, **stage.tags} if key.startswith(SETTING_TAG)]
         names = [key.removeprefix(SETTING_TAG) for key in tags if run.tags.get(key) != stage.tags.get(key)]
         return f"the setting {', '.join(names)} changed" if names else None
+
+    def _changed_output(self, spec: dg.AssetSpec, last: Materialization, stage: Stage) -> str | None:
+        """What the lake no longer has of a materialization; None where everything is there."""
+        root, name = self._lake.root, spec.key.to_user_string()
+        for value in last.metadata.values():
+            if isinstance(value, dg.PathMetadataValue) and value.path is not None:
+                file = type(root)(value.path)
+                if not file.is_relative_to(root):
+                    return "it was stored in another lake"
+                if not file.exists():
+                    return f"{file.relative_to(root)} is missing"
+        if stored_version(self._lake, name, stage.partition if spec.partitions_def else None) != last.version:
+            return "the lake has other content than was materialized"
+        return None
 
 
 def _in_order(steps: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:

@@ -4,6 +4,7 @@ import copy
 import logging
 from collections import Counter
 
+import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -39,7 +40,8 @@ class SameConv2d(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, C, height, width] to [N, C, height / stride, width / stride], rounded up."""
-        if images.device.type != "cpu":  # a GPU pads fast, and has kernels for common sizes of filters only
+        # A GPU pads fast, and has kernels for common sizes of filters only; ONNX Runtime rejects padded filters.
+        if images.device.type != "cpu" or torch.compiler.is_exporting():
             padded: Tensor = self.conv(images)
             return padded
         conv = self.conv

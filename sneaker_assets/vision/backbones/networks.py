@@ -10,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from sneaker_assets.vision.backbones.architectures import Architecture, Channels, InputSpec, get_architecture
 from sneaker_assets.vision.backbones.feature_layers import find_feature_layers, take_feature_layers
+from sneaker_assets.vision.backbones.timm_models import create_timm_model, timm_input
 from sneaker_assets.vision.backbones.torchvision_models import torchvision_models
 from sneaker_assets.vision.backbones.weights import load_weights
 from sneaker_assets.vision.backbones.weights_source import RANDOM_WEIGHTS_SEED
@@ -54,9 +55,7 @@ def find_input_spec(architecture: Architecture) -> InputSpec:
     if architecture.input is not None:
         return architecture.input
     if architecture.library == "timm":
-        import timm  # noqa: PLC0415 - slow to import, and most backbones are torchvision's
-
-        config = timm.get_pretrained_cfg(architecture.library_name)
+        config = timm_input(architecture.library_name)
         if config is None:
             return InputSpec()
         _, height, width = config.input_size
@@ -131,14 +130,10 @@ def _build_initialised(architecture: Architecture) -> nn.Module:
 
 
 def _create(architecture: Architecture) -> nn.Module:
-    model: nn.Module
     if architecture.library == "timm":
-        import timm  # noqa: PLC0415 - slow to import, and most backbones are torchvision's
-
-        model = timm.create_model(architecture.library_name, pretrained=False)
-        return model
+        return create_timm_model(architecture.library_name)
     options = {"init_weights": False} if architecture.name == "inception_v3" else {}
-    model = torchvision_models().get_model(architecture.library_name, weights=None, **options)
+    model: nn.Module = torchvision_models().get_model(architecture.library_name, weights=None, **options)
     return model
 
 

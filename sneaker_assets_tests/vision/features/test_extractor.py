@@ -157,7 +157,7 @@ def test_cells_of_a_mirrored_image_are_in_the_order_of_the_original() -> None:
 
 def test_gradients_of_grid_are_finite_where_a_feature_map_is_constant() -> None:
     feature_map = torch.stack([torch.zeros(2, 4, 8), torch.rand(2, 4, 8)], dim=1).requires_grad_()
-    summarise([feature_map] * 3, "grid").sum().backward()
+    summarise([feature_map] * 3, "grid").sum().backward()  # type: ignore[no-untyped-call]
     assert feature_map.grad is not None
     assert torch.isfinite(feature_map.grad).all()
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sneaker_assets.vision.errors import FeatureError, TrainingError
 from sneaker_assets.vision.heads import nystrom
 from sneaker_assets.vision.heads.conformal import conformal_interval
+from sneaker_assets.vision.heads.distinct_rows import DistinctRows
 from sneaker_assets.vision.heads.leave_group_out import leave_group_out_predictions
 from sneaker_assets.vision.heads.networks import build_head
 from sneaker_assets.vision.heads.training import TrainedHead, train_head
@@ -186,7 +187,7 @@ def test_more_landmarks_than_rows_are_all_rows() -> None:
         head = build_head(HeadSettings(kind="kernel_ridge"), 3)
         head.fit_scales(x[known.train], known.prices[known.train])
         options: dict[str, Any] = {"landmarks": landmarks, "gamma": 0.4, "alphas": (0.1,)}
-        nystrom.fit_nystrom(head, x, known, nystrom.DistinctRows.from_features(x, known.train), **options)
+        nystrom.fit_nystrom(head, x, known, DistinctRows.from_features(x, known.train), **options)
         supports.append(head.state_dict()["body.support"])
     assert torch.equal(*supports)
 

@@ -20,7 +20,14 @@ from sneaker_assets.vision.evaluation.leaderboard import rank_models
 from sneaker_assets.vision.explain.attribution import _in_other_frame, attribution_maps
 from sneaker_assets.vision.imaging.decoding import Frame
 from sneaker_assets.vision.pricing.ensemble import choose_weights, name_ensemble, train_ensemble, usable_members
-from sneaker_assets.vision.pricing.ensemble_model import ENSEMBLE, EnsembleModel, digest_model, load_model, price_known
+from sneaker_assets.vision.pricing.ensemble_model import (
+    ENSEMBLE,
+    EnsembleModel,
+    Model,
+    digest_model,
+    load_model,
+    price_known,
+)
 from sneaker_assets.vision.pricing.price_model import MissingModelError, ModelError, PriceModel
 from sneaker_assets.vision.pricing.pricer import Pricer
 from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
@@ -228,7 +235,8 @@ def test_missing_weights_of_a_member_are_named(copied: EnsembleModel) -> None:
 
 def test_an_ensemble_is_evaluated_ranked_and_prices_as_champion(ensembles: Ensembles) -> None:
     lake, splits, model = ensembles.lake, ensembles.splits, ensembles.model
-    tables = [evaluate(one, predict_listings(one, splits), one.name) for one in (model, *ensembles.candidates)]
+    models: list[Model] = [model, *ensembles.candidates]
+    tables = [evaluate(one, predict_listings(one, splits), one.name) for one in models]
     metrics = EvaluationMetrics.validate(tables[0])
     assert set(metrics["backbone"]) == {ENSEMBLE}
     board = rank_models(lake, pd.concat(tables), splits, previous=None, margin=0.02, now=NOON)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import cast
 
@@ -12,12 +13,15 @@ from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.heads.networks import EnsembleBody
-from sneaker_assets.vision.imaging.decoding import Frame, read_batches
+from sneaker_assets.vision.imaging.decoding import Frame, read_batches, read_image
 from sneaker_assets.vision.pricing import export as exporting
-from sneaker_assets.vision.pricing.export import ONNX, PROGRAM, ExportError, export
+from sneaker_assets.vision.pricing.ensemble_model import price_known
+from sneaker_assets.vision.pricing.export import INPUTS, ONNX, PROGRAM, ExportError, export
+from sneaker_assets.vision.pricing.member_features import load_backbones
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images, train_price_model
 from sneaker_assets.vision.settings import FeatureSettings, HeadSettings
 from sneaker_assets_tests.builders import listings, store_pictures
+from sneaker_assets_tests.ensembles import lake_with_ensemble, train
 
 pytestmark = pytest.mark.slow
 
@@ -73,3 +77,35 @@ def test_an_export_without_pictures_is_refused(
 ) -> None:
     with pytest.raises(ExportError, match="checked on real pictures, and there are none"):
         export(UPath(tmp_path / "exported"), trained[0], [trained[1]], [])
+
+
+def test_an_exported_ensemble_takes_one_input_per_frame_and_describes_them(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    ensembles = lake_with_ensemble(tmp_path_factory.mktemp("ensembles") / "lake")
+    model, hashes = ensembles.model, ensembles.splits["sha256"].head(6).tolist()
+    images = [ensembles.lake.image(sha256) for sha256 in hashes]
+    backbones = load_backbones(model, None)
+    done = export(UPath(tmp_path / "exported"), model, backbones, images[:4])
+    assert max(done.differences.values()) < 1e-4
+    session = onnxruntime.InferenceSession(str(tmp_path / "exported" / ONNX), providers=["CPUExecutionProvider"])
+    inputs = json.loads(session.get_modelmeta().custom_metadata_map["inputs"])
+    extra = {INPUTS: ""}
+    torch.export.load(tmp_path / "exported" / PROGRAM, extra_files=extra)
+    assert json.loads(extra[INPUTS]) == inputs
+    assert [one["name"] for one in inputs] == ["pixels_1", "pixels_2"]
+    frames = {one["name"]: Frame(one["height"], one["width"], one["fit"]) for one in inputs}
+    pixels = {name: np.stack([read_image(path, frame) for path in images]) for name, frame in frames.items()}
+    (prices,) = session.run(None, pixels)
+    assert prices == pytest.approx(price_known(model, hashes), rel=0.02)
+
+
+def test_a_network_that_pads_as_tensorflow_does_is_exported(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path / "lake")
+    lake.root.mkdir()
+    hashes = list(store_pictures(lake, 20))
+    splits = assign_splits(listings([100.0 * number + 100 for number in range(20)]).assign(sha256=hashes))
+    model = train(lake, splits, "efficientnet_lite0", FeatureSettings(height=64, width=96), HeadSettings(kind="ridge"))
+    images = [lake.image(sha256) for sha256 in hashes[:3]]
+    done = export(UPath(tmp_path / "exported"), model, load_backbones(model, None), images)
+    assert max(done.differences.values()) < 1e-4

