@@ -58,7 +58,7 @@ FROZEN = {
 KERNEL = HeadSettings(kind="kernel_ridge")
 FINETUNED = {
     "efficientnet_lite0": FinetuneSettings(
-        unfreeze_from="blocks.4.0", height=SMALL.height, width=SMALL.width, copies=3, epochs=6
+        unfreeze_from="blocks.4.0", height=SMALL.height, width=SMALL.width, copies=3, epochs=5
     ),
 }
 COLUMNS = ("mse", "mse_low", "mse_high", "rmse", "mae", "median_ape", "r2", "coverage")
