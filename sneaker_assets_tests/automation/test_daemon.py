@@ -52,7 +52,7 @@ defs = dg.Definitions.merge(
     dg.Definitions(jobs=[hold_the_pool]),
 )
 """
-WITHIN = 120.0
+WITHIN = 240.0
 """Maximum seconds from the announcement of a release to its prediction."""
 
 MODEL = ("image_features", "price_model", "evaluation_metrics")
