@@ -361,7 +361,7 @@ def test_residual_attributes_have_a_table_and_figures(project: Project) -> None:
 
 @pytest.mark.slow
 def test_ensemble_is_trained_once_evaluated_ranked_and_exported(project: Project) -> None:
-    small = {"weights": "none", "height": 64, "width": 96}
+    small = {"weights": "local", "height": 64, "width": 96}
     project.materialize("image_features", "efficientnet_lite0", small)
     for backbone in (BACKBONE, "efficientnet_lite0"):
         project.materialize("price_model", backbone, {"kind": "ridge"})
