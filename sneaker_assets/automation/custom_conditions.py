@@ -71,7 +71,7 @@ class CrawlPending(PartitionCondition):
 
 
 class NewImages(PartitionCondition):
-    """Crawls have found new images since the asset was last materialized."""
+    """Crawls have found new images since the asset was last materialized; any crawl, where it never was."""
 
     def holds(self, context: dg.AutomationContext[dg.AssetKey], partition: str) -> bool:
         """Whether there are images without features of this backbone."""
@@ -81,7 +81,8 @@ class NewImages(PartitionCondition):
             dg.AssetKey("scraped_images"), after_storage_id=computed.storage_id if computed else None
         )
         crawls = instance.fetch_materializations(since, limit=1000).records
-        return any(_metadata(record).get("new_images") for record in crawls)
+        # A lake that another instance filled has images that no crawl of this instance counts as new.
+        return any(computed is None or _metadata(record).get("new_images") for record in crawls)
 
 
 class TrainingRowsChanged(PartitionCondition):

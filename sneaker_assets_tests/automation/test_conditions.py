@@ -365,6 +365,15 @@ def test_first_training_waits_for_the_data_set(lake: Lake) -> None:
         assert world.requested() == MODELS
 
 
+def test_first_training_needs_no_images_that_are_new(lake: Lake) -> None:
+    with instance_with_schedules(lake) as instance:
+        world = World(instance, lake, AutomationSettings(recrawl_jitter=0))
+        world.made("fx_rates")
+        world.requested()
+        world.crawled("stockx", new_images=0)
+        assert world.requested() == BUILT | FEATURES
+
+
 def test_only_a_backbone_that_was_added_is_trained(untrained: World) -> None:
     added, *others = BACKBONES_IN_USE
     for backbone in others:
