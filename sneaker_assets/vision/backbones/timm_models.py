@@ -50,11 +50,18 @@ def _module_of(name: str) -> ModuleType:
     torchvision_models()  # timm imports torchvision, and with it the compiler unless that was prevented
     if folder is None or not found:
         return importlib.import_module("timm")
-    part = ModuleType(f"timm with {name}")
+    try:
+        return _part(folder, found[0].stem)
+    except (AttributeError, ImportError):  # a later version of timm, whose modules need the packages around them
+        return importlib.import_module("timm")
+
+
+def _part(folder: Path, module: str) -> ModuleType:
+    part = ModuleType(f"timm with {module}")
     with _without_other_models(folder):
-        importlib.import_module(f"timm.models.{found[0].stem}")
-        for module, function in (("_factory", "create_model"), ("_registry", "get_pretrained_cfg")):
-            part.__dict__[function] = getattr(importlib.import_module(f"timm.models.{module}"), function)
+        importlib.import_module(f"timm.models.{module}")
+        for owner, function in (("_factory", "create_model"), ("_registry", "get_pretrained_cfg")):
+            part.__dict__[function] = getattr(importlib.import_module(f"timm.models.{owner}"), function)
     return part
 
 
