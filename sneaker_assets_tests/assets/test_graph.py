@@ -369,15 +369,17 @@ def test_ensemble_is_trained_once_evaluated_ranked_and_exported(project: Project
     first, again = (metadata(project.run("rank_models", ops=any_gain)) for _ in range(2))
     assert not again["ensemble_price_model"]["trained_now"]
     assert first["ensemble_price_model"]["members"] >= 2
-    ensemble = project.table("model_leaderboard").set_index("backbone").loc["ensemble"]
+    name = UPath(first["ensemble_price_model"]["folder"]).relative_to(project.lake.root).as_posix()
+    ensemble = project.table("model_leaderboard").set_index("model").loc[name]
+    assert ensemble["backbone"] == "ensemble"
     assert ensemble["validation_rmse"] == pytest.approx(first["ensemble_price_model"]["validation_rmse"])
     table = project.table("ensemble_evaluation")
-    assert set(table["model"]) == {ensemble["model"]}
-    chosen = {"exported_model": {"config": {"model": ensemble["model"], "n_images": 2}}}
+    assert set(table["model"]) == {name}
+    chosen = {"exported_model": {"config": {"model": name, "n_images": 2}}}
     exported = metadata(project.run("export_model", BACKBONE, chosen))["exported_model"]
     assert exported["max_relative_difference_model.onnx"] < 1e-3
     assert exported["pixels_1"].startswith("uint8 [n, ")
-    explained = {"residual_attributes": {"config": {"model": ensemble["model"], "n_averaged": 1}}}
+    explained = {"residual_attributes": {"config": {"model": name, "n_averaged": 1}}}
     project.run("explain_price_model", BACKBONE, explained)
     assert set(project.table("residual_attributes", BACKBONE)["backbone"]) <= {"ensemble"}
     splits = project.table("splits")
