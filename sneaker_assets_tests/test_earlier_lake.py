@@ -23,7 +23,12 @@ BACKBONE = "resnet18"
 MODEL = "models/resnet18/997aa4b37083"
 RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
     ("build_data_set", None, {}),
-    ("train_price_model", BACKBONE, {"price_model": {"kind": "ridge"}, "evaluation_metrics": {}}),
+    # The frame of the lake, which was the default.
+    (
+        "train_price_model",
+        BACKBONE,
+        {"image_features": {"height": 224, "width": 224}, "price_model": {"kind": "ridge"}, "evaluation_metrics": {}},
+    ),
     ("rank_models", None, {}),
 ]
 RECOMPUTED = {"image_properties"}
