@@ -120,7 +120,8 @@ class PriceHead(nn.Module):
     def to_dollars(self, standardized: Tensor, *, clip: bool = True) -> Tensor:
         """Prices [n] in US dollars of predictions of the body [n], clipped to :attr:`price_range`."""
         target = self.unstandardize(standardized)
-        prices = target.exp() * self.smearing if self.log_target else target
+        # The factor is applied to the logarithm, where a huge target and a tiny factor do not give infinity times zero.
+        prices = (target + self.smearing.log()).exp() if self.log_target else target
         return prices.clamp(*self.price_range) if clip and self.price_range is not None else prices
 
     def predict_standardized(self, features: Tensor) -> Tensor:

@@ -103,6 +103,12 @@ def test_extreme_features_and_settings_are_learned_or_refused_in_one_line(
     assert "\n" not in message
 
 
+def test_log_prediction_far_outside_the_training_rows_is_clipped() -> None:
+    x = np.array([[[1e-9, -1e-9], [6e-9, 1e-9], [1.0, 1.0], [1e-8, 9e-9]]], np.float32)
+    prices, sides = np.array([512.0, 844.0, 743.0, 52.0]), np.array(["train", "train", "validation", "test"])
+    assert_usable(train_head(x, prices, sides, HeadSettings(kind="ridge", target="log")), x, prices, sides)
+
+
 @given(
     st.sampled_from(KINDS),
     st.lists(st.sampled_from([np.nan, np.inf, -np.inf, 0.0, -5.0, 1e300, 1e-300]), min_size=1, max_size=3),
