@@ -25,6 +25,8 @@ from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
 from sneaker_assets_tests.tracking.conftest import client_of
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "resnet18"
 RUNS: list[tuple[str, str | None, dict[str, Any]]] = [
     ("crawl_site", "stockx", {}),
@@ -124,7 +126,6 @@ def test_single_model_is_no_ensemble(project: Project) -> None:
     assert [check.passed for check in checks] == [True] * 4
 
 
-@pytest.mark.slow
 def test_second_pass_recomputes_nothing(project: Project) -> None:
     crawl = metadata(project.run("crawl_site", "stockx"))
     assert (crawl["raw_scrapes"]["new_products"], crawl["scraped_images"]["new_images"]) == (0, 0)
@@ -271,7 +272,6 @@ def test_missing_input_error_says_what_to_materialize(tmp_path: Path) -> None:
             project.run("build_data_set")
 
 
-@pytest.mark.slow
 def test_pretrained_backbone_is_trained_with_the_default_recipe(project: Project) -> None:
     trained = metadata(project.run("train_price_model", "efficientnet_lite0"))
     assert trained["image_features"]["weights"] == "ImageNet (packaged)"
@@ -280,7 +280,6 @@ def test_pretrained_backbone_is_trained_with_the_default_recipe(project: Project
     assert (config["head"]["kind"], config["views"]) == ("kernel_ridge", ["plain", "mirrored"])
 
 
-@pytest.mark.slow
 def test_head_of_the_article_follows_its_features(project: Project) -> None:
     config = {"image_features": {"config": {"recipe": "article"}}, "price_model": {"config": {"epochs": 1}}}
     chosen = [dg.AssetKey("image_features"), dg.AssetKey("price_model")]
@@ -293,7 +292,6 @@ def test_head_of_the_article_follows_its_features(project: Project) -> None:
     assert (model["head"]["kind"], model["head"]["epochs"]) == ("article", 1)
 
 
-@pytest.mark.slow
 def test_tuned_model_uses_the_best_trial(project: Project) -> None:
     few = {"tuned_hyperparameters": {"config": {"network_trials": 3, "kernel_trials": 2, "epochs": 2}}}
     payload = metadata(project.run("tune_price_model", BACKBONE, few))["tuned_hyperparameters"]
@@ -308,7 +306,6 @@ def test_tuned_model_uses_the_best_trial(project: Project) -> None:
     )
 
 
-@pytest.mark.slow
 def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,7 +346,6 @@ def test_model_fine_tuned_by_two_processes_is_evaluated_ranked_and_exported(
         project.run("export_model", BACKBONE, {"exported_model": {"config": {"model": "models/none"}}})
 
 
-@pytest.mark.slow
 def test_residual_attributes_have_a_table_and_figures(project: Project) -> None:
     config = {"residual_attributes": {"config": {"n_averaged": 2}}}
     payload = metadata(project.run("explain_price_model", BACKBONE, config))["residual_attributes"]
@@ -359,7 +355,6 @@ def test_residual_attributes_have_a_table_and_figures(project: Project) -> None:
         assert len(drawn.convert("RGB").getcolors(1 << 24) or []) > 100
 
 
-@pytest.mark.slow
 def test_ensemble_is_trained_once_evaluated_ranked_and_exported(project: Project) -> None:
     small = {"weights": "local", "height": 64, "width": 96}
     project.materialize("image_features", "efficientnet_lite0", small)

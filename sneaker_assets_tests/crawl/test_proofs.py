@@ -24,6 +24,8 @@ from sneaker_assets_tests.crawl.crawling import crawl_shop, kill_after, shop_sou
 from sneaker_assets_tests.crawl.misbehaving_shop import CHALLENGES, MISBEHAVIOURS, RunningShop, running_shop
 from sneaker_assets_tests.crawl.shop import shop_site
 
+pytestmark = pytest.mark.slow
+
 KILLS = 20
 
 
@@ -186,7 +188,6 @@ def stored(lake: Lake) -> set[str]:
             return set()
 
 
-@pytest.mark.slow
 def test_killed_crawls_lose_nothing(tmp_path: Path) -> None:
     """A crawl killed at random times has the same result as an undisturbed one.
 
@@ -217,7 +218,6 @@ def test_killed_crawls_lose_nothing(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(images, expected_images)
 
 
-@pytest.mark.slow
 def test_hold_outlives_a_kill(tmp_path: Path, lake: Lake) -> None:
     """A crawl that is killed during a hold and restarted immediately respects the hold."""
     processes = multiprocessing.get_context("forkserver")

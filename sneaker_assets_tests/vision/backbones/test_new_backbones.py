@@ -24,6 +24,8 @@ from sneaker_assets.vision.pricing.price_model import price_images
 from sneaker_assets.vision.settings import FinetuneSettings, Keep
 from sneaker_assets_tests.builders import listings, store_pictures
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 NETWORKS = [
     Architecture("tf_mobilenetv3_small_minimal_100", "timm"),
@@ -82,7 +84,6 @@ def test_the_default_split_composes_to_the_network_and_is_trainable(new: Archite
         split_at(backbone, "nowhere")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("new", BY_NAME[:3], indirect=True)
 def test_a_new_backbone_is_fine_tuned_to_a_price_model(new: Architecture, tmp_path: Path) -> None:
     lake = Lake.at(tmp_path)

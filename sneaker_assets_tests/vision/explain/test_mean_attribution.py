@@ -5,6 +5,8 @@ from sneaker_assets.vision.explain.attribution import attribution_maps
 from sneaker_assets.vision.explain.mean_attribution import mean_attribution_maps
 from sneaker_assets_tests.champion import Champion
 
+pytestmark = pytest.mark.slow
+
 
 def test_maps_are_averaged_over_the_cheapest_and_the_most_expensive_images(champion: Champion) -> None:
     pricer, shoes = champion.pricer, champion.listings.sort_values("price", ignore_index=True)

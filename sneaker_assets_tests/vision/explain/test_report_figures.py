@@ -1,10 +1,13 @@
 import numpy as np
+import pytest
 
 from sneaker_assets.figures import priced_shoes, to_png
 from sneaker_assets.market.fees import Fees
 from sneaker_assets.vision.explain.report import report_lines
 from sneaker_assets.vision.explain.report_figures import explain_predictions, report_figure
 from sneaker_assets_tests.champion import Champion
+
+pytestmark = pytest.mark.slow
 
 
 def test_report_figure_skips_similar_shoes_without_an_image_and_shortens_titles(champion: Champion) -> None:
