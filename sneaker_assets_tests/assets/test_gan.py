@@ -15,6 +15,8 @@ from sneaker_assets_tests.assets.test_graph import Project, metadata
 from sneaker_assets_tests.builders import store_image
 from sneaker_assets_tests.gan.conftest import draw_images
 
+pytestmark = pytest.mark.slow
+
 JUDGING = {"backbone": "resnet10", "weights": "none"}
 GAN = {"epochs": 2, "generator_width": 2, "discriminator_width": 2, "batch_size": 8, "checkpoint_every": 1}
 CONFIG = {

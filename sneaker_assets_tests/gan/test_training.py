@@ -29,6 +29,8 @@ from sneaker_assets.lake import LakeError
 from sneaker_assets.torch_utils.checkpoint import latest, load
 from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
 
+pytestmark = pytest.mark.slow
+
 IMAGES = draw_images()
 
 
@@ -125,7 +127,6 @@ def test_run_interrupted_within_an_epoch_resumes_to_the_same_bits(
     assert_same_run(tmp_path, uninterrupted)
 
 
-@pytest.mark.slow
 def test_killed_process_resumes_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
     program = (
         "import sys, torch; from upath import UPath\n"

@@ -31,6 +31,8 @@ from sneaker_assets_tests.sources.saved_files import (
     write_warc,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
