@@ -14,6 +14,8 @@ from sneaker_assets.cli.generate import main
 from sneaker_assets.gan.training import train_gan
 from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,6 +17,8 @@ from sneaker_assets.lake import Lake, remove_folder, write_json
 from sneaker_assets.resources import LakeIOManager, LakeResource
 from sneaker_assets_tests.builders import listings
 
+pytestmark = pytest.mark.slow
+
 SOURCE = {"prices": [100.0, 200.0], "day": 0}
 """What the root asset of the graph reads."""
 

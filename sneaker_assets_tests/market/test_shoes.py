@@ -108,7 +108,7 @@ def test_conflicting_style_codes_or_brands_are_never_joined_by_picture() -> None
     assert len(set(shoes_of(brands).values())) == 2
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(
     st.lists(
         st.tuples(

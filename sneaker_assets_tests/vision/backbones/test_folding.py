@@ -12,6 +12,8 @@ from sneaker_assets.vision.backbones.architectures import BACKBONES
 from sneaker_assets.vision.backbones.backbone import load_backbone
 from sneaker_assets.vision.backbones.folding import SameConv2d, fold_batch_norms
 
+pytestmark = pytest.mark.slow
+
 PARTLY_FOLDED = {"densenet121"}
 """Networks with batch norms before convolutions."""
 

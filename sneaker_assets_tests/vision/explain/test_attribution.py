@@ -15,6 +15,8 @@ from sneaker_assets.vision.settings import HeadKind, HeadSettings
 from sneaker_assets_tests.builders import drawn_shoe
 from sneaker_assets_tests.champion import CPU, Champion
 
+pytestmark = pytest.mark.slow
+
 
 def test_attributions_of_a_linear_model_are_its_weights() -> None:
     network = nn.Conv2d(3, 1, 8, stride=8, bias=False).requires_grad_(requires_grad=False)
