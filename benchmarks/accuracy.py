@@ -43,7 +43,8 @@ from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_model
 from sneaker_assets.vision.pricing.ensemble import train_ensemble
 from sneaker_assets.vision.pricing.ensemble_model import ENSEMBLE, Model, price_known
-from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
+from sneaker_assets.vision.pricing.price_model import PriceModel
+from sneaker_assets.vision.pricing.training import train_price_model
 from sneaker_assets.vision.settings import FeatureSettings, FinetuneSettings, HeadSettings
 
 MAX_FROZEN_MSE, MAX_MSE = 37_500.0, 35_500.0

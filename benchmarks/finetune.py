@@ -45,7 +45,8 @@ from sneaker_assets.vision.evaluation.metrics import bootstrap_intervals, regres
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.finetuning.model import FinetuneJob, finetune_price_model
-from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
+from sneaker_assets.vision.pricing.price_model import PriceModel
+from sneaker_assets.vision.pricing.training import train_price_model
 from sneaker_assets.vision.settings import FeatureSettings, FinetuneSettings, HeadSettings
 
 MAX_MSE, MIN_RATIO = 45_000.0, 2.0

@@ -29,7 +29,8 @@ from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.conformal import conformal_interval
 from sneaker_assets.vision.heads.training import train_head
-from sneaker_assets.vision.pricing.price_model import calibration_prices, price_rows
+from sneaker_assets.vision.pricing.price_model import price_rows
+from sneaker_assets.vision.pricing.training import calibration_prices
 from sneaker_assets.vision.settings import FeatureSettings, HeadSettings
 
 LOWEST, HIGHEST = 85.0, 95.0

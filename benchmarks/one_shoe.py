@@ -36,8 +36,9 @@ from sneaker_assets.vision.backbones.backbone import load_backbone
 from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings
 from sneaker_assets.vision.evaluation.leaderboard import rank_models
 from sneaker_assets.vision.features.extractor import open_store, update_store
-from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
+from sneaker_assets.vision.pricing.price_model import PriceModel
 from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
+from sneaker_assets.vision.pricing.training import train_price_model
 from sneaker_assets.vision.recipes import find_recipe
 
 MAX_SECONDS, MAX_FOLDER_SECONDS, MAX_RATIO = 4.0, 10.0, 1.25

@@ -23,7 +23,7 @@ from sneaker_assets.market.splits import assign_splits
 from sneaker_assets.torch_utils.device import choose_device
 from sneaker_assets.vision.backbones.backbone import Backbone, load_backbone
 from sneaker_assets.vision.features.extractor import open_store, update_store
-from sneaker_assets.vision.pricing.price_model import train_price_model
+from sneaker_assets.vision.pricing.training import train_price_model
 from sneaker_assets.vision.settings import HeadSettings
 
 NEW_SHARE = 0.01

@@ -13,9 +13,10 @@ from sneaker_assets.vision.evaluation.evaluate import evaluate, predict_listings
 from sneaker_assets.vision.evaluation.leaderboard import rank_models
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
-from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
+from sneaker_assets.vision.pricing.price_model import PriceModel
 from sneaker_assets.vision.pricing.pricer import Pricer, champion_index
 from sneaker_assets.vision.pricing.similarity_index import build_similarity_index
+from sneaker_assets.vision.pricing.training import train_price_model
 from sneaker_assets.vision.settings import HeadSettings
 from sneaker_assets_tests.builders import NOON, listings, store_pictures
 

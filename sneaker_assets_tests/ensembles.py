@@ -14,7 +14,8 @@ from sneaker_assets.vision.backbones.backbone import load_backbone
 from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.pricing.ensemble import train_ensemble
 from sneaker_assets.vision.pricing.ensemble_model import ENSEMBLE, EnsembleModel
-from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
+from sneaker_assets.vision.pricing.price_model import PriceModel
+from sneaker_assets.vision.pricing.training import train_price_model
 from sneaker_assets.vision.settings import EnsembleSettings, FeatureSettings, HeadSettings
 from sneaker_assets_tests.builders import listings, store_pictures
 

@@ -18,7 +18,7 @@ from sneaker_assets.lake import Lake
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.finetuning.model import model_name
 from sneaker_assets.vision.pricing.ensemble import name_ensemble
-from sneaker_assets.vision.pricing.price_model import fingerprint
+from sneaker_assets.vision.pricing.training import fingerprint
 from sneaker_assets.vision.settings import EnsembleSettings, FinetuneSettings, TuningSettings
 
 SPLITS = pd.DataFrame(

@@ -79,7 +79,7 @@ def price_model(
 ) -> dg.Output[UPath]:
     """A head trained on the features of the frozen backbone; identical rows and settings are not trained twice."""
     from sneaker_assets.vision.features.store import FeatureStore
-    from sneaker_assets.vision.pricing.price_model import train_price_model
+    from sneaker_assets.vision.pricing.training import train_price_model
 
     store = FeatureStore.open(image_features)
     tracker, settings = tracking.open(context), config.settings(store.manifest)

@@ -84,7 +84,7 @@ def journal_name(store: "FeatureStore", splits: pd.DataFrame, settings: TuningSe
         splits: ``tables.Splits``.
         settings: The search; its budget is not part of the name.
     """
-    from sneaker_assets.vision.pricing.price_model import fingerprint
+    from sneaker_assets.vision.pricing.training import fingerprint
 
     version = code_versions.changed(code_version=code_versions.TUNING)
     return f"{fingerprint(store, splits, {**_shared(settings), **version})}.journal"

@@ -20,7 +20,8 @@ from sneaker_assets.vision.evaluation.metrics import bootstrap_intervals, check_
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.networks import PriceHead
 from sneaker_assets.vision.heads.training import train_head
-from sneaker_assets.vision.pricing.price_model import PriceModel, fingerprint, price_rows
+from sneaker_assets.vision.pricing.price_model import PriceModel, price_rows
+from sneaker_assets.vision.pricing.training import fingerprint
 from sneaker_assets.vision.settings import CLOSED_FORMS, HeadSettings
 from sneaker_assets.vision.types import Features
 

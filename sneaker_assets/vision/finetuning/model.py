@@ -33,7 +33,8 @@ from sneaker_assets.vision.heads.conformal import conformal_interval
 from sneaker_assets.vision.heads.networks import PriceHead, build_head
 from sneaker_assets.vision.heads.training import TrainedHead, add_kernel_ridge, train_head
 from sneaker_assets.vision.heads.training_rows import TrainingRows, split_rows
-from sneaker_assets.vision.pricing.price_model import PriceModel, fingerprint, price_rows, save_price_model
+from sneaker_assets.vision.pricing.price_model import PriceModel, price_rows
+from sneaker_assets.vision.pricing.training import fingerprint, save_price_model
 from sneaker_assets.vision.settings import FinetuneSettings, HeadSettings, WeightsChoice
 
 logger = logging.getLogger(__name__)

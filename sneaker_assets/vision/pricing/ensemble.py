@@ -24,13 +24,8 @@ from sneaker_assets.vision.heads.conformal import Interval, conformal_interval
 from sneaker_assets.vision.heads.training import TrainedHead
 from sneaker_assets.vision.pricing.card import ensemble_card
 from sneaker_assets.vision.pricing.ensemble_model import EnsembleModel, Model, digest_model
-from sneaker_assets.vision.pricing.price_model import (
-    ModelError,
-    PriceModel,
-    calibration_prices,
-    count_rows,
-    digest_rows,
-)
+from sneaker_assets.vision.pricing.price_model import ModelError, PriceModel
+from sneaker_assets.vision.pricing.training import calibration_prices, count_rows, digest_rows
 from sneaker_assets.vision.settings import EnsembleSettings
 
 logger = logging.getLogger(__name__)

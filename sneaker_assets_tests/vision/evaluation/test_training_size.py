@@ -19,7 +19,8 @@ from sneaker_assets.vision.evaluation.training_size import (
     training_size_curve,
 )
 from sneaker_assets.vision.features.store import FeatureStore
-from sneaker_assets.vision.pricing.price_model import PriceModel, train_price_model
+from sneaker_assets.vision.pricing.price_model import PriceModel
+from sneaker_assets.vision.pricing.training import train_price_model
 from sneaker_assets.vision.settings import HeadKind, HeadSettings
 from sneaker_assets_tests.builders import listings
 

@@ -18,7 +18,8 @@ from sneaker_assets.vision.pricing import export as exporting
 from sneaker_assets.vision.pricing.ensemble_model import price_known
 from sneaker_assets.vision.pricing.export import INPUTS, ONNX, PROGRAM, ExportError, export
 from sneaker_assets.vision.pricing.member_features import load_backbones
-from sneaker_assets.vision.pricing.price_model import PriceModel, price_images, train_price_model
+from sneaker_assets.vision.pricing.price_model import PriceModel, price_images
+from sneaker_assets.vision.pricing.training import train_price_model
 from sneaker_assets.vision.settings import FeatureSettings, HeadSettings
 from sneaker_assets_tests.builders import listings, store_pictures
 from sneaker_assets_tests.ensembles import lake_with_ensemble, train

@@ -16,13 +16,8 @@ from sneaker_assets.vision.features.extractor import open_store, update_store
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.heads.conformal import Interval
 from sneaker_assets.vision.heads.networks import build_head
-from sneaker_assets.vision.pricing.price_model import (
-    MissingModelError,
-    ModelError,
-    PriceModel,
-    price_images,
-    train_price_model,
-)
+from sneaker_assets.vision.pricing.price_model import MissingModelError, ModelError, PriceModel, price_images
+from sneaker_assets.vision.pricing.training import train_price_model
 from sneaker_assets.vision.settings import HeadKind, HeadSettings, Target
 from sneaker_assets_tests.builders import listings, store_pictures
 
