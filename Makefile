@@ -28,8 +28,8 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	@mkdir -p $(@D)
 	@ln -sfn $(CURDIR)/dagster.yaml $@ && touch -h $@
 
-# Small networks and batches at a high learning rate: shoe-like shapes after a minute instead of good shoes after hours.
-DEMO_GAN := --gan-epochs 36 --gan-width 16 --gan-batch-size 16 --gan-learning-rate 0.001
+# Small networks for few epochs: shoes after a minute. Materializing gan_checkpoints in the UI continues their training.
+DEMO_GAN := --gan-recipe small --gan-epochs 36
 
 demo: env ## run the whole graph on the offline shop
 	SNEAKER_SOURCE=demo $(BIN)/sneaker-assets $(DEMO_GAN)

@@ -87,6 +87,12 @@ GAN = "1"
 GAN_EVALUATION = "1"
 """Quality, novelty and colours of samples."""
 
+CONDITIONAL_GAN = "1"
+"""Labels of the training images of a conditional GAN."""
+
+CONDITIONAL_GAN_EVALUATION = "1"
+"""Colours of its samples."""
+
 RELEASES = "1"
 """Announced products."""
 

@@ -53,6 +53,8 @@ UPSTREAM = {
     "gan_checkpoints": {"splits"},
     "gan_evaluation": {"gan_checkpoints", "splits"},
     "gan_colour_comparison": {"gan_evaluation"},
+    "conditional_gan_checkpoints": {"splits"},
+    "conditional_gan_evaluation": {"conditional_gan_checkpoints"},
     "releases": {"fx_rates"},
     "similarity_index": {"model_leaderboard", "clean_listings"},
     "release_predictions": {"releases", "model_leaderboard", "similarity_index"},
@@ -122,7 +124,7 @@ def test_every_job_schedule_and_sensor_resolves() -> None:
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         "crawl_site", "build_price_history", "build_data_set", "train_price_model", "tune_price_model",
         "finetune_price_model", "export_model", "explain_price_model", "rank_models", "train_gan", "price_release",
-        "compare_bands", "backtest_predictions", "replay_releases",
+        "compare_bands", "train_conditional_gan", "backtest_predictions", "replay_releases",
     }  # fmt: skip
     assert {schedule.name for schedule in repository.schedule_defs} == set(map(schedule_name, SITES))
     assert all(s.default_status == dg.DefaultScheduleStatus.STOPPED for s in repository.schedule_defs)

@@ -1,7 +1,9 @@
 """Training of one DCGAN per price band, on the images of all rows outside the test set."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 import pandas as pd
@@ -11,17 +13,23 @@ from upath import UPath
 from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import check_result, warning_check
-from sneaker_assets.assets.metadata import OWNERS, code_version, show_figure, show_png
+from sneaker_assets.assets.metadata import OWNERS, UNFINISHED, code_version, show_figure, show_png
 from sneaker_assets.assets.partitions import PRICE_BANDS, band_partitions
-from sneaker_assets.gan.settings import GanRunSettings, GanSettings, Recipe, from_recipe
+from sneaker_assets.gan.settings import GanSettings, Recipe, Upsampling, from_recipe
 from sneaker_assets.lake import Lake
+from sneaker_assets.progress import duration
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource, TrackingResource
-from sneaker_assets.settings.model import given, optional_field
+from sneaker_assets.resources.tracking import RunTracker
+from sneaker_assets.settings.model import Unset, given, optional_field
 from sneaker_assets.vision.settings import WeightsSettings
 
 if TYPE_CHECKING:
     from sneaker_assets.gan.images import UInt8Array
+    from sneaker_assets.gan.run import GanRun
     from sneaker_assets.vision.backbones.backbone import Backbone
+
+MINUTES_ON_CPU = 10
+"""Time budget of a training on a CPU, by default."""
 
 
 class EmbeddingConfig(WeightsSettings, dg.Config):
@@ -33,24 +41,60 @@ class EmbeddingConfig(WeightsSettings, dg.Config):
     )
 
 
-class GanTrainingConfig(GanRunSettings, EmbeddingConfig):
-    """Training of a band's GAN; a GPU is recommended for 220 epochs. Unset fields take the recipe's values."""
+class GanTrainingConfig(EmbeddingConfig):
+    """Training of a band's GAN. Unset fields take the recipe's values."""
 
-    recipe: Recipe = Field(
-        default="default", description="default: the best of those measured; article: the article's settings."
+    recipe: Literal[Recipe, "last"] = Field(
+        default="last",
+        description="default: the best of those measured; small: narrow networks, for a CPU or few images; article: "
+        "the article's settings; last: the settings of the last training, which is continued, or else default.",
     )
+    minutes: float | None = Field(
+        default=None,
+        ge=0,
+        description="Time after which the training ends with a checkpoint, from which the next one continues; 0: no "
+        f"limit. By default {MINUTES_ON_CPU} on a CPU, and no limit on a GPU.",
+    )
+    epochs: int | None = optional_field(GanSettings, "epochs")
+    batch_size: int | None = optional_field(GanSettings, "batch_size")
+    size: int | None = optional_field(GanSettings, "size")
+    generator_width: int | None = optional_field(GanSettings, "generator_width")
+    discriminator_width: int | None = optional_field(GanSettings, "discriminator_width")
+    checkpoint_every: int | None = optional_field(GanSettings, "checkpoint_every")
+    seed: int | None = optional_field(GanSettings, "seed")
+    latent: int | None = optional_field(GanSettings, "latent")
     generator_lr: float | None = optional_field(GanSettings, "generator_lr")
     discriminator_lr: float | None = optional_field(GanSettings, "discriminator_lr")
     ema_decay: float | None = optional_field(GanSettings, "ema_decay")
-    augment: bool | None = optional_field(GanSettings, "augment")
+    augment: str | None = optional_field(GanSettings, "augment")
     spectral_norm: bool | None = optional_field(GanSettings, "spectral_norm")
+    upsampling: Literal[Unset, Upsampling] = optional_field(GanSettings, "upsampling")
+    convolutions: int | None = optional_field(GanSettings, "convolutions")
+    r1_weight: float | None = optional_field(GanSettings, "r1_weight")
+    r1_every: int | None = optional_field(GanSettings, "r1_every")
     kid_samples: int = Field(
         default=1000, ge=0, description="Samples that KID is measured on at each checkpoint; 0 disables it."
     )
 
-    def settings(self) -> GanSettings:
-        """The settings of the training: those of the recipe with the values that are set."""
-        return from_recipe(self.recipe, **given(self, GanSettings))
+    def choose(self, last: tuple[str, GanSettings] | None = None) -> tuple[str, GanSettings]:
+        """The recipe, and the settings of the training: those of the recipe with the values that are set.
+
+        Args:
+            last: Recipe and settings of the last training, where there is one; used by the recipe ``last``, with the
+                default number of epochs.
+        """
+        changes = given(self, GanSettings)
+        if self.recipe != "last":
+            return self.recipe, from_recipe(self.recipe, **changes)
+        usual = from_recipe("default")
+        recipe, settings = last or ("default", usual)
+        return recipe, settings.with_changes(epochs=usual.epochs).with_changes(**changes)
+
+    def budget(self, device_type: str) -> float:
+        """Minutes after which a training on a device, ``cpu`` or ``cuda``, ends; infinite where there is no limit."""
+        if self.minutes is None:
+            return MINUTES_ON_CPU if device_type == "cpu" else math.inf
+        return self.minutes or math.inf
 
 
 _ENOUGH = warning_check("gan_checkpoints", "enough_images", "The band has at least one batch of training images.")
@@ -76,46 +120,146 @@ def gan_checkpoints(
     lake: LakeResource,
     tracking: TrackingResource,
 ) -> Iterator[dg.Output[UPath] | dg.AssetCheckResult]:
-    """The GAN of a price band. An interrupted run resumes, and a larger number of epochs continues the training.
+    """The GAN of a price band, trained for 220 epochs: minutes on a GPU, hours on a CPU.
 
-    A band with too few images yields no output: the check fails, and downstream assets are skipped.
+    On a CPU a run ends after 10 minutes by default. Materialize the asset again to continue the training, which an
+    interrupted run resumes too. A band with too few images yields no output: the check fails, and downstream assets are
+    skipped.
     """
     from sneaker_assets.gan.images import TooFewImagesError
+    from sneaker_assets.gan.run import last_run, run_name
+
+    here, band = lake.open(), context.partition_key
+    recipe, settings = config.choose(last_run(here.referenced("gan_checkpoints", band)))
+    images = band_images(here, splits[splits["split"] != "test"], band, settings.size)
+    folder = here.folder("gan", band, run_name(images, settings))
+    training = GanTraining(
+        images, settings, folder, here.folder("figures", "gan_checkpoints", band), facts_of([band], recipe)
+    )
+    yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
+    try:
+        metadata = train(training, config, compute, listing_source, tracking.open(context))
+    except TooFewImagesError as error:
+        context.log.warning("%s", error)
+        return
+    yield dg.Output(folder, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class GanTraining:
+    """What to train a GAN on, and where to store it.
+
+    Attributes:
+        images: uint8 RGB [N, size, size, 3].
+        settings: The settings.
+        folder: Folder of the run.
+        figures: Folder of its figures.
+        facts: JSON values to store with the generator.
+        labels: Labels of the images, for a conditional generator.
+    """
+
+    images: "UInt8Array"
+    settings: GanSettings
+    folder: UPath
+    figures: UPath
+    facts: Mapping[str, Any]
+    labels: pd.DataFrame | None = None
+
+
+def train(
+    training: GanTraining,
+    config: GanTrainingConfig,
+    compute: ComputeResource,
+    listing_source: ListingSourceResource,
+    tracker: RunTracker,
+) -> dict[str, Any]:
+    """Train a GAN, or continue its training, and log it.
+
+    Args:
+        training: Images, settings and folders.
+        config: Time budget, and how to measure the quality of samples.
+        compute: The device and the folder of weight files.
+        listing_source: The source of listings.
+        tracker: Where trainings are logged.
+
+    Returns:
+        Metadata of the materialization.
+
+    Raises:
+        TooFewImagesError: There are fewer than two images.
+    """
     from sneaker_assets.gan.quality import MIN_IMAGES, QualityMonitor, embedding
-    from sneaker_assets.gan.run import run_name
     from sneaker_assets.gan.training import train_gan
 
-    tracker, here, settings = tracking.open(context), lake.open(), config.settings()
-    images = band_images(here, splits[splits["split"] != "test"], context.partition_key, settings.size)
-    folder = here.folder("gan", context.partition_key, run_name(images, settings))
-    device, weights = compute.torch_device(), {}
-    yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
-    monitor = None
+    images, device = training.images, compute.torch_device()
+    monitor, weights = None, dict[str, str]()
     if config.kid_samples and len(images) >= MIN_IMAGES:
         backbone = load_embedding_backbone(config, compute, listing_source)
         monitor = QualityMonitor.from_images(images, embedding(backbone, device), config.kid_samples)
         weights = {"weights": str(backbone.weights)}
-    try:
-        run = train_gan(images, settings, folder, device, monitor)
-    except TooFewImagesError as error:
-        context.log.warning("%s", error)
-        return
-    figure_folder = here.folder("figures", "gan_checkpoints", context.partition_key)
+    run = train_gan(
+        images,
+        training.settings,
+        training.folder,
+        device,
+        monitor,
+        labels=training.labels,
+        facts=training.facts,
+        minutes=config.budget(device.type),
+    )
     shown = {
-        **show_png(figure_folder / "samples.png", run.samples.read_bytes()),
-        **show_figure(figure_folder, "losses", figures.gan_losses(run.history)),
+        **show_png(training.figures / "samples.png", titled_samples(run, training.facts)),
+        **show_figure(training.figures, "losses", figures.gan_losses(run.history)),
     }
     counts = {"images": len(images), "epochs": run.epochs, "epoch_drawn_with": run.epoch}
-    logged = tracker.log(
-        run.generator,
-        settings.model_dump() | weights,
-        counts,
-        run.history,
-        shown,
-        trained=run.trained > 0,
-        name=f"{folder.name}-{run.epochs}",
-    )
-    yield dg.Output(folder, metadata={**counts, "epochs_trained_now": run.trained, **weights, **shown, **logged})
+    params, name = training.settings.model_dump() | weights, f"{training.folder.name}-{run.epochs}"
+    logged = tracker.log(run.generator, params, counts, run.history, shown, trained=run.trained > 0, name=name)
+    progress = {"epochs_trained_now": run.trained, "epochs_wanted": run.wanted, **unfinished(run)}
+    return {**counts, **progress, **weights, **shown, **logged}
+
+
+def titled_samples(run: "GanRun", facts: Mapping[str, Any]) -> bytes:
+    """The newest grid of samples with bands, recipe and epoch as its title.
+
+    Args:
+        run: The training.
+        facts: What is stored with the generator.
+
+    Returns:
+        A PNG.
+    """
+    import io
+
+    from PIL import Image
+
+    from sneaker_assets.gan.pictures import titled
+    from sneaker_assets.vision.imaging.encoding import png_bytes
+
+    title = f"{' and '.join(facts['bands'])}, recipe {facts['recipe']}, epoch {run.epochs} of {run.wanted}"
+    return png_bytes(titled(Image.open(io.BytesIO(run.samples.read_bytes())), title))
+
+
+def unfinished(run: "GanRun") -> dict[str, dg.TextMetadataValue]:
+    """Metadata of a training that its time budget has ended; none of one that is complete.
+
+    Args:
+        run: The training.
+    """
+    left = f"about {duration(run.seconds_left)}: materialize again to continue"
+    return {} if run.finished else {UNFINISHED: dg.MetadataValue.text(left)}
+
+
+def facts_of(bands: Sequence[str], recipe: str) -> dict[str, Any]:
+    """What ``config.json`` of a generator has beside the settings.
+
+    Args:
+        bands: Keys of ``PRICE_BANDS``.
+        recipe: Name of the recipe.
+
+    Returns:
+        ``bands``: name to lower and upper edge, US dollars, without the upper one where there is none; and ``recipe``.
+    """
+    return {"recipe": recipe, "bands": {band: list(PRICE_BANDS[band].edges) for band in bands}}
 
 
 def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8Array":
@@ -132,8 +276,17 @@ def band_images(lake: Lake, rows: pd.DataFrame, band: str, size: int) -> "UInt8A
     """
     from sneaker_assets.gan.images import load_square_images
 
-    hashes = PRICE_BANDS[band].select(rows)["sha256"].drop_duplicates().sort_values()
-    return load_square_images([lake.image(sha256) for sha256 in hashes], size)
+    return load_square_images([lake.image(sha256) for sha256 in band_hashes(rows, band)], size)
+
+
+def band_hashes(rows: pd.DataFrame, band: str) -> list[str]:
+    """The sha256 of the distinct images of the rows in a price band, sorted.
+
+    Args:
+        rows: ``tables.Splits``.
+        band: A key of ``PRICE_BANDS``.
+    """
+    return sorted(PRICE_BANDS[band].select(rows)["sha256"].unique())
 
 
 def load_embedding_backbone(

@@ -92,15 +92,18 @@ def gan_evaluation(
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Quality and novelty of the samples, with sample images; skipped for a band with too few images."""
     from sneaker_assets.gan.evaluation import evaluate
+    from sneaker_assets.gan.generator import Generator
     from sneaker_assets.gan.images import TooFewImagesError
     from sneaker_assets.gan.quality import embedding
-    from sneaker_assets.gan.sampling import load_generator
 
     here, band, folder = lake.open(), context.partition_key, gan_checkpoints / "generator"
     trained, history = read_json(folder / "config.json"), read_table(folder / "history.parquet")
     in_test = splits["split"] == "test"
     training, held_out = (band_images(here, splits[rows], band, trained["size"]) for rows in (~in_test, in_test))
-    generator, device = load_generator(folder), compute.torch_device()
+    device = compute.torch_device()
+    loaded = Generator.load(folder, device.type)
+    loaded.check_bands(PRICE_BANDS, band)
+    generator = loaded.network
     backbone = load_embedding_backbone(config, compute, listing_source)
     embed = embedding(backbone, device)
     try:
@@ -117,7 +120,8 @@ def gan_evaluation(
     }
     table = found.table.assign(**facts).reindex(columns=column_names("gan_evaluation"))
     shown = here.folder("figures", "gan_evaluation", band)
-    title = f"{band}: samples and the nearest training images"
+    label = f"{band}, recipe {trained.get('recipe', 'unknown')}"
+    title = f"{label}, epoch {trained['epoch']}: samples and the nearest training images"
     scores: Scores = {str(row["population"]): {**row} for row in table.to_dict("records")}
     yield dg.Output(
         table,
@@ -126,31 +130,38 @@ def gan_evaluation(
             "kid": scores["generated"]["kid"],
             "scores": preview(table, ["population", "n", "kid", "fid", "precision", "recall", "diversity", "close"]),
             **show_figure(shown, "nearest", figures.samples_and_nearest(found.samples, found.nearest, title)),
-            **_pictures(folder, shown, generator, device, config.seed),
+            **_pictures(folder, shown, generator, device, config.seed, label),
             **_curve(shown, history, scores, backbone.weights.label),
         },
     )
     yield from _check_results(scores, history, config)
 
 
-def _pictures(folder: UPath, shown: UPath, generator: "Generator", device: "torch.device", seed: int) -> Metadata:
+def _pictures(
+    folder: UPath, shown: UPath, generator: "Generator", device: "torch.device", seed: int, label: str
+) -> Metadata:
     """Metadata: the latest grid of samples, an interpolation in latent space, and an animation of the training."""
     import io
 
     from PIL import Image
 
-    from sneaker_assets.gan.pictures import animation, interpolation
+    from sneaker_assets.gan.pictures import animation, interpolation, titled
     from sneaker_assets.gan.sampling import image_grid
     from sneaker_assets.vision.imaging.encoding import png_bytes
 
     grids = sorted((folder / "samples").glob("epoch-*.png"), key=lambda path: path.name)
-    frames = [Image.open(io.BytesIO(grid.read_bytes())) for grid in grids]
+    frames = [
+        titled(Image.open(io.BytesIO(grid.read_bytes())), f"{label}, epoch {int(grid.stem.removeprefix('epoch-'))}")
+        for grid in grids
+    ]
     animation_file = shown / "training.webp"
     write_bytes(animation_file, animation(frames))
     walk = image_grid(interpolation(generator, device, seed), columns=10)
     return {
-        **show_png(shown / "samples.png", grids[-1].read_bytes()),
-        **show_png(shown / "interpolation.png", png_bytes(walk)),
+        **show_png(shown / "samples.png", png_bytes(frames[-1])),
+        **show_png(
+            shown / "interpolation.png", png_bytes(titled(walk, f"{label}: paths between random noise vectors"))
+        ),
         "animation_file": dg.MetadataValue.path(str(animation_file)),
     }
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Metadata = dict[str, dg.MarkdownMetadataValue | dg.PathMetadataValue]
 
+UNFINISHED = "unfinished"
+"""Metadata of a training that its time budget has ended."""
+
 OWNERS = ["team:sneaker-assets"]
 
 

@@ -62,6 +62,11 @@ def conditions_by_asset(settings: AutomationSettings) -> dict[str, Condition]:
         "ensemble_evaluation": _members_evaluated(),
         "similarity_index": (_updated("model_leaderboard") & _idle()).with_label("champion_chosen"),
         "gan_checkpoints": _weekly(settings),
+        # Trained again only where somebody has asked for it before.
+        "conditional_gan_checkpoints": (_materialized() & _weekly(settings)).with_label("weekly_training_due"),
+        "conditional_gan_evaluation": (_new_or_updated("conditional_gan_checkpoints") & _idle()).with_label(
+            "gan_trained"
+        ),
         "gan_evaluation": (_new_or_updated("gan_checkpoints") & _idle()).with_label("gan_trained"),
     }
 

@@ -67,6 +67,11 @@ compare_bands = dg.define_asset_job(
     dg.AssetSelection.groups(groups.GAN_COMPARISON),
     description="Compare real and generated shoes across the price bands.",
 )
+train_conditional_gan = dg.define_asset_job(
+    "train_conditional_gan",
+    dg.AssetSelection.groups(groups.CONDITIONAL_GAN),
+    description="Train the GAN that knows price bands and colours, or continue its training, and evaluate it.",
+)
 price_release = dg.define_asset_job(
     "price_release",
     dg.AssetSelection.groups(groups.RELEASE_PRICING),
@@ -96,6 +101,7 @@ JOBS = (
     rank_models,
     train_gan,
     compare_bands,
+    train_conditional_gan,
     price_release,
     backtest_predictions,
     replay_releases,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 __all__ = [
     "ShoePanel",
     "backtest",
+    "bands_on_the_same_noise",
     "compare_bands",
     "explained_predictions",
     "gan_losses",
@@ -31,6 +32,7 @@ __all__ = [
     "residuals_and_calibration",
     "residuals_by_attribute",
     "samples_and_nearest",
+    "samples_by_condition",
     "thumbnail",
     "to_png",
     "training_size_curve",
@@ -39,7 +41,14 @@ __all__ = [
 
 if TYPE_CHECKING:
     from sneaker_assets.figures.attributes import residuals_by_attribute
-    from sneaker_assets.figures.gan import compare_bands, gan_losses, kid_over_epochs, samples_and_nearest
+    from sneaker_assets.figures.gan import (
+        bands_on_the_same_noise,
+        compare_bands,
+        gan_losses,
+        kid_over_epochs,
+        samples_and_nearest,
+        samples_by_condition,
+    )
     from sneaker_assets.figures.listings import (
         image_sample,
         leaks,

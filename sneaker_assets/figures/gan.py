@@ -45,10 +45,12 @@ def kid_over_epochs(history: pd.DataFrame, real: float | None, weights: str) -> 
     axes.fill_between(epochs, kid - deviation, kid + deviation, color=BLUE, alpha=0.2, linewidth=0)
     best = float(epochs.iloc[int(kid.to_numpy().argmin())])
     axes.plot(best, kid.min(), "o", color=ORANGE, label=f"best: epoch {best:.0f}")
-    if real is not None and np.isfinite(real):
-        axes.axhline(real, color=GREY, linestyle="--", label="held-out images")
-    axes.set(title="Kernel Inception Distance to the training images", xlabel="Epoch", ylabel="KID")
-    axes.set_ylim(bottom=min(0.0, float((kid - deviation).min())))
+    known = real if real is not None and np.isfinite(real) else None
+    if known is not None:
+        axes.axhline(known, color=GREY, linestyle="--", label=f"held-out real images: {known:.2g}")
+    axes.set(title="Kernel Inception Distance to the training images", xlabel="Epoch", ylabel="KID (lower is better)")
+    axes.set_yscale("symlog", linthresh=0.1)
+    axes.set_ylim(bottom=min(0.0, float((kid - deviation).min()), known or 0.0))
     axes.legend(title=f"weights: {weights}")
     return figure
 
@@ -90,6 +92,61 @@ def compare_bands(colours: pd.DataFrame, grids: Mapping[str, Images]) -> Figure:
     brightness, saturation = below.subplots(1, 2)
     _draw_bars(brightness, colours, "brightness", list(grids))
     _draw_bars(saturation, colours, "saturation", list(grids))
+    return figure
+
+
+@styled
+def samples_by_condition(table: pd.DataFrame, examples: Mapping[tuple[str, str], Images]) -> Figure:
+    """Samples of a conditional generator: a row for each colour, a column of images for each price band.
+
+    Args:
+        table: ``tables.ConditionalGanEvaluation``.
+        examples: Band and colour to samples, RGB [n, size, size, 3].
+    """
+    bands, colours = list(table["band"].unique()), list(table["colour"].unique())
+    matching = table.set_index(["band", "colour"])["matching"]
+    figure = Figure(figsize=(4.6 * len(bands), 0.75 * len(colours) + 0.6), layout="constrained")
+    grid = figure.subplots(len(colours), len(bands), squeeze=False)
+    for row, colour in zip(grid, colours, strict=True):
+        for axes, band in zip(row, bands, strict=True):
+            images = examples.get((band, colour))
+            if images is None:
+                axes.set_axis_off()
+                continue
+            _show(axes, _tile(images, columns=len(images)))
+            axes.set_ylabel(f"{colour}\n{matching[band, colour]:.0%}", rotation=0, ha="right", va="center")
+    for axes, band in zip(grid[0], bands, strict=True):
+        axes.set_title(f"{band}: samples, and the share that has the colour")
+    return figure
+
+
+@styled
+def bands_on_the_same_noise(saturation: pd.DataFrame, examples: Mapping[str, Images]) -> Figure:
+    """Samples of each price band from the same noise above the distribution of their saturation.
+
+    Args:
+        saturation: One row per noise vector and one column per band, 0 to 1.
+        examples: Band to samples, RGB [n, size, size, 3].
+    """
+    figure = Figure(figsize=(8, 1.0 * len(examples) + 3), layout="constrained")
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[len(examples), 2.6]).flat
+    for axes, (band, images) in zip(
+        above.subplots(len(examples), 1, squeeze=False).flat, examples.items(), strict=True
+    ):
+        _show(axes, _tile(images, columns=len(images)))
+        axes.set_ylabel(band, rotation=0, ha="right", va="center")
+    above.suptitle("Samples from the same noise")
+    axes = below.subplots()
+    known = saturation.dropna()
+    axes.boxplot([known[band] for band in known], orientation="horizontal", showfliers=False)
+    axes.set_yticks(range(1, len(known.columns) + 1), list(known.columns))
+    title = "Saturation of the samples"
+    if len(known.columns) == 2 and len(known) > 1:
+        first, second = known.columns
+        difference = known[first] - known[second]
+        error = 1.96 * float(difference.sem())  # type: ignore[arg-type]
+        title += f": {first} minus {second} {difference.mean():+.3f} ± {error:.3f} (95 %)"
+    axes.set(title=title, xlabel="Mean chroma (0 to 1)")
     return figure
 
 

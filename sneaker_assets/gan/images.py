@@ -7,6 +7,7 @@ augmentation during training is in ``augment``.
 import io
 import math
 import os
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,6 +27,10 @@ ImagePath = str | os.PathLike[str] | UPath
 """Path of an image file, local or in a bucket."""
 
 
+MAX_IN_MEMORY = 2 << 30
+"""Bytes of pixels up to which images are kept in memory; beyond it they are in a memory-mapped temporary file."""
+
+
 class TooFewImagesError(SneakerError, ValueError):
     """There are too few images to train on or to compare; the message says how many are needed."""
 
@@ -38,16 +43,24 @@ def load_square_images(paths: Sequence[ImagePath], size: int) -> UInt8Array:
         size: Height and width of the result in pixels.
 
     Returns:
-        uint8 RGB [N, size, size, 3], in the order of the paths.
+        uint8 RGB [N, size, size, 3], in the order of the paths; in memory up to :data:`MAX_IN_MEMORY` bytes.
 
     Raises:
         UnreadableImageError: An image is missing or cannot be decoded; the message names its path.
     """
-    images = np.empty((len(paths), size, size, 3), dtype=np.uint8)
+    images = _allocate((len(paths), size, size, 3))
     with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
         for row, image in enumerate(pool.map(lambda path: _load(path, size), paths)):
             images[row] = image
     return images
+
+
+def _allocate(shape: tuple[int, ...]) -> UInt8Array:
+    """An array of the shape; the file of a large one is deleted together with it."""
+    if math.prod(shape) <= MAX_IN_MEMORY:
+        return np.empty(shape, np.uint8)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
 def pad_to_square(image: Image.Image, size: int) -> UInt8Array:

@@ -1,16 +1,19 @@
-"""Visualisations of a generator: latent interpolations, and an animation of its training."""
+"""Visualisations of a generator: latent interpolations, titled grids, and an animation of its training."""
 
 import io
 from collections.abc import Sequence
 
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from sneaker_assets.gan.errors import GanError
 from sneaker_assets.gan.images import UInt8Array
 from sneaker_assets.gan.networks import Generator
 from sneaker_assets.gan.sampling import generate
+
+TITLE_SIZE = 14
+"""Height of a title's letters in pixels."""
 
 MAX_BYTES = 3_000_000
 LAST_FRAME = 2_000
@@ -56,6 +59,20 @@ def slerp(start: Tensor, end: Tensor, count: int) -> Tensor:
     angle = torch.acos(torch.cosine_similarity(start, end, dim=0).clamp(-1, 1))
     fraction = torch.linspace(0, 1, count)[:, None]
     return (torch.sin((1 - fraction) * angle) * start + torch.sin(fraction * angle) * end) / torch.sin(angle)
+
+
+def titled(image: Image.Image, title: str) -> Image.Image:
+    """An image below a title on white.
+
+    Args:
+        image: The image.
+        title: One line; it is cut off where the image is too narrow.
+    """
+    font = ImageFont.load_default(TITLE_SIZE)
+    framed = Image.new("RGB", (image.width, image.height + 2 * TITLE_SIZE), "white")
+    framed.paste(image.convert("RGB"), (0, 2 * TITLE_SIZE))
+    ImageDraw.Draw(framed).text((2, TITLE_SIZE // 2), title, fill="black", font=font)
+    return framed
 
 
 def animation(frames: Sequence[Image.Image], milliseconds: int = 200, max_bytes: int = MAX_BYTES) -> bytes:

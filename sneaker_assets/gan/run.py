@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import torch
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 from upath import UPath
@@ -38,6 +40,12 @@ _NAMED_BY = (
 )  # fmt: skip
 """Settings that determine the name of a run, in the order in which they are hashed."""
 
+_BEFORE = {"upsampling": "transposed", "convolutions": 1, "r1_weight": 0.0, "r1_every": 16}
+"""Settings added since, hashed only where they are not what runs had before, so that those keep their names."""
+
+_AUGMENT_BEFORE = {"": False, "translation": True}
+"""Values of ``augment`` that runs had before."""
+
 MONITOR_SEED = 1
 """Seed of the samples whose quality is measured during training."""
 
@@ -54,6 +62,7 @@ class GanRun:
         epochs: Epochs trained in total.
         epoch: Epoch of the generator: the one with the lowest KID, or the last without quality measurements.
         trained: Epochs trained by this call; 0 if the run was already complete.
+        wanted: Epochs that the settings ask for.
     """
 
     generator: UPath
@@ -62,24 +71,65 @@ class GanRun:
     epochs: int
     epoch: int
     trained: int
+    wanted: int
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are trained."""
+        return self.epochs >= self.wanted
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds that the remaining epochs take, each as long as the last ones did."""
+        return max(0, self.wanted - self.epochs) * float(self.history["seconds"].tail(10).median())
 
 
-def run_name(images: UInt8Array, config: GanSettings) -> str:
-    """Name of a run: a hash of its images and settings other than length and checkpoint interval.
+def run_name(images: UInt8Array, config: GanSettings, labels: pd.DataFrame | None = None) -> str:
+    """Name of a run: a hash of its images, their labels, and settings other than length and checkpoint interval.
 
     Args:
         images: Training images, uint8 RGB [N, size, size, 3].
         config: The settings.
+        labels: Labels of the images, for a conditional generator.
 
     Returns:
         16 hex digits.
     """
-    settings = {name: getattr(config, name) for name in _NAMED_BY} | code_versions.changed(
-        code_version=code_versions.GAN
-    )
-    digest = hashlib.sha256(json.dumps([images.shape, settings]).encode())
-    digest.update(images.tobytes())
+    settings = {name: getattr(config, name) for name in _NAMED_BY}
+    if config.augment in _AUGMENT_BEFORE:
+        settings["augment"] = _AUGMENT_BEFORE[config.augment]
+    added = {name: getattr(config, name) for name, before in _BEFORE.items() if getattr(config, name) != before}
+    named = settings | added | code_versions.changed(code_version=code_versions.GAN)
+    digest = hashlib.sha256(json.dumps([images.shape, named]).encode())
+    digest.update(np.ascontiguousarray(images).data)
+    if labels is not None:
+        digest.update(labels.to_json(orient="split", index=False).encode())
     return digest.hexdigest()[:16]
+
+
+def last_run(folder: UPath | None) -> tuple[str, GanSettings] | None:
+    """Recipe and settings of an earlier training.
+
+    Args:
+        folder: Folder of its run; None if there was none.
+
+    Returns:
+        Both; None without a complete run, or if that was of another version with other settings, which is
+        logged.
+    """
+    config = folder / "generator" / "config.json" if folder is not None else None
+    if config is None or not config.exists():
+        return None
+    stored = read_json(config)
+    missing = sorted(name for name in GanSettings.model_fields if name not in stored)
+    if missing:
+        logger.warning(
+            "the last training, %s, is of an earlier version without the settings %s: a new one is started",
+            folder,
+            ", ".join(missing),
+        )
+        return None
+    return stored.get("recipe", "default"), GanSettings(**{name: stored[name] for name in GanSettings.model_fields})
 
 
 def save_checkpoint(state: GanState, known: dict[str, Any], folder: UPath, monitor: "QualityMonitor | None") -> None:
@@ -87,7 +137,7 @@ def save_checkpoint(state: GanState, known: dict[str, Any], folder: UPath, monit
 
     Args:
         state: The training; with a monitor, the quality is added to the last row of its history.
-        known: Settings and name of the run, stored with the checkpoint.
+        known: Settings (``config``), name of the run (``run``) and other facts, stored with the checkpoint.
         folder: Folder of the run.
         monitor: Measures the quality of samples; None to skip it.
 
@@ -96,7 +146,9 @@ def save_checkpoint(state: GanState, known: dict[str, Any], folder: UPath, monit
     """
     grid = png_bytes(image_grid(state.samples(), columns=8))
     if monitor is not None:
-        quality = monitor(sample(state.ema_generator, len(monitor.real), MONITOR_SEED, state.device))
+        count, rng = len(monitor.real), torch.Generator().manual_seed(MONITOR_SEED)
+        condition = state.draw_conditions(count, rng)
+        quality = monitor(sample(state.ema_generator, count, MONITOR_SEED, state.device, condition))
         state.history[-1] |= quality
         logger.info("epoch %d: KID %.4f (deviation %.4f)", state.epoch, quality["kid"], quality["kid_deviation"])
     content = Checkpoint(state.epoch, state.step, state.tensors(), state.history, known)
@@ -138,7 +190,8 @@ def publish(state: GanState, known: dict[str, Any], folder: UPath) -> None:
     with _as_lake_error(folder):
         write_bytes(generator / "model.safetensors", tensors_to_bytes(weights))
         write_table(generator / "history.parquet", pd.DataFrame(state.history))
-        config = {**known["config"], "run": known["run"], "trained": state.epoch, "epoch": epoch}
+        facts = {name: value for name, value in known.items() if name != "config"}
+        config = {**known["config"], **facts, "trained": state.epoch, "epoch": epoch}
         write_json(generator / "config.json", config)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from upath import UPath
 
 from sneaker_assets.errors import SneakerError
+from sneaker_assets.gan.conditions import Conditions
 from sneaker_assets.gan.images import UInt8Array, from_network
 from sneaker_assets.gan.networks import Generator
 from sneaker_assets.lake import read_json
@@ -36,7 +37,14 @@ def load_generator(folder: UPath) -> Generator:
     try:
         config = read_json(folder / "config.json")
         weights = tensors_from((folder / "model.safetensors").read_bytes())
-        generator = Generator(config["latent"], config["generator_width"], config["size"])
+        conditions = Conditions.from_json(config["conditions"]) if config.get("conditions") else None
+        generator = Generator(
+            config["latent"] + (conditions.width if conditions else 0),
+            config["generator_width"],
+            config["size"],
+            config.get("upsampling", "transposed"),
+            config.get("convolutions", 1),
+        )
         generator.load_state_dict(weights)
     except FileNotFoundError as error:
         raise GeneratorError(f"no trained generator in {folder}: train one first") from error
@@ -46,7 +54,9 @@ def load_generator(folder: UPath) -> Generator:
     return generator.eval()
 
 
-def sample(generator: Generator, n: int, seed: int, device: torch.device) -> UInt8Array:
+def sample(
+    generator: Generator, n: int, seed: int, device: torch.device, condition: Tensor | None = None
+) -> UInt8Array:
     """Generate images from random noise; the same seed gives the same images.
 
     Args:
@@ -54,12 +64,14 @@ def sample(generator: Generator, n: int, seed: int, device: torch.device) -> UIn
         n: Number of images.
         seed: Seed of the noise.
         device: Where to generate.
+        condition: Encoded conditions [n, C] of a conditional generator.
 
     Returns:
         uint8 RGB [n, size, size, 3].
     """
-    noise = torch.randn(n, generator.latent, generator=torch.Generator().manual_seed(seed))
-    return generate(generator.to(device), noise.to(device))
+    condition = torch.empty(n, 0) if condition is None else condition.cpu()
+    noise = torch.randn(n, generator.latent - condition.shape[1], generator=torch.Generator().manual_seed(seed))
+    return generate(generator.to(device), torch.cat([noise, condition], dim=1).to(device))
 
 
 @torch.no_grad()

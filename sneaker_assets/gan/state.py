@@ -39,8 +39,10 @@ class GanState:
     Args:
         config: The settings; the networks are initialised from its seed.
         device: Device of the networks.
+        condition: Encoded conditions of the training images, float32 [N, C]; unconditional without.
 
     Attributes:
+        condition: The same on the device; [1, 0] for an unconditional training.
         epoch: Epochs completed.
         step: Training steps completed.
         losses: Generator and discriminator loss of the last step, float32 [2].
@@ -48,19 +50,23 @@ class GanState:
         generator: The generator being trained.
         ema_generator: Generator whose weights are an exponential moving average (EMA) of those of ``generator``.
         discriminator: The discriminator.
-        fixed_noise: Noise [64, latent] of the sample grids.
+        fixed_noise: Noise and conditions of the sample grids, [64, latent + C].
     """
 
-    def __init__(self, config: GanSettings, device: torch.device) -> None:
+    def __init__(self, config: GanSettings, device: torch.device, condition: Tensor | None = None) -> None:
         self.config = config
+        self.condition = torch.empty(1, 0) if condition is None else condition
         self.device = device
         self.epoch = 0
         self.step = 0
         self.losses = torch.full((2,), torch.nan)
         self.history: list[dict[str, float]] = []
         self.rng = torch.Generator().manual_seed(config.seed)
-        self.generator = Generator(config.latent, config.generator_width, config.size)
-        self.discriminator = Discriminator(config.discriminator_width, config.size)
+        width = self.condition.shape[1]
+        self.generator = Generator(
+            config.latent + width, config.generator_width, config.size, config.upsampling, config.convolutions
+        )
+        self.discriminator = Discriminator(config.discriminator_width, config.size, width)
         for network in (self.generator, self.discriminator):
             initialise(network, self.rng)
         if config.spectral_norm:
@@ -68,13 +74,22 @@ class GanState:
         for network in (self.generator, self.discriminator):
             network.to(device).to(memory_format=torch.channels_last)
         self.ema_generator = copy.deepcopy(self.generator).requires_grad_(False)
-        self.fixed_noise = torch.randn(FIXED_SAMPLES, config.latent, generator=self.rng)
+        noise = torch.randn(FIXED_SAMPLES, config.latent, generator=self.rng)
+        self.fixed_noise = torch.cat([noise, self.draw_conditions(FIXED_SAMPLES, self.rng)], dim=1)
+        self.condition = self.condition.to(device)
         self.generator_adam = _adam(self.generator, config.generator_lr, config.betas)
         self.discriminator_adam = _adam(self.discriminator, config.discriminator_lr, config.betas)
 
-    def noise(self, count: int) -> Tensor:
-        """New noise [count, latent], on the device."""
-        return torch.randn(count, self.config.latent, generator=self.rng).to(self.device)
+    def noise(self, condition: Tensor) -> Tensor:
+        """New noise for conditions [N, C] and these conditions, [N, latent + C], on the device."""
+        noise = torch.randn(len(condition), self.config.latent, generator=self.rng)
+        return torch.cat([noise.to(self.device), condition], dim=1)
+
+    def draw_conditions(self, count: int, rng: torch.Generator) -> Tensor:
+        """Conditions [count, C] of training images drawn at random, on the device of :attr:`condition`."""
+        if not self.condition.shape[1]:
+            return self.condition.new_empty(count, 0)
+        return self.condition[torch.randint(len(self.condition), (count,), generator=rng).to(self.condition.device)]
 
     def autocast(self) -> AbstractContextManager[None]:
         """Context manager that runs convolutions in bfloat16 on devices with hardware support for it."""
@@ -93,8 +108,10 @@ class GanState:
         Recomputes the generator's batch-norm statistics first, which depend on its weights.
         """
         rng = torch.Generator().manual_seed(self.config.seed)
-        noise = torch.randn(STATISTICS_BATCHES, 64, self.config.latent, generator=rng)
-        update_bn(noise, self.ema_generator, device=self.device)
+        noise = torch.randn(STATISTICS_BATCHES, 64, self.config.latent, generator=rng).to(self.device)
+        condition = self.draw_conditions(STATISTICS_BATCHES * 64, rng)
+        batches = torch.split(torch.cat([noise.flatten(0, 1), condition], dim=1), 64)
+        update_bn(batches, self.ema_generator, device=self.device)
         return generate(self.ema_generator, self.fixed_noise.to(self.device))
 
     def is_finite(self) -> bool:

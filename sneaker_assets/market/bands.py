@@ -17,9 +17,20 @@ class PriceBand:
     lower: float
     upper: float
 
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Lower edge and, where there is one, upper edge."""
+        return (self.lower,) if self.upper == math.inf else (self.lower, self.upper)
+
     def select(self, listings: pd.DataFrame) -> pd.DataFrame:
         """Rows of ``tables.Listings`` or similar whose price lies in the band."""
         return listings[(listings["price"] >= self.lower) & (listings["price"] < self.upper)]
+
+
+def format_edges(edges: Sequence[float]) -> str:
+    """Edges of a band, US dollars, in words: ``$0 to $500``, or ``$500 and more``."""
+    lower, *upper = edges
+    return f"${lower:g} to ${upper[0]:g}" if upper else f"${lower:g} and more"
 
 
 def price_bands(edges: Sequence[float]) -> dict[str, PriceBand]:

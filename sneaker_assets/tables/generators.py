@@ -64,3 +64,19 @@ class GanColourComparison(Table):
         nullable=True, ge=0, le=1, description="Mean difference between a pixel's highest and lowest channel, 0 to 1."
     )
     saturation_error: float = pa.Field(nullable=True, ge=0, description="Standard error of the saturation.")
+
+
+class ConditionalGanEvaluation(Table):
+    """Samples of the conditional generator for each price band and colour."""
+
+    band: str = pa.Field(description="Price band that the samples were generated for.")
+    colour: str = pa.Field(description="Colour that the samples were generated for.")
+    generator: str = pa.Field(description="Folder of the generator, relative to the lake.")
+    epoch: int = pa.Field(ge=1, description="Training epoch of the generator.")
+    training_images: int = pa.Field(ge=1, description="Number of training images of that band and colour.")
+    n: int = pa.Field(ge=1, description="Number of samples.")
+    matching: float = pa.Field(ge=0, le=1, description="Share of the samples whose mean colour has that name.")
+    brightness: float = pa.Field(nullable=True, ge=0, le=1, description="Mean of the three channels, 0 to 1.")
+    saturation: float = pa.Field(
+        nullable=True, ge=0, le=1, description="Mean difference between a pixel's highest and lowest channel, 0 to 1."
+    )

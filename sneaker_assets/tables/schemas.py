@@ -13,7 +13,7 @@ from sneaker_assets.tables.data_set import (
     Splits,
     TrainedRows,
 )
-from sneaker_assets.tables.generators import GanColourComparison, GanEvaluation
+from sneaker_assets.tables.generators import ConditionalGanEvaluation, GanColourComparison, GanEvaluation
 from sneaker_assets.tables.models import (
     EvaluationMetrics,
     Leaderboard,
@@ -53,6 +53,7 @@ SCHEMAS: dict[str, type[Table]] = {
     "model_leaderboard": Leaderboard,
     "gan_evaluation": GanEvaluation,
     "gan_colour_comparison": GanColourComparison,
+    "conditional_gan_evaluation": ConditionalGanEvaluation,
     "releases": Releases,
     "release_predictions": ReleasePredictions,
     "prediction_backtest": Backtest,

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sneaker_assets.lake import read_json, write_table
+from sneaker_assets.gan.generator import NoGeneratorError
+from sneaker_assets.lake import read_json, write_json, write_table
 from sneaker_assets.tables import Splits
 from sneaker_assets_tests.assets.test_graph import Project, metadata
 from sneaker_assets_tests.builders import store_image
@@ -108,7 +109,56 @@ def test_recipe_is_applied_and_test_rows_are_not_trained_on(project: Project) ->
         read_json(project.lake.table("gan_checkpoints", "cheap").with_suffix(".json"))["folder"]
     )
     config = read_json(folder / "generator" / "config.json")
-    assert (config["generator_lr"], config["discriminator_lr"], config["augment"]) == (1e-3, 2e-5, False)
+    assert (config["generator_lr"], config["discriminator_lr"], config["augment"]) == (1e-3, 2e-5, "")
     assert metadata(result)["gan_checkpoints"]["images"] == 9
     assert checks(result)["no_copies"][1] == {"skipped": "the band has too few held-out images to measure closeness by"}
     assert checks(result)["no_divergence"][1] == {"skipped": "sample quality was not measured during training"}
+
+
+def test_the_conditional_generator_is_trained_on_all_bands_and_evaluated_by_colour(project: Project) -> None:
+    fill(project, cheap=16, held_out=4, expensive=8)
+    config = {
+        "conditional_gan_checkpoints": {"config": {**GAN, **JUDGING}},
+        "conditional_gan_evaluation": {"config": {"samples": 8}},
+    }
+    result = project.run("train_conditional_gan", None, config)
+    entries = metadata(result)
+    assert entries["conditional_gan_checkpoints"]["images"] == 24
+    assert entries["conditional_gan_checkpoints"]["images_without_colour"] == 0
+    table = project.table("conditional_gan_evaluation")
+    assert table.groupby("band")["training_images"].sum().to_dict() == {"cheap": 16, "expensive": 8}
+    assert (table["n"] == 8).all()
+    found = checks(result)
+    assert set(found) == {"enough_images", "wanted_colours"}
+    expected = (table["matching"] * table["training_images"]).sum() / 24
+    assert found["wanted_colours"][1]["matching"] == pytest.approx(expected)
+    files = {
+        Path(str(value)).name for name, value in entries["conditional_gan_evaluation"].items() if name.endswith("_file")
+    }
+    assert files == {"by_condition.png", "same_noise.png"}
+
+
+def test_the_last_settings_are_kept_and_an_unfinished_training_is_continued(project: Project) -> None:
+    fill(project, cheap=9)
+    first = {"gan_checkpoints": {"config": {**GAN, **JUDGING, "recipe": "small", "epochs": 3, "minutes": 1e-9}}}
+    entries = metadata(project.run("train_gan", "cheap", first | {"gan_evaluation": CONFIG["gan_evaluation"]}))
+    begun = entries["gan_checkpoints"]
+    assert (begun["epochs"], begun["epochs_wanted"]) == (1, 3)
+    assert "materialize again to continue" in str(begun["unfinished"])
+    again = {"gan_checkpoints": {"config": {**JUDGING, "epochs": 3, "minutes": 0}}}
+    entries = metadata(project.run("train_gan", "cheap", again | {"gan_evaluation": CONFIG["gan_evaluation"]}))
+    ended = entries["gan_checkpoints"]
+    assert (ended["epochs"], ended["epochs_trained_now"], "unfinished" in ended) == (3, 2, False)
+    assert ended["folder"] == begun["folder"], "the same run, since the settings are those of the last training"
+
+
+def test_an_evaluation_after_a_band_edge_was_moved_is_refused(project: Project) -> None:
+    fill(project, cheap=9)
+    project.run("train_gan", "cheap", CONFIG)
+    folder = project.lake.referenced("gan_checkpoints", "cheap")
+    assert folder is not None
+    config = read_json(folder / "generator" / "config.json")
+    assert config["bands"] == {"cheap": [0.0, 500.0]}
+    write_json(folder / "generator" / "config.json", config | {"bands": {"cheap": [0.0, 400.0]}})
+    with pytest.raises(NoGeneratorError, match=r"was trained on \$0 to \$400, and the band is \$0 to \$500 now"):
+        project.materialize("gan_evaluation", "cheap", CONFIG["gan_evaluation"]["config"])

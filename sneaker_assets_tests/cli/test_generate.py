@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from upath import UPath
@@ -48,6 +49,45 @@ def test_a_seed_determines_the_images(lake: Path, tmp_path: Path) -> None:
     one, two, three = (np.asarray(Image.open(tmp_path / name / "0001.png")) for name in ("one", "two", "three"))
     assert np.array_equal(one, two)
     assert not np.array_equal(one, three)
+
+
+def test_a_colour_is_generated_by_the_conditional_generator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = pd.DataFrame({"band": ["cheap"] * 4 + ["expensive"] * 4, "colour": ["red", "blue"] * 4})
+    facts = {"bands": {"cheap": [0.0, 500.0], "expensive": [500.0]}}
+    folder, table = tmp_path / "lake/gan/conditional/abc", tmp_path / "lake/tables/conditional_gan_checkpoints.json"
+    train_gan(draw_images(8), SMALL.with_changes(epochs=1), UPath(folder), CPU, labels=labels, facts=facts)
+    table.parent.mkdir()
+    table.write_text(json.dumps({"folder": "gan/conditional/abc"}))
+    lake = ["--lake", str(tmp_path / "lake")]
+    for name, *arguments in (("band", "--band", "cheap", "--colour", "red"), ("any", "--colour", "blue")):
+        assert main([*lake, *arguments, "-n", "2", str(tmp_path / name)]) == 0
+        assert len(list((tmp_path / name).iterdir())) == 3
+    capsys.readouterr()
+    assert "choose one of blue (4), red (4)" in error_line(capsys, *lake, "--colour", "green", str(tmp_path))
+    assert "--band or --colour is needed" in error_line(capsys, *lake, str(tmp_path))
+
+
+def test_a_colour_without_a_conditional_generator_is_refused(
+    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = error_line(capsys, "--lake", str(lake), "--colour", "red", str(tmp_path))
+    assert "materialize conditional_gan_checkpoints first" in line
+
+
+def test_a_moved_band_edge_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, table = tmp_path / "lake/gan/cheap/abc", tmp_path / "lake/tables/gan_checkpoints/cheap.json"
+    train_gan(
+        draw_images(8), SMALL.with_changes(epochs=1), UPath(folder), CPU, facts={"bands": {"cheap": [0.0, 500.0]}}
+    )
+    table.parent.mkdir(parents=True)
+    table.write_text(json.dumps({"folder": "gan/cheap/abc"}))
+    arguments = ["--lake", str(tmp_path / "lake"), "--band", "cheap", "-n", "1", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    monkeypatch.setenv("SNEAKER_BANDS", "400")
+    capsys.readouterr()
+    assert "was trained on $0 to $500, and the band is $0 to $400 now" in error_line(capsys, *arguments)
 
 
 def error_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

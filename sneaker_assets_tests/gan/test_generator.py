@@ -8,6 +8,7 @@ from sneaker_assets.gan.generator import Generator, NoGeneratorError
 from sneaker_assets.gan.sampling import GeneratorError
 from sneaker_assets.gan.training import train_gan
 from sneaker_assets.lake import Lake, write_json
+from sneaker_assets.market.bands import price_bands
 from sneaker_assets_tests.gan.conftest import CPU, SMALL, draw_images
 
 
@@ -40,3 +41,25 @@ def test_an_untrained_band_lists_the_trained_ones(trained: Lake, tmp_path: Path)
 def test_a_folder_without_a_generator_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match="train one first"):
         Generator.load(UPath(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        (
+            (400.0,),
+            r"'cheap' was trained on \$0 to \$500, and the band is \$0 to \$400 now: train it again, or restore",
+        ),
+        ((200.0, 500.0), "and the band no longer exists"),
+    ],
+)
+def test_a_moved_band_edge_is_refused(trained: Lake, tmp_path: Path, edges: tuple[float, ...], message: str) -> None:
+    facts = {"bands": {"cheap": [0.0, 500.0]}}
+    run = train_gan(draw_images(8), SMALL.with_changes(epochs=1), UPath(tmp_path), CPU, facts=facts)
+    generator = Generator.load(run.generator, "cpu")
+    generator.check_bands(price_bands((500.0,)), "cheap")
+    with pytest.raises(NoGeneratorError, match=message):
+        generator.check_bands(price_bands(edges), "cheap")
+    with pytest.raises(NoGeneratorError, match=message):
+        generator.check_bands(price_bands(edges))
+    Generator.of_band(trained, "cheap", "cpu").check_bands(price_bands(edges), "cheap")  # of an earlier version

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from upath import UPath
 
+from sneaker_assets.gan import images as images_module
 from sneaker_assets.gan.images import background_colour, from_network, load_square_images, to_network
+from sneaker_assets.gan.training import train_gan
+from sneaker_assets_tests.gan.conftest import CPU, SMALL
 
 
 def box_on(background: tuple[int, int, int], size: tuple[int, int] = (400, 200)) -> Image.Image:
@@ -71,3 +75,17 @@ def test_conversion_to_network_input_and_back_is_lossless() -> None:
     assert images.shape == (1, 3, 16, 16)
     assert (images.min().item(), images.max().item()) == (-1.0, 1.0)
     assert np.array_equal(from_network(images), pixels.numpy())
+
+
+def test_images_beyond_the_bound_are_memory_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / f"{n}.png" for n in range(3)]
+    for n, path in enumerate(paths):
+        box_on((20 * n, 255, 0)).save(path)
+    in_memory = load_square_images(paths, 16)
+    monkeypatch.setattr(images_module, "MAX_IN_MEMORY", in_memory.nbytes - 1)
+    mapped = load_square_images(paths, 16)
+    assert isinstance(mapped, np.memmap)
+    assert not isinstance(in_memory, np.memmap)
+    assert np.array_equal(mapped, in_memory)
+    trained = train_gan(mapped, SMALL.with_changes(size=16, epochs=1), UPath(tmp_path / "run"), CPU)
+    assert trained.epochs == 1

@@ -1,3 +1,4 @@
+import json
 import logging
 import resource
 import shutil
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,8 @@ from torch import Tensor
 from upath import UPath
 
 from sneaker_assets.gan import run, training
+from sneaker_assets.gan.conditions import ConditionError
+from sneaker_assets.gan.generator import Generator
 from sneaker_assets.gan.images import UInt8Array, to_network
 from sneaker_assets.gan.quality import QualityMonitor
 from sneaker_assets.gan.run import run_name
@@ -95,7 +99,15 @@ def test_run_is_reproducible_for_a_seed_regardless_of_the_global_random_state(
     assert_same_run(tmp_path, uninterrupted)
 
 
-@pytest.mark.parametrize("other", [SMALL.with_changes(seed=1), SMALL.with_changes(augment=False)])
+@pytest.mark.parametrize(
+    "other",
+    [
+        SMALL.with_changes(seed=1),
+        SMALL.with_changes(augment=""),
+        SMALL.with_changes(convolutions=2),
+        SMALL.with_changes(r1_weight=1.0, r1_every=2),
+    ],
+)
 def test_seed_and_settings_change_the_run(uninterrupted: Path, tmp_path: Path, other: GanSettings) -> None:
     trained = train_gan(IMAGES, other.with_changes(epochs=1), UPath(tmp_path), CPU)
     assert trained.history["generator_loss"][0] != losses_of(uninterrupted)["generator_loss"][0]
@@ -115,10 +127,10 @@ def test_run_interrupted_within_an_epoch_resumes_to_the_same_bits(
 ) -> None:
     real_step = training.train_step
 
-    def stopped(state: GanState, real: Tensor) -> Tensor:
+    def stopped(state: GanState, *batch: Any) -> Tensor:
         if state.step == 7:
             raise KeyboardInterrupt
-        return real_step(state, real)
+        return real_step(state, *batch)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(training, "train_step", stopped)
@@ -228,8 +240,8 @@ def test_non_finite_loss_raises_and_keeps_the_last_good_checkpoint(
 ) -> None:
     real_step = training.train_step
 
-    def poisoned(state: GanState, real: Tensor) -> Tensor:
-        return real_step(state, real * (torch.nan if state.step == 7 else 1))
+    def poisoned(state: GanState, real: Tensor, *condition: Any) -> Tensor:
+        return real_step(state, real * (torch.nan if state.step == 7 else 1), *condition)
 
     monkeypatch.setattr(training, "train_step", poisoned)
     with pytest.raises(GanDivergedError, match=r"epoch 3.*last good checkpoint is kept"):
@@ -243,8 +255,8 @@ def test_non_finite_loss_raises_and_keeps_the_last_good_checkpoint(
 def test_non_finite_weights_are_not_checkpointed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real_step = training.train_step
 
-    def poisoned(state: GanState, real: Tensor) -> Tensor:
-        losses = real_step(state, real)
+    def poisoned(state: GanState, real: Tensor, *condition: Any) -> Tensor:
+        losses = real_step(state, real, *condition)
         if state.step == 12:
             torch.nn.init.constant_(next(state.generator.parameters()), torch.nan)
         return losses
@@ -338,7 +350,7 @@ def test_image_size_of_128_pixels_is_supported(tmp_path: Path) -> None:
 def test_article_recipe_has_the_articles_settings_and_no_ema() -> None:
     config = from_recipe("article", epochs=3, generator_lr=None)
     assert (config.generator_lr, config.discriminator_lr, config.betas) == (2e-4, 2e-5, (0.55, 0.999))
-    assert (config.augment, config.batch_size, config.latent, config.generator_width) == (False, 64, 100, 64)
+    assert (config.augment, config.batch_size, config.latent, config.generator_width) == ("", 64, 100, 64)
     state = GanState(config.with_changes(generator_width=4, discriminator_width=4), CPU)
     losses = training.train_step(state, to_network(torch.tensor(IMAGES[:8])))
     assert losses.isfinite().all()
@@ -348,7 +360,7 @@ def test_article_recipe_has_the_articles_settings_and_no_ema() -> None:
 
 def test_recipe_values_can_be_overridden_and_an_unknown_recipe_is_refused() -> None:
     assert from_recipe("article", discriminator_lr=1e-3).discriminator_lr == 1e-3
-    with pytest.raises(ValueError, match="unknown recipe 'articel': choose one of default, article"):
+    with pytest.raises(ValueError, match="unknown recipe 'articel': choose one of default, small, article"):
         from_recipe("articel")
 
 
@@ -364,3 +376,67 @@ def test_checkpoints_keep_their_tensor_names(uninterrupted: Path) -> None:
     assert prefixes == {
         "generator", "averaged", "discriminator", "generator_adam", "discriminator_adam", "rng", "fixed_noise",
     }  # fmt: skip
+
+
+def test_a_time_budget_ends_a_run_that_continues_to_the_same_bits(
+    uninterrupted: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    epochs, calls = 0, 0
+    while epochs < 4:
+        trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU, minutes=1e-9)
+        assert trained.trained == 1, "a budget shorter than an epoch trains one"
+        assert trained.finished == (trained.epochs == 4)
+        epochs, calls = trained.epochs, calls + 1
+    assert calls == 4
+    assert_same_weights(tmp_path, uninterrupted)
+    assert caplog.text.count("min ended the training after epoch") == 3
+    assert "after epoch 3 of 4: train again to continue, another" in caplog.text
+    assert "more than the budget: one is trained each time" in caplog.text
+
+
+def test_a_generous_budget_does_not_end_a_run(tmp_path: Path) -> None:
+    trained = train_gan(IMAGES, SMALL, UPath(tmp_path), CPU, minutes=60)
+    assert (trained.epochs, trained.finished, trained.seconds_left) == (4, True, 0)
+
+
+def test_the_last_run_are_those_of_the_run_and_none_of_an_earlier_version(
+    uninterrupted: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run.last_run(UPath(uninterrupted)) == ("default", SMALL)
+    assert run.last_run(None) is None
+    assert run.last_run(UPath(tmp_path)) is None
+    shutil.copytree(uninterrupted, tmp_path / "earlier")
+    config = tmp_path / "earlier/generator/config.json"
+    settings = json.loads(config.read_text())
+    del settings["upsampling"]
+    config.write_text(json.dumps(settings | {"augment": True}))
+    assert run.last_run(UPath(tmp_path / "earlier")) is None
+    assert "is of an earlier version without the settings upsampling: a new one is started" in caplog.text
+
+
+LABELS = pd.DataFrame({"band": ["cheap", "expensive"] * 12, "colour": ["red", "blue", "red", "grey"] * 6})
+
+
+def test_a_conditional_run_resumes_to_the_same_bits_and_its_generator_obeys_conditions(tmp_path: Path) -> None:
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    train_gan(IMAGES, SMALL, UPath(once), CPU, labels=LABELS)
+    for epochs in (1, 4):
+        trained = train_gan(IMAGES, SMALL.with_changes(epochs=epochs), UPath(twice), CPU, labels=LABELS)
+    assert_same_run(once, twice)
+    generator = Generator.load(trained.generator, device="cpu")
+    assert generator.conditions is not None
+    assert generator.conditions.names == {"band": ["cheap", "expensive"], "colour": ["blue", "grey", "red"]}
+    red, blue = (generator.sample(4, seed=1, colour=colour) for colour in ("red", "blue"))
+    assert np.array_equal(red, generator.sample(4, seed=1, band="cheap", colour="red"))
+    assert not np.array_equal(red, blue)
+    assert generator.sample(3).shape == (3, 64, 64, 3)
+
+
+def test_labels_are_part_of_the_name_of_a_run() -> None:
+    other = LABELS.assign(colour="red")
+    assert len({run_name(IMAGES, SMALL), run_name(IMAGES, SMALL, LABELS), run_name(IMAGES, SMALL, other)}) == 3
+
+
+def test_an_unconditional_generator_takes_no_conditions(uninterrupted: Path) -> None:
+    with pytest.raises(ConditionError, match="not conditional, so its colour cannot be chosen"):
+        Generator.load(UPath(uninterrupted) / "generator", "cpu").sample(1, colour="red")

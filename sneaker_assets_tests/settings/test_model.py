@@ -132,7 +132,8 @@ def test_every_setting_of_a_gan_but_its_length_is_part_of_the_run_name() -> None
     images = np.zeros((2, 8, 8, 3), np.uint8)
     other: dict[str, Any] = {
         "batch_size": 8, "size": 128, "latent": 8, "generator_width": 8, "discriminator_width": 8, "generator_lr": 0.1,
-        "discriminator_lr": 0.1, "betas": (0.1, 0.2), "ema_decay": 0.1, "augment": False, "spectral_norm": True,
+        "discriminator_lr": 0.1, "betas": (0.1, 0.2), "ema_decay": 0.1, "augment": "", "spectral_norm": True,
+        "upsampling": "transposed", "convolutions": 2, "r1_weight": 1.0, "r1_every": 2,
         "seed": 1, "epochs": 1, "checkpoint_every": 1,
     }  # fmt: skip
     assert other.keys() == GanSettings.model_fields.keys()
@@ -148,9 +149,9 @@ def test_domain_settings_are_taken_out_of_a_derived_config() -> None:
 
 
 def test_gan_config_overrides_its_recipe() -> None:
-    assert GanTrainingConfig(recipe="article").settings() == RECIPES["article"]
-    changed = GanTrainingConfig(recipe="article", generator_lr=1e-3, augment=True, epochs=3).settings()
-    assert changed == RECIPES["article"].with_changes(generator_lr=1e-3, augment=True, epochs=3)
+    assert GanTrainingConfig(recipe="article").choose() == ("article", RECIPES["article"])
+    _, changed = GanTrainingConfig(recipe="article", generator_lr=1e-3, augment="cutout", epochs=3).choose()
+    assert changed == RECIPES["article"].with_changes(generator_lr=1e-3, augment="cutout", epochs=3)
     with pytest.raises(ValidationError, match="generator_lr"):
         GanTrainingConfig(generator_lr=0)
 

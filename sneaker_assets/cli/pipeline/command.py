@@ -13,6 +13,7 @@ import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
+from sneaker_assets.assets.gan import MINUTES_ON_CPU, GanTrainingConfig
 from sneaker_assets.assets.partitions import BACKBONES_IN_USE, check_backbone_in_use
 from sneaker_assets.cli import Parser, option
 from sneaker_assets.cli.pipeline.running import run
@@ -74,7 +75,18 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="RATE",
         help="of both networks; default: that of the recipe",
     )
-    parser.add_argument("--gan-recipe", choices=RECIPE_NAMES, help="default: default")
+    parser.add_argument(
+        "--gan-recipe", choices=(*RECIPE_NAMES, "last"), help="default: last, the settings of the last training"
+    )
+    parser.add_argument(
+        "--gan-minutes",
+        type=option(GanTrainingConfig, "minutes"),
+        metavar="MINUTES",
+        help=f"time budget of each GAN, 0 for none; default: {MINUTES_ON_CPU} on a CPU; run again to continue",
+    )
+    parser.add_argument(
+        "--conditional-gan", action="store_true", help="also train the GAN that knows price bands and colours"
+    )
     options = parser.parse_args(arguments)
     options.backbone = options.backbone or list(BACKBONES_IN_USE)
     for name in options.backbone:

@@ -103,6 +103,7 @@ def _gan_stages(arguments: argparse.Namespace) -> Iterator[Stage]:
         "generator_lr": arguments.gan_learning_rate,
         "discriminator_lr": arguments.gan_learning_rate,
         "recipe": arguments.gan_recipe,
+        "minutes": arguments.gan_minutes,
         "weights": arguments.weights,
     }
     config = _given(gan_checkpoints=training, gan_evaluation={"weights": arguments.weights})
@@ -112,6 +113,9 @@ def _gan_stages(arguments: argparse.Namespace) -> Iterator[Stage]:
     lake = LakeResource().open()
     if any(lake.table("gan_evaluation", band).exists() for band in bands):
         yield Stage("compare_bands")
+    if arguments.conditional_gan:
+        tags = _weights_tag(EmbeddingConfig().backbone) | _band_tag(*bands)
+        yield Stage("train_conditional_gan", None, _given(conditional_gan_checkpoints=training), tags)
 
 
 def _given(**config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -130,10 +134,10 @@ def _weights_tag(backbone: str) -> dict[str, str]:
     return {f"{SETTING_TAG}weights": ", ".join(found)} if found else {}
 
 
-def _band_tag(band: str) -> dict[str, str]:
-    """The edges of a price band, where they are not the default ones."""
-    edges = PRICE_BANDS[band]
-    return {f"{SETTING_TAG}band": f"{edges.lower:g} to {edges.upper:g}"} if _is_set("bands") else {}
+def _band_tag(*bands: str) -> dict[str, str]:
+    """The edges of price bands, where they are not the default ones."""
+    edges = ", ".join(f"{PRICE_BANDS[band].lower:g} to {PRICE_BANDS[band].upper:g}" for band in bands)
+    return {f"{SETTING_TAG}band": edges} if _is_set("bands") else {}
 
 
 def _fees_tag() -> dict[str, str]:

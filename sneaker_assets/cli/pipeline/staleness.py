@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from sneaker_assets.assets.metadata import UNFINISHED
 from sneaker_assets.automation.sensors import RUN_KEY_TAG
 from sneaker_assets.cli.pipeline.stages import SETTING_TAG, Stage
 from sneaker_assets.lake import Lake
@@ -176,7 +177,9 @@ class Staleness:
         return f"the setting {', '.join(names)} changed" if names else None
 
     def _changed_output(self, spec: dg.AssetSpec, last: Materialization, stage: Stage) -> str | None:
-        """What the lake no longer has of a materialization; None where everything is there."""
+        """What is missing of a materialization, in the lake or of a training; None where everything is there."""
+        if UNFINISHED in last.metadata:
+            return "its training is unfinished"
         root, name = self._lake.root, spec.key.to_user_string()
         for value in last.metadata.values():
             if isinstance(value, dg.PathMetadataValue) and value.path is not None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
+from sneaker_assets.assets.metadata import UNFINISHED
 from sneaker_assets.cli.pipeline.running import Outcome
 
 _NOTHING_NEW = {"new_products": 0, "new_images": 0, "trained_now": False, "epochs_trained_now": 0}
@@ -44,6 +45,22 @@ def _expected(metadata: Mapping[str, Any]) -> str:
     return f"${metadata['predicted_price']:,.0f} expected{retail}"
 
 
+def _combined(metadata: Mapping[str, Any]) -> str:
+    if "validation_rmse" not in metadata:
+        return "none: the best model alone is as good"
+    return (
+        f"{metadata['members']} of {metadata['candidates']} models, validation RMSE ${metadata['validation_rmse']:,.0f}"
+    )
+
+
+def _trained(metadata: Mapping[str, Any]) -> str:
+    left = metadata.get(UNFINISHED)
+    return (
+        f"{metadata['images']:,} images, {metadata['epochs']} epochs, {metadata['epochs_trained_now']} trained now"
+        + (f"; unfinished, {left}" if left else "")
+    )
+
+
 _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "raw_scrapes": (
         "listings",
@@ -75,14 +92,11 @@ _LINES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
         "model",
         lambda metadata: f"{'trained now' if metadata['trained_now'] else 'already there'}, {_best(metadata)}",
     ),
+    "ensemble_price_model": ("ensemble", _combined),
     "evaluation_metrics": ("RMSE", lambda metadata: _errors(metadata["rmse"])),
     "model_leaderboard": ("champion", lambda metadata: str(metadata["champion"])),
-    "gan_checkpoints": (
-        "GAN",
-        lambda metadata: (
-            f"{metadata['images']:,} images, {metadata['epochs']} epochs, {metadata['epochs_trained_now']} trained now"
-        ),
-    ),
+    "gan_checkpoints": ("GAN", _trained),
+    "conditional_gan_checkpoints": ("conditional GAN", _trained),
     "gan_evaluation": (
         "GAN quality",
         lambda metadata: f"KID {metadata['kid']:.3g} on features of weights: {metadata['weights']}",
