@@ -28,10 +28,8 @@ from sneaker_assets.lake import read_json, read_table, write_bytes
 from sneaker_assets.resources import ComputeResource, LakeResource, ListingSourceResource
 
 if TYPE_CHECKING:
-    import torch
-
+    from sneaker_assets.gan.generator import Generator
     from sneaker_assets.gan.images import UInt8Array
-    from sneaker_assets.gan.networks import Generator
 
 Scores = dict[str, dict[Any, Any]]
 """Population to its row of the table."""
@@ -101,13 +99,14 @@ def gan_evaluation(
     in_test = splits["split"] == "test"
     training, held_out = (band_images(here, splits[rows], band, trained["size"]) for rows in (~in_test, in_test))
     device = compute.torch_device()
-    loaded = Generator.load(folder, device.type)
-    loaded.check_bands(PRICE_BANDS, band)
-    generator = loaded.network
+    generator = Generator.load(folder, device.type)
+    generator.check_bands(PRICE_BANDS, band)
     backbone = load_embedding_backbone(config, compute, listing_source)
     embed = embedding(backbone, device)
     try:
-        found = evaluate(generator, training, held_out, embed, n=config.samples, seed=config.seed, device=device)
+        found = evaluate(
+            generator.network, training, held_out, embed, n=config.samples, seed=config.seed, device=device
+        )
     except TooFewImagesError as error:
         yield from (skipped(spec, str(error)) for spec in (_COLLAPSE, _COPIES, _DIVERGENCE))
         return
@@ -130,16 +129,14 @@ def gan_evaluation(
             "kid": scores["generated"]["kid"],
             "scores": preview(table, ["population", "n", "kid", "fid", "precision", "recall", "diversity", "close"]),
             **show_figure(shown, "nearest", figures.samples_and_nearest(found.samples, found.nearest, title)),
-            **_pictures(folder, shown, generator, device, config.seed, label),
+            **_pictures(folder, shown, generator, config.seed, label),
             **_curve(shown, history, scores, backbone.weights.label),
         },
     )
     yield from _check_results(scores, history, config)
 
 
-def _pictures(
-    folder: UPath, shown: UPath, generator: "Generator", device: "torch.device", seed: int, label: str
-) -> Metadata:
+def _pictures(folder: UPath, shown: UPath, generator: "Generator", seed: int, label: str) -> Metadata:
     """Metadata: the latest grid of samples, an interpolation in latent space, and an animation of the training."""
     import io
 
@@ -156,12 +153,11 @@ def _pictures(
     ]
     animation_file = shown / "training.webp"
     write_bytes(animation_file, animation(frames))
-    walk = image_grid(interpolation(generator, device, seed), columns=10)
+    walk = image_grid(interpolation(generator.network, generator.device, seed), columns=10)
+    paths = titled(walk, f"{label}: paths between random noise vectors")
     return {
         **show_png(shown / "samples.png", png_bytes(frames[-1])),
-        **show_png(
-            shown / "interpolation.png", png_bytes(titled(walk, f"{label}: paths between random noise vectors"))
-        ),
+        **show_png(shown / "interpolation.png", png_bytes(paths)),
         "animation_file": dg.MetadataValue.path(str(animation_file)),
     }
 
