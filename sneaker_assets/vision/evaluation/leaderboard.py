@@ -1,8 +1,10 @@
 """Model leaderboard: comparison of the evaluated models, and selection of the champion that prices releases.
 
 Candidates are the evaluated models and the current champion. All are scored on the same rows: the held-out rows of the
-current splits for which every candidate has features. A challenger replaces the champion only if its validation error
-is lower by a margin, because small differences are noise. Replaced champions remain listed and can be restored.
+current splits for which every candidate has features. A candidate that has them for few of these rows, such as a
+champion whose backbone is no longer in use, is left out, since all would be compared on few rows. A challenger replaces
+the champion only if its validation error is lower by a margin, because small differences are noise. Replaced champions
+remain listed and can be restored.
 """
 
 import logging
@@ -24,6 +26,10 @@ from sneaker_assets.vision.pricing.ensemble_model import Model, load_model, pric
 logger = logging.getLogger(__name__)
 
 PREVIOUS = "previous"
+
+MIN_KNOWN_ROWS = 0.5
+"""Minimum share of the held-out rows with features of a candidate, relative to the candidate with most of them."""
+
 _IDENTITY = ["backbone", "weights", "model"]
 
 
@@ -145,7 +151,7 @@ def rank_models(
         ChampionError: The requested model is unknown or no longer in the lake, or no validation row can be scored.
     """
     requested = _resolve_request(requested, metrics, previous) if requested else ""
-    scored = score_candidates(_open_candidates(lake, metrics, previous, requested), splits)
+    scored = score_candidates(_with_features(_open_candidates(lake, metrics, previous, requested), splits), splits)
     if requested and requested not in set(scored["model"]):
         raise ChampionError(f"the model {requested} or its features are no longer in the lake: choose another champion")
     champion = requested or _choose_champion(scored, previous, margin)
@@ -201,6 +207,25 @@ def _open_candidates(
         except (StoreError, FileNotFoundError) as error:
             logger.warning("%s is excluded from the comparison: %s", identity["model"], error)
     return opened
+
+
+def _with_features(candidates: Sequence[Candidate], splits: pd.DataFrame) -> list[Candidate]:
+    """The candidates that have features of enough held-out rows."""
+    held_out = splits.loc[splits["split"] != "train", "sha256"]
+    known = [int(candidate.has_features(held_out).sum()) for candidate in candidates]
+    kept = []
+    for candidate, n in zip(candidates, known, strict=True):
+        if n >= MIN_KNOWN_ROWS * max(known):
+            kept.append(candidate)
+        else:
+            logger.warning(
+                "%s is excluded from the comparison: it has features of %d of %d held-out rows, another model of %d",
+                candidate.identity["model"],
+                n,
+                len(held_out),
+                max(known),
+            )
+    return kept
 
 
 def _resolve_request(requested: str, metrics: pd.DataFrame, previous: pd.DataFrame | None) -> str:

@@ -119,6 +119,24 @@ def test_only_rows_with_features_of_all_candidates_are_scored(champion: Champion
         score_candidates([candidate], unknown.assign(sha256="f" * 64))
 
 
+def test_a_champion_without_features_of_most_rows_does_not_narrow_the_comparison(
+    champion: Champion, metrics: pd.DataFrame, names: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = names
+    previous = rank(champion, only(metrics, good), now=NOON)
+    known = Candidate.has_features
+
+    def outdated(self: Candidate, hashes: pd.Series) -> "pd.Series[bool]":
+        some = pd.Series([index % 3 == 0 for index in range(len(hashes))], hashes.index)
+        return known(self, hashes) & (some if self.identity["model"] == good else True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Candidate, "has_features", outdated)
+        board = rank(champion, only(metrics, bad), previous)
+    assert standings(board) == {bad: "champion", good: "former"}
+    assert board["rows"].iloc[0] == (champion.splits["split"] == "validation").sum()
+
+
 def test_unknown_or_missing_requested_champion_is_rejected(
     champion: Champion, metrics: pd.DataFrame, names: tuple[str, str]
 ) -> None:
