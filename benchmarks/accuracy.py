@@ -51,15 +51,11 @@ MAX_FROZEN_MSE, MAX_MSE = 37_500.0, 35_500.0
 # Shoes are wide: trimmed, they fill this frame, but less than half of a square one of as many pixels.
 SMALL = FeatureSettings(height=160, width=384, keep="grid", mirrored=True)
 LARGE = SMALL.with_changes(height=224, width=544)
-FROZEN = {
-    "efficientnet_lite0": (SMALL, LARGE),
-    "efficientnet_lite1": (SMALL,),
-    "efficientnet_lite2": (SMALL,),
-}
+FROZEN = {"efficientnet_lite0": (SMALL, LARGE), "efficientnet_lite1": (SMALL, LARGE)}
 KERNEL = HeadSettings(kind="kernel_ridge")
 FINETUNED = {
     "efficientnet_lite0": FinetuneSettings(
-        unfreeze_from="blocks.4.0", height=SMALL.height, width=SMALL.width, copies=3, epochs=5
+        unfreeze_from="blocks.4.0", height=SMALL.height, width=SMALL.width, copies=2, epochs=4
     ),
 }
 COLUMNS = ("mse", "mse_low", "mse_high", "rmse", "mae", "median_ape", "r2", "coverage")

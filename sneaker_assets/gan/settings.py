@@ -85,8 +85,9 @@ RECIPES: Mapping[Recipe, GanSettings] = {
         batch_size=16,
         generator_width=16,
         discriminator_width=16,
-        generator_lr=1e-3,
-        discriminator_lr=1e-3,
+        generator_lr=2e-3,
+        discriminator_lr=5e-4,
+        betas=(0.5, 0.9),
     ),
     "article": GanSettings(
         generator_lr=2e-4,
