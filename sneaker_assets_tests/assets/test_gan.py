@@ -138,6 +138,22 @@ def test_the_conditional_generator_is_trained_on_all_bands_and_evaluated_by_colo
     assert files == {"by_condition.png", "same_noise.png"}
 
 
+def test_images_without_a_shoe_are_left_out_of_the_conditional_training(
+    project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    blank = [store_image(project.lake, Image.new("RGB", (64, 64), (value, 90, 90))) for value in (80, 90)]
+    rows = [
+        {"site": "stockx", "product_id": sha, "sha256": sha, "twin_group": sha, "price": 100.0, "split": "train"}
+        for sha in blank
+    ]
+    table = Splits.validate(pd.DataFrame(rows, columns=list(Splits.to_schema().columns)))
+    write_table(project.lake.table("splits"), table)
+    result = project.run("train_conditional_gan", None, {"conditional_gan_checkpoints": {"config": {**GAN, **JUDGING}}})
+    assert metadata(result) == {}
+    assert checks(result)["enough_images"] == (False, {"images": 0, "batch_size": 8})
+    assert "has 0 images" in capfd.readouterr().err
+
+
 def test_the_last_settings_are_kept_and_an_unfinished_training_is_continued(project: Project) -> None:
     fill(project, cheap=9)
     first = {"gan_checkpoints": {"config": {**GAN, **JUDGING, "recipe": "small", "epochs": 3, "minutes": 1e-9}}}

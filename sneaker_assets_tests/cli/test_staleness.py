@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 from upath import UPath
 
+from sneaker_assets.assets.metadata import UNFINISHED
 from sneaker_assets.automation.sensors import RUN_KEY_TAG
 from sneaker_assets.cli.pipeline import Stage
 from sneaker_assets.cli.pipeline.running import Pass
@@ -19,8 +20,8 @@ from sneaker_assets_tests.builders import listings
 
 pytestmark = pytest.mark.slow
 
-SOURCE = {"prices": [100.0, 200.0], "day": 0}
-"""What the root asset of the graph reads."""
+SOURCE = {"prices": [100.0, 200.0], "day": 0, "unfinished": False}
+"""What the root asset of the graph reads, and whether the training of the model ends before its end."""
 
 
 class Settings(dg.Config):
@@ -47,7 +48,8 @@ def build(lake: Lake, model_version: str = "1") -> dg.Definitions:
     def model(clean_listings: pd.DataFrame, config: Settings) -> dg.Output[UPath]:
         folder = lake.folder("models", f"{clean_listings['price'].sum():g}-{config.epochs}-{model_version}")
         write_json(folder / "config.json", {"epochs": config.epochs})
-        return dg.Output(folder, metadata={"epochs": config.epochs})
+        left = {UNFINISHED: "a minute"} if SOURCE["unfinished"] else {}
+        return dg.Output(folder, metadata={"epochs": config.epochs, **left})
 
     @dg.asset(code_version="1", deps=[model])
     def scores() -> dg.Output[UPath]:
@@ -62,7 +64,7 @@ def build(lake: Lake, model_version: str = "1") -> dg.Definitions:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    SOURCE.update(prices=[100.0, 200.0], day=0)
+    SOURCE.update(prices=[100.0, 200.0], day=0, unfinished=False)
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
 
@@ -99,6 +101,15 @@ def test_config_that_changes_and_changes_back_trains_each_time(lake: Lake, insta
     assert materialized(lake, instance, longer) == {"root", "model", "scores"}
     assert materialized(lake, instance, longer) == {"root"}
     assert materialized(lake, instance) == {"root", "model", "scores"}
+
+
+def test_an_unfinished_training_is_continued(lake: Lake, instance: dg.DagsterInstance) -> None:
+    SOURCE["unfinished"] = True
+    materialized(lake, instance)
+    assert materialized(lake, instance) == {"root", "model"}
+    SOURCE["unfinished"] = False
+    assert materialized(lake, instance) == {"root", "model"}
+    assert materialized(lake, instance) == {"root"}
 
 
 def test_new_code_version_materializes_its_asset(lake: Lake, instance: dg.DagsterInstance) -> None:
