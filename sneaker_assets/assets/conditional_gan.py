@@ -114,6 +114,7 @@ _MATCHING = warning_check(
     group_name=groups.CONDITIONAL_GAN,
     kinds={"pytorch", "parquet"},
     owners=OWNERS,
+    pool="gpu",
     metadata=column_schema("conditional_gan_evaluation"),
     code_version=code_version("conditional_gan_evaluation", code_versions.CONDITIONAL_GAN_EVALUATION),
     check_specs=[_MATCHING],
