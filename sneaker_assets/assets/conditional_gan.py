@@ -37,7 +37,7 @@ _ENOUGH = warning_check("conditional_gan_checkpoints", "enough_images", "There i
     pool="gpu",
     output_required=False,
     check_specs=[_ENOUGH],
-    code_version=code_version("conditional_gan_checkpoints", code_versions.CONDITIONAL_GAN),
+    code_version=code_version("conditional_gan_checkpoints", code_versions.GAN, code_versions.CONDITIONAL_GAN),
 )
 def conditional_gan_checkpoints(
     context: dg.AssetExecutionContext,
