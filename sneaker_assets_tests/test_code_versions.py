@@ -13,7 +13,7 @@ from sneaker_assets import code_versions
 from sneaker_assets.assets.export import export_name
 from sneaker_assets.assets.tuning import journal_name
 from sneaker_assets.gan.run import run_name
-from sneaker_assets.gan.settings import GanSettings
+from sneaker_assets.gan.settings import RECIPES
 from sneaker_assets.lake import Lake
 from sneaker_assets.vision.features.store import FeatureStore
 from sneaker_assets.vision.finetuning.model import model_name
@@ -32,7 +32,7 @@ SPLITS = pd.DataFrame(
 )
 FINETUNING, TUNING = FinetuneSettings(unfreeze_from="features.14"), TuningSettings(epochs=5, patience=2, seed=1)
 NAMES: dict[str, Callable[[FeatureStore], str]] = {
-    "GAN": lambda _store: run_name(np.zeros((2, 8, 8, 3), np.uint8), GanSettings()),
+    "GAN": lambda _store: run_name(np.zeros((2, 8, 8, 3), np.uint8), RECIPES["article"]),
     "FINETUNING": lambda store: model_name(store, SPLITS, FINETUNING),
     "TUNING": lambda store: journal_name(store, SPLITS, TUNING),
     "ENSEMBLE": lambda _store: name_ensemble([], SPLITS, EnsembleSettings()),
@@ -70,7 +70,7 @@ def test_first_version_keeps_the_names_of_earlier_results(store: FeatureStore, m
         monkeypatch.setattr(code_versions, constant, "1")
     shaped = FINETUNING.model_dump(exclude={"micro_batch"})
     assert {constant: name(store) for constant, name in NAMES.items()} == {
-        "GAN": "616b2d27ed5d74d9",
+        "GAN": "6342dd5286d79056",
         "FINETUNING": fingerprint(store, SPLITS, {"finetune": shaped}),
         "TUNING": fingerprint(store, SPLITS, {"epochs": 5, "patience": 2, "seed": 1}) + ".journal",
         "ENSEMBLE": "8eb93b6fc174",
