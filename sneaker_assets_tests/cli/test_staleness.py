@@ -20,8 +20,11 @@ from sneaker_assets_tests.builders import listings
 
 pytestmark = pytest.mark.slow
 
-SOURCE = {"prices": [100.0, 200.0], "day": 0, "unfinished": False}
-"""What the root asset of the graph reads, and whether the training of the model ends before its end."""
+SOURCE = {"prices": [100.0, 200.0], "day": 0}
+"""What the root asset of the graph reads."""
+
+TRAINING = {"unfinished": False}
+"""Whether a time budget ends the training of the model before its end."""
 
 
 class Settings(dg.Config):
@@ -48,7 +51,7 @@ def build(lake: Lake, model_version: str = "1") -> dg.Definitions:
     def model(clean_listings: pd.DataFrame, config: Settings) -> dg.Output[UPath]:
         folder = lake.folder("models", f"{clean_listings['price'].sum():g}-{config.epochs}-{model_version}")
         write_json(folder / "config.json", {"epochs": config.epochs})
-        left = {UNFINISHED: "a minute"} if SOURCE["unfinished"] else {}
+        left = {UNFINISHED: "a minute"} if TRAINING["unfinished"] else {}
         return dg.Output(folder, metadata={"epochs": config.epochs, **left})
 
     @dg.asset(code_version="1", deps=[model])
@@ -64,7 +67,8 @@ def build(lake: Lake, model_version: str = "1") -> dg.Definitions:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    SOURCE.update(prices=[100.0, 200.0], day=0, unfinished=False)
+    SOURCE.update(prices=[100.0, 200.0], day=0)
+    TRAINING.update(unfinished=False)
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
 
@@ -104,10 +108,10 @@ def test_config_that_changes_and_changes_back_trains_each_time(lake: Lake, insta
 
 
 def test_an_unfinished_training_is_continued(lake: Lake, instance: dg.DagsterInstance) -> None:
-    SOURCE["unfinished"] = True
+    TRAINING["unfinished"] = True
     materialized(lake, instance)
     assert materialized(lake, instance) == {"root", "model"}
-    SOURCE["unfinished"] = False
+    TRAINING["unfinished"] = False
     assert materialized(lake, instance) == {"root", "model"}
     assert materialized(lake, instance) == {"root"}
 
