@@ -29,7 +29,7 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	@ln -sfn $(CURDIR)/dagster.yaml $@ && touch -h $@
 
 # Small networks for few epochs: shoes after a minute. Materializing gan_checkpoints in the UI continues their training.
-DEMO_GAN := --gan-recipe small --gan-epochs 36
+DEMO_GAN := --gan-recipe small --gan-epochs 32
 
 demo: env ## run the whole graph on the offline shop
 	SNEAKER_SOURCE=demo $(BIN)/sneaker-assets $(DEMO_GAN)

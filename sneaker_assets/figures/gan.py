@@ -49,8 +49,8 @@ def kid_over_epochs(history: pd.DataFrame, real: float | None, weights: str) -> 
     if known is not None:
         axes.axhline(known, color=GREY, linestyle="--", label=f"held-out real images: {known:.2g}")
     axes.set(title="Kernel Inception Distance to the training images", xlabel="Epoch", ylabel="KID (lower is better)")
-    axes.set_yscale("symlog", linthresh=0.1)
-    axes.set_ylim(bottom=min(0.0, float((kid - deviation).min()), known or 0.0))
+    # Below zero, since estimates of real images scatter around it and their line would lie on the axis.
+    axes.set_ylim(bottom=-0.05 * float((kid + deviation).max()) + min(0.0, known or 0.0))
     axes.legend(title=f"weights: {weights}")
     return figure
 
