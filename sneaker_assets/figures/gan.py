@@ -105,7 +105,7 @@ def samples_by_condition(table: pd.DataFrame, examples: Mapping[tuple[str, str],
     """
     bands, colours = list(table["band"].unique()), list(table["colour"].unique())
     matching = table.set_index(["band", "colour"])["matching"]
-    figure = Figure(figsize=(4.6 * len(bands), 0.75 * len(colours) + 0.6), layout="constrained")
+    figure = Figure(figsize=(4.6 * len(bands), 0.75 * len(colours) + 1.0), layout="constrained")
     grid = figure.subplots(len(colours), len(bands), squeeze=False)
     for row, colour in zip(grid, colours, strict=True):
         for axes, band in zip(row, bands, strict=True):
@@ -116,7 +116,8 @@ def samples_by_condition(table: pd.DataFrame, examples: Mapping[tuple[str, str],
             _show(axes, _tile(images, columns=len(images)))
             axes.set_ylabel(f"{colour}\n{matching[band, colour]:.0%}", rotation=0, ha="right", va="center")
     for axes, band in zip(grid[0], bands, strict=True):
-        axes.set_title(f"{band}: samples, and the share that has the colour")
+        axes.set_title(band)
+    figure.suptitle("Samples from the same noise by colour, and the share of them that has it")
     return figure
 
 
@@ -140,6 +141,7 @@ def bands_on_the_same_noise(saturation: pd.DataFrame, examples: Mapping[str, Ima
     known = saturation.dropna()
     axes.boxplot([known[band] for band in known], orientation="horizontal", showfliers=False)
     axes.set_yticks(range(1, len(known.columns) + 1), list(known.columns))
+    axes.invert_yaxis()
     title = "Saturation of the samples"
     if len(known.columns) == 2 and len(known) > 1:
         first, second = known.columns
