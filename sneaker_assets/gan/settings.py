@@ -36,8 +36,8 @@ class GanSettings(SettingsModel):
     checkpoint_every: int = Field(default=10, gt=0, description="Epochs between checkpoints.")
     seed: int = Field(default=0, description="Random seed of weights, noise, order and augmentation.")
     latent: int = Field(default=100, gt=0, description="Length of a noise vector.")
-    generator_lr: float = Field(default=4e-4, gt=0, description="Adam's learning rate for the generator.")
-    discriminator_lr: float = Field(default=2e-4, gt=0, description="Adam's learning rate for the discriminator.")
+    generator_lr: float = Field(default=1e-3, gt=0, description="Adam's learning rate for the generator.")
+    discriminator_lr: float = Field(default=4e-4, gt=0, description="Adam's learning rate for the discriminator.")
     betas: tuple[float, float] = Field(default=(0.5, 0.999), description="Adam's exponential decay rates.")
     ema_decay: float = Field(
         default=0.999,
