@@ -11,7 +11,7 @@ from upath import UPath
 from sneaker_assets import code_versions, figures
 from sneaker_assets.assets import groups
 from sneaker_assets.assets.checks import check_result, warning_check
-from sneaker_assets.assets.gan import GanTraining, GanTrainingConfig, band_hashes, facts_of, train
+from sneaker_assets.assets.gan import GanTrainer, GanTraining, GanTrainingConfig, band_hashes, facts_of
 from sneaker_assets.assets.metadata import (
     OWNERS,
     code_version,
@@ -53,7 +53,6 @@ def conditional_gan_checkpoints(
 
     On a CPU a run ends after 10 minutes by default. Materialize the asset again to continue the training.
     """
-    from sneaker_assets.gan.images import TooFewImagesError
     from sneaker_assets.gan.run import last_run, run_name
 
     here = lake.open()
@@ -61,14 +60,9 @@ def conditional_gan_checkpoints(
     images, labels, unknown = labelled_images(here, splits[splits["split"] != "test"], settings.size)
     folder = here.folder("gan", "conditional", run_name(images, settings, labels))
     shown, facts = here.folder("figures", "conditional_gan_checkpoints"), facts_of(list(PRICE_BANDS), recipe)
-    training = GanTraining(images, settings, folder, shown, facts, labels)
-    yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
-    try:
-        metadata = train(training, config, compute, listing_source, tracking.open(context))
-    except TooFewImagesError as error:
-        context.log.warning("%s", error)
-        return
-    yield dg.Output(folder, metadata={**metadata, "images_without_colour": unknown})
+    training = GanTraining(images, settings, folder, shown, facts, labels, unknown)
+    trainer = GanTrainer(config, compute, listing_source, tracking.open(context))
+    yield from trainer.materialize(training, _ENOUGH)
 
 
 def labelled_images(lake: Lake, rows: pd.DataFrame, size: int) -> "tuple[UInt8Array, pd.DataFrame, int]":
@@ -132,6 +126,7 @@ def conditional_gan_evaluation(
 
     here, folder = lake.open(), conditional_gan_checkpoints / "generator"
     generator, trained = Generator.load(folder, compute.torch_device().type), read_json(folder / "config.json")
+    generator.check_bands(PRICE_BANDS)
     found, examples = samples_by_condition(generator, config.samples, config.seed)
     pairs = compare_bands(generator, config.samples, config.seed)
     facts: dict[str, Any] = {"generator": folder.relative_to(here.root).as_posix(), "epoch": int(trained["epoch"])}

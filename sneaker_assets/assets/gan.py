@@ -120,13 +120,12 @@ def gan_checkpoints(
     lake: LakeResource,
     tracking: TrackingResource,
 ) -> Iterator[dg.Output[UPath] | dg.AssetCheckResult]:
-    """The GAN of a price band, trained for 220 epochs: minutes on a GPU, hours on a CPU.
+    """The GAN of a price band, by default trained for 220 epochs, which takes a CPU hours.
 
     On a CPU a run ends after 10 minutes by default. Materialize the asset again to continue the training, which an
     interrupted run resumes too. A band with too few images yields no output: the check fails, and downstream assets are
     skipped.
     """
-    from sneaker_assets.gan.images import TooFewImagesError
     from sneaker_assets.gan.run import last_run, run_name
 
     here, band = lake.open(), context.partition_key
@@ -136,13 +135,8 @@ def gan_checkpoints(
     training = GanTraining(
         images, settings, folder, here.folder("figures", "gan_checkpoints", band), facts_of([band], recipe)
     )
-    yield check_result(_ENOUGH, len(images) >= settings.batch_size, images=len(images), batch_size=settings.batch_size)
-    try:
-        metadata = train(training, config, compute, listing_source, tracking.open(context))
-    except TooFewImagesError as error:
-        context.log.warning("%s", error)
-        return
-    yield dg.Output(folder, metadata=metadata)
+    trainer = GanTrainer(config, compute, listing_source, tracking.open(context))
+    yield from trainer.materialize(training, _ENOUGH)
 
 
 @dataclass(frozen=True)
@@ -156,6 +150,7 @@ class GanTraining:
         figures: Folder of its figures.
         facts: JSON values to store with the generator.
         labels: Labels of the images, for a conditional generator.
+        left_out: Number of images that are left out since their labels are unknown.
     """
 
     images: "UInt8Array"
@@ -164,58 +159,79 @@ class GanTraining:
     figures: UPath
     facts: Mapping[str, Any]
     labels: pd.DataFrame | None = None
+    left_out: int = 0
 
 
-def train(
-    training: GanTraining,
-    config: GanTrainingConfig,
-    compute: ComputeResource,
-    listing_source: ListingSourceResource,
-    tracker: RunTracker,
-) -> dict[str, Any]:
-    """Train a GAN, or continue its training, and log it.
+@dataclass(frozen=True)
+class GanTrainer:
+    """Trains a GAN for an asset.
 
-    Args:
-        training: Images, settings and folders.
+    Attributes:
         config: Time budget, and how to measure the quality of samples.
         compute: The device and the folder of weight files.
         listing_source: The source of listings.
         tracker: Where trainings are logged.
-
-    Returns:
-        Metadata of the materialization.
-
-    Raises:
-        TooFewImagesError: There are fewer than two images.
     """
-    from sneaker_assets.gan.quality import MIN_IMAGES, QualityMonitor, embedding
-    from sneaker_assets.gan.training import train_gan
 
-    images, device = training.images, compute.torch_device()
-    monitor, weights = None, dict[str, str]()
-    if config.kid_samples and len(images) >= MIN_IMAGES:
-        backbone = load_embedding_backbone(config, compute, listing_source)
-        monitor = QualityMonitor.from_images(images, embedding(backbone, device), config.kid_samples)
-        weights = {"weights": str(backbone.weights)}
-    run = train_gan(
-        images,
-        training.settings,
-        training.folder,
-        device,
-        monitor,
-        labels=training.labels,
-        facts=training.facts,
-        minutes=config.budget(device.type),
-    )
-    shown = {
-        **show_png(training.figures / "samples.png", titled_samples(run, training.facts)),
-        **show_figure(training.figures, "losses", figures.gan_losses(run.history)),
-    }
-    counts = {"images": len(images), "epochs": run.epochs, "epoch_drawn_with": run.epoch}
-    params, name = training.settings.model_dump() | weights, f"{training.folder.name}-{run.epochs}"
-    logged = tracker.log(run.generator, params, counts, run.history, shown, trained=run.trained > 0, name=name)
-    progress = {"epochs_trained_now": run.trained, "epochs_wanted": run.wanted, **unfinished(run)}
-    return {**counts, **progress, **weights, **shown, **logged}
+    config: GanTrainingConfig
+    compute: ComputeResource
+    listing_source: ListingSourceResource
+    tracker: RunTracker
+
+    def materialize(
+        self, training: GanTraining, enough: dg.AssetCheckSpec
+    ) -> Iterator[dg.Output[UPath] | dg.AssetCheckResult]:
+        """Train, or continue an earlier training.
+
+        Args:
+            training: Images, settings and folders.
+            enough: The check for at least one batch of images.
+
+        Yields:
+            The result of the check, and the folder of the run; no folder with fewer than two images.
+        """
+        from sneaker_assets.gan.images import TooFewImagesError
+
+        n, batch_size = len(training.images), training.settings.batch_size
+        yield check_result(enough, n >= batch_size, images=n, batch_size=batch_size)
+        try:
+            metadata = self._train(training)
+        except TooFewImagesError as error:
+            dg.get_dagster_logger().warning("%s", error)
+            return
+        yield dg.Output(training.folder, metadata=metadata)
+
+    def _train(self, training: GanTraining) -> dict[str, Any]:
+        """Train, log the run, and return the metadata of the materialization."""
+        from sneaker_assets.gan.quality import MIN_IMAGES, QualityMonitor, embedding
+        from sneaker_assets.gan.training import train_gan
+
+        config, images, device = self.config, training.images, self.compute.torch_device()
+        monitor, weights = None, dict[str, str]()
+        if config.kid_samples and len(images) >= MIN_IMAGES:
+            backbone = load_embedding_backbone(config, self.compute, self.listing_source)
+            monitor = QualityMonitor.from_images(images, embedding(backbone, device), config.kid_samples)
+            weights = {"weights": str(backbone.weights)}
+        run = train_gan(
+            images,
+            training.settings,
+            training.folder,
+            device,
+            monitor,
+            labels=training.labels,
+            facts=training.facts,
+            minutes=config.budget(device.type),
+        )
+        shown = {
+            **show_png(training.figures / "samples.png", titled_samples(run, training.facts)),
+            **show_figure(training.figures, "losses", figures.gan_losses(run.history)),
+        }
+        counts = {"images": len(images), "epochs": run.epochs, "epoch_drawn_with": run.epoch}
+        params, name = training.settings.model_dump() | weights, f"{training.folder.name}-{run.epochs}"
+        logged = self.tracker.log(run.generator, params, counts, run.history, shown, trained=run.trained > 0, name=name)
+        progress = {"epochs_trained_now": run.trained, "epochs_wanted": run.wanted, **unfinished(run)}
+        left_out = {"images_without_colour": training.left_out} if training.labels is not None else {}
+        return {**counts, **left_out, **progress, **weights, **shown, **logged}
 
 
 def titled_samples(run: "GanRun", facts: Mapping[str, Any]) -> bytes:

@@ -57,18 +57,16 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     in_use = ", ".join(BACKBONES_IN_USE)
     parser.add_argument("--backbone", action="append", help=f"of SNEAKER_BACKBONES; default: {in_use}; repeatable")
-    head, gan = HeadSettings(), GanSettings()
     parser.add_argument("--weights", choices=get_args(WeightsChoice), help="default: auto")
     parser.add_argument("--recipe", choices=get_args(RecipeName), help="of the price models; default: default")
     parser.add_argument("--head", choices=get_args(HeadKind), help="default: that of the recipe")
     for name, settings, key, description in (
-        ("--epochs", head, "epochs", "of the price model"),
-        ("--gan-epochs", gan, "epochs", "of each GAN; a GPU is recommended for the default"),
-        ("--gan-width", gan, "generator_width", "channels of both networks"),
-        ("--gan-batch-size", gan, "batch_size", "images per step"),
+        ("--epochs", HeadSettings, "epochs", f"of the price model; default: {HeadSettings().epochs}"),
+        ("--gan-epochs", GanSettings, "epochs", f"of each GAN; default: {GanSettings().epochs}, best on a GPU"),
+        ("--gan-width", GanSettings, "generator_width", "channels of both networks; default: that of the recipe"),
+        ("--gan-batch-size", GanSettings, "batch_size", "images per step; default: that of the recipe"),
     ):
-        text = f"{description}; default: {getattr(settings, key)}"
-        parser.add_argument(name, type=option(type(settings), key), metavar="N", help=text)
+        parser.add_argument(name, type=option(settings, key), metavar="N", help=description)
     parser.add_argument(
         "--gan-learning-rate",
         type=option(GanSettings, "generator_lr"),
